@@ -1,0 +1,3 @@
+//! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
+
+pub mod problem;
