@@ -1,0 +1,3 @@
+//! The words of the domain, typed at the edge.
+
+pub mod ids;
