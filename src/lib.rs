@@ -1,5 +1,7 @@
 //! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
 
+pub mod facts;
 pub mod model;
 pub mod problem;
+pub mod remote;
 pub mod shell;

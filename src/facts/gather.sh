@@ -6,6 +6,11 @@ blob() {
   [ -f "$3" ] && [ "$(stat -L -c %s "$3")" -le 4194304 ] || return 0
   printf '%s blob %s %s %s\n' "$NONCE" "$1" "$2" "$(base64 -w0 <"$3")"
 }
+# text SCOPE PATH: the path may hold spaces, so it goes encoded as well.
+text() {
+  [ -f "$2" ] && [ "$(stat -L -c %s "$2")" -le 4194304 ] || return 0
+  printf '%s text %s %s %s\n' "$NONCE" "$1" "$(printf '%s' "$2" | base64 -w0)" "$(base64 -w0 <"$2")"
+}
 each_line() { while IFS= read -r line; do fact "$1" "$2" "$line"; done; }
 
 observe_host() {
@@ -113,3 +118,41 @@ read_validator_key() {
 }
 # read_number FILE KEY
 read_number() { json_flat "$1" | sed -n "s/^.*\"$2\":\"\{0,1\}\([0-9]*\)\"\{0,1\}[,}].*\$/\1/p"; }
+
+# observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_unit_path node_state
+# node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_documents
+# node_id_file node_key_file node_sign_file node_sign_key node_binary node_binary_name node_binary_sum.
+observe_node() {
+  user_home=''
+  observe_user "$1" "$node_user"
+  home=${node_wd:-$user_home}
+  fact "$1" home "$home"
+  set -- "$1" "$home" "$home/.loomctl-init/.complete" "$home/$node_binary_name" "$node_unit_path" "$node_state/initialised" "$node_state/manifest.json"
+  while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
+$node_paths
+EOT
+  observe_files "$@"
+  while IFS= read -r path; do [ -z "$path" ] || text "$1" "$home/$path"; done <<EOT
+$node_texts
+EOT
+  text "$1" "$node_unit_path"
+  for doc in $node_documents; do blob "$1" "pristine:$doc" "$node_state/pristine/$doc.json"; done
+  blob "$1" manifest "$node_state/manifest.json"
+  [ ! -s "$home/$node_id_file" ] || fact "$1" node_id "$(read_node_id "$home/$node_id_file")"
+  [ ! -s "$home/$node_key_file" ] || fact "$1" validator_key "$(read_validator_key "$home/$node_key_file")"
+  [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
+  linked=$(readlink "$home/$node_binary_name" 2>/dev/null)
+  case $linked in
+    "$node_binary") ;;
+    "$lib"/bin/*/*) linked_sum=${linked%/*} && observe_binary "$1" "$linked" "${linked_sum##*/}" ;;
+  esac
+  [ -z "$node_binary" ] || observe_binary "$1" "$node_binary" "$node_binary_sum"
+  observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
+}
+
+# Binaries that were pulled from a URL before anyone knew their checksum.
+observe_pulled() {
+  for pulled in "$lib"/bin/*/.url; do
+    [ ! -f "$pulled" ] || each_line host pulled <"$pulled"
+  done
+}

@@ -1,3 +1,4 @@
 //! The words of the domain, typed at the edge.
 
 pub mod ids;
+pub mod login;

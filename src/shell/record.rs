@@ -28,6 +28,11 @@ pub enum Record {
         key: String,
         bytes: Vec<u8>,
     },
+    Text {
+        scope: String,
+        path: String,
+        bytes: Vec<u8>,
+    },
     /// Another run holds a lock: its `who/when/why` file.
     Locked {
         lock: String,
@@ -67,6 +72,10 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
         "blob" => {
             let (scope, key, value) = three(rest)?;
             Some(Record::Blob { scope, key, bytes: decode(&value)? })
+        }
+        "text" => {
+            let (scope, path, value) = three(rest)?;
+            Some(Record::Text { scope, path: text(&decode(&path)?), bytes: decode(&value)? })
         }
         "locked" => {
             let (lock, holder) = rest.split_once(' ')?;
