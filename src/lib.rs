@@ -2,6 +2,7 @@
 
 pub mod facts;
 pub mod model;
+pub mod plan;
 pub mod problem;
 pub mod remote;
 pub mod shell;

@@ -19,7 +19,8 @@ pub struct NodeQuestion {
     pub paths: Vec<String>,
     /// Of `paths`, those whose text the plan needs.
     pub texts: Vec<String>,
-    pub documents: Vec<String>,
+    /// Names of what is kept, pristine, of what `init` made.
+    pub pristine: Vec<String>,
     pub node_key: String,
     pub validator_key: String,
     pub sign_state: String,
@@ -47,7 +48,7 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_state", q.state.as_str())
             .set("node_paths", &q.paths.join("\n"))
             .set("node_texts", &q.texts.join("\n"))
-            .set("node_documents", &q.documents.join(" "))
+            .set("node_pristine", &q.pristine.join(" "))
             .set("node_id_file", &q.node_key)
             .set("node_key_file", &q.validator_key)
             .set("node_sign_file", &q.sign_state)

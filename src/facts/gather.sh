@@ -15,6 +15,7 @@ each_line() { while IFS= read -r line; do fact "$1" "$2" "$line"; done; }
 
 observe_host() {
   fact host clock "$(date +%s.%N)"
+  read -r uptime _ </proc/uptime && fact host uptime "$uptime"
   fact host uname "$(uname -snrm)"
   fact host uid "$(id -u)"
   read -r machine_id </etc/machine-id && fact host machine_id "$machine_id"
@@ -87,7 +88,7 @@ observe_binary() {
 
 # observe_unit SCOPE NAME
 observe_unit() {
-  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp)
+  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
   printf '%s\n' "$unit_shown" | each_line "$1" unit
   unit_pid=$(printf '%s\n' "$unit_shown" | sed -n 's/^MainPID=//p')
   [ "${unit_pid:-0}" != 0 ] || return 0
@@ -120,7 +121,7 @@ read_validator_key() {
 read_number() { json_flat "$1" | sed -n "s/^.*\"$2\":\"\{0,1\}\([0-9]*\)\"\{0,1\}[,}].*\$/\1/p"; }
 
 # observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_unit_path node_state
-# node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_documents
+# node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_id_file node_key_file node_sign_file node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
   user_home=''
@@ -136,7 +137,8 @@ EOT
 $node_texts
 EOT
   text "$1" "$node_unit_path"
-  for doc in $node_documents; do blob "$1" "pristine:$doc" "$node_state/pristine/$doc.json"; done
+  for kept in $node_pristine; do blob "$1" "pristine:$kept" "$node_state/pristine/$kept"; done
+  ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
   blob "$1" manifest "$node_state/manifest.json"
   [ ! -s "$home/$node_id_file" ] || fact "$1" node_id "$(read_node_id "$home/$node_id_file")"
   [ ! -s "$home/$node_key_file" ] || fact "$1" validator_key "$(read_validator_key "$home/$node_key_file")"

@@ -28,6 +28,9 @@ pub struct MachineFacts {
     pub tools: Vec<String>,
     /// KiB free below /var/lib.
     pub free_kb: u64,
+    /// Its clock in seconds since 1970 and its uptime in seconds, read together.
+    pub clock: f64,
+    pub uptime: f64,
     /// Seconds by which its clock is ahead of ours, and the uncertainty (half the round trip).
     pub clock_ahead: f64,
     pub clock_uncertain: f64,
@@ -73,7 +76,7 @@ pub struct Account {
 }
 
 /// `systemctl show`, and the process behind it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitFacts {
     pub load: String,
     pub active: String,
@@ -88,6 +91,8 @@ pub struct UnitFacts {
     pub result: String,
     pub exit_status: String,
     pub started: String,
+    /// Seconds since boot.
+    pub started_monotonic: f64,
     pub exe: String,
     pub exe_sha256: Option<Sha256>,
     pub command: Vec<String>,
@@ -120,6 +125,8 @@ pub struct NodeFacts {
     /// The documents as `init` made them, kept under the state folder, by document name.
     pub pristine: BTreeMap<String, String>,
     pub unit: UnitFacts,
+    /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
+    pub started: Option<(String, Sha256)>,
     pub manifest: Option<Manifest>,
     /// The text was there but was no manifest that we understand.
     pub manifest_error: Option<String>,

@@ -67,9 +67,11 @@ impl Collector {
                 if let Ok(there) = value.parse::<f64>() {
                     let (earliest, latest) = (self.clock_window.0, now);
                     m.clock_ahead = there - f64::midpoint(earliest, latest);
+                    m.clock = there;
                     m.clock_uncertain = (latest - earliest) / 2.0;
                 }
             }
+            "uptime" => m.uptime = value.parse().unwrap_or(0.0),
             "uname" => {
                 let mut words = value.split_whitespace();
                 let (system, name, release) = (words.next(), words.next(), words.next());
@@ -128,6 +130,13 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         }
         "signed_height" => node.signed_height = value.parse().ok(),
         "unit" => unit_fact(node, value),
+        "started" => {
+            if let Some((invocation, sum)) = value.split_once(' ')
+                && let Ok(sum) = Sha256::new(sum)
+            {
+                node.started = Some((invocation.to_owned(), sum));
+            }
+        }
         "exe" => value.clone_into(&mut node.unit.exe),
         "exe_sum" => node.unit.exe_sha256 = Sha256::new(value).ok(),
         _ => {}
@@ -211,6 +220,9 @@ fn unit_fact(node: &mut NodeFacts, value: &str) {
         "DropInPaths" => value.clone_into(&mut unit.drop_ins),
         "Result" => value.clone_into(&mut unit.result),
         "ExecMainStatus" => value.clone_into(&mut unit.exit_status),
+        "ExecMainStartTimestampMonotonic" => {
+            unit.started_monotonic = value.parse().map_or(0.0, |us: f64| us / 1e6);
+        }
         "ExecMainStartTimestamp" => value.clone_into(&mut unit.started),
         _ => {}
     }

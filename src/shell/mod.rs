@@ -2,4 +2,5 @@
 
 pub mod quote;
 pub mod record;
+pub mod render;
 pub mod script;

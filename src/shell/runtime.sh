@@ -176,7 +176,7 @@ EOT
   mkdir -p "$init_state/pristine" || return 1
   while IFS=' ' read -r doc_name doc_path; do
     [ -e "$staging/$doc_path" ] || continue
-    put "$init_state/pristine/$doc_name.json" "$root_owner" 644 <"$staging/$doc_path" || return 1
+    put "$init_state/pristine/$doc_name" "$root_owner" 644 <"$staging/$doc_path" || return 1
   done <<EOT || return 1
 $init_docs
 EOT
@@ -199,15 +199,12 @@ init_place() {
   ) && sync "$2"
 }
 
-# step_unit NAME STATE RELOAD: STATE is start, restart or leave; RELOAD is 1 when the unit's files have changed.
+# step_unit NAME WANTED RELOAD STATE SUM: WANTED is start, restart or leave; RELOAD is 1 when the unit's files have
+# changed. What was started is written down in STATE: the unit's invocation and SUM, the checksum of what it runs.
 step_unit() {
   unit_did=0
-  unit_is=$(systemctl is-enabled "$1.service" 2>/dev/null)
-  case $unit_is in
-    enabled) ;;
-    masked-runtime) systemctl unmask --runtime -q "$1.service" || return 1 ;;
-  esac
-  if [ "$unit_is" != enabled ]; then
+  if [ "$(systemctl is-enabled "$1.service" 2>/dev/null)" != enabled ]; then
+    systemctl unmask --runtime -q "$1.service" 2>/dev/null
     systemctl enable -q --no-reload "$1.service" || return 1
     unit_did=10
   fi
@@ -217,15 +214,17 @@ step_unit() {
   fi
   case $2 in
     start)
-      if [ "$(systemctl is-active "$1.service")" != active ]; then
-        systemctl reset-failed "$1.service" 2>/dev/null
-        systemctl start "$1.service" || return 1
-        unit_did=10
-      fi
+      case $(systemctl is-active "$1.service") in
+        active | activating | reloading) return $unit_did ;;
+      esac
+      systemctl reset-failed "$1.service" 2>/dev/null
+      systemctl start "$1.service" || return 1
       ;;
-    restart) systemctl restart "$1.service" || return 1; unit_did=10 ;;
+    restart) systemctl restart "$1.service" || return 1 ;;
+    *) return $unit_did ;;
   esac
-  return $unit_did
+  printf '%s %s\n' "$(systemctl show -p InvocationID --value "$1.service")" "$5" | put "$4/started" "$root_owner" 644 || return 1
+  return 10
 }
 
 # step_stopped NAME

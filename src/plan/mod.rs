@@ -1,0 +1,3 @@
+//! The only place that decides.
+
+pub mod step;
