@@ -1,4 +1,5 @@
 //! The words of the domain, typed at the edge.
 
+pub mod cluster;
 pub mod ids;
 pub mod login;

@@ -38,6 +38,8 @@ pub enum Record {
         lock: String,
         holder: String,
     },
+    /// All facts are there; the script goes on holding its lock.
+    Gathered,
     End {
         status: i32,
     },
@@ -81,6 +83,7 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
             let (lock, holder) = rest.split_once(' ')?;
             Some(Record::Locked { lock: lock.to_owned(), holder: text(&decode(holder)?) })
         }
+        "gathered" => Some(Record::Gathered),
         "end" => Some(Record::End { status: rest.parse().ok()? }),
         _ => None,
     }

@@ -293,3 +293,30 @@ audit() {
   [ -n "$changes" ] && [ -d "$1" ] || return 0
   printf '%s,"time":"%s","changed":"%s"}\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${changes# }" >>"$1/audit.log"
 }
+
+# take_lock NAME SECONDS WHO: lives as long as the descriptor that was opened for it (8 or 9); WHO is for the one who
+# comes too late. A lock file's text says nothing by itself: flock(2) decides.
+take_lock() {
+  if ! flock -w "$2" "$4"; then
+    say "locked $1 $(base64 -w0 <"$run/$1.lock")"
+    finish 4
+  fi
+  printf '%s, since %s' "$3" "$(date '+%Y-%m-%d %H:%M:%S %Z')" >"$run/$1.lock"
+}
+# take_locks CLUSTER FIRST SECONDS WHO: FIRST is 1 on the host that holds the lock of the whole cluster. It is taken
+# before the host's own, which others may hold for a moment while they find out that they came too late.
+take_locks() {
+  mkdir -p "$run" || finish 1
+  if [ "$2" = 1 ]; then
+    exec 8>>"$run/$1.cluster.lock" || finish 1
+    take_lock "$1.cluster" "$3" "$4" 8
+  fi
+  exec 9>>"$run/$1.lock" || finish 1
+  take_lock "$1" "$((5 + $3))" "$4" 9
+}
+# hold: until the life line ends.
+hold() {
+  say gathered
+  while [ "$stop" = 0 ]; do wait "$watcher"; done
+  finish 0
+}
