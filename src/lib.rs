@@ -5,6 +5,7 @@ pub mod event;
 pub mod facts;
 pub mod fleet;
 pub mod interrupt;
+pub mod inventory;
 pub mod model;
 pub mod plan;
 pub mod problem;

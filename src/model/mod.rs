@@ -3,3 +3,6 @@
 pub mod cluster;
 pub mod ids;
 pub mod login;
+pub mod read;
+pub mod resolve;
+pub mod variables;
