@@ -1,5 +1,6 @@
 //! Compares this reader with recorded output of ansible-core 2.19: `tests/fixtures/inventory/NAME.yaml`, and
 //! beside it `NAME.json`, `{"order": hosts of "all", "list": ansible-inventory --list}`.
+//! `LOOMCTL_TEST_INVENTORIES` names another folder of such pairs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +13,8 @@ use serde_json::{Map, Value, json};
 use super::{Inventory, load, parse_yaml};
 
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
+    let ours = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
+    let folder = std::env::var_os("LOOMCTL_TEST_INVENTORIES").map_or_else(ours, PathBuf::from);
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
     paths.sort();
