@@ -142,16 +142,13 @@ impl Builder {
         }
         self.settle_ungrouped();
         self.warn_of_shared_names(problems);
-        let order = self.order();
-        let mut hosts = IndexMap::with_capacity(order.len());
-        for id in order {
-            let Some((name, host)) = self.host_of(id, extra) else {
-                problems
-                    .push(Problem::error(format!("the hosts hold more than {MAX_VALUES} values together")));
-                return Inventory::default();
-            };
-            hosts.insert(name, host);
+        let ranked: Vec<(usize, Vec<GroupId>)> =
+            self.order().into_iter().map(|id| (id, self.ranked(id))).collect();
+        if let Err(message) = self.charge_all(&ranked, extra) {
+            problems.push(Problem::error(message));
+            return Inventory::default();
         }
+        let hosts = ranked.iter().filter_map(|(id, groups)| self.host_of(*id, groups, extra)).collect();
         let groups =
             self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team))).collect();
         Inventory { hosts, groups, base: std::path::PathBuf::new() }
@@ -253,36 +250,44 @@ impl Builder {
         hosts
     }
 
-    fn host_of(&mut self, id: usize, extra: &Vars) -> Option<(String, Host)> {
-        let (name, member) = self.hosts.get_index(id)?;
-        let mut groups: IndexSet<GroupId> = member.groups.iter().copied().collect();
+    /// The groups of a host, parents too, weakest first: by depth, priority, name. `all` is the first.
+    fn ranked(&self, id: usize) -> Vec<GroupId> {
+        let mut groups: IndexSet<GroupId> = self.hosts[id].groups.iter().copied().collect();
         let mut next = 0;
         while let Some(group) = groups.get_index(next).copied() {
             groups.extend(self.groups[group].parents.iter().copied());
             next += 1;
         }
-        groups.shift_remove(&ALL);
-        let mut ranked: Vec<(usize, i64, &str, GroupId)> = groups
-            .iter()
-            .map(|group| {
-                let team = &self.groups[*group];
-                (team.depth, team.priority, self.group_name(*group), *group)
-            })
-            .collect();
-        ranked.sort_unstable();
-        let mut vars = self.groups[ALL].vars.clone();
-        for (_, _, _, group) in &ranked {
+        let rank = |group: &GroupId| (self.groups[*group].depth, self.groups[*group].priority);
+        let mut ranked: Vec<GroupId> = groups.into_iter().collect();
+        ranked
+            .sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| self.group_name(*a).cmp(self.group_name(*b))));
+        ranked
+    }
+
+    /// Counts what the hosts will hold before anything is copied.
+    fn charge_all(&mut self, ranked: &[(usize, Vec<GroupId>)], extra: &Vars) -> Result<(), String> {
+        let weights: Vec<usize> = self.groups.values().map(|team| weigh(&team.vars)).collect();
+        let extra = weigh(extra);
+        for (_, groups) in ranked {
+            self.charge(1, extra + groups.iter().map(|group| weights[*group]).sum::<usize>())?;
+        }
+        Ok(())
+    }
+
+    fn host_of(&self, id: usize, ranked: &[GroupId], extra: &Vars) -> Option<(String, Host)> {
+        let (name, member) = self.hosts.get_index(id)?;
+        let mut vars = Vars::new();
+        for group in ranked {
             overlay(&mut vars, &self.groups[*group].vars);
         }
         overlay(&mut vars, &member.vars);
         overlay(&mut vars, extra);
-        let mut names: Vec<String> = ranked.iter().map(|(_, _, name, _)| (*name).to_owned()).collect();
-        names.sort_unstable();
+        let named = ranked.iter().filter(|group| **group != ALL);
+        let mut groups: Vec<String> = named.map(|group| self.group_name(*group).to_owned()).collect();
+        groups.sort_unstable();
         let (place, file) = (member.place.clone(), member.file.clone());
-        let host = Host { name: name.clone(), vars, groups: names, place, file };
-        let values = host.vars.values().map(|var| weight(&var.value)).sum();
-        self.charge(1, values).ok()?;
-        Some((host.name.clone(), host))
+        Some((name.clone(), Host { name: name.clone(), vars, groups, place, file }))
     }
 
     fn group_of(&self, name: &str, team: &Team) -> Group {
@@ -304,6 +309,10 @@ fn overlay(vars: &mut Vars, over: &Vars) {
     for (name, var) in over {
         vars.insert(name.clone(), var.clone());
     }
+}
+
+fn weigh(vars: &Vars) -> usize {
+    vars.values().map(|var| weight(&var.value)).sum()
 }
 
 /// How many values a value holds.

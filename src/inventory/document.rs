@@ -253,7 +253,8 @@ impl Reader<'_> {
             return Ok((value, false));
         };
         match (tag.handle.as_str(), tag.suffix.as_str()) {
-            ("", "!") | ("!", "") => Ok((string(), false)),
+            // libyaml reads a lone `!` as no tag, and what follows as plain.
+            ("", "!") | ("!", "") => Ok((scalar::resolve(text, self.typing)?, false)),
             // Ansible types what follows as if it were plain, quotes or not.
             ("!", "unsafe") => Ok((scalar::resolve(text, self.typing)?, true)),
             ("!", "vault" | "vault-encrypted") => {

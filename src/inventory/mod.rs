@@ -20,6 +20,11 @@ mod sources;
 mod timestamp;
 mod yaml;
 
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
