@@ -1,6 +1,7 @@
 //! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
 
 pub mod apply;
+pub mod chain;
 pub mod event;
 pub mod facts;
 pub mod fleet;

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use indexmap::IndexMap;
-use serde_json::Value;
-
 use super::{
     ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
     login::Login,
 };
-use crate::chain::{peers::Strategy, profile::Profile};
+use crate::chain::{
+    genesis::Overrides, peers::Strategy, profile::Profile, render::Settings, unit::UnitOverrides,
+};
 
 #[derive(Debug, Clone)]
 pub struct Cluster {
@@ -22,7 +21,7 @@ pub struct Cluster {
     /// In inventory order: the validators' order in a genesis.
     pub nodes: Vec<Node>,
     /// `genesis: {DOCUMENT: {dotted.path: value}}`
-    pub genesis: BTreeMap<String, IndexMap<String, Value>>,
+    pub genesis: Overrides,
     pub strategy: Strategy,
 }
 
@@ -52,12 +51,13 @@ pub struct Node {
     pub folder: Option<RemotePath>,
     pub private_ip: HostAddr,
     pub public_ip: Option<HostAddr>,
-    pub rpc_bind: HostAddr,
+    /// `None`: the profile's.
+    pub rpc_bind: Option<HostAddr>,
     pub ports: BTreeMap<String, u16>,
     /// `settings: {file: {dotted.key: value}}`
-    pub settings: IndexMap<String, IndexMap<String, Value>>,
+    pub settings: Settings,
     /// `unit: {Section: {Directive: value}}`
-    pub unit: IndexMap<String, IndexMap<String, Value>>,
+    pub unit: UnitOverrides,
     pub unit_name: UnitName,
     pub binary: Binary,
 }

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::{
     chain::{
+        genesis::Overrides,
         peers::Strategy,
         profile::{Profile, builtin_names},
     },
@@ -93,7 +93,9 @@ fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Opt
             Some((first, by)) if *first != value => {
                 let place = host.vars.get(name).and_then(|var| var.place.as_ref());
                 let message = format!("{name} is {value} on {} but {first} on {by}", host.name);
-                problems.push(Problem::error(message).at(place).help(format!("{name} must be the same on all hosts")));
+                problems.push(
+                    Problem::error(message).at(place).help(format!("{name} must be the same on all hosts")),
+                );
                 return None;
             }
             Some(_) => {}
@@ -124,7 +126,8 @@ fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Pro
     let profile = Profile::builtin(&name);
     if profile.is_none() {
         let known: Vec<&str> = builtin_names().to_vec();
-        let place = inventory.hosts.values().find_map(|h| h.vars.get("chain")).and_then(|var| var.place.as_ref());
+        let place =
+            inventory.hosts.values().find_map(|h| h.vars.get("chain")).and_then(|var| var.place.as_ref());
         let mut problem = Problem::error(format!("unknown chain {name:?}")).at(place);
         problem = match nearest(&name, known.iter().copied()) {
             Some(meant) => problem.help(format!("did you mean `{meant}`?")),
@@ -141,7 +144,10 @@ fn login(reader: &mut Reader, base: &Path, given: &Given) -> Option<Login> {
         None | Some("ssh" | "smart" | "paramiko" | "openssh" | "ansible.builtin.ssh") => Via::Ssh,
         Some("local" | "ansible.builtin.local") => Via::Local,
         Some(other) => {
-            reader.wrong("ansible_connection", format!("ansible_connection {other:?}: ssh and local are supported"));
+            reader.wrong(
+                "ansible_connection",
+                format!("ansible_connection {other:?}: ssh and local are supported"),
+            );
             return None;
         }
     };
@@ -180,18 +186,27 @@ fn login(reader: &mut Reader, base: &Path, given: &Given) -> Option<Login> {
 fn refuse_unsupported(reader: &mut Reader) {
     for name in ["ansible_password", "ansible_ssh_pass"] {
         if reader.host.vars.contains_key(name) {
-            reader.wrong(name, format!("{name}: passwords for ssh are not supported; use a key (`ssh-copy-id`) or an agent"));
+            reader.wrong(
+                name,
+                format!("{name}: passwords for ssh are not supported; use a key (`ssh-copy-id`) or an agent"),
+            );
         }
     }
     if let Some(user) = reader.text(&["ansible_become_user"])
         && user != "root"
     {
-        reader.wrong("ansible_become_user", "ansible_become_user must be root; `user` is what the node runs as");
+        reader.wrong(
+            "ansible_become_user",
+            "ansible_become_user must be root; `user` is what the node runs as",
+        );
     }
     if let Some(method) = reader.text(&["ansible_become_method"])
         && !matches!(method.as_str(), "sudo" | "ansible.builtin.sudo")
     {
-        reader.wrong("ansible_become_method", format!("ansible_become_method {method:?}: only sudo is supported"));
+        reader.wrong(
+            "ansible_become_method",
+            format!("ansible_become_method {method:?}: only sudo is supported"),
+        );
     }
 }
 
@@ -207,7 +222,8 @@ fn controller_path(base: &Path, text: &str) -> PathBuf {
 
 fn machine_of(machines: &mut Vec<Machine>, login: Login) -> usize {
     let same = |m: &Machine| {
-        (m.login.via, &m.login.host, m.login.port, &m.login.user) == (login.via, &login.host, login.port, &login.user)
+        (m.login.via, &m.login.host, m.login.port, &m.login.user)
+            == (login.via, &login.host, login.port, &login.user)
     };
     machines.iter().position(same).unwrap_or_else(|| {
         machines.push(Machine { login: Arc::new(login), nodes: Vec::new() });
@@ -223,8 +239,11 @@ fn node(reader: &mut Reader, base: &Path, profile: &Profile, login: &Login, mach
     let binary = binary(reader, base, profile);
     let user = reader.typed(&["user"], UserName::new).or_else(|| login.user.clone());
     if user.is_none() && !host.vars.contains_key("user") {
-        let problem = Problem::error(format!("{}: missing variable `user`", host.name)).at(host.place.as_ref());
-        reader.problems.push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
+        let problem =
+            Problem::error(format!("{}: missing variable `user`", host.name)).at(host.place.as_ref());
+        reader
+            .problems
+            .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
     }
     let role = reader.typed(&["role"], |text| match text.as_str() {
         "validator" => Ok(Role::Validator),
@@ -240,9 +259,13 @@ fn node(reader: &mut Reader, base: &Path, profile: &Profile, login: &Login, mach
         folder: reader.typed(&["working_directory"], RemotePath::new),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
         public_ip: reader.typed(&["public_ip"], HostAddr::new),
-        rpc_bind: rpc_bind(reader, profile),
+        rpc_bind: rpc_bind(reader),
         ports: ports(reader, profile),
-        settings: reader.maps("settings"),
+        settings: reader
+            .maps("settings")
+            .into_iter()
+            .map(|(file, keys)| (file, keys.into_iter().collect()))
+            .collect(),
         unit: reader.maps("unit"),
         unit_name: reader.typed(&["unit_name"], UnitName::new).unwrap_or_else(|| profile.unit.name.clone()),
         name: name?,
@@ -256,12 +279,12 @@ fn power(reader: &mut Reader) -> Option<Power> {
     Power::try_from(value).map_err(|why| reader.wrong(name, why)).ok()
 }
 
-fn rpc_bind(reader: &mut Reader, profile: &Profile) -> HostAddr {
+fn rpc_bind(reader: &mut Reader) -> Option<HostAddr> {
     let ip = |text: String| match HostAddr::new(text.as_str()) {
         Ok(address) if address.ip().is_some() => Ok(address),
         _ => Err(format!("{text:?} is not an IP address")),
     };
-    reader.typed(&["rpc_bind"], ip).unwrap_or_else(|| profile.default_rpc_bind.clone())
+    reader.typed(&["rpc_bind"], ip)
 }
 
 fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
@@ -271,7 +294,11 @@ fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
             let known: Vec<&str> = profile.ports.keys().map(String::as_str).collect();
             let meant = nearest(&name, known.iter().copied()).map(|m| format!("; did you mean `{m}`?"));
             let list = known.join(", ");
-            let why = format!("{} has no port {name:?} (it has: {list}){}", profile.name, meant.unwrap_or_default());
+            let why = format!(
+                "{} has no port {name:?} (it has: {list}){}",
+                profile.name,
+                meant.unwrap_or_default()
+            );
             reader.wrong("ports", why);
             continue;
         }
@@ -288,7 +315,8 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
     let Some((name, value)) = reader.any(&["binary", "loom_build"]) else {
         let host = reader.host;
-        let problem = Problem::error(format!("{}: missing variable `binary`", host.name)).at(host.place.as_ref());
+        let problem =
+            Problem::error(format!("{}: missing variable `binary`", host.name)).at(host.place.as_ref());
         reader.problems.push(problem.help(format!(
             "set `binary` to the path of {} on this machine, or to a URL that each host can pull it from",
             profile.binary.name
@@ -311,7 +339,8 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
     } else if let Some(template) = &profile.binary.build_url {
         Source::Url(template.replace("{build}", &text))
     } else {
-        reader.wrong(name, format!("{name}: {} has no download place for builds; set `binary`", profile.name));
+        reader
+            .wrong(name, format!("{name}: {} has no download place for builds; set `binary`", profile.name));
         return None;
     };
     Some(Binary { source, pinned, local: None })
@@ -341,10 +370,13 @@ fn whole(
 ) -> Option<Cluster> {
     let given = shared_text(inventory, "chain_id", problems);
     let chain_id = match &given {
-        Some(text) => ChainId::new(text.as_str()).map_err(|why| problems.push(Problem::error(why.to_string()))).ok(),
+        Some(text) => {
+            ChainId::new(text.as_str()).map_err(|why| problems.push(Problem::error(why.to_string()))).ok()
+        }
         None => Some(profile.chain_id.clone()),
     };
-    let name = shared_text(inventory, "cluster", problems).or_else(|| chain_id.as_ref().map(ToString::to_string));
+    let name =
+        shared_text(inventory, "cluster", problems).or_else(|| chain_id.as_ref().map(ToString::to_string));
     let name = ClusterName::new(name?)
         .map_err(|why| problems.push(Problem::error(why.to_string()).help("set `cluster` to a short name")))
         .ok();
@@ -359,7 +391,8 @@ fn whole(
     };
     let genesis = genesis_values(inventory, &profile, problems);
     if nodes.iter().all(|node| node.role != Role::Validator) && !nodes.is_empty() {
-        problems.push(Problem::error("no host is a validator").help("leave `role` out, or set it to validator"));
+        problems
+            .push(Problem::error("no host is a validator").help("leave `role` out, or set it to validator"));
     }
     clashes(&profile, &nodes, problems);
     warn_public_rpc(&profile, &nodes, problems);
@@ -375,13 +408,10 @@ fn whole(
     })
 }
 
-fn genesis_values(
-    inventory: &Inventory,
-    profile: &Profile,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, IndexMap<String, Value>> {
+fn genesis_values(inventory: &Inventory, profile: &Profile, problems: &mut Vec<Problem>) -> Overrides {
     let Some((value, by)) = shared(inventory, "genesis", problems) else { return BTreeMap::new() };
-    let place = inventory.hosts.get(&by).and_then(|h| h.vars.get("genesis")).and_then(|var| var.place.clone());
+    let place =
+        inventory.hosts.get(&by).and_then(|h| h.vars.get("genesis")).and_then(|var| var.place.clone());
     let mut wrong = |why: String| problems.push(Problem::error(why).at(place.as_ref()));
     let Value::Object(documents) = value else {
         wrong("genesis must be a dictionary {DOCUMENT: {dotted.path: value}}".to_owned());
@@ -392,10 +422,14 @@ fn genesis_values(
     for (document, set) in documents {
         match set {
             Value::Object(set) if known.contains(&document.as_str()) => {
-                values.insert(document, set.into_iter().collect());
+                values.insert(document, set);
             }
             Value::Object(_) => {
-                wrong(format!("genesis: {} has no document {document:?}; it has: {}", profile.name, known.join(", ")));
+                wrong(format!(
+                    "genesis: {} has no document {document:?}; it has: {}",
+                    profile.name,
+                    known.join(", ")
+                ));
             }
             _ => wrong(format!("genesis.{document} must be a dictionary {{dotted.path: value}}")),
         }
@@ -409,10 +443,20 @@ fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
     for node in nodes {
         let on = node.machine;
         let mut claims = vec![
-            (format!("{on} unit {}", node.unit_name), format!("the unit name {}", node.unit_name), "unit_name"),
+            (
+                format!("{on} unit {}", node.unit_name),
+                format!("the unit name {}", node.unit_name),
+                "unit_name",
+            ),
             match &node.folder {
-                Some(folder) => (format!("{on} folder {folder}"), format!("the folder {folder}"), "working_directory"),
-                None => (format!("{on} home {}", node.user), format!("the home of {}", node.user), "working_directory"),
+                Some(folder) => {
+                    (format!("{on} folder {folder}"), format!("the folder {folder}"), "working_directory")
+                }
+                None => (
+                    format!("{on} home {}", node.user),
+                    format!("the home of {}", node.user),
+                    "working_directory",
+                ),
             },
         ];
         for (name, port) in &profile.ports {
@@ -440,13 +484,16 @@ fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
 /// The playbook had Loom's RPC open to all; on a public address that is worth a word.
 fn warn_public_rpc(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
     let open = |node: &&Node| {
-        let any = node.rpc_bind.ip().is_some_and(|ip| ip.is_unspecified());
+        let bind = node.rpc_bind.as_ref().unwrap_or(&profile.default_rpc_bind);
+        let any = bind.ip().is_some_and(|ip| ip.is_unspecified());
         any && node.public_ip.as_ref().unwrap_or(&node.private_ip).ip().is_some_and(is_public)
     };
     let open: Vec<String> = nodes.iter().filter(open).map(|node| node.name.to_string()).collect();
     if !open.is_empty() {
         let message = format!("the RPC of {} listens on a public address: {}", profile.name, open.join(", "));
-        problems.push(Problem::warning(message).help("set `rpc_bind: 127.0.0.1`, or close the port in a firewall"));
+        problems.push(
+            Problem::warning(message).help("set `rpc_bind: 127.0.0.1`, or close the port in a firewall"),
+        );
     }
 }
 
@@ -455,7 +502,12 @@ pub fn is_public(ip: std::net::IpAddr) -> bool {
     match ip {
         std::net::IpAddr::V4(ip) => {
             let shared = ip.octets()[0] == 100 && (64..128).contains(&ip.octets()[1]);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || ip.is_documentation() || shared)
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_documentation()
+                || shared)
         }
         std::net::IpAddr::V6(ip) => {
             !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local())

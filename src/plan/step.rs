@@ -70,6 +70,12 @@ pub enum Step {
     Gone {
         path: RemotePath,
     },
+    /// A cached binary is gone, unless another node's manifest on the host names it.
+    Unused {
+        path: RemotePath,
+    },
+    /// systemd has read its units again.
+    Reload,
     /// A folder of ours is gone, unless somebody else has put something into it.
     EmptyGone {
         path: RemotePath,
@@ -121,7 +127,8 @@ impl Step {
             Self::Stopped { .. } => "stopped",
             Self::Disabled { .. } => "disabled",
             Self::Unsigned { .. } => "unsigned",
-            Self::Gone { .. } | Self::EmptyGone { .. } => "gone",
+            Self::Gone { .. } | Self::EmptyGone { .. } | Self::Unused { .. } => "gone",
+            Self::Reload => "reload",
         }
     }
 
@@ -134,7 +141,9 @@ impl Step {
             | Self::Manifest { path, .. }
             | Self::Unsigned { path }
             | Self::Gone { path }
+            | Self::Unused { path }
             | Self::EmptyGone { path } => path.to_string(),
+            Self::Reload => "systemd".to_owned(),
             Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
             Self::Fetch { url, .. } => url.clone(),
             Self::Init(init) => init.home.to_string(),
@@ -186,6 +195,8 @@ impl Step {
             Self::Disabled { .. } => (facts.unit.file_state == "enabled").then(|| "is enabled".to_owned()),
             Self::Unsigned { .. } => (facts.signed_height.unwrap_or(0) > 0)
                 .then(|| format!("stands at height {}", facts.signed_height.unwrap_or(0))),
+            Self::Reload => facts.unit.needs_reload.then(|| "a unit's file has changed".to_owned()),
+            Self::Unused { path } => facts.binaries.contains_key(path).then(|| "is there".to_owned()),
             Self::Gone { path } | Self::EmptyGone { path } => facts.has(path).then(|| "is there".to_owned()),
         }
     }

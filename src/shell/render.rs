@@ -54,6 +54,8 @@ fn call(step: &Step) -> String {
         Step::Disabled { unit } => words(["step_disabled", unit.as_str()]),
         Step::Unsigned { path } => words(["step_unsigned", path.as_str()]),
         Step::Gone { path } => words(["step_gone", path.as_str()]),
+        Step::Unused { path } => words(["step_unused", path.as_str()]),
+        Step::Reload => "step_reload".to_owned(),
         Step::EmptyGone { path } => words(["step_empty_gone", path.as_str()]),
     }
 }

@@ -255,6 +255,16 @@ step_empty_gone() {
   return 10
 }
 
+# step_unused PATH: a cached binary and its folder, unless a manifest on this host still names its checksum.
+step_unused() {
+  unused=${1%/*}
+  [ -d "$unused" ] || return 0
+  ! grep -qsF "${unused##*/}" "$lib"/*/*/manifest.json || return 0
+  rm -rf -- "$unused" || return 1
+  return 10
+}
+step_reload() { systemctl daemon-reload && return 10; }
+
 # step_unsigned FILE: the sign state goes back to zero, in place; a key in the same file stays and is not looked at.
 step_unsigned() {
   [ -f "$1" ] || return 0
