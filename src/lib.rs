@@ -1,4 +1,5 @@
 //! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
 
+pub mod chain;
 pub mod model;
 pub mod problem;
