@@ -6,6 +6,8 @@ pub mod diff;
 pub mod members;
 pub mod merge;
 pub mod path;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::{collections::BTreeMap, fmt};
