@@ -19,6 +19,13 @@ pub fn exec_start(argv: &[String]) -> Result<String, Invalid> {
     if !program.starts_with('/') {
         return invalid("ExecStart", format!("{program:?} is not an absolute path"));
     }
+    // `systemd-analyze verify`: "Executable name contains special characters", quoted or not.
+    if program.contains(['"', '\'', '\\']) || program.contains(|c: char| c.is_ascii_control()) {
+        return invalid(
+            "ExecStart",
+            format!("{program:?}: systemd runs no program with a quote or backslash in its path"),
+        );
+    }
     let mut words = vec![word("ExecStart", program)?.replace('%', "%%")];
     for argument in arguments {
         if argument.len() > ARGUMENT_LIMIT {
@@ -177,7 +184,9 @@ mod tests {
             let argv: Vec<_> = [path].into_iter().chain(arguments).collect();
             match exec_start(&argv) {
                 Ok(line) => prop_assert_eq!(decode_exec(&line), argv),
-                Err(_) => prop_assert!(argv.iter().any(|word| word.contains(['\n', '\r', '\0']))),
+                Err(_) => prop_assert!(
+                    argv.iter().any(|word| word.contains(['\n', '\r', '\0'])) || argv[0].contains(['"', '\'', '\\'])
+                ),
             }
         }
 

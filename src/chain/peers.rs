@@ -166,7 +166,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
         fn peers_are_connected_bounded_and_never_oneself(count in 1_usize..300) {
             let all = nodes(count);

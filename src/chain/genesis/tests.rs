@@ -298,6 +298,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn composing_never_panics(chain in any_json(), app in any_json(), part in any_json(), raw in ".{0,40}") {
         let mut nodes = era3();
