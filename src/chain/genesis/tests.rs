@@ -95,6 +95,29 @@ fn composed_documents_are_what_real_chains_ran_on() {
     }
 }
 
+/// Builds of 2018, and ones that boot a legacy contract beside the new one: every list gets all validators.
+#[test]
+fn other_eras_of_the_contract_are_found_by_name() {
+    let mut nodes = era3();
+    for node in &mut nodes {
+        change(node, "app", |json| {
+            let mut legacy = json["contracts"][1].clone();
+            legacy["name"] = json!("dpos");
+            legacy["init"]["params"] = json!({"witnessCount": "21", "electionCycleLength": "604800"});
+            json["contracts"].as_array_mut().unwrap().insert(0, legacy);
+        });
+    }
+    let made: Value = serde_json::from_str(&composed(&nodes, &Overrides::new()).unwrap()["app"]).unwrap();
+    for place in [0, 2] {
+        assert_eq!(made["contracts"][place]["init"]["validators"].as_array().unwrap().len(), 4);
+    }
+    for node in &mut nodes {
+        change(node, "app", |json| drop(json["contracts"].as_array_mut().unwrap().remove(2)));
+    }
+    let made = composed(&nodes, &Overrides::new()).unwrap();
+    assert_eq!(validators_of(&loom(), "app", &made["app"]).unwrap().len(), 4);
+}
+
 #[test]
 fn powers_keep_their_notation() {
     let mut nodes = era3();

@@ -196,3 +196,42 @@ fn before_init_the_defaults_count() {
         (7, "0.0.0.0", false)
     );
 }
+
+#[test]
+fn s2_what_was_rendered_renders_to_itself() {
+    for chain in ["cometbft", "loom"] {
+        let change = |node: &mut NodeContext| {
+            node.basics.ports.insert("rpc".into(), 50000);
+            node.basics.settings = settings("config.toml", json!({"p2p.pex": false, "mempool.size": 7}));
+        };
+        let once = render(chain, change).unwrap();
+        let again = render(chain, |node| {
+            change(node);
+            node.init_files.clone_from(&once.texts);
+        });
+        assert_eq!(again.unwrap(), once);
+    }
+}
+
+#[test]
+fn s9_names_with_marks_arrive_in_configuration_and_unit() {
+    for chain in ["cometbft", "loom"] {
+        let id = "a\"b' {{ x }} %h $HOME: #\\";
+        let made = render(chain, |node| {
+            node.basics.chain_id = ChainId::new(id).unwrap();
+            node.basics.name = NodeName::new("n\"{{x}}%h$A'").unwrap();
+        });
+        let made = made.unwrap();
+        let toml = made.files.iter().find(|file| file.path.file_name() == "config.toml").unwrap();
+        let read = crate::chain::config::read_key;
+        assert_eq!(read(Format::Toml, &toml.content, "moniker"), Some(json!("n\"{{x}}%h$A'")));
+        assert!(
+            made.unit.contains(&format!("Description={chain} node n\"{{{{x}}}}%%h$A'\n")),
+            "{}",
+            made.unit
+        );
+        if let Some(yml) = made.files.iter().find(|file| file.path.file_name() == "loom.yml") {
+            assert_eq!(read(Format::Yaml, &yml.content, "ChainID"), Some(json!(id)));
+        }
+    }
+}
