@@ -2,6 +2,8 @@
 //! and the addresses with ports in them.
 
 mod listen;
+#[cfg(test)]
+mod tests;
 mod toml;
 mod yaml;
 

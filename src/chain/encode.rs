@@ -19,6 +19,13 @@ pub fn exec_start(argv: &[String]) -> Result<String, Invalid> {
     if !program.starts_with('/') {
         return invalid("ExecStart", format!("{program:?} is not an absolute path"));
     }
+    // `systemd-analyze verify`: "Executable name contains special characters", quoted or not.
+    if program.contains(['"', '\'', '\\']) || program.contains(|c: char| c.is_ascii_control()) {
+        return invalid(
+            "ExecStart",
+            format!("{program:?}: systemd runs no program with a quote or backslash in its path"),
+        );
+    }
     let mut words = vec![word("ExecStart", program)?.replace('%', "%%")];
     for argument in arguments {
         if argument.len() > ARGUMENT_LIMIT {
@@ -84,10 +91,137 @@ fn word(what: &'static str, word: &str) -> Result<String, Invalid> {
     for c in word.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_ascii_control() => quoted += &format!("\\x{:02x}", u32::from(c)),
+            c if c.is_ascii_control() => quoted.extend(format!("\\x{:02x}", u32::from(c)).chars()),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
     Ok(quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A small model of systemd's extract_first_word with quotes and C escapes (src/basic/extract-word.c).
+    fn words(line: &str) -> Vec<String> {
+        let (mut found, mut word, mut open, mut quote) = (Vec::new(), String::new(), false, None);
+        let mut rest = line.chars();
+        while let Some(c) = rest.next() {
+            match (c, quote) {
+                ('\\', _) => {
+                    open = true;
+                    match rest.next().unwrap() {
+                        'x' => {
+                            let digits: String = rest.by_ref().take(2).collect();
+                            word.push(char::from(u8::from_str_radix(&digits, 16).unwrap()));
+                        }
+                        c @ ('\\' | '"') => word.push(c),
+                        other => panic!("an escape that we do not write: {other:?}"),
+                    }
+                }
+                ('"' | '\'', None) => (quote, open) = (Some(c), true),
+                (c, Some(q)) if c == q => quote = None,
+                (' ' | '\t', None) => {
+                    if std::mem::take(&mut open) {
+                        assert!(word != ";" || line.contains("\";\""), "a separator of commands");
+                        found.push(std::mem::take(&mut word));
+                    }
+                }
+                (c, _) => {
+                    word.push(c);
+                    open = true;
+                }
+            }
+        }
+        assert!(quote.is_none(), "an open quote");
+        if open {
+            found.push(word);
+        }
+        found
+    }
+
+    /// Only doubled marks may stand there: a single one would be expanded.
+    fn undouble(text: &str, mark: char) -> String {
+        let mut plain = String::new();
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            if c == mark {
+                assert_eq!(rest.next(), Some(mark), "{text:?} would be expanded");
+            }
+            plain.push(c);
+        }
+        plain
+    }
+
+    fn decode_exec(line: &str) -> Vec<String> {
+        assert!(!line.contains('\n') && !line.ends_with('\\'));
+        let specifiers = words(line).into_iter().map(|word| undouble(&word, '%'));
+        specifiers.enumerate().map(|(n, word)| if n == 0 { word } else { undouble(&word, '$') }).collect()
+    }
+
+    fn hostile() -> impl Strategy<Value = String> {
+        prop_oneof![
+            ".{0,12}",
+            "[ \"'\\\\$%;{}a\t#-]{0,10}",
+            Just(String::new()),
+            Just(";".into()),
+            Just("${HOME}".into()),
+            Just("%h".into()),
+            Just("line\nline".into()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn s9_arguments_arrive_as_they_are_or_are_refused(
+            path in "/[a-z \"%'\\\\]{0,8}",
+            arguments in proptest::collection::vec(hostile(), 0..5),
+        ) {
+            let argv: Vec<_> = [path].into_iter().chain(arguments).collect();
+            match exec_start(&argv) {
+                Ok(line) => prop_assert_eq!(decode_exec(&line), argv),
+                Err(_) => prop_assert!(
+                    argv.iter().any(|word| word.contains(['\n', '\r', '\0'])) || argv[0].contains(['"', '\'', '\\'])
+                ),
+            }
+        }
+
+        #[test]
+        fn s9_variables_and_paths_arrive_as_they_are_or_are_refused(value in hostile()) {
+            if let Ok(line) = environment("NAME", &value) {
+                let decoded = words(&line).into_iter().map(|word| undouble(&word, '%'));
+                prop_assert_eq!(decoded.collect::<Vec<_>>(), vec![format!("NAME={value}")]);
+            } else {
+                prop_assert!(value.contains(['\n', '\r', '\0']));
+            }
+            let path = format!("/home/{value}");
+            if let Ok(line) = bare_path(&path) {
+                prop_assert_eq!(undouble(line.trim(), '%'), path);
+                prop_assert!(!line.ends_with('\\') && !line.contains('\n'));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_read_as_people_write_them() {
+        let argv = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let line = exec_start(&argv(&[
+            "/home/u/loom",
+            "run",
+            "--persistent-peers",
+            "tcp://a@[::1]:1,tcp://b@10.0.0.1:2",
+        ]));
+        assert_eq!(line.unwrap(), "/home/u/loom run --persistent-peers tcp://a@[::1]:1,tcp://b@10.0.0.1:2");
+        let line = exec_start(&argv(&["/a b/$x", "50%", "$HOME", ";", "", "say \"hi\""]));
+        assert_eq!(line.unwrap(), r#""/a b/$x" 50%% $$HOME ";" "" "say \"hi\"""#);
+        assert!(exec_start(&[]).is_err() && exec_start(&argv(&["loom"])).is_err());
+        let long = exec_start(&argv(&["/x", &"p".repeat(200_000)])).unwrap_err();
+        assert!(long.to_string().contains("Linux takes up to 131071"));
+        assert!(bare_path("/a ").is_err() && bare_path("/a\\").is_err() && bare_path("a").is_err());
+        assert!(environment("1A", "").is_err() && environment("A B", "").is_err());
+    }
 }

@@ -185,3 +185,79 @@ fn node_id(info: &Value) -> Result<NodeId, ProbeError> {
     let id = text(info, &["id"])?;
     NodeId::new(id.to_ascii_lowercase()).map_err(|error| ProbeError::Unreadable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    macro_rules! recorded {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/rpc/cometbft-0.38/", $name, ".json"))
+        };
+    }
+
+    #[test]
+    fn status_of_a_running_node_and_of_one_before_its_first_block() {
+        let unborn = status(recorded!("status-unborn")).unwrap();
+        assert_eq!((unborn.height, unborn.hash.as_str(), unborn.catching_up), (0, "", false));
+        let born = status(recorded!("status")).unwrap();
+        assert_eq!(born.node_id.as_str(), "92349d15ce4f81ce19e380fd59f781100e2b919e");
+        assert_eq!((born.network.as_str(), born.version.as_str()), ("rec", "0.38.17"));
+        assert_eq!((born.height, born.earliest_height), (3, 1));
+        assert_eq!(born.validator_address, "9FE4D9E69288659745BF44E6D8E5F9AF0FFF2CAC");
+        assert_eq!(born.app_hash, "0000000000000000");
+    }
+
+    #[test]
+    fn peers_blocks_and_validators() {
+        assert!(net_info(recorded!("net_info-alone")).unwrap().peers.is_empty());
+        let peers = net_info(recorded!("net_info")).unwrap().peers;
+        assert_eq!(peers, [NodeId::new("2116a1c7941f31422f29f6139f9b92278b6ae9a0").unwrap()]);
+        let block = block(recorded!("block")).unwrap();
+        assert_eq!((block.height, block.app_hash.as_str()), (2, "0000000000000000"));
+        assert_eq!(block.hash, "E83056A19E9E82C2FDF67C16AE318EF5A462A89D56E11BA7D92FE0D16DD6A792");
+        assert_eq!(block.signed_by.len(), 2);
+        let set = validators(recorded!("validators")).unwrap();
+        assert_eq!((set.height, set.total, set.members.len(), set.members[1].power), (1, 2, 2, 10));
+        assert_eq!(set.members[0].key.kind, "tendermint/PubKeyEd25519");
+        assert_eq!(consensus_step(recorded!("consensus_state")).unwrap(), "4/0/1");
+    }
+
+    #[test]
+    fn an_error_is_an_error_whatever_the_status_said() {
+        let error = block(recorded!("block-unknown")).unwrap_err();
+        let words = "the node answered: Internal error: height 999999 must be less than or equal to the current \
+                     blockchain height 3";
+        assert_eq!(error.to_string(), words);
+        assert!(matches!(status("<html>"), Err(ProbeError::Unreadable(_))));
+        assert!(matches!(status("{\"result\":{}}"), Err(ProbeError::Unreadable(_))));
+    }
+
+    /// The forms of 0.27 and 0.32, by chains.md: the id in block_meta, precommits with nulls, no total.
+    #[test]
+    fn older_releases() {
+        let old = r#"{"jsonrpc":"2.0","id":"","result":{"block_meta":{"block_id":{"hash":"AB"}},"block":{"header":
+            {"height":"7","app_hash":"CD"},"last_commit":{"precommits":[null,{"validator_address":"EF"}]}}}}"#;
+        let expected =
+            Block { height: 7, hash: "AB".into(), app_hash: "CD".into(), signed_by: vec!["EF".into()] };
+        assert_eq!(block(old).unwrap(), expected);
+        let old = r#"{"result":{"block_height":"1","validators":[{"address":"A","pub_key":{"type":"t","value":"v"},
+            "voting_power":"10","accum":"0"}]}}"#;
+        assert_eq!(validators(old).unwrap().total, 1);
+        assert!(
+            net_info(r#"{"result":{"listening":true,"n_peers":"0","peers":null}}"#).unwrap().peers.is_empty()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(body in ".{0,80}", cut in 0_usize..980) {
+            let _ = (status(&body), net_info(&body), block(&body), validators(&body), consensus_step(&body));
+            let half: String = recorded!("status").chars().take(cut).collect();
+            prop_assert!(status(&half).is_err());
+        }
+    }
+}

@@ -4,16 +4,18 @@
 //! `home` is a path relative to the node's working directory.
 
 mod parse;
+mod values;
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::genesis::path::DocPath;
-use crate::model::ids::{ChainId, HostAddr, Invalid, RemotePath, UnitName};
+use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
 pub use parse::builtin_names;
+pub use values::{HomePath, Mode};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,11 +96,6 @@ pub struct Made {
     #[serde(default)]
     pub mode: Mode,
 }
-
-/// Permission bits, written as a quoted octal number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Mode(pub u32);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -341,73 +338,6 @@ pub struct Probe {
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeKind {
     TendermintRpc,
-}
-
-/// A path below the node's working directory, in normal form; it cannot climb out.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, serde::Serialize)]
-#[serde(try_from = "String")]
-pub struct HomePath(String);
-
-impl HomePath {
-    pub fn new(text: &str) -> Result<Self, Invalid> {
-        if text.starts_with('/') {
-            return Err(Invalid {
-                what: "path",
-                why: format!("{text:?} must be relative to the node's home"),
-            });
-        }
-        let below = RemotePath::new(format!("/{text}"))?;
-        match below.as_str() {
-            "/" => Err(Invalid { what: "path", why: "is empty".into() }),
-            path => Ok(Self(path[1..].to_owned())),
-        }
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn file_name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// Below a node's home, or below the folder that init is staged in.
-    #[allow(clippy::expect_used, clippy::missing_panics_doc)] // `new` has seen the same text pass RemotePath's check.
-    pub fn under(&self, home: &RemotePath) -> RemotePath {
-        home.join(&self.0).expect("checked when it was made")
-    }
-}
-
-impl TryFrom<String> for HomePath {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        Self::new(&text)
-    }
-}
-
-impl fmt::Display for HomePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Default for Mode {
-    fn default() -> Self {
-        Self(0o644)
-    }
-}
-
-impl TryFrom<String> for Mode {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        match u32::from_str_radix(&text, 8) {
-            Ok(bits) if bits <= 0o7777 => Ok(Self(bits)),
-            _ => Err(Invalid {
-                what: "mode",
-                why: format!("{text:?} is not an octal number such as \"0600\""),
-            }),
-        }
-    }
 }
 
 impl Profile {

@@ -2,6 +2,8 @@
 
 mod sets;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -138,3 +138,82 @@ fn replace(lines: &mut Vec<String>, section: &str, key: &str, new: Vec<String>) 
             .map(|(_, l)| l),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn overrides(section: &str, key: &str, value: Value) -> UnitOverrides {
+        UnitOverrides::from_iter([(section.to_owned(), IndexMap::from_iter([(key.to_owned(), value)]))])
+    }
+
+    fn unit(overrides: &UnitOverrides) -> Result<String, String> {
+        let argv = ["/home/ubuntu/loom", "run", "--persistent-peers", "tcp://a@10.0.0.1:26656"];
+        let ask = UnitAsk {
+            node: &NodeName::new("loom-0").unwrap(),
+            user: &UserName::new("ubuntu").unwrap(),
+            working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
+            argv: &argv.map(str::to_owned),
+            overrides,
+        };
+        unit_text(&Profile::builtin("loom").unwrap(), ask).map_err(|p| format!("{p:?}"))
+    }
+
+    #[test]
+    fn the_unit_of_a_node() {
+        let text = unit(&UnitOverrides::new()).unwrap();
+        let expected = "\
+# Written by loomctl: change the inventory (`unit: {Service: {…}}`), not this file.
+[Unit]
+Description=loom node loom-0
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+User=ubuntu
+WorkingDirectory=/home/ubuntu/100%% node
+ExecStart=/home/ubuntu/loom run --persistent-peers tcp://a@10.0.0.1:26656
+Restart=always
+RestartSec=2
+LimitNOFILE=500000
+TimeoutStopSec=30
+
+[Install]
+WantedBy=multi-user.target
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn directives_are_replaced_added_repeated_and_dropped() {
+        let plain = unit(&UnitOverrides::new()).unwrap();
+        let changed = |section: &str, key: &str, value: Value| unit(&overrides(section, key, value)).unwrap();
+        assert_eq!(changed("Service", "RestartSec", json!(5)), plain.replace("RestartSec=2", "RestartSec=5"));
+        assert_eq!(changed("Service", "LimitNOFILE", Value::Null), plain.replace("LimitNOFILE=500000\n", ""));
+        let environment = changed("Service", "Environment", json!(["A=1", "B=2"]));
+        let expected =
+            plain.replace("TimeoutStopSec=30\n", "TimeoutStopSec=30\nEnvironment=A=1\nEnvironment=B=2\n");
+        assert_eq!(environment, expected);
+        let after = changed("Unit", "After", json!(["a.service", "b.service"]));
+        assert!(after.contains("loom-0\nAfter=a.service\nAfter=b.service\nWants="), "{after}");
+        let alias = changed("Install", "Alias", json!("l.service"));
+        assert!(alias.ends_with("WantedBy=multi-user.target\nAlias=l.service\n"), "{alias}");
+    }
+
+    #[test]
+    fn s9_what_would_break_out_of_a_directive_is_refused() {
+        let refused =
+            |section: &str, key: &str, value: Value| unit(&overrides(section, key, value)).unwrap_err();
+        assert!(refused("Service", "Nice", json!("1\nExecStartPre=/bin/x")).contains("newline"));
+        assert!(refused("Service", "Nice", json!("1\\")).contains("backslash"));
+        assert!(refused("Service", "Nice=1\nUser", json!("root")).contains("not a directive's name"));
+        assert!(refused("service", "Nice", json!(1)).contains("is `Service` meant?"));
+        assert!(refused("Service", "ExecStart", json!("/bin/x")).contains("cannot be set here"));
+        assert!(refused("Service", "Nice", json!({"a": 1})).contains("must be a text"));
+    }
+}

@@ -51,7 +51,7 @@ pub fn quoted(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             // YAML takes U+0085, U+2028 and U+2029 as line ends, and U+FEFF as a mark.
             c if c.is_control() || matches!(code, 0x2028 | 0x2029 | 0xFEFF | 0xFFFE | 0xFFFF) => {
-                quoted += &format!("\\u{code:04x}");
+                quoted.extend(format!("\\u{code:04x}").chars());
             }
             c => quoted.push(c),
         }
@@ -112,7 +112,7 @@ fn block(out: &mut String, map: &Map<String, Value>, indent: usize) {
                 out.push_str(":\n");
                 block(out, below, indent + 2);
             }
-            value => *out += &format!(": {}\n", flow(value)),
+            value => out.extend([": ", &flow(value), "\n"]),
         }
     }
 }

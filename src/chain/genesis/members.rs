@@ -61,7 +61,7 @@ pub(super) fn members(
         match member(rule, entry) {
             Ok(member) => good.push(member),
             Err((field, why)) => {
-                bad.push(GenesisProblem::new(document, why).at(list.index(index).key(field)))
+                bad.push(GenesisProblem::new(document, why).at(list.index(index).key(field)));
             }
         }
     }

@@ -6,6 +6,8 @@ pub mod diff;
 pub mod members;
 pub mod merge;
 pub mod path;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::{collections::BTreeMap, fmt};
@@ -17,7 +19,7 @@ use crate::model::ids::{NodeName, Power, ValidatorKey};
 pub use check::check;
 pub use diff::{Difference, difference};
 pub use members::{Member, validators_of};
-pub use merge::{Compose, compose, overridden};
+pub use merge::{Compose, compose};
 
 /// What one validator's init made, untouched.
 #[derive(Debug, Clone)]

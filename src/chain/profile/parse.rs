@@ -55,19 +55,38 @@ impl Profile {
         if problems.is_empty() { Ok(profile) } else { Err(problems) }
     }
 
-    /// What refers to something that is not there: the word to point at, and the problem.
+    /// What serde cannot see: the word of the text to point at, and the problem.
     fn problems(&self) -> Vec<(String, Problem)> {
+        let (missing, wrong) = (self.missing_names(), self.wrong_shapes());
+        let plain = missing.into_iter().chain(wrong).map(|(word, message)| (word, Problem::error(message)));
+        plain.chain(self.template_problems()).collect()
+    }
+
+    /// Names of templates, files and ports that stand for nothing.
+    fn missing_names(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
-        let mut report =
-            |word: &str, message: String| problems.push((word.to_owned(), Problem::error(message)));
-        let templates = || self.templates.keys().map(String::as_str);
+        let mut refer = |word: &str, what: &str, known: Vec<&str>| {
+            if !known.contains(&word) {
+                problems.push((word.to_owned(), with_nearest(format!("{what} `{word}`"), word, known)));
+            }
+        };
         let used = self.files.values().filter_map(|file| file.template.as_ref()).chain([&self.unit.template]);
-        for template in used.filter(|t| !self.templates.contains_key(*t)) {
-            report(
-                template,
-                with_nearest(format!("no template `{template}` in the folder"), template, templates()),
-            );
+        for template in used {
+            let known = self.templates.keys().map(String::as_str).collect();
+            refer(template, "the folder has no template", known);
         }
+        for place in self.key_places() {
+            refer(place.file.as_str(), "`files` has no", self.files.keys().map(HomePath::as_str).collect());
+        }
+        for port in self.port_names() {
+            refer(port, "`ports` has no", self.ports.keys().map(String::as_str).collect());
+        }
+        problems
+    }
+
+    fn wrong_shapes(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut report = |word: &str, message: String| problems.push((word.to_owned(), message));
         for (path, file) in &self.files {
             if file.base.is_some() == file.template.is_some() {
                 report(path.as_str(), format!("`{path}` needs one of `base: init` and `template:`"));
@@ -75,35 +94,12 @@ impl Profile {
         }
         for path in &self.init.before {
             if self.files.get(path).is_none_or(|file| file.template.is_none()) {
-                report(
-                    path.as_str(),
-                    format!("`{path}` must stand before init, so `files` needs a template for it"),
-                );
+                let message = format!("`{path}` must stand before init, so `files` needs a template for it");
+                report(path.as_str(), message);
             }
         }
-        for place in self.key_places() {
-            if !self.files.contains_key(&place.file) {
-                let known = self.files.keys().map(HomePath::as_str);
-                report(
-                    place.file.as_str(),
-                    with_nearest(format!("`files` has no `{}`", place.file), place.file.as_str(), known),
-                );
-            }
-        }
-        for port in self.port_names() {
-            if !self.ports.contains_key(port) {
-                report(
-                    port,
-                    with_nearest(
-                        format!("`ports` has no `{port}`"),
-                        port,
-                        self.ports.keys().map(String::as_str),
-                    ),
-                );
-            }
-        }
-        if self.peers.into.flag.is_some() == (self.peers.into.file.is_some() && self.peers.into.key.is_some())
-        {
+        let into = &self.peers.into;
+        if into.file.is_some() != into.key.is_some() || into.flag.is_some() == into.file.is_some() {
             report("into", "`peers.into` needs `flag`, or `file` and `key`".into());
         }
         if !["{id}", "{host}", "{port}"].iter().all(|part| self.peers.format.contains(part)) {
@@ -115,7 +111,6 @@ impl Profile {
         for name in self.ports.iter().filter(|(_, port)| port.from.is_empty()).map(|(name, _)| name) {
             report(name, format!("port `{name}` needs `from`: the keys that hold it"));
         }
-        problems.extend(self.template_problems());
         problems
     }
 
@@ -146,7 +141,7 @@ impl Profile {
     }
 }
 
-fn with_nearest<'a>(message: String, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+fn with_nearest<'a>(message: String, word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(word, known) {
         Some(near) => format!("{message}; is `{near}` meant?"),
         None => message,
@@ -241,7 +236,7 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "no template `lom.yml` in the folder; is `loom.yml` meant?",
+                "the folder has no template `lom.yml`; is `loom.yml` meant?",
                 "`ports` has no `rcp`; is `rpc` meant?"
             ]
         );

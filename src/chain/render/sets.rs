@@ -112,8 +112,8 @@ fn is_public(address: &PeerAddr) -> bool {
         Some(IpAddr::V4(ip)) => {
             let [a, b, ..] = ip.octets();
             let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared)
-                && !ip.is_documentation()
+            let local = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified();
+            !(local || shared || ip.is_documentation())
         }
         Some(IpAddr::V6(ip)) => {
             let local = ip.is_unique_local() || ip.is_unicast_link_local();
