@@ -1,8 +1,6 @@
 //! What happens during a run, as it happens: told to whoever shows it.
 
-use std::time::Duration;
-
-use tokio::sync::mpsc::UnboundedSender;
+use std::{sync::Arc, time::Duration};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -57,16 +55,16 @@ pub enum Event {
     },
 }
 
-/// Where events go; cheap to clone. Nobody listening is fine.
-#[derive(Debug, Clone)]
-pub struct Events(UnboundedSender<Event>);
+/// Where events go, in the order in which they happen; cheap to clone.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
 
 impl Events {
-    pub fn new(to: UnboundedSender<Event>) -> Self {
-        Self(to)
+    pub fn new(to: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(to))
     }
 
     pub fn tell(&self, event: Event) {
-        let _ = self.0.send(event);
+        (self.0)(event);
     }
 }

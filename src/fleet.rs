@@ -80,7 +80,33 @@ impl Fleet {
         Arc::clone(&self.forks)
     }
 
-    /// Connects to every member and asks it; with a lock, holds it from then on. One host's failure is its own.
+    /// Connects to every member; those that could not be reached come back with the reason.
+    pub async fn connect(&mut self, members: &[Member]) -> BTreeMap<usize, HostError> {
+        let connected: Vec<_> = {
+            let this = &*self;
+            let all: FuturesUnordered<_> = members.iter().map(|member| this.connect_one(member)).collect();
+            all.collect().await
+        };
+        let mut errors = BTreeMap::new();
+        for (machine, result) in connected {
+            match result {
+                Ok(host) => drop(self.hosts.insert(machine, host)),
+                Err(error) => drop(errors.insert(machine, error)),
+            }
+        }
+        errors
+    }
+
+    async fn connect_one(&self, member: &Member) -> (usize, Result<Arc<Host>, HostError>) {
+        let _turn = self.forks.acquire().await;
+        let start = Instant::now();
+        let result = self.connected(member).await;
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        self.tell_stage(member, "connect", outcome, start.elapsed());
+        (member.machine, result)
+    }
+
+    /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is its own.
     pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>) -> Answers {
         let asked: Vec<_> = {
             let this = &*self;
@@ -106,19 +132,18 @@ impl Fleet {
         lock: Option<&Lock>,
     ) -> (usize, Option<Arc<Host>>, Result<(Answer, Option<Running>), HostError>) {
         let _turn = self.forks.acquire().await;
-        let start = Instant::now();
         let host = match self.connected(member).await {
             Ok(host) => host,
-            Err(error) => {
-                self.tell_stage(member, "connect", Outcome::Failed, start.elapsed());
-                return (member.machine, None, Err(error));
-            }
+            Err(error) => return (member.machine, None, Err(error)),
         };
-        self.tell_stage(member, "connect", Outcome::Ok, start.elapsed());
         let start = Instant::now();
-        let result = tokio::time::timeout(self.limit, ask_host(&host, member, lock)).await;
-        let result =
-            result.unwrap_or_else(|_| Err(HostError::Silent(self.limit, "gathering facts".to_owned())));
+        let mut interrupt = self.interrupt.clone();
+        let result = tokio::select! {
+            result = tokio::time::timeout(self.limit, ask_host(&host, member, lock)) => {
+                result.unwrap_or_else(|_| Err(HostError::Silent(self.limit, "gathering facts".to_owned())))
+            }
+            () = interrupt.wait() => Err(HostError::Interrupted),
+        };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
         self.tell_stage(member, "gather", outcome, start.elapsed());
         (member.machine, Some(host), result)

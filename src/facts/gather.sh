@@ -25,7 +25,7 @@ observe_host() {
   for tool in curl wget bash setpriv flock base64 sha256sum systemctl find sed; do
     ! command -v "$tool" >/dev/null || fact host tool "$tool"
   done
-  fact host free_kb "$(df -Pk /var/lib 2>/dev/null | sed -n '2s/^.* \([0-9]*\) *[0-9]*% .*$/\1/p')"
+  fact host free_kb "$(df -k --output=avail /var/lib 2>/dev/null | tail -n 1 | tr -d ' ')"
 }
 
 # Every listening TCP socket, and which process and unit hold it. Raw lines of /proc/net/tcp{,6}; read by the controller.

@@ -27,7 +27,7 @@ pub struct MachineFacts {
     pub systemd: bool,
     pub tools: Vec<String>,
     /// KiB free below /var/lib.
-    pub free_kb: u64,
+    pub free_kb: Option<u64>,
     /// Its clock in seconds since 1970 and its uptime in seconds, read together.
     pub clock: f64,
     pub uptime: f64,

@@ -85,7 +85,7 @@ impl Collector {
             "systemd" => m.systemd = true,
             "os" => value.trim().clone_into(&mut m.os),
             "tool" => m.tools.push(value.to_owned()),
-            "free_kb" => m.free_kb = value.parse().unwrap_or(0),
+            "free_kb" => m.free_kb = value.parse().ok(),
             "pulled" => {
                 if let Some((sum, url)) = value.split_once(' ')
                     && let Ok(sum) = Sha256::new(sum)

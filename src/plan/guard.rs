@@ -83,9 +83,8 @@ fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts
         return None;
     }
     let need = local.size / 1024 + ROOM_KB;
-    (machine.free_kb < need).then(|| {
-        let message =
-            format!("disk full: {} MiB free below /var/lib, {} needed", machine.free_kb / 1024, need / 1024);
+    machine.free_kb.filter(|free| *free < need).map(|free| {
+        let message = format!("disk full: {} MiB free below /var/lib, {} needed", free / 1024, need / 1024);
         Refusal::new(Class::Host, Some(&node.name), message)
             .advice("make room (`df -h /var/lib`, `journalctl --vacuum-size=100M`) and run again")
     })

@@ -6,6 +6,7 @@ pub mod down;
 pub mod guard;
 pub mod life;
 pub mod node;
+pub mod predict;
 pub mod stages;
 pub mod step;
 
@@ -23,6 +24,7 @@ use crate::{
         ids::{NodeName, Sha256},
     },
 };
+pub use predict::{Unfolded, unfold};
 use step::Step;
 
 /// A step that is to be done, and the fact that makes it so.

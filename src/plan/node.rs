@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Refusal, ask, birth::Documents, step::ROOT, step::Step};
+use super::{Class, Refusal, ask, birth::Documents, step::ROOT, step::Run, step::Step};
 use crate::{
     chain::{
         peers::{self, PeerInfo},
@@ -133,6 +133,25 @@ pub fn wanted(
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
     steps.push(Step::File { path: unit, owner: ROOT.to_owned(), mode: 0o644, content: rendered.unit });
     Ok(Wanted { home: home.clone(), steps, runs: Sha256::of(runs), inputs })
+}
+
+/// The steps of `wanted` before the keys are known; `unknown` stands for every text.
+pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> Option<Vec<Step>> {
+    let seen = facts.nodes.get(&node.name)?;
+    let (home, account, sha256) =
+        (seen.home.as_ref()?, seen.account.as_ref()?, ask::binary_sha256(node, facts)?);
+    let owner = format!("{}:{}", node.user, account.group);
+    let profile = &cluster.profile;
+    let documents = profile.documents.values().map(|document| (document.path.under(home), 0o644));
+    let files = profile.files.iter().map(|(path, file)| (path.under(home), file.mode.0));
+    let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
+    let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
+    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
+    let (path, owner) = (ask::unit_path(node), ROOT.to_owned());
+    steps.push(Step::File { path, owner, mode: 0o644, content: unknown.to_owned() });
+    let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), Sha256::of(unknown));
+    steps.push(Step::Unit { name, run: Run::Start, reload: true, state, runs });
+    Some(steps)
 }
 
 fn rendered(

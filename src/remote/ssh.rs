@@ -133,6 +133,7 @@ fn arguments(login: &Login, control: &Path, log: &Path, accept_new: bool) -> Vec
     let mut args: Vec<String> = Vec::new();
     let option = |args: &mut Vec<String>, text: String| args.extend(["-o".to_owned(), text]);
     option(&mut args, "BatchMode=yes".to_owned());
+    // Not `-M` as well: the two together mean "ask".
     option(&mut args, "ControlMaster=yes".to_owned());
     option(&mut args, format!("ControlPath={}", control.display()));
     option(&mut args, format!("ControlPersist={PERSIST}"));
@@ -170,9 +171,7 @@ async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>
     loop {
         let _ = std::fs::remove_file(&log);
         let mut ssh = Command::new("ssh");
-        ssh.args(arguments(login, &control, &log, accept_new))
-            .args(["-M", "-N", "-f"])
-            .arg(login.host.as_str());
+        ssh.args(arguments(login, &control, &log, accept_new)).args(["-N", "-f"]).arg(login.host.as_str());
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let limit = login.connect_timeout * 3;
         let status = tokio::time::timeout(limit, ssh.status())

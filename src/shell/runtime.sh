@@ -294,7 +294,7 @@ EOT
     printf '\n%s\n' "$4"
   )
   [ "$(cat "$1" 2>/dev/null)" != "$manifest_new" ] || return 0
-  printf '%s\n' "$manifest_new" | put "$1" "$root_owner" 644 || return 1
+  mkdir -p "${1%/*}" && printf '%s\n' "$manifest_new" | put "$1" "$root_owner" 644 || return 1
   return 10
 }
 

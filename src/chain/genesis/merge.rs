@@ -59,6 +59,32 @@ pub fn compose(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<Genesis
     Ok(composed.iter().map(|(name, json)| (name.clone(), serialise(json))).collect())
 }
 
+/// The documents with the overrides set; the same bytes where they change nothing.
+pub fn overridden(
+    profile: &Profile,
+    documents: &BTreeMap<String, String>,
+    overrides: &Overrides,
+) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
+    let mut problems = Vec::new();
+    let mut parsed = BTreeMap::new();
+    for (name, text) in documents {
+        match parse(name, text) {
+            Ok(json) => drop(parsed.insert(name.clone(), json)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let before = parsed.clone();
+    problems.extend(set_overrides(profile, &mut parsed, overrides));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let text = |(name, json): (&String, &Value)| match before.get(name) {
+        Some(same) if same == json => (name.clone(), documents[name].clone()),
+        _ => (name.clone(), serialise(json)),
+    };
+    Ok(parsed.iter().map(text).collect())
+}
+
 fn twice(profile: &Profile, nodes: &[NodeDocs]) -> Vec<GenesisProblem> {
     let document = profile.documents.keys().next().map_or("", String::as_str);
     let mut seen = BTreeMap::new();

@@ -19,7 +19,7 @@ use crate::model::ids::{NodeName, Power, ValidatorKey};
 pub use check::check;
 pub use diff::{Difference, difference};
 pub use members::{Member, validators_of};
-pub use merge::{Compose, compose};
+pub use merge::{Compose, compose, overridden};
 
 /// What one validator's init made, untouched.
 #[derive(Debug, Clone)]
