@@ -88,8 +88,10 @@ observe_binary() {
 
 # observe_unit SCOPE NAME
 observe_unit() {
-  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
+  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
   printf '%s\n' "$unit_shown" | each_line "$1" unit
+  # What `show` says of it may be as old as the last reload.
+  fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
   unit_pid=$(printf '%s\n' "$unit_shown" | sed -n 's/^MainPID=//p')
   [ "${unit_pid:-0}" != 0 ] || return 0
   fact "$1" exe "$(readlink "/proc/$unit_pid/exe")"

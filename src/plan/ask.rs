@@ -54,6 +54,13 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         .collect();
     let mut paths = vec![profile.started.to_string()];
     paths.extend(profile.init.makes.iter().map(|made| made.path.to_string()));
+    for made in &profile.init.makes {
+        if let Some((folder, _)) = made.path.as_str().rsplit_once('/')
+            && !paths.iter().any(|path| path == folder)
+        {
+            paths.push(folder.to_owned());
+        }
+    }
     paths.extend(profile.chain_data.iter().map(ToString::to_string));
     for path in &texts {
         if !paths.contains(path) {

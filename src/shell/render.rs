@@ -41,14 +41,13 @@ fn call(step: &Step) -> String {
             let (head, entries, tail) = manifest_parts(manifest);
             words(["step_manifest", path.as_str(), &head, &entries, &tail])
         }
-        Step::Unit { name, run, reload, state, runs } => {
+        Step::Unit { name, run, state, runs, .. } => {
             let run = match run {
                 Run::Start => "start",
                 Run::Restart => "restart",
                 Run::Leave => "leave",
             };
-            let reload = if *reload { "1" } else { "0" };
-            words(["step_unit", name.as_str(), run, reload, state.as_str(), runs.as_str()])
+            words(["step_unit", name.as_str(), run, state.as_str(), runs.as_str()])
         }
         Step::Stopped { unit } => words(["step_stopped", unit.as_str()]),
         Step::Disabled { unit } => words(["step_disabled", unit.as_str()]),

@@ -80,7 +80,7 @@ put() {
   put_new="${1%/*}/.${1##*/}.loomctl-new"
   rm -f "$put_new" || return 1
   (umask 077 && cat >"$put_new") && chown "$2" "$put_new" && chmod "$3" "$put_new" && sync "$put_new" &&
-    mv -fT "$put_new" "$1" && sync "${1%/*}/" && return 0
+    mv -fT "$put_new" "$1" && return 0
   rm -f "$put_new"
   return 1
 }
@@ -199,31 +199,34 @@ init_place() {
   ) && sync "$2"
 }
 
-# step_unit NAME WANTED RELOAD STATE SUM: WANTED is start, restart or leave; RELOAD is 1 when the unit's files have
-# changed. What was started is written down in STATE: the unit's invocation and SUM, the checksum of what it runs.
+# unit_is PROPERTY=VALUE, in what `systemctl show` has put into $unit_shows.
+unit_is() { printf '%s\n' "$unit_shows" | grep -qx "$1"; }
+# step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
+# unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
+# whether it needs one: a unit that is new to it is read when it is started.
 step_unit() {
   unit_did=0
-  if [ "$(systemctl is-enabled "$1.service" 2>/dev/null)" != enabled ]; then
-    systemctl unmask --runtime -q "$1.service" 2>/dev/null
+  unit_file_state=$(systemctl is-enabled "$1.service" 2>/dev/null)
+  if [ "$unit_file_state" != enabled ]; then
+    [ "$unit_file_state" != masked-runtime ] || systemctl unmask --runtime -q "$1.service"
     systemctl enable -q --no-reload "$1.service" || return 1
     unit_did=10
   fi
-  if [ "$3" = 1 ] || [ "$unit_did" = 10 ]; then
+  unit_shows=$(systemctl show -p LoadState,NeedDaemonReload,ActiveState "$1.service") || return 1
+  if ! unit_is LoadState=loaded || unit_is NeedDaemonReload=yes; then
     systemctl daemon-reload || return 1
     unit_did=10
   fi
   case $2 in
     start)
-      case $(systemctl is-active "$1.service") in
-        active | activating | reloading) return $unit_did ;;
-      esac
-      systemctl reset-failed "$1.service" 2>/dev/null
+      ! unit_is ActiveState=active || return $unit_did
+      ! unit_is ActiveState=failed || systemctl reset-failed "$1.service"
       systemctl start "$1.service" || return 1
       ;;
     restart) systemctl restart "$1.service" || return 1 ;;
     *) return $unit_did ;;
   esac
-  printf '%s %s\n' "$(systemctl show -p InvocationID --value "$1.service")" "$5" | put "$4/started" "$root_owner" 644 || return 1
+  printf '%s %s\n' "$(systemctl show -p InvocationID --value "$1.service")" "$4" | put "$3/started" "$root_owner" 644 || return 1
   return 10
 }
 
