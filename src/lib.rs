@@ -1,3 +1,20 @@
 //! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
 
+pub mod apply;
+pub mod binary;
+pub mod chain;
+pub mod cli;
+pub mod error;
+pub mod event;
+pub mod facts;
+pub mod fleet;
+pub mod interrupt;
+pub mod inventory;
+pub mod model;
+pub mod ops;
+pub mod plan;
 pub mod problem;
+pub mod remote;
+pub mod run;
+pub mod shell;
+pub mod verify;

@@ -1,0 +1,211 @@
+//! Carries one stage out, on all its hosts at once, and brings back what it learned. Decides nothing.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+
+use crate::{
+    event::{Event, Events, Outcome},
+    facts::{
+        NodeFacts,
+        ask::{self, NodeQuestion},
+        parse::Collector,
+    },
+    fleet::{Fleet, Member, now},
+    model::ids::NodeName,
+    plan::{Stage, Upload, step::Step},
+    remote::{error::HostError, host::Host, http::nonce},
+    shell::{quote::words, record::Record, render, script::Script},
+};
+
+/// What a stage did on one machine.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Names of the steps that changed something.
+    pub changed: Vec<(NodeName, String)>,
+    /// The machine's nodes as they are now, by the number of their question.
+    pub nodes: BTreeMap<usize, NodeFacts>,
+    pub pulled: crate::facts::MachineFacts,
+}
+
+pub type Results = BTreeMap<usize, Result<Done, HostError>>;
+
+/// The steps of one machine: its nodes one after another, each step with the node that it is for.
+type Work<'a> = Vec<(&'a NodeName, &'a Step)>;
+
+pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, who: &str) -> Results {
+    let all: FuturesUnordered<_> = members
+        .iter()
+        .filter_map(|member| {
+            let work: Work = member
+                .questions
+                .iter()
+                .filter_map(|q| stage.steps.get_key_value(&q.node))
+                .flat_map(|(node, steps)| steps.iter().map(move |planned| (node, &planned.step)))
+                .collect();
+            (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, who))
+        })
+        .collect();
+    all.collect().await
+}
+
+async fn on_machine(
+    fleet: &Fleet,
+    member: &Member,
+    stage: &Stage,
+    work: Work<'_>,
+    who: &str,
+) -> (usize, Result<Done, HostError>) {
+    let forks = fleet.forks();
+    let _turn = forks.acquire().await;
+    let start = Instant::now();
+    let result = match fleet.host(member.machine) {
+        None => Err(HostError::Lost("beginning the stage".to_owned())),
+        Some(host) => {
+            let mut interrupt = fleet.interrupt.clone();
+            let work = carry_out(fleet, host, member, stage, &work, who);
+            tokio::select! {
+                result = work => result,
+                // Dropping the script cuts its life line: the host ends it between two steps.
+                () = interrupt.wait() => Err(HostError::Interrupted),
+            }
+        }
+    };
+    let outcome = match &result {
+        Err(_) => Outcome::Failed,
+        Ok(done) if done.changed.is_empty() => Outcome::Ok,
+        Ok(_) => Outcome::Changed,
+    };
+    let (host, took) = (member.name.clone(), start.elapsed());
+    fleet.events.tell(Event::Stage { host, stage: stage.name, outcome, took });
+    (member.machine, result)
+}
+
+async fn carry_out(
+    fleet: &Fleet,
+    host: &Host,
+    member: &Member,
+    stage: &Stage,
+    work: &Work<'_>,
+    who: &str,
+) -> Result<Done, HostError> {
+    for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
+        send_up(&fleet.events, host, member, stage.name, upload).await?;
+    }
+    let mut script = Script::new(&nonce());
+    script.line("say ready\nwatch");
+    for (number, (_, step)) in work.iter().enumerate() {
+        render::steps(&mut script, std::slice::from_ref(*step), number);
+    }
+    for question in &member.questions {
+        if stage.steps.contains_key(&question.node) {
+            let begin = serde_json::json!({"who": who, "stage": stage.name, "node": question.node});
+            let begin = begin.to_string();
+            script.line(words(["audit", question.state.as_str(), begin.trim_end_matches('}')]));
+        }
+    }
+    let questions: Vec<NodeQuestion> = member.questions.clone();
+    ask::nodes(&mut script, &questions);
+    script.line("observe_pulled\nfinish 0");
+    let mut running = host.start(&script, &format!("carrying out `{}`", stage.name)).await?;
+    running.keep_alive();
+    let mut follow = Follow { fleet, stage: stage.name, work, begun: None, done: Done::default() };
+    let mut collector = Collector::new(now());
+    while let Some(record) = tokio::time::timeout(fleet.limit, running.next())
+        .await
+        .map_err(|_| HostError::Silent(fleet.limit, follow.doing()))??
+    {
+        if let Some(record) = follow.take(record)? {
+            collector.take(record, now());
+        }
+    }
+    let mut done = follow.done;
+    (done.pulled, done.nodes) = collector.finish();
+    Ok(done)
+}
+
+/// Follows the records of a stage's steps.
+struct Follow<'a> {
+    fleet: &'a Fleet,
+    stage: &'static str,
+    work: &'a Work<'a>,
+    begun: Option<(usize, Instant)>,
+    done: Done,
+}
+
+impl Follow<'_> {
+    fn doing(&self) -> String {
+        match self.begun.and_then(|(number, _)| self.work.get(number)) {
+            Some((_, step)) => step.name(),
+            None => self.stage.to_owned(),
+        }
+    }
+
+    fn took(&self) -> Duration {
+        self.begun.map_or(Duration::ZERO, |(_, since)| since.elapsed())
+    }
+
+    /// Gives back what is not about a step.
+    fn take(&mut self, record: Record) -> Result<Option<Record>, HostError> {
+        match record {
+            Record::Begin { step } => {
+                self.begun = Some((step, Instant::now()));
+                if let Some((node, step)) = self.work.get(step) {
+                    let (host, step) = (node.to_string(), step.name());
+                    self.fleet.events.tell(Event::Started { host, stage: self.stage, step });
+                }
+            }
+            Record::Done { step, changed } => {
+                if let Some((node, step)) = self.work.get(step) {
+                    let outcome = if changed { Outcome::Changed } else { Outcome::Ok };
+                    if changed {
+                        self.done.changed.push(((*node).clone(), step.name()));
+                    }
+                    self.tell(node, step, outcome);
+                }
+            }
+            Record::Failed { step, output, status } => {
+                let Some((node, step)) = self.work.get(step) else {
+                    return Err(HostError::Step { step: self.stage.to_owned(), output });
+                };
+                self.tell(node, step, Outcome::Failed);
+                let output = if output.trim().is_empty() { format!("status {status}") } else { output };
+                return Err(HostError::Step { step: step.name(), output: output.trim().to_owned() });
+            }
+            Record::End { status } if status != 0 => return Err(HostError::Interrupted),
+            Record::End { .. } | Record::Ready => {}
+            other => return Ok(Some(other)),
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, node: &NodeName, step: &Step, outcome: Outcome) {
+        self.fleet.events.tell(Event::Step {
+            host: node.to_string(),
+            stage: self.stage,
+            step: step.name(),
+            outcome,
+            took: self.took(),
+        });
+    }
+}
+
+async fn send_up(
+    events: &Events,
+    host: &Host,
+    member: &Member,
+    stage: &'static str,
+    upload: &Upload,
+) -> Result<(), HostError> {
+    let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
+    events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
+    let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
+    let progress = |sent| events.tell(Event::Sent { host: name.clone(), sent, total });
+    let result = host.upload(&nonce(), &upload.source, upload.sha256.as_str(), &upload.name, &progress).await;
+    let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
+    events.tell(Event::Step { host: name.clone(), stage, step, outcome, took: start.elapsed() });
+    result
+}

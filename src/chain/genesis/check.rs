@@ -1,0 +1,175 @@
+//! S5: what a genesis must be before any host may start from it. Each row was seen to stop a real chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{
+    GenesisProblem,
+    members::{Member, lists, members},
+    parse,
+    path::Place,
+    time::unix_seconds,
+};
+use crate::{
+    chain::{
+        identity::{check_key, tendermint_address},
+        profile::{Document, PowerForm, Profile, ValidatorRule},
+    },
+    model::ids::{ChainId, ValidatorKey},
+};
+
+/// Clocks of the hosts may be apart by this much at a birth (V9), so a genesis_time may be ahead by it: the chain
+/// then begins that much later. Further ahead, a process lives with no port open and no word in its log.
+pub const CLOCK_TOLERANCE: i64 = 30;
+
+/// Everything that is wrong with the documents (text by the profile's names). `now` is in Unix seconds.
+pub fn check(
+    profile: &Profile,
+    documents: &BTreeMap<String, String>,
+    chain_id: &ChainId,
+    now: i64,
+) -> Vec<GenesisProblem> {
+    let mut problems = Vec::new();
+    let mut parsed = BTreeMap::new();
+    for (name, text) in documents {
+        match parse(name, text) {
+            Ok(json) => drop(parsed.insert(name.clone(), json)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let missing = profile.documents.keys().filter(|name| !documents.contains_key(*name));
+    problems.extend(missing.map(|name| GenesisProblem::new(name, "is missing")));
+    problems.extend(check_values(profile, &parsed, chain_id, now));
+    problems
+}
+
+pub(super) fn check_values(
+    profile: &Profile,
+    documents: &BTreeMap<String, Value>,
+    chain_id: &ChainId,
+    now: i64,
+) -> Vec<GenesisProblem> {
+    let mut problems = Vec::new();
+    let mut orders: Vec<(String, String, Vec<ValidatorKey>)> = Vec::new();
+    for (name, json) in documents {
+        let Some(rule) = profile.documents.get(name) else { continue };
+        problems.extend(check_chain_id(name, json, rule, chain_id));
+        problems.extend(check_time(name, json, rule, now));
+        let places = match lists(&rule.validators, name, json) {
+            Ok(places) => places,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for place in places {
+            let (found, bad) = members(&rule.validators, name, json, &place);
+            if bad.is_empty() {
+                let keys = found.iter().map(|member| member.key.clone()).collect();
+                orders.push((name.clone(), place.to_string(), keys));
+            }
+            problems.extend(bad);
+            problems.extend(check_members(name, json, &rule.validators, &place, &found));
+        }
+    }
+    problems.extend(check_orders(&orders));
+    problems
+}
+
+fn check_chain_id(name: &str, json: &Value, rule: &Document, wanted: &ChainId) -> Vec<GenesisProblem> {
+    let places = rule.chain_id.iter().flat_map(|rule| &rule.at).flat_map(|path| path.places(json));
+    let problem = |place: Place| match place.get(json) {
+        Some(Value::String(found)) => match ChainId::new(found.as_str()) {
+            Err(error) => Some(GenesisProblem::new(name, error.why).at(place)),
+            Ok(found) if found != *wanted => {
+                Some(GenesisProblem::new(name, format!("is {found:?}, the chain id is {wanted:?}")).at(place))
+            }
+            Ok(_) => None,
+        },
+        _ => Some(GenesisProblem::new(name, "is not a text").at(place)),
+    };
+    places.filter_map(problem).collect()
+}
+
+fn check_time(name: &str, json: &Value, rule: &Document, now: i64) -> Option<GenesisProblem> {
+    let path = rule.genesis_time.as_ref()?;
+    let problem = |message: String| Some(GenesisProblem::new(name, message).at(path));
+    let Some(place) = path.places(json).into_iter().next() else {
+        return problem(path.missing(json));
+    };
+    let text = place.get(json).and_then(Value::as_str).unwrap_or_default();
+    match unix_seconds(text) {
+        None => problem(format!("{text:?} is not a time such as 2026-01-31T12:00:00Z")),
+        Some(at) if at <= 0 => problem(format!("{text} is the zero time: no block would ever come")),
+        Some(at) if at > now + CLOCK_TOLERANCE => {
+            problem(format!("{text} is {} s in the future: nodes would wait for it in silence", at - now))
+        }
+        Some(_) => None,
+    }
+}
+
+fn check_members(
+    name: &str,
+    json: &Value,
+    rule: &ValidatorRule,
+    list: &Place,
+    members: &[Member],
+) -> Vec<GenesisProblem> {
+    let mut problems = Vec::new();
+    if list.get(json).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        problems.push(GenesisProblem::new(name, "there is no validator").at(list));
+    }
+    let mut seen = BTreeSet::new();
+    for (index, member) in members.iter().enumerate() {
+        let mut report = |field: &str, message: String| {
+            problems.push(GenesisProblem::new(name, message).at(list.index(index).key(field)));
+        };
+        if !seen.insert(&member.key) {
+            report(&rule.key, format!("the key {} stands in the list twice", member.key));
+        }
+        if let Err(error) = check_key(&member.key) {
+            report(&rule.key, error.why);
+        }
+        if rule.power_form == PowerForm::Quoted && Value::from(member.power).is_number() {
+            report(
+                &rule.power,
+                format!("must be quoted: {:?} (Amino refuses a number)", member.power.to_string()),
+            );
+        }
+        if let (Some(field), Some(derived)) = (&rule.address, tendermint_address(&member.key))
+            // Tendermint fills in an address that is empty.
+            && let Some(found) = member.address.as_deref().filter(|found| !found.is_empty())
+            && !found.eq_ignore_ascii_case(&derived)
+        {
+            report(field, format!("is {found}, the key's address is {derived}"));
+        }
+    }
+    let total: i128 = members.iter().map(|member| i128::from(member.power.get())).sum();
+    let limit = rule.power_limit.unwrap_or(i64::MAX);
+    if total > i128::from(limit) {
+        let message = format!("all powers together are {total}, the chain's limit is {limit}");
+        problems.push(GenesisProblem::new(name, message).at(list));
+    }
+    problems
+}
+
+/// All documents name the same validators in the same order: where they do not, nodes stop at height 1.
+fn check_orders(orders: &[(String, String, Vec<ValidatorKey>)]) -> Vec<GenesisProblem> {
+    let Some((first_name, _, first)) = orders.first() else { return Vec::new() };
+    let wrong = orders[1..].iter().filter(|(_, _, keys)| !same_values(keys, first));
+    let problem = |(name, place, keys): &(String, String, Vec<ValidatorKey>)| {
+        let same_set = {
+            let set = |keys: &[ValidatorKey]| keys.iter().map(|k| k.value.clone()).collect::<BTreeSet<_>>();
+            set(keys) == set(first)
+        };
+        let what = if same_set { "the validators in another order than" } else { "other validators than" };
+        GenesisProblem::new(name, format!("names {what} document `{first_name}`")).at(place)
+    };
+    wrong.map(problem).collect()
+}
+
+/// By value: a document that holds bare keys does not say their type.
+fn same_values(a: &[ValidatorKey], b: &[ValidatorKey]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.value == b.value)
+}

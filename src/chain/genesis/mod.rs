@@ -1,0 +1,96 @@
+//! Genesis documents: composed once, before birth, from what each validator's `init` made; the same bytes on all
+//! hosts for ever.
+
+pub mod check;
+pub mod diff;
+pub mod members;
+pub mod merge;
+pub mod path;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::Value;
+
+use crate::model::ids::{NodeName, Power, ValidatorKey};
+
+pub use check::check;
+pub use diff::{Difference, difference};
+pub use members::{Member, validators_of};
+pub use merge::{Compose, compose, overridden};
+
+/// What one validator's init made, untouched.
+#[derive(Debug, Clone)]
+pub struct NodeDocs {
+    pub node: NodeName,
+    /// From the node's own key file, not from its documents.
+    pub key: ValidatorKey,
+    /// The inventory's; None keeps what init wrote.
+    pub power: Option<Power>,
+    /// By the profile's document name.
+    pub documents: BTreeMap<String, String>,
+}
+
+/// `genesis:` of the inventory: document → path → value, set over the composed documents.
+pub type Overrides = BTreeMap<String, serde_json::Map<String, Value>>;
+
+/// One thing that is wrong with a document: whose, which, where in it, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenesisProblem {
+    pub node: Option<NodeName>,
+    pub document: String,
+    pub path: Option<String>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl GenesisProblem {
+    pub fn new(document: &str, message: impl Into<String>) -> Self {
+        Self { node: None, document: document.to_owned(), path: None, message: message.into(), help: None }
+    }
+
+    #[must_use]
+    fn of(mut self, node: &NodeName) -> Self {
+        self.node = Some(node.clone());
+        self
+    }
+
+    #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // Places are made for this one call.
+    fn at(mut self, path: impl fmt::Display) -> Self {
+        self.path = Some(path.to_string());
+        self
+    }
+
+    #[must_use]
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for GenesisProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.node {
+            write!(f, "{node}: ")?;
+        }
+        write!(f, "genesis document `{}`: ", self.document)?;
+        if let Some(path) = &self.path {
+            write!(f, "{path}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// The one serialisation: two spaces, a final newline. CometBFT 1.0 refuses to start when only the layout changed.
+pub fn serialise(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+pub(crate) fn parse(name: &str, text: &str) -> Result<Value, GenesisProblem> {
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| GenesisProblem::new(name, format!("not JSON: {error}")))?;
+    if document.is_object() { Ok(document) } else { Err(GenesisProblem::new(name, "not a JSON object")) }
+}

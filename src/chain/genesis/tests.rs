@@ -1,0 +1,361 @@
+//! Composing against what real chains ran on, and against hostile documents.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+use super::*;
+use crate::{chain::profile::Profile, model::ids::ChainId};
+
+const NOW: i64 = 1_900_000_000;
+
+macro_rules! fixture {
+    ($path:expr) => {
+        include_str!(concat!("../../../tests/fixtures/loom/", $path))
+    };
+}
+
+macro_rules! loom_node {
+    ($era:literal, $number:literal) => {
+        (
+            fixture!(concat!($era, "/node-", $number, "/chaindata/config/genesis.json")),
+            fixture!(concat!($era, "/node-", $number, "/genesis.json")),
+        )
+    };
+}
+
+macro_rules! loom_era {
+    ($era:literal) => {
+        (
+            [loom_node!($era, 0), loom_node!($era, 1), loom_node!($era, 2), loom_node!($era, 3)],
+            fixture!(concat!($era, "/composed/chaindata/config/genesis.json")),
+            fixture!(concat!($era, "/composed/genesis.json")),
+        )
+    };
+}
+
+fn loom() -> Profile {
+    Profile::builtin("loom").unwrap()
+}
+
+fn chain_id(text: &str) -> ChainId {
+    ChainId::new(text).unwrap()
+}
+
+fn node(number: usize, (chain, app): (&str, &str)) -> NodeDocs {
+    let json: Value = serde_json::from_str(chain).unwrap();
+    NodeDocs {
+        node: NodeName::new(format!("loom-{number}")).unwrap(),
+        key: serde_json::from_value(json["validators"][0]["pub_key"].clone()).unwrap(),
+        power: None,
+        documents: BTreeMap::from([("chain".into(), chain.into()), ("app".into(), app.into())]),
+    }
+}
+
+fn era3() -> Vec<NodeDocs> {
+    loom_era!("dposV3").0.into_iter().enumerate().map(|(n, docs)| node(n, docs)).collect()
+}
+
+fn ask<'a>(profile: &'a Profile, nodes: &'a [NodeDocs], id: &'a ChainId, over: &'a Overrides) -> Compose<'a> {
+    Compose { profile, nodes, chain_id: id, overrides: over, now: NOW }
+}
+
+fn composed(nodes: &[NodeDocs], overrides: &Overrides) -> Result<BTreeMap<String, String>, String> {
+    let lines =
+        |found: Vec<GenesisProblem>| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    compose(ask(&loom(), nodes, &chain_id("default"), overrides)).map_err(lines)
+}
+
+fn refused(nodes: &[NodeDocs]) -> String {
+    composed(nodes, &Overrides::new()).unwrap_err()
+}
+
+fn change(node: &mut NodeDocs, document: &str, how: impl FnOnce(&mut Value)) {
+    let mut json: Value = serde_json::from_str(&node.documents[document]).unwrap();
+    how(&mut json);
+    node.documents.insert(document.into(), json.to_string());
+}
+
+fn overrides(document: &str, path: &str, value: Value) -> Overrides {
+    Overrides::from([(document.to_owned(), Map::from_iter([(path.to_owned(), value)]))])
+}
+
+#[test]
+fn composed_documents_are_what_real_chains_ran_on() {
+    for (inputs, chain, app) in [loom_era!("dposV2"), loom_era!("dposV3")] {
+        let nodes: Vec<_> = inputs.into_iter().enumerate().map(|(n, docs)| node(n, docs)).collect();
+        let made = composed(&nodes, &Overrides::new()).unwrap();
+        for (name, real) in [("chain", chain), ("app", app)] {
+            let real: Value = serde_json::from_str(real).unwrap();
+            // As text, so that the order of keys counts too.
+            assert_eq!(made[name], serialise(&real), "{name}");
+            assert_eq!(validators_of(&loom(), name, &made[name]).unwrap().len(), 4);
+        }
+        assert!(check(&loom(), &made, &chain_id("default"), NOW).is_empty());
+    }
+}
+
+/// Builds of 2018, and ones that boot a legacy contract beside the new one: every list gets all validators.
+#[test]
+fn other_eras_of_the_contract_are_found_by_name() {
+    let mut nodes = era3();
+    for node in &mut nodes {
+        change(node, "app", |json| {
+            let mut legacy = json["contracts"][1].clone();
+            legacy["name"] = json!("dpos");
+            legacy["init"]["params"] = json!({"witnessCount": "21", "electionCycleLength": "604800"});
+            json["contracts"].as_array_mut().unwrap().insert(0, legacy);
+        });
+    }
+    let made: Value = serde_json::from_str(&composed(&nodes, &Overrides::new()).unwrap()["app"]).unwrap();
+    for place in [0, 2] {
+        assert_eq!(made["contracts"][place]["init"]["validators"].as_array().unwrap().len(), 4);
+    }
+    for node in &mut nodes {
+        change(node, "app", |json| drop(json["contracts"].as_array_mut().unwrap().remove(2)));
+    }
+    let made = composed(&nodes, &Overrides::new()).unwrap();
+    assert_eq!(validators_of(&loom(), "app", &made["app"]).unwrap().len(), 4);
+}
+
+#[test]
+fn powers_keep_their_notation() {
+    let mut nodes = era3();
+    nodes[1].power = Some(Power::new(25, false).unwrap());
+    let made = composed(&nodes, &Overrides::new()).unwrap();
+    assert!(made["chain"].contains("\"power\": \"25\"") && made["app"].contains("\"power\": \"25\""));
+
+    for node in &mut nodes {
+        change(node, "app", |json| json["contracts"][1]["init"]["validators"][0]["power"] = json!(10));
+    }
+    let made = composed(&nodes, &Overrides::new()).unwrap();
+    assert!(made["app"].contains("\"power\": 25") && made["app"].contains("\"power\": 10"));
+
+    change(&mut nodes[2], "chain", |json| json["validators"][0]["power"] = json!(10));
+    assert!(refused(&nodes).contains("validators[2].power: must be quoted: \"10\""));
+}
+
+#[test]
+fn unknown_fields_and_big_numbers_stay_as_written() {
+    let mut nodes = era3();
+    let strange = r#"{"deep": [1.0, 123456789012345678901234567890, 1e400, {"ключ": "\u2028<&>"}]}"#;
+    for node in &mut nodes {
+        let text = &node.documents["chain"];
+        let text = text.replacen("\"chain_id\"", &format!("\"zz_unknown\": {strange}, \"chain_id\""), 1);
+        node.documents.insert("chain".into(), text);
+    }
+    let made = composed(&nodes, &Overrides::new()).unwrap();
+    assert!(made["chain"].contains("123456789012345678901234567890") && made["chain"].contains("1.0,"));
+    let json: Value = serde_json::from_str(&made["chain"]).unwrap();
+    assert_eq!(json["zz_unknown"], serde_json::from_str::<Value>(strange).unwrap());
+    assert_eq!(json.as_object().unwrap().keys().nth(1).unwrap(), "zz_unknown");
+}
+
+#[test]
+fn each_host_must_bring_its_own_validator_alone() {
+    let mut nodes = era3();
+    let others = nodes[0].documents.clone();
+    nodes[3].documents = others;
+    let said = refused(&nodes);
+    assert!(said.contains("loom-3: genesis document `chain`: validators: holds the key"), "{said}");
+    assert!(said.contains("loom-3: genesis document `app`: contracts[1].init.validators"), "{said}");
+
+    let mut nodes = era3();
+    let merged = composed(&nodes, &Overrides::new()).unwrap();
+    nodes[0].documents = merged;
+    assert!(refused(&nodes).contains("loom-0: genesis document `chain`: validators: holds 4 validators"));
+
+    let mut nodes = era3();
+    nodes[1] = NodeDocs { node: nodes[1].node.clone(), ..nodes[0].clone() };
+    assert!(refused(&nodes).contains("loom-1: genesis document `app`: has the same validator key as loom-0"));
+}
+
+#[test]
+fn documents_of_other_builds_or_settings_are_shown_side_by_side() {
+    let mut nodes = era3();
+    change(&mut nodes[1], "chain", |json| json["consensus_params"]["block_size"]["max_gas"] = json!("5"));
+    change(&mut nodes[2], "app", |json| json["contracts"][0]["name"] = json!("coins"));
+    let said = refused(&nodes);
+    let expected = "loom-1: genesis document `chain`: consensus_params.block_size.max_gas: \
+                    must be equal on all hosts: loom-0 has \"-1\", loom-1 has \"5\"";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("loom-2: genesis document `app`: contracts[0].name: must be equal"), "{said}");
+
+    let mut nodes = era3();
+    change(&mut nodes[1], "chain", |json| json["chain_id"] = json!("other"));
+    assert!(
+        refused(&nodes)
+            .contains("loom-1: genesis document `chain`: chain_id: init ran with chain id \"other\"")
+    );
+}
+
+#[test]
+fn missing_and_broken_documents_are_named() {
+    let mut nodes = era3();
+    nodes[0].documents.remove("app");
+    nodes[1].documents.insert("chain".into(), "{".into());
+    let said = refused(&nodes);
+    assert!(said.contains("loom-0: genesis document `app`: is missing"), "{said}");
+    assert!(said.contains("loom-1: genesis document `chain`: not JSON"), "{said}");
+    assert!(refused(&[]).contains("there is no validator to compose it from"));
+}
+
+#[test]
+fn s5_every_rule_of_a_sound_genesis() {
+    let sound = composed(&era3(), &Overrides::new()).unwrap();
+    let broken = |document: &str, path: &str, value: Value| {
+        let mut json: Value = serde_json::from_str(&sound[document]).unwrap();
+        *path::DocPath::parse(path).unwrap().places(&json)[0].get_mut(&mut json).unwrap() = value;
+        let mut documents = sound.clone();
+        documents.insert(document.into(), serialise(&json));
+        let found = check(&loom(), &documents, &chain_id("default"), NOW);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let first: Value = serde_json::from_str(&sound["chain"]).unwrap();
+    let cases = [
+        ("chain", "genesis_time", json!("0001-01-01T00:00:00Z"), "is the zero time"),
+        ("chain", "genesis_time", json!("2100-01-01T00:00:00Z"), "in the future"),
+        ("chain", "genesis_time", json!("soon"), "is not a time"),
+        ("chain", "chain_id", json!("x".repeat(51)), "1 to 50 printable characters"),
+        ("chain", "chain_id", json!("other"), "the chain id is"),
+        (
+            "chain",
+            "validators[1].address",
+            json!("00"),
+            "the key's address is A0CA6CFC34D995330021FCAFD16EF3EA6FF87E57",
+        ),
+        ("chain", "validators[1].power", json!("0"), "validators[1].power: 0 is not above zero"),
+        ("chain", "validators[1].power", json!("-5"), "is not above zero"),
+        ("chain", "validators[1].power", json!(10), "must be quoted"),
+        (
+            "chain",
+            "validators[1].power",
+            json!("1152921504606846975"),
+            "the chain's limit is 1152921504606846975",
+        ),
+        ("chain", "validators[1].pub_key.value", json!("AAAA"), "an ed25519 key has 32"),
+        ("chain", "validators[1]", first["validators"][0].clone(), "stands in the list twice"),
+        ("chain", "validators", json!([]), "there is no validator"),
+        ("chain", "validators", json!("none"), "is not a list of validators"),
+        ("app", "contracts[1].name", json!("other"), "no entry whose `name` is dposV3 or dposV2 or dpos"),
+        ("app", "contracts[1].init.validators[2].power", json!("0"), "contracts[1].init.validators[2].power"),
+        ("app", "contracts[3].init.owner.chainId", json!("other"), "the chain id is"),
+    ];
+    for (document, path, value, words) in cases {
+        let said = broken(document, path, value);
+        assert!(said.contains(words), "{path}: {said}");
+    }
+    let app: Value = serde_json::from_str(&sound["app"]).unwrap();
+    let mut turned = app["contracts"][1]["init"]["validators"].clone();
+    turned.as_array_mut().unwrap().swap(0, 3);
+    let said = broken("app", "contracts[1].init.validators", turned);
+    assert!(said.contains("in another order than document `app`"), "{said}");
+}
+
+#[test]
+fn s5_all_problems_come_at_once() {
+    let mut documents = composed(&era3(), &Overrides::new()).unwrap();
+    let chain = documents["chain"].replace("\"power\": \"10\"", "\"power\": \"0\"").replace("2026-", "2126-");
+    documents.insert("chain".into(), chain);
+    assert_eq!(check(&loom(), &documents, &chain_id("default"), NOW).len(), 5);
+}
+
+#[test]
+fn overrides_are_set_over_what_was_composed() {
+    let nodes = era3();
+    let time = "2026-11-21T00:00:00Z";
+    let made = composed(&nodes, &overrides("chain", "genesis_time", json!(time))).unwrap();
+    assert!(made["chain"].contains(time));
+    // Amino wants the quotes that the document has and YAML does not show.
+    let made =
+        composed(&nodes, &overrides("chain", "consensus_params.block_size.max_gas", json!(7))).unwrap();
+    assert!(made["chain"].contains("\"max_gas\": \"7\""));
+    let path = "contracts[name=dposV3].init.params.validatorCount";
+    let made = composed(&nodes, &overrides("genesis.json", path, json!(5))).unwrap();
+    assert!(made["app"].contains("\"validatorCount\": \"5\""));
+
+    let said =
+        composed(&nodes, &overrides("chain", "consensus_params.block_size.max_gass", json!(7))).unwrap_err();
+    assert!(said.contains("is `max_gas` meant?"), "{said}");
+    let said = composed(&nodes, &overrides("chian", "x", json!(7))).unwrap_err();
+    assert!(said.contains("loom has no document of this name"), "{said}");
+    let said = composed(&nodes, &overrides("chain", "validators.0.power", json!("0"))).unwrap_err();
+    assert!(said.contains("is not above zero"), "{said}");
+}
+
+#[test]
+fn cometbft_takes_the_chain_id_that_is_wanted() {
+    let profile = Profile::builtin("cometbft").unwrap();
+    let text = include_str!("../../../tests/fixtures/cometbft-0.38/genesis.json");
+    let json: Value = serde_json::from_str(text).unwrap();
+    let nodes = [NodeDocs {
+        node: NodeName::new("a").unwrap(),
+        key: serde_json::from_value(json["validators"][0]["pub_key"].clone()).unwrap(),
+        power: None,
+        documents: BTreeMap::from([("chain".into(), text.into())]),
+    }];
+    let made = compose(ask(&profile, &nodes, &chain_id("my-chain"), &Overrides::new())).unwrap();
+    assert_eq!(difference(text, &made["chain"]).len(), 1, "only the chain id");
+    assert!(made["chain"].contains("\"chain_id\": \"my-chain\"") && made["chain"].ends_with("}\n"));
+    assert_eq!(serialise(&serde_json::from_str(&made["chain"]).unwrap()), made["chain"]);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, |inner| {
+        let key = prop_oneof![
+            ".{0,5}",
+            "validators|contracts|name|init|power|pub_key|chain_id|genesis_time".prop_map(String::from)
+        ];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((key, inner), 0..5)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn composing_never_panics(chain in any_json(), app in any_json(), part in any_json(), raw in ".{0,40}") {
+        let mut nodes = era3();
+        nodes[1].documents.insert("chain".into(), chain.to_string());
+        nodes[2].documents.insert("app".into(), app.to_string());
+        prop_assert!(composed(&nodes, &Overrides::new()).is_err());
+        let mut nodes = era3();
+        nodes[0].documents.insert("chain".into(), raw);
+        prop_assert!(composed(&nodes, &Overrides::new()).is_err());
+        for path in ["validators", "consensus_params", "validators.0", "validators.0.power", "chain_id"] {
+            // Whatever is accepted is sound by the same rules.
+            if let Ok(made) = composed(&era3(), &overrides("chain", path, part.clone())) {
+                prop_assert!(check(&loom(), &made, &chain_id("default"), NOW).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn every_validator_stands_once_in_every_document(
+        order in Just(vec![0_usize, 1, 2, 3]).prop_shuffle(),
+        count in 1_usize..=4,
+        powers in proptest::collection::vec(1_i64..1_000_000, 4),
+    ) {
+        let all = era3();
+        let mut nodes: Vec<_> = order[..count].iter().map(|n| all[*n].clone()).collect();
+        for (node, power) in nodes.iter_mut().zip(&powers) {
+            node.power = Some(Power::new(*power, false).unwrap());
+        }
+        let made = composed(&nodes, &Overrides::new()).unwrap();
+        for name in ["chain", "app"] {
+            let found = validators_of(&loom(), name, &made[name]).unwrap();
+            let keys: Vec<_> = found.iter().map(|m| (&m.key, m.power.get())).collect();
+            let wanted: Vec<_> = nodes.iter().map(|n| (&n.key, n.power.unwrap().get())).collect();
+            prop_assert_eq!(keys, wanted);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Who a node is: its id from its public key, its validator's address, and what the hosts report of both.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::model::ids::{Invalid, NodeId, ValidatorKey};
+
+/// The type names that mean an ed25519 key: Amino's JSON name, its route prefix in old documents, and the names
+/// that CometBFT 1.0 and the Cosmos SDK use.
+const ED25519: [&str; 4] =
+    ["tendermint/PubKeyEd25519", "AC26791624DE60", "cometbft/PubKeyEd25519", "/cosmos.crypto.ed25519.PubKey"];
+
+/// The validator's address as the documents hold it: 40 upper-case hex digits, the first 20 bytes of
+/// sha256(public key). None for key types that we do not know, or a key that is not 32 bytes of base64.
+pub fn tendermint_address(key: &ValidatorKey) -> Option<String> {
+    if !ED25519.contains(&key.kind.as_str()) {
+        return None;
+    }
+    ed25519_bytes(&key.value).ok().map(|bytes| hex::encode_upper(first_20_of_sha256(&bytes)))
+}
+
+/// A key of a type that we know must be 32 bytes of base64.
+pub fn check_key(key: &ValidatorKey) -> Result<(), Invalid> {
+    if ED25519.contains(&key.kind.as_str()) { ed25519_bytes(&key.value).map(|_| ()) } else { Ok(()) }
+}
+
+/// The node id that belongs to a node key's public half, the base64 of 32 bytes.
+pub fn node_id_of_pubkey(public_key: &str) -> Result<NodeId, Invalid> {
+    NodeId::new(hex::encode(first_20_of_sha256(&ed25519_bytes(public_key)?)))
+}
+
+/// A node id as a host reports it, with the white space of a command's output around it.
+pub fn parse_node_id(text: &str) -> Result<NodeId, Invalid> {
+    NodeId::new(text.trim().to_ascii_lowercase())
+}
+
+/// A validator's public key as a host reports it: `{"type","value"}`, or the SDK's `{"@type","key"}`.
+pub fn parse_validator_key(text: &str) -> Result<ValidatorKey, Invalid> {
+    let bad = |why: String| Invalid { what: "validator key", why };
+    let json: Value = serde_json::from_str(text).map_err(|error| bad(format!("not JSON: {error}")))?;
+    let field = |name: &str, other: &str| {
+        json.get(name).or_else(|| json.get(other)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let (Some(kind), Some(value)) = (field("type", "@type"), field("value", "key")) else {
+        return Err(bad(format!("{} has no `type` and `value`", shape(&json))));
+    };
+    let key = ValidatorKey { kind, value };
+    check_key(&key)?;
+    Ok(key)
+}
+
+/// A height, round or step of a sign state: a number, or a quoted one, as the release writes it.
+pub fn parse_sign_number(text: &str) -> Result<i64, Invalid> {
+    let bare = text.trim().trim_matches('"');
+    match bare.parse() {
+        Ok(number) if number >= 0 => Ok(number),
+        _ => Err(Invalid { what: "sign state", why: format!("{bare:?} is not a height, round or step") }),
+    }
+}
+
+fn ed25519_bytes(base64: &str) -> Result<[u8; 32], Invalid> {
+    let bad = |why: String| Invalid { what: "public key", why };
+    let bytes = STANDARD.decode(base64.trim()).map_err(|error| bad(format!("not base64: {error}")))?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| bad(format!("{length} bytes, an ed25519 key has 32")))
+}
+
+fn first_20_of_sha256(bytes: &[u8]) -> [u8; 20] {
+    let mut first = [0; 20];
+    first.copy_from_slice(&Sha256::digest(bytes)[..20]);
+    first
+}
+
+/// The keys only: the text may have come from a file with a private key in it.
+fn shape(json: &Value) -> String {
+    match json {
+        Value::Object(map) => {
+            format!("an object with {}", map.keys().cloned().collect::<Vec<_>>().join(", "))
+        }
+        _ => "it".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_of_real_documents() {
+        let key = |kind: &str, value: &str| ValidatorKey { kind: kind.into(), value: value.into() };
+        let real = "8/3nX2Hi47/zlXWgBWoP1A7gKRa0PqCnfacWhqIAIOc=";
+        for kind in ["tendermint/PubKeyEd25519", "AC26791624DE60"] {
+            let address = tendermint_address(&key(kind, real));
+            assert_eq!(address.as_deref(), Some("929CB5A14D6568A87D111C52BC0E1B63C2DC187F"));
+        }
+        assert_eq!(tendermint_address(&key("tendermint/PubKeySecp256k1", real)), None);
+        assert_eq!(tendermint_address(&key("tendermint/PubKeyEd25519", "AAAA")), None);
+    }
+
+    #[test]
+    fn node_ids_come_from_the_public_half() {
+        // Read off a node: the last 32 bytes of node_key.json's 64, and what show-node-id printed.
+        let id = node_id_of_pubkey("kmblzluOCHcoalreFKiXSnXZKBhV5TAM5yEDcsdgdPU=").unwrap();
+        assert_eq!(id.as_str(), "32fa7e27d0260147aac7d7fd3e92842866b4075b");
+        assert_eq!(parse_node_id(&format!("{id}\n")).unwrap(), id);
+        assert!(parse_node_id("Error in determining Node Key").is_err());
+    }
+
+    #[test]
+    fn reported_keys_are_read_in_both_spellings() {
+        let value = "8/3nX2Hi47/zlXWgBWoP1A7gKRa0PqCnfacWhqIAIOc=";
+        let amino = format!(r#"{{"type":"tendermint/PubKeyEd25519","value":"{value}"}}"#);
+        let sdk = format!(r#"{{"@type":"/cosmos.crypto.ed25519.PubKey","key":"{value}"}}"#);
+        for text in [amino, sdk] {
+            assert_eq!(parse_validator_key(&text).unwrap().value, value);
+        }
+        assert!(parse_validator_key(r#"{"type":"tendermint/PubKeyEd25519","value":"AA=="}"#).is_err());
+        let unknown = parse_validator_key(r#"{"type":"new/Key","value":"anything"}"#).unwrap();
+        assert_eq!(unknown.value, "anything");
+        assert_eq!((parse_sign_number("\"12\"").unwrap(), parse_sign_number(" 0\n").unwrap()), (12, 0));
+        assert!(parse_sign_number("-1").is_err() && parse_sign_number("").is_err());
+    }
+}

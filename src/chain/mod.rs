@@ -1,0 +1,13 @@
+//! What a chain is, as data and pure functions: identity, genesis, peers, configuration, units, answers of its
+//! RPC. Nothing here opens a file or a connection, or knows a host.
+
+pub mod config;
+pub mod encode;
+pub mod genesis;
+pub mod identity;
+pub mod peers;
+pub mod ports;
+pub mod probe;
+pub mod profile;
+pub mod render;
+pub mod unit;

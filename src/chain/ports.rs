@@ -1,0 +1,90 @@
+//! Where a node listens, as its own files for its own build have it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    config::{Listen, read_key},
+    profile::{Bind, HomePath, KeyPlace, Port, Profile},
+};
+use crate::model::ids::HostAddr;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PortUse {
+    /// As the file writes it, without brackets; `0.0.0.0` where it names none.
+    pub bind: String,
+    pub port: u16,
+    /// Meant to be reached from other machines.
+    pub public: bool,
+    /// False where this build or configuration does not listen there.
+    pub expected: bool,
+}
+
+/// The ports by the profile's names. A file that is not there yet counts with the profile's defaults, `overrides`
+/// (the inventory's `ports:`) and `rpc_bind`; one that is there counts as it is.
+pub fn ports_of(
+    profile: &Profile,
+    texts: &BTreeMap<HomePath, String>,
+    overrides: &BTreeMap<String, u16>,
+    rpc_bind: Option<&HostAddr>,
+) -> BTreeMap<String, PortUse> {
+    let read = |place: &KeyPlace| value_at(profile, texts, place);
+    let mut uses = BTreeMap::new();
+    for (name, port) in &profile.ports {
+        let mut port_use = default_use(profile, port, overrides.get(name).copied(), rpc_bind);
+        if let Some(place) = port.from.first()
+            && let Some(value) = read(place)
+        {
+            match listen_of(&value) {
+                Some(listen) => {
+                    port_use.port = listen.port();
+                    listen.bind().clone_into(&mut port_use.bind);
+                }
+                // An empty address, or a Unix socket: switched off.
+                None => port_use.expected = false,
+            }
+        }
+        if let Some(condition) = &port.only_when_key {
+            let place = KeyPlace { file: condition.file.clone(), key: condition.key.clone() };
+            port_use.expected &= read(&place).as_ref() == Some(&condition.is);
+        }
+        uses.insert(name.clone(), port_use);
+    }
+    for (name, port) in &profile.ports {
+        let Some(condition) = &port.only_when_port else { continue };
+        let holds = uses.get(&condition.port).is_some_and(|other| other.port == condition.is);
+        if let Some(port_use) = uses.get_mut(name) {
+            port_use.expected &= holds;
+        }
+    }
+    uses
+}
+
+fn default_use(profile: &Profile, port: &Port, wanted: Option<u16>, rpc_bind: Option<&HostAddr>) -> PortUse {
+    let bind = match port.bind {
+        Bind::Any => "0.0.0.0",
+        Bind::Loopback => "127.0.0.1",
+        Bind::RpcBind => rpc_bind.unwrap_or(&profile.default_rpc_bind).as_str(),
+    };
+    PortUse {
+        bind: bind.to_owned(),
+        port: wanted.unwrap_or(port.default),
+        public: port.public,
+        expected: true,
+    }
+}
+
+fn value_at(profile: &Profile, texts: &BTreeMap<HomePath, String>, place: &KeyPlace) -> Option<Value> {
+    let format = profile.files.get(&place.file)?.format;
+    read_key(format, texts.get(&place.file)?, &place.key)
+}
+
+pub(super) fn listen_of(value: &Value) -> Option<Listen> {
+    match value {
+        Value::String(text) => Listen::parse(text),
+        Value::Number(number) => Listen::parse(&number.to_string()),
+        _ => None,
+    }
+}

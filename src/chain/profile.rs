@@ -1,0 +1,367 @@
+//! A chain as data: `templates/<chain>/profile.yaml` and its templates.
+//!
+//! A profile picks among mechanisms that are code with names; it is no programming language. Everything below
+//! `home` is a path relative to the node's working directory.
+
+mod parse;
+mod values;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::genesis::path::DocPath;
+use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
+
+pub use parse::builtin_names;
+pub use values::{HomePath, Mode};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    pub name: String,
+    pub about: String,
+    pub family: Family,
+    pub binary: Binary,
+    pub unit: Unit,
+    /// The chain id where the inventory gives none.
+    pub chain_id: ChainId,
+    /// Where RPC listens where the inventory gives no `rpc_bind`.
+    pub default_rpc_bind: HostAddr,
+    pub init: Init,
+    pub node_key: NodeKeyFile,
+    pub validator_key: ValidatorKeyFile,
+    pub sign_state: SignStateFile,
+    /// What a started node has made: removed by a reset; keys, sign state and documents survive it.
+    pub chain_data: Vec<HomePath>,
+    /// Exists from the first start on, at whatever height.
+    pub started: HomePath,
+    /// Genesis documents by the name that `genesis:` of an inventory uses.
+    pub documents: BTreeMap<String, Document>,
+    pub genesis: Genesis,
+    pub run: Run,
+    pub peers: Peers,
+    /// The node's own configuration files.
+    pub files: BTreeMap<HomePath, ConfigFile>,
+    pub ports: BTreeMap<String, Port>,
+    pub probe: Probe,
+    /// Tera sources by file name, the profile's own folder.
+    #[serde(skip)]
+    pub templates: BTreeMap<String, String>,
+}
+
+/// Which RPC dialect and which reading of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    Tendermint,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binary {
+    /// File name of the link in the working directory.
+    pub name: String,
+    /// Where a named build is downloaded from; `{build}` is its name.
+    #[serde(default)]
+    pub build_url: Option<String>,
+    /// Arguments that print the version (on stdout or stderr).
+    pub version: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    pub name: UnitName,
+    pub template: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Init {
+    /// Arguments after the binary; `{home}` is the folder that init runs in, which is also its working directory.
+    pub argv: Vec<String>,
+    /// Files of `files` that must stand before init runs; each has a template.
+    #[serde(default)]
+    pub before: Vec<HomePath>,
+    /// What init must have made, or it has failed whatever its status says.
+    pub makes: Vec<Made>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    pub path: HomePath,
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeKeyFile {
+    pub file: HomePath,
+    pub read: NodeKeyReader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKeyReader {
+    /// `{"priv_key":{"type","value"}}`, value the base64 of 64 bytes; the public key is the last 32 of them.
+    Ed25519NodeKey,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorKeyFile {
+    pub file: HomePath,
+    pub read: ValidatorKeyReader,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidatorKeyReader {
+    /// The top-level `pub_key` of the file, `{"type","value"}`.
+    TendermintPubKey,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignStateFile {
+    pub file: HomePath,
+    pub read: SignStateReader,
+    /// Before `height`, `round` and `step`: `last_` where key and sign state share one file.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignStateReader {
+    /// Top-level height, round and step, each a number or a quoted one.
+    TendermintSignState,
+}
+
+/// A genesis document and the rules that it is composed by.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    pub path: HomePath,
+    #[serde(default)]
+    pub chain_id: Option<ChainIdRule>,
+    #[serde(default)]
+    pub genesis_time: Option<DocPath>,
+    pub validators: ValidatorRule,
+    /// Places where the hosts' documents may differ: the first host's count.
+    #[serde(default)]
+    pub may_differ: Vec<DocPath>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainIdRule {
+    pub at: Vec<DocPath>,
+    pub written_by: ChainIdWriter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChainIdWriter {
+    /// init takes it from a configuration file; another one in a document is an error.
+    Init,
+    /// init makes one up; composing sets it.
+    Compose,
+}
+
+/// Where the validators stand and how one is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidatorRule {
+    pub at: DocPath,
+    pub key: String,
+    /// Where the entry holds the key's value only: the type that it has.
+    #[serde(default)]
+    pub bare_key_type: Option<String>,
+    #[serde(default)]
+    pub address: Option<String>,
+    pub power: String,
+    pub power_form: PowerForm,
+    #[serde(default)]
+    pub name: Option<String>,
+    /// What all powers together may not exceed (Tendermint's MaxTotalVotingPower is i64::MAX / 8).
+    #[serde(default)]
+    pub power_limit: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PowerForm {
+    /// Amino refuses a number where it wants `"10"`.
+    Quoted,
+    AsFound,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Genesis {
+    pub how: GenesisHow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GenesisHow {
+    /// The first validator's documents, with the validators of all.
+    Merge,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Arguments after the binary; `{home}` is the working directory.
+    pub argv: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peers {
+    /// One peer; `{id}`, `{host}` (IPv6 in brackets) and `{port}`.
+    pub format: String,
+    pub separator: String,
+    pub into: PeersInto,
+}
+
+/// Where the peers string goes: a flag of `run`, or a key of a configuration file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeersInto {
+    #[serde(default)]
+    pub flag: Option<String>,
+    #[serde(default)]
+    pub file: Option<HomePath>,
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    pub format: Format,
+    /// `init`: the file that init made, with keys changed. Else `template` renders it whole.
+    #[serde(default)]
+    pub base: Option<Base>,
+    #[serde(default)]
+    pub template: Option<String>,
+    /// Dotted key → value. A value that is one of `{name}`, `{chain_id}`, `{external_address}` or
+    /// `{public_addresses}` (true where neither this node nor its peers have a private address) stands for that.
+    #[serde(default)]
+    pub set: serde_json::Map<String, Value>,
+    /// Keys of a template's file; a near miss of one is refused, others are taken as they are.
+    #[serde(default)]
+    pub known: Vec<String>,
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    Toml,
+    Yaml,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    Init,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    pub default: u16,
+    pub bind: Bind,
+    /// Meant to be reached from other machines.
+    #[serde(default)]
+    pub public: bool,
+    /// Every key that holds it; the first is the one that is believed.
+    pub from: Vec<KeyPlace>,
+    /// Expected to listen only where another port has this number.
+    #[serde(default)]
+    pub only_when_port: Option<PortIs>,
+    /// Expected to listen only where a key has this value.
+    #[serde(default)]
+    pub only_when_key: Option<KeyIs>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bind {
+    Any,
+    Loopback,
+    /// The inventory's `rpc_bind`.
+    RpcBind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPlace {
+    pub file: HomePath,
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortIs {
+    pub port: String,
+    pub is: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyIs {
+    pub file: HomePath,
+    pub key: String,
+    pub is: Value,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub kind: ProbeKind,
+    pub port: String,
+    /// Before every method: `/rpc` where the chain puts a proxy in front.
+    #[serde(default)]
+    pub path: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    TendermintRpc,
+}
+
+impl Profile {
+    /// The document's rules, by the name or the path that a person may use for it.
+    pub fn document(&self, name: &str) -> Option<&Document> {
+        self.documents.get(name).or_else(|| self.documents.values().find(|d| d.path.as_str() == name))
+    }
+
+    /// Where a named build is downloaded from, if the profile knows a place.
+    pub fn build_url(&self, build: &str) -> Option<String> {
+        self.binary.build_url.as_ref().map(|url| url.replace("{build}", build))
+    }
+
+    /// init's arguments after the binary, for the folder that it runs in.
+    pub fn init_argv(&self, home: &RemotePath) -> Vec<String> {
+        with_home(&self.init.argv, home)
+    }
+
+    /// The arguments of the running node after the binary, without peers.
+    pub fn run_argv(&self, home: &RemotePath) -> Vec<String> {
+        with_home(&self.run.argv, home)
+    }
+}
+
+fn with_home(argv: &[String], home: &RemotePath) -> Vec<String> {
+    argv.iter().map(|word| word.replace("{home}", home.as_str())).collect()
+}

@@ -1,0 +1,245 @@
+//! Text → `Profile`: what serde cannot see is checked here, all problems at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_yaml::Error as YamlError;
+
+use super::{HomePath, KeyPlace, Profile};
+use crate::{
+    chain::{render, unit},
+    problem::{Place, Problem, nearest},
+};
+
+struct Embedded {
+    name: &'static str,
+    profile: &'static str,
+    templates: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! embedded {
+    ($chain:literal, $($template:literal),*) => {
+        Embedded {
+            name: $chain,
+            profile: include_str!(concat!("../../../templates/", $chain, "/profile.yaml")),
+            templates: &[$(($template, include_str!(concat!("../../../templates/", $chain, "/", $template)))),*],
+        }
+    };
+}
+
+const BUILTIN: &[Embedded] =
+    &[embedded!("cometbft", "unit.service"), embedded!("loom", "unit.service", "loom.yml")];
+
+/// The chains that are in the binary.
+pub fn builtin_names() -> Vec<&'static str> {
+    BUILTIN.iter().map(|chain| chain.name).collect()
+}
+
+impl Profile {
+    /// A chain that is in the binary; its parts are tested, so it is there whenever its name is.
+    pub fn builtin(name: &str) -> Option<Self> {
+        let chain = BUILTIN.iter().find(|chain| chain.name == name)?;
+        let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        Self::parse(&format!("{name}/profile.yaml"), chain.profile, templates).ok()
+    }
+
+    /// `file` is the name that problems carry; `templates` the other files of the profile's folder.
+    pub fn parse(file: &str, yaml: &str, templates: BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        let mut profile: Self =
+            serde_yaml::from_str(yaml).map_err(|error| vec![yaml_problem(file, yaml, &error)])?;
+        profile.templates = templates;
+        let problems: Vec<_> = profile
+            .problems()
+            .into_iter()
+            .map(|(word, problem)| at_word(file, yaml, &word, problem))
+            .collect();
+        if problems.is_empty() { Ok(profile) } else { Err(problems) }
+    }
+
+    /// What serde cannot see: the word of the text to point at, and the problem.
+    fn problems(&self) -> Vec<(String, Problem)> {
+        let (missing, wrong) = (self.missing_names(), self.wrong_shapes());
+        let plain = missing.into_iter().chain(wrong).map(|(word, message)| (word, Problem::error(message)));
+        plain.chain(self.template_problems()).collect()
+    }
+
+    /// Names of templates, files and ports that stand for nothing.
+    fn missing_names(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut refer = |word: &str, what: &str, known: Vec<&str>| {
+            if !known.contains(&word) {
+                problems.push((word.to_owned(), with_nearest(format!("{what} `{word}`"), word, known)));
+            }
+        };
+        let used = self.files.values().filter_map(|file| file.template.as_ref()).chain([&self.unit.template]);
+        for template in used {
+            let known = self.templates.keys().map(String::as_str).collect();
+            refer(template, "the folder has no template", known);
+        }
+        for place in self.key_places() {
+            refer(place.file.as_str(), "`files` has no", self.files.keys().map(HomePath::as_str).collect());
+        }
+        for port in self.port_names() {
+            refer(port, "`ports` has no", self.ports.keys().map(String::as_str).collect());
+        }
+        problems
+    }
+
+    fn wrong_shapes(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut report = |word: &str, message: String| problems.push((word.to_owned(), message));
+        for (path, file) in &self.files {
+            if file.base.is_some() == file.template.is_some() {
+                report(path.as_str(), format!("`{path}` needs one of `base: init` and `template:`"));
+            }
+        }
+        for path in &self.init.before {
+            if self.files.get(path).is_none_or(|file| file.template.is_none()) {
+                let message = format!("`{path}` must stand before init, so `files` needs a template for it");
+                report(path.as_str(), message);
+            }
+        }
+        let into = &self.peers.into;
+        if into.file.is_some() != into.key.is_some() || into.flag.is_some() == into.file.is_some() {
+            report("into", "`peers.into` needs `flag`, or `file` and `key`".into());
+        }
+        if !["{id}", "{host}", "{port}"].iter().all(|part| self.peers.format.contains(part)) {
+            report("format", "`peers.format` needs {id}, {host} and {port}".into());
+        }
+        if self.documents.is_empty() {
+            report("documents", "a chain has at least one genesis document".into());
+        }
+        for name in self.ports.iter().filter(|(_, port)| port.from.is_empty()).map(|(name, _)| name) {
+            report(name, format!("port `{name}` needs `from`: the keys that hold it"));
+        }
+        problems
+    }
+
+    fn template_problems(&self) -> Vec<(String, Problem)> {
+        let unit = (self.unit.template.as_str(), unit::CONTEXT);
+        let files = self.files.values().filter_map(|f| f.template.as_deref()).map(|t| (t, render::CONTEXT));
+        let check = |(template, context): (&str, &[&str])| {
+            let source = self.templates.get(template)?;
+            let problem = render::template_problem(template, source, context)?;
+            Some((template.to_owned(), problem))
+        };
+        files.chain([unit]).filter_map(check).collect()
+    }
+
+    fn key_places(&self) -> Vec<KeyPlace> {
+        let peers = self.peers.into.file.clone().zip(self.peers.into.key.clone());
+        let conditions = self.ports.values().filter_map(|port| port.only_when_key.as_ref());
+        let listed = self.ports.values().flat_map(|port| port.from.iter().cloned());
+        listed
+            .chain(conditions.map(|c| KeyPlace { file: c.file.clone(), key: c.key.clone() }))
+            .chain(peers.map(|(file, key)| KeyPlace { file, key }))
+            .collect()
+    }
+
+    fn port_names(&self) -> Vec<&str> {
+        let conditions = self.ports.values().filter_map(|port| port.only_when_port.as_ref());
+        conditions.map(|c| c.port.as_str()).chain([self.probe.port.as_str(), "p2p"]).collect()
+    }
+}
+
+fn with_nearest<'a>(message: String, word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("{message}; is `{near}` meant?"),
+        None => message,
+    }
+}
+
+fn at_word(file: &str, text: &str, word: &str, problem: Problem) -> Problem {
+    let found = text.lines().enumerate().find_map(|(nth, line)| {
+        let uncommented = line.split('#').next().unwrap_or_default();
+        uncommented.find(word).map(|column| (nth, line, column))
+    });
+    let Some((nth, line, column)) = found else { return problem };
+    let column = line[..column].chars().count() + 1;
+    problem.at(Some(&place(file, line, nth + 1, column, word.chars().count())))
+}
+
+fn place(file: &str, line: &str, number: usize, column: usize, width: usize) -> Place {
+    Place { file: Arc::from(file), line: number, column, width, text: Arc::from(line) }
+}
+
+fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Problem {
+    let (message, width, help) = words(error.without_snippet());
+    let mut problem = Problem::error(message);
+    problem.help = help;
+    let Some(location) = error.location() else { return problem };
+    let number = usize::try_from(location.line()).unwrap_or(0);
+    let column = usize::try_from(location.column()).unwrap_or(1);
+    let Some(line) = number.checked_sub(1).and_then(|n| text.lines().nth(n)) else { return problem };
+    problem.at(Some(&place(file, line, number, column, width)))
+}
+
+fn words(error: &YamlError) -> (String, usize, Option<String>) {
+    match error {
+        YamlError::SerdeUnknownField { field, expected, .. } => {
+            let help = match nearest(field, expected.iter().copied()) {
+                Some(near) => format!("is `{near}` meant?"),
+                None => format!("known here: {}", expected.join(", ")),
+            };
+            (format!("unknown key `{field}`"), field.chars().count(), Some(help))
+        }
+        YamlError::SerdeUnknownVariant { variant, expected, .. } => {
+            let help = format!("one of: {}", expected.join(", "));
+            (format!("unknown value `{variant}`"), variant.chars().count(), Some(help))
+        }
+        YamlError::SerdeMissingField { field, .. } => (format!("`{field}` is missing"), 1, None),
+        YamlError::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("`{key}` stands here twice"), key.chars().count(), None)
+        }
+        other => (other.to_string(), 1, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn loom(change: impl Fn(&str) -> String) -> Vec<Problem> {
+        let chain = BUILTIN.iter().find(|chain| chain.name == "loom").unwrap();
+        let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        Profile::parse("profile.yaml", &change(chain.profile), templates).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_chains_in_the_binary_are_sound() {
+        assert_eq!(builtin_names(), ["cometbft", "loom"]);
+        for chain in BUILTIN {
+            let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+            let profile =
+                Profile::parse("profile.yaml", chain.profile, templates).map_err(|p| format!("{p:#?}"));
+            assert_eq!(profile.unwrap().name, chain.name);
+            assert!(Profile::builtin(chain.name).is_some());
+        }
+        assert!(Profile::builtin("none").is_none());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_and_its_place() {
+        let problems = loom(|text| text.replace("build_url:", "biuld_url:"));
+        assert_eq!(problems[0].message, "unknown key `biuld_url`");
+        assert_eq!(problems[0].help.as_deref(), Some("is `build_url` meant?"));
+        let place = problems[0].place.as_ref().unwrap();
+        assert!(place.text.contains("biuld_url") && place.column == 3, "{place:?}");
+    }
+
+    #[test]
+    fn what_points_nowhere_is_refused() {
+        let problems = loom(|text| {
+            text.replace("template: loom.yml", "template: lom.yml").replace("port: rpc,", "port: rcp,")
+        });
+        let messages: Vec<_> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "the folder has no template `lom.yml`; is `loom.yml` meant?",
+                "`ports` has no `rcp`; is `rpc` meant?"
+            ]
+        );
+        assert!(problems.iter().all(|p| p.place.is_some()));
+    }
+}

@@ -1,0 +1,192 @@
+//! One node's files, unit and arguments: the one function that a plan calls.
+
+mod sets;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{
+    peers::{PeerInfo, peers_string},
+    ports::ports_of,
+    profile::{Format, HomePath, Profile},
+    unit::{UnitAsk, UnitOverrides, unit_text},
+};
+use crate::{
+    model::ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, UserName},
+    problem::Problem,
+};
+
+pub(super) use template::{fill, template_problem};
+
+/// What a configuration template may use, each a quoted text.
+pub const CONTEXT: &[&str] = &["name", "chain_id"];
+
+/// `settings:` of the inventory: file (path in the home, or its base name) → dotted or nested keys.
+pub type Settings = BTreeMap<String, Map<String, Value>>;
+
+/// What is known of a node before its init has run.
+#[derive(Debug, Clone)]
+pub struct Basics {
+    pub name: NodeName,
+    pub chain_id: ChainId,
+    /// None: the profile's.
+    pub rpc_bind: Option<HostAddr>,
+    /// Only what the inventory moves; by the profile's names.
+    pub ports: BTreeMap<String, u16>,
+    pub settings: Settings,
+}
+
+#[derive(Debug, Clone)]
+pub struct NodeContext {
+    pub basics: Basics,
+    pub home: RemotePath,
+    /// The link that the unit runs.
+    pub binary: RemotePath,
+    pub user: UserName,
+    /// What this node tells others of itself: `public_ip` where given, else its peer address.
+    pub external_address: PeerAddr,
+    /// From `peers::peers_for`.
+    pub peers: Vec<PeerInfo>,
+    pub unit: UnitOverrides,
+    /// The files that init made (those with `base: init`), as init made them.
+    pub init_files: BTreeMap<HomePath, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    pub path: RemotePath,
+    pub content: String,
+    pub mode: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The configuration files, not the unit and not the genesis documents.
+    pub files: Vec<RenderedFile>,
+    /// The same configuration by path in the home, for `ports_of`.
+    pub texts: BTreeMap<HomePath, String>,
+    /// The whole command line, the binary first.
+    pub argv: Vec<String>,
+    pub unit: String,
+}
+
+/// Everything that is written for a node beside its genesis documents.
+pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Vec<Problem>> {
+    let mut problems = sets::unknown_names(profile, &node.basics);
+    let mut texts = BTreeMap::new();
+    for path in profile.files.keys() {
+        match file_text(profile, path, &node.basics, Some(node)) {
+            Ok(text) => drop(texts.insert(path.clone(), text)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        problems.extend(port_problems(profile, node, &texts));
+    }
+    let argv = argv(profile, node);
+    let ask = UnitAsk {
+        node: &node.basics.name,
+        user: &node.user,
+        working_directory: &node.home,
+        argv: &argv,
+        overrides: &node.unit,
+    };
+    let unit = unit_text(profile, ask).unwrap_or_else(|found| {
+        problems.extend(found);
+        String::new()
+    });
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Rendered { files: files(profile, &texts, &node.home), texts, argv, unit })
+}
+
+/// The files that must stand in `folder` before init runs in it.
+pub fn pre_init_files(
+    profile: &Profile,
+    basics: &Basics,
+    folder: &RemotePath,
+) -> Result<Vec<RenderedFile>, Vec<Problem>> {
+    let mut problems = sets::unknown_names(profile, basics);
+    let mut texts = BTreeMap::new();
+    for path in &profile.init.before {
+        match file_text(profile, path, basics, None) {
+            Ok(text) => drop(texts.insert(path.clone(), text)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(files(profile, &texts, folder)) } else { Err(problems) }
+}
+
+fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePath) -> Vec<RenderedFile> {
+    let file = |(path, content): (&HomePath, &String)| RenderedFile {
+        path: path.under(home),
+        content: content.clone(),
+        mode: profile.files.get(path).map_or(0o644, |file| file.mode.0),
+    };
+    texts.iter().map(file).collect()
+}
+
+/// Base, then the profile's keys, then ports and addresses, then the inventory's settings.
+fn file_text(
+    profile: &Profile,
+    path: &HomePath,
+    basics: &Basics,
+    node: Option<&NodeContext>,
+) -> Result<String, Vec<Problem>> {
+    let Some(file) = profile.files.get(path) else { return Ok(String::new()) };
+    let base = match &file.template {
+        Some(template) => {
+            template::configuration(profile, template, basics).map_err(|problem| vec![problem])?
+        }
+        None => node
+            .and_then(|node| node.init_files.get(path))
+            .cloned()
+            .ok_or_else(|| vec![Problem::error(format!("{}: init has made no {path}", basics.name))])?,
+    };
+    let set = |text: &str, sets: &[(String, Value)]| match file.format {
+        Format::Toml => super::config::set_toml(path.as_str(), text, sets),
+        Format::Yaml => super::config::set_yaml(path.as_str(), text, &file.known, sets),
+    };
+    let text = set(&base, &sets::of_profile(profile, path, file, basics, node))?;
+    let text = set(&text, &sets::of_ports(profile, path, file.format, basics, &text))?;
+    set(&text, &sets::of_inventory(profile, path, basics))
+}
+
+fn argv(profile: &Profile, node: &NodeContext) -> Vec<String> {
+    let mut argv = vec![node.binary.as_str().to_owned()];
+    argv.extend(profile.run_argv(&node.home));
+    if let Some(flag) = profile.peers.into.flag.as_ref().filter(|_| !node.peers.is_empty()) {
+        argv.extend([flag.clone(), peers_string(profile, &node.peers)]);
+    }
+    argv
+}
+
+/// A port that `settings:` put elsewhere than `ports:`, or two that are one.
+fn port_problems(profile: &Profile, node: &NodeContext, texts: &BTreeMap<HomePath, String>) -> Vec<Problem> {
+    let basics = &node.basics;
+    let uses = ports_of(profile, texts, &basics.ports, basics.rpc_bind.as_ref());
+    let mut problems = Vec::new();
+    let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
+    for (name, port_use) in &uses {
+        if let Some(wanted) = basics.ports.get(name).filter(|wanted| **wanted != port_use.port) {
+            let message = format!(
+                "{}: `ports:` wants {name} on {wanted}, but its key in `settings:` says {}",
+                basics.name, port_use.port
+            );
+            problems.push(Problem::error(message).help("give it in one of them"));
+        }
+        if !port_use.expected {
+            continue;
+        }
+        if let Some(other) = taken.insert(port_use.port, name) {
+            let message = format!("{}: {other} and {name} both want port {}", basics.name, port_use.port);
+            problems.push(Problem::error(message));
+        }
+    }
+    problems
+}

@@ -1,0 +1,124 @@
+//! Which keys of a file are set to what, from whom.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Basics, NodeContext};
+use crate::{
+    chain::{
+        config::{flatten, read_key},
+        peers::peers_string,
+        ports::listen_of,
+        profile::{Bind, ConfigFile, Format, HomePath, Profile},
+    },
+    model::ids::PeerAddr,
+    problem::{Problem, nearest},
+};
+
+type Sets = Vec<(String, Value)>;
+
+pub(super) fn of_profile(
+    profile: &Profile,
+    path: &HomePath,
+    file: &ConfigFile,
+    basics: &Basics,
+    node: Option<&NodeContext>,
+) -> Sets {
+    let value = |value: &Value| match value.as_str() {
+        Some("{name}") => basics.name.as_str().into(),
+        Some("{chain_id}") => basics.chain_id.as_str().into(),
+        Some("{external_address}") => node.map(|n| n.external_address.to_string()).into(),
+        Some("{public_addresses}") => node.is_some_and(all_public).into(),
+        _ => value.clone(),
+    };
+    let mut sets: Sets = file.set.iter().map(|(key, wanted)| (key.clone(), value(wanted))).collect();
+    let into = &profile.peers.into;
+    if let (Some(node), Some(key), true) = (node, &into.key, into.file.as_ref() == Some(path)) {
+        sets.push((key.clone(), peers_string(profile, &node.peers).into()));
+    }
+    sets
+}
+
+/// Ports and addresses, everywhere they stand in this file; in each place's own notation.
+pub(super) fn of_ports(
+    profile: &Profile,
+    path: &HomePath,
+    format: Format,
+    basics: &Basics,
+    text: &str,
+) -> Sets {
+    let mut sets = Vec::new();
+    for (name, port) in &profile.ports {
+        for place in port.from.iter().filter(|place| place.file == *path) {
+            let Some(value) = read_key(format, text, &place.key) else { continue };
+            let Some(mut listen) = listen_of(&value) else { continue };
+            if let Some(number) = basics.ports.get(name) {
+                listen = listen.with_port(*number);
+            }
+            if port.bind == Bind::RpcBind {
+                listen = listen.with_bind(basics.rpc_bind.as_ref().unwrap_or(&profile.default_rpc_bind));
+            }
+            let changed = if value.is_number() { listen.port().into() } else { listen.to_string().into() };
+            sets.push((place.key.clone(), changed));
+        }
+    }
+    sets
+}
+
+pub(super) fn of_inventory(profile: &Profile, path: &HomePath, basics: &Basics) -> Sets {
+    let meant = basics.settings.iter().filter(|(name, _)| file_named(profile, name) == Some(path));
+    meant.flat_map(|(_, keys)| flatten(keys)).collect()
+}
+
+/// Files in `settings:` and names in `ports:` that the profile does not have.
+pub(super) fn unknown_names(profile: &Profile, basics: &Basics) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for name in basics.settings.keys().filter(|name| file_named(profile, name).is_none()) {
+        let known = profile.files.keys().flat_map(|path| [path.as_str(), path.file_name()]);
+        problems.push(unknown("settings", name, &known.collect::<Vec<_>>()));
+    }
+    for name in basics.ports.keys().filter(|name| !profile.ports.contains_key(*name)) {
+        problems.push(unknown("ports", name, &profile.ports.keys().map(String::as_str).collect::<Vec<_>>()));
+    }
+    problems
+}
+
+fn unknown(variable: &str, name: &str, known: &[&str]) -> Problem {
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("is `{near}` meant?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    Problem::error(format!("`{variable}:` names `{name}`, which this chain does not have")).help(help)
+}
+
+/// By path in the home, or by base name where only one file has it.
+fn file_named<'a>(profile: &'a Profile, name: &str) -> Option<&'a HomePath> {
+    if let Some(path) = profile.files.keys().find(|path| path.as_str() == name) {
+        return Some(path);
+    }
+    let mut same = profile.files.keys().filter(|path| path.file_name() == name);
+    same.next().filter(|_| same.next().is_none())
+}
+
+fn all_public(node: &NodeContext) -> bool {
+    let peers = node.peers.iter().map(|peer| &peer.addr);
+    peers.chain([&node.external_address]).all(is_public)
+}
+
+/// Routable as Tendermint's address book means it. A name may be anything, so it does not count as public.
+fn is_public(address: &PeerAddr) -> bool {
+    match address.host.ip() {
+        Some(IpAddr::V4(ip)) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let local = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified();
+            !(local || shared || ip.is_documentation())
+        }
+        Some(IpAddr::V6(ip)) => {
+            let local = ip.is_unique_local() || ip.is_unicast_link_local();
+            !(local || ip.is_loopback() || ip.is_unspecified())
+        }
+        None => false,
+    }
+}

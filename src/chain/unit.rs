@@ -1,0 +1,219 @@
+//! The systemd unit of a node: the profile's template filled with encoded values, then the inventory's `unit:`.
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{encode, profile::Profile, render::fill};
+use crate::{
+    model::ids::{NodeName, RemotePath, UserName},
+    problem::{Problem, nearest},
+};
+
+/// What a unit template may use; every value is encoded for the directive of its name.
+pub const CONTEXT: &[&str] = &["description", "user", "working_directory", "exec_start"];
+
+/// `unit: {Service: {Key: value}}`: a text or number replaces the directive, a list makes several lines of it, null
+/// drops it. Values are systemd's own syntax, as the user wrote them.
+pub type UnitOverrides = IndexMap<String, IndexMap<String, Value>>;
+
+/// Directives that loomctl answers for, with the variable that changes them.
+const OURS: [(&str, &str); 3] = [
+    ("ExecStart", "what the profile runs (`binary`, `settings`, the profile's `run.argv`)"),
+    ("User", "`user`"),
+    ("WorkingDirectory", "`working_directory`"),
+];
+
+const SECTIONS: [&str; 3] = ["Unit", "Service", "Install"];
+
+#[derive(Debug, Clone, Copy)]
+pub struct UnitAsk<'a> {
+    pub node: &'a NodeName,
+    pub user: &'a UserName,
+    pub working_directory: &'a RemotePath,
+    pub argv: &'a [String],
+    pub overrides: &'a UnitOverrides,
+}
+
+/// The unit file's text.
+pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Problem>> {
+    let refuse =
+        |error: crate::model::ids::Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
+    let mut context = tera::Context::new();
+    let description = encode::text(&format!("{} node {}", profile.name, ask.node)).map_err(refuse)?;
+    context.insert("description", &description);
+    context.insert("user", ask.user.as_str());
+    let home = encode::bare_path(ask.working_directory.as_str()).map_err(refuse)?;
+    context.insert("working_directory", &home);
+    context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
+    let text = fill(profile, &profile.unit.template, &context).map_err(|problem| vec![problem])?;
+    apply(&text, ask.overrides)
+}
+
+/// The overrides over a unit's text. Lines keep their order; new ones come last in their section.
+pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Problem>> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut problems = Vec::new();
+    for (section, directives) in overrides {
+        if let Err(problem) = section_name(section) {
+            problems.push(problem);
+            continue;
+        }
+        for (key, value) in directives {
+            match directive_lines(section, key, value) {
+                Ok(new) => replace(&mut lines, section, key, new),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
+}
+
+fn section_name(section: &str) -> Result<(), Problem> {
+    if SECTIONS.contains(&section) {
+        return Ok(());
+    }
+    let wanted = SECTIONS.iter().find(|s| s.eq_ignore_ascii_case(section)).copied();
+    let problem = Problem::error(format!("`unit:` knows no section {section:?}"));
+    Err(match wanted.or_else(|| nearest(section, SECTIONS)) {
+        Some(near) => problem.help(format!("is `{near}` meant?")),
+        None => problem.help("Unit, Service or Install"),
+    })
+}
+
+fn directive_lines(section: &str, key: &str, value: &Value) -> Result<Vec<String>, Problem> {
+    if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(Problem::error(format!("`unit:` {section}: {key:?} is not a directive's name")));
+    }
+    if let Some((_, instead)) = OURS.iter().find(|(ours, _)| section == "Service" && *ours == key) {
+        let message = format!("`unit:` {section}: {key} cannot be set here");
+        return Err(Problem::error(message).help(format!("it follows from {instead}")));
+    }
+    let values = match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        one => vec![one],
+    };
+    values.into_iter().map(|value| directive(section, key, value)).collect()
+}
+
+fn directive(section: &str, key: &str, value: &Value) -> Result<String, Problem> {
+    let wrong = |why: &str| Err(Problem::error(format!("`unit:` {section}: {key}: {why}")));
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        _ => return wrong("must be a text, a number, true or false, a list of these, or null"),
+    };
+    if text.contains(['\n', '\r', '\0']) {
+        return wrong("a newline cannot stand in a directive; give a list for several lines");
+    }
+    if text.trim_end().ends_with('\\') {
+        return wrong("a backslash at the end would swallow the next line");
+    }
+    Ok(format!("{key}={text}"))
+}
+
+/// The first line of the directive is replaced by the new ones, the others go.
+fn replace(lines: &mut Vec<String>, section: &str, key: &str, new: Vec<String>) {
+    let header = format!("[{section}]");
+    let Some(start) = lines.iter().position(|line| line.trim() == header).map(|at| at + 1) else {
+        if !new.is_empty() {
+            lines.extend([String::new(), header]);
+            lines.extend(new);
+        }
+        return;
+    };
+    let end = lines[start..].iter().position(|line| line.starts_with('[')).map_or(lines.len(), |n| start + n);
+    let is_it = |line: &String| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+    let last_text =
+        lines[start..end].iter().rposition(|line| !line.trim().is_empty()).map_or(start, |n| start + n + 1);
+    let at = lines[start..end].iter().position(is_it).map_or(last_text, |n| start + n);
+    let tail: Vec<String> = lines.drain(at..).collect();
+    let rest_of_section = end - at;
+    lines.extend(new);
+    lines.extend(
+        tail.into_iter()
+            .enumerate()
+            .filter(|(n, line)| *n >= rest_of_section || !is_it(line))
+            .map(|(_, l)| l),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn overrides(section: &str, key: &str, value: Value) -> UnitOverrides {
+        UnitOverrides::from_iter([(section.to_owned(), IndexMap::from_iter([(key.to_owned(), value)]))])
+    }
+
+    fn unit(overrides: &UnitOverrides) -> Result<String, String> {
+        let argv = ["/home/ubuntu/loom", "run", "--persistent-peers", "tcp://a@10.0.0.1:26656"];
+        let ask = UnitAsk {
+            node: &NodeName::new("loom-0").unwrap(),
+            user: &UserName::new("ubuntu").unwrap(),
+            working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
+            argv: &argv.map(str::to_owned),
+            overrides,
+        };
+        unit_text(&Profile::builtin("loom").unwrap(), ask).map_err(|p| format!("{p:?}"))
+    }
+
+    #[test]
+    fn the_unit_of_a_node() {
+        let text = unit(&UnitOverrides::new()).unwrap();
+        let expected = "\
+# Written by loomctl: change the inventory (`unit: {Service: {…}}`), not this file.
+[Unit]
+Description=loom node loom-0
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+User=ubuntu
+WorkingDirectory=/home/ubuntu/100%% node
+ExecStart=/home/ubuntu/loom run --persistent-peers tcp://a@10.0.0.1:26656
+Restart=always
+RestartSec=2
+LimitNOFILE=500000
+TimeoutStopSec=30
+
+[Install]
+WantedBy=multi-user.target
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn directives_are_replaced_added_repeated_and_dropped() {
+        let plain = unit(&UnitOverrides::new()).unwrap();
+        let changed = |section: &str, key: &str, value: Value| unit(&overrides(section, key, value)).unwrap();
+        assert_eq!(changed("Service", "RestartSec", json!(5)), plain.replace("RestartSec=2", "RestartSec=5"));
+        assert_eq!(changed("Service", "LimitNOFILE", Value::Null), plain.replace("LimitNOFILE=500000\n", ""));
+        let environment = changed("Service", "Environment", json!(["A=1", "B=2"]));
+        let expected =
+            plain.replace("TimeoutStopSec=30\n", "TimeoutStopSec=30\nEnvironment=A=1\nEnvironment=B=2\n");
+        assert_eq!(environment, expected);
+        let after = changed("Unit", "After", json!(["a.service", "b.service"]));
+        assert!(after.contains("loom-0\nAfter=a.service\nAfter=b.service\nWants="), "{after}");
+        let alias = changed("Install", "Alias", json!("l.service"));
+        assert!(alias.ends_with("WantedBy=multi-user.target\nAlias=l.service\n"), "{alias}");
+    }
+
+    #[test]
+    fn s9_what_would_break_out_of_a_directive_is_refused() {
+        let refused =
+            |section: &str, key: &str, value: Value| unit(&overrides(section, key, value)).unwrap_err();
+        assert!(refused("Service", "Nice", json!("1\nExecStartPre=/bin/x")).contains("newline"));
+        assert!(refused("Service", "Nice", json!("1\\")).contains("backslash"));
+        assert!(refused("Service", "Nice=1\nUser", json!("root")).contains("not a directive's name"));
+        assert!(refused("service", "Nice", json!(1)).contains("is `Service` meant?"));
+        assert!(refused("Service", "ExecStart", json!("/bin/x")).contains("cannot be set here"));
+        assert!(refused("Service", "Nice", json!({"a": 1})).contains("must be a text"));
+    }
+}

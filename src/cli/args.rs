@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "loomctl", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 as asked, 1 a host or a check failed, 2 bad input (nothing was touched), \
+3 refused for safety, 4 locked by another run, 10 changes are pending (--exit-code), 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the cluster up: plan, apply, verify. Safe to run again
+    Up(Up),
+    /// Show what `up` would change and why, without changing anything
+    Plan(Plan),
+    /// Prove that the cluster runs: units, ports, peers, genesis, blocks
+    Verify(Verify),
+    /// Heights, peers and state of every node
+    Status(Status),
+    /// What the hosts say of themselves
+    Facts(Facts),
+    /// Stop the nodes; with --destroy also remove what loomctl has put there
+    Down(Down),
+    /// Print shell completions
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page
+    Man,
+}
+
+/// What every command on hosts shares.
+#[derive(Debug, Args)]
+pub struct Hosts {
+    /// Inventory file; may be given more than once
+    #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
+    pub inventory: Vec<PathBuf>,
+    /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// How many machines at once
+    #[arg(short, long, value_name = "N", default_value_t = 64)]
+    pub forks: usize,
+    /// Variables over all others: k=v, @FILE or {json}
+    #[arg(short, long, value_name = "VARS")]
+    pub extra_vars: Vec<String>,
+    /// One JSON object a line on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// More about what happens (-vv: everything, RUST_LOG counts too)
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Only errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// No colour (NO_COLOR counts too)
+    #[arg(long)]
+    pub no_color: bool,
+    /// Seconds that a host may take to connect
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub timeout: u64,
+    /// Ask for the sudo password
+    #[arg(short = 'K', long)]
+    pub ask_become_pass: bool,
+}
+
+/// Deadlines of the verification.
+#[derive(Debug, Clone, Args)]
+pub struct Deadlines {
+    /// Seconds until ports must listen and the RPC must answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub listen_timeout: u64,
+    /// Seconds until every node must make blocks
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub blocks_timeout: u64,
+}
+
+impl Deadlines {
+    pub fn listen(&self) -> Duration {
+        Duration::from_secs(self.listen_timeout)
+    }
+
+    pub fn blocks(&self) -> Duration {
+        Duration::from_secs(self.blocks_timeout)
+    }
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
+pub struct Up {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    #[command(flatten)]
+    pub deadlines: Deadlines,
+    /// Change nothing, show what would be done
+    #[arg(long)]
+    pub check: bool,
+    /// Show differences of contents
+    #[arg(long)]
+    pub diff: bool,
+    /// With --check: exit 10 when changes are pending
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Seconds to wait for another run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+    /// Answer yes to every question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Do not prove the result
+    #[arg(long)]
+    pub no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    /// Do not show differences of contents
+    #[arg(long)]
+    pub no_diff: bool,
+    /// Exit 10 when changes are pending
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    #[command(flatten)]
+    pub deadlines: Deadlines,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Debug, Args)]
+pub struct Facts {
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Debug, Args)]
+pub struct Down {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    /// Also remove what loomctl has put there, and the chain's data; keys stay
+    #[arg(long)]
+    pub destroy: bool,
+    /// With --destroy: the keys too
+    #[arg(long, requires = "destroy")]
+    pub delete_keys: bool,
+    /// Answer yes to every question
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Seconds to wait for another run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}

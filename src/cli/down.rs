@@ -1,0 +1,55 @@
+//! `loomctl down`: stop, and with `--destroy` remove.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use super::{args, start, view::View};
+use crate::{
+    error::Failure,
+    plan::{
+        Class, Refusal,
+        down::{self, Down},
+    },
+    run::Run,
+};
+
+pub async fn down(args: args::Down) -> u8 {
+    let wait = Duration::from_secs(args.lock_wait);
+    let started = match start::read(&args.hosts, "down", Some(wait)) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    let (view, mut run, options) = match started.begin().await {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
+    };
+    let what = if args.destroy { Down::Destroy { delete_keys: args.delete_keys } } else { Down::Stop };
+    let result = match consent(&args, &view, &run) {
+        Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,
+        Err(failure) => Err(failure),
+    };
+    let exit = view.finish(&run, result.as_ref().err(), &[]);
+    run.fleet.close().await;
+    exit
+}
+
+/// Keys that are removed are gone: that is asked about, and without a terminal the answer is no.
+fn consent(args: &args::Down, _view: &View, run: &Run) -> Result<(), Failure> {
+    if !args.delete_keys || args.yes {
+        return Ok(());
+    }
+    let question =
+        format!("Remove the keys of {} nodes of {} for good?", run.cluster.nodes.len(), run.cluster.name);
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        eprint!("{question} [y/N] ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        if std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Ok(());
+        }
+    }
+    let refusal = Refusal::new(Class::Safety, None, question);
+    Err(Failure::Refused(vec![refusal.advice("nothing was done; answer yes at a terminal, or give --yes")]))
+}

@@ -1,0 +1,52 @@
+//! Arguments in, exit code out: the only place that reads arguments and prints.
+
+pub mod args;
+mod down;
+mod look;
+mod plan;
+mod start;
+mod up;
+pub mod view;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::error;
+use args::{Cli, Command};
+
+/// Runs the command line; the exit code is the result.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { error::BAD_INPUT } else { error::OK };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("loomctl: {e}");
+            return error::FAILED;
+        }
+    };
+    runtime.block_on(dispatch(cli.command))
+}
+
+async fn dispatch(command: Command) -> u8 {
+    match command {
+        Command::Up(args) => up::up(args).await,
+        Command::Plan(args) => plan::plan(args).await,
+        Command::Verify(args) => look::verify(args).await,
+        Command::Status(args) => look::status(args).await,
+        Command::Facts(args) => look::facts(args).await,
+        Command::Down(args) => down::down(args).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "loomctl", &mut std::io::stdout());
+            error::OK
+        }
+        Command::Man => match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
+            Ok(()) => error::OK,
+            Err(_) => error::FAILED,
+        },
+    }
+}

@@ -1,0 +1,112 @@
+//! What every command on hosts begins and ends with.
+
+use std::{collections::BTreeSet, io::IsTerminal as _, time::Duration};
+
+use super::{
+    args::Hosts,
+    view::{Style, View},
+};
+use crate::{
+    error::Failure,
+    interrupt::Interrupt,
+    inventory,
+    model::{
+        cluster::Cluster,
+        ids::NodeName,
+        login::Secret,
+        resolve::{self, Given},
+    },
+    plan::Options,
+    problem::Problem,
+    run::{How, Run},
+};
+
+/// A host may work so long on one thing before it is given up, beyond the connection.
+const HOST_LIMIT: Duration = Duration::from_secs(300);
+
+pub struct Started {
+    pub view: View,
+    pub cluster: Cluster,
+    pub options: Options,
+    how: How,
+}
+
+/// Reads the inventory; prints its warnings. The error is the exit code: everything has been said.
+pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Result<Started, u8> {
+    log_to_stderr(hosts);
+    let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
+    match desired(hosts) {
+        Ok((cluster, options, warnings)) => {
+            view.problems(&warnings);
+            let how = How {
+                forks: hosts.forks,
+                limit: HOST_LIMIT,
+                what: format!("loomctl {command}"),
+                lock,
+                interrupt: Interrupt::listen(),
+            };
+            Ok(Started { view, cluster, options, how })
+        }
+        Err(problems) => Err(view.end_with(&Failure::Input(problems))),
+    }
+}
+
+impl Started {
+    /// Connects and gathers; the error is the exit code.
+    pub async fn begin(self) -> Result<(View, Run, Options), u8> {
+        let Self { view, cluster, options, how } = self;
+        match Run::begin(cluster, view.events(), how).await {
+            Ok(run) => Ok((view, run, options)),
+            Err((failure, fleet)) => {
+                if let Some(fleet) = fleet {
+                    fleet.close().await;
+                }
+                Err(view.end_with(&failure))
+            }
+        }
+    }
+}
+
+type Desired = (Cluster, Options, Vec<Problem>);
+
+fn desired(hosts: &Hosts) -> Result<Desired, Vec<Problem>> {
+    let (inventory, mut warnings) = inventory::load(&hosts.inventory, &hosts.extra_vars)?;
+    let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
+    let given = Given { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
+    let (cluster, more) = resolve::resolve(&inventory, &given)?;
+    warnings.extend(more);
+    let mut options = Options::default();
+    if let Some(pattern) = &hosts.limit {
+        let names = inventory::select(&inventory, pattern).map_err(|problem| vec![problem])?;
+        let names: BTreeSet<NodeName> =
+            names.into_iter().filter_map(|name| NodeName::new(name).ok()).collect();
+        options.limit = Some(names);
+    }
+    Ok((cluster, options, warnings))
+}
+
+fn ask_password() -> Result<Secret, Vec<Problem>> {
+    let failed = |why: String| {
+        let help = "without a terminal, set ansible_become_password (a vault or `-e @file` keeps it out of the inventory)";
+        vec![Problem::error(format!("-K: {why}")).help(help)]
+    };
+    if !std::io::stdin().is_terminal() {
+        return Err(failed("there is no terminal to ask for the password".to_owned()));
+    }
+    rpassword::prompt_password("BECOME password: ").map(Secret::new).map_err(|e| failed(e.to_string()))
+}
+
+fn log_to_stderr(hosts: &Hosts) {
+    let level = match hosts.verbose {
+        0 => "warn",
+        1 => "loomctl=debug,warn",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
+}

@@ -1,0 +1,60 @@
+//! The verification's table: one row a line of proof, and every failure in full.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::verify::Check;
+
+pub fn json(check: &Check) -> Value {
+    json!({
+        "event": "check", "id": check.id, "host": check.host, "what": check.what,
+        "result": if check.ok { "ok" } else { "failed" },
+        "expected": check.expected, "seen": check.seen, "hint": check.hint, "journal": check.journal,
+    })
+}
+
+pub fn text(checks: &[Check]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
+    ids.dedup();
+    for id in ids {
+        let rows: Vec<&Check> = checks.iter().filter(|check| check.id == id).collect();
+        let good = rows.iter().filter(|check| check.ok).count();
+        let what = rows.first().map_or("", |check| check.what.as_str());
+        let seen = if good == rows.len() { together(&rows) } else { String::new() };
+        let result = if good == rows.len() { "ok" } else { "FAILED" };
+        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &seen]);
+    }
+    let mut out = format!("{table}\n");
+    for check in checks.iter().filter(|check| !check.ok) {
+        out += &failed(check);
+    }
+    out
+}
+
+/// What all hosts say, where they say the same.
+fn together(rows: &[&Check]) -> String {
+    match rows {
+        [first, rest @ ..] if rest.iter().all(|check| check.seen == first.seen) => first.seen.clone(),
+        _ => String::new(),
+    }
+}
+
+fn failed(check: &Check) -> String {
+    let red = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
+    let mut out = format!("\n{red}{} {}{red:#}: {}\n", check.id, check.host, check.what);
+    let _ = writeln!(out, "  expected  {}", check.expected);
+    let _ = writeln!(out, "  seen      {}", check.seen);
+    if let Some(hint) = &check.hint {
+        let _ = writeln!(out, "  likely    {hint}");
+    }
+    if !check.journal.is_empty() {
+        let _ = writeln!(out, "  the unit's last lines:");
+        for line in &check.journal {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
+    out
+}

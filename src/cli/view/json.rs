@@ -1,0 +1,88 @@
+//! Events and results as JSON objects, one a line. Shapes are relied on from outside: add, do not rename.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::{self, Failure},
+    event::Event,
+    plan::Pending,
+    run::Run,
+};
+
+/// Seconds with milliseconds: more would only be noise.
+pub fn seconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+pub fn event(event: &Event) -> Option<Value> {
+    match event {
+        Event::Started { host, stage, step } => {
+            Some(json!({"event": "started", "host": host, "stage": stage, "step": step}))
+        }
+        Event::Step { host, stage, step, outcome, took } => Some(json!({
+            "event": "step", "host": host, "stage": stage, "step": step,
+            "result": outcome.as_str(), "seconds": seconds(*took),
+        })),
+        Event::Stage { host, stage, outcome, took } => Some(json!({
+            "event": "stage", "host": host, "stage": stage,
+            "result": outcome.as_str(), "seconds": seconds(*took),
+        })),
+        Event::Sent { .. } | Event::Waiting { .. } => None,
+    }
+}
+
+pub fn result(exit: u8, failure: Option<&Failure>) -> &'static str {
+    match (exit, failure) {
+        (error::OK, _) => "ok",
+        (error::PENDING, _) => "pending",
+        (error::REFUSED, _) => "refused",
+        (error::LOCKED, _) => "locked",
+        (error::INTERRUPTED, _) => "interrupted",
+        _ => "failed",
+    }
+}
+
+/// What became of each node.
+pub fn hosts(run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> BTreeMap<String, Value> {
+    let mut failed = failure.map(failed_hosts).unwrap_or_default();
+    let of = |node: &crate::model::cluster::Node| {
+        let name = node.name.to_string();
+        let changed = run.changed.iter().filter(|(on, _)| *on == name).count();
+        let mut value = failed
+            .remove(&name)
+            .unwrap_or_else(|| json!({"result": if changed > 0 { "changed" } else { "ok" }}));
+        value["changed"] = changed.into();
+        let waits: Vec<&str> =
+            pending.iter().filter(|p| p.node == node.name).map(|p| p.what.as_str()).collect();
+        if !waits.is_empty() {
+            value["pending"] = json!(waits);
+        }
+        (name, value)
+    };
+    let mut hosts: BTreeMap<String, Value> = run.cluster.nodes.iter().map(of).collect();
+    hosts.append(&mut failed);
+    hosts
+}
+
+pub fn failed_hosts(failure: &Failure) -> BTreeMap<String, Value> {
+    let mut hosts = BTreeMap::new();
+    match failure {
+        Failure::Hosts(errors) => {
+            for (host, error) in errors {
+                let value = json!({"result": "failed", "error": error.to_string(), "advice": error.advice()});
+                hosts.insert(host.clone(), value);
+            }
+        }
+        Failure::Refused(refusals) => {
+            for refusal in refusals {
+                let Some(node) = &refusal.node else { continue };
+                let value = json!({"result": "failed", "error": refusal.message, "advice": refusal.advice});
+                hosts.entry(node.to_string()).or_insert(value);
+            }
+        }
+        _ => {}
+    }
+    hosts
+}

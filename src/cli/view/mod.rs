@@ -1,0 +1,225 @@
+//! The only place with words: what happens, what came out, what is wrong, for people or for machines.
+//!
+//! stdout carries the result, stderr the progress and the errors.
+
+mod checks;
+mod json;
+mod plan;
+mod problems;
+mod progress;
+mod words;
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal as _, Write as _},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::{self, Failure},
+    event::{Event, Events},
+    facts::Facts,
+    ops::status::NodeStatus,
+    plan::{Next, Pending, Unfolded},
+    problem::Problem,
+    run::Run,
+    verify::Check,
+};
+use progress::Progress;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    pub json: bool,
+    pub quiet: bool,
+    pub no_color: bool,
+}
+
+pub struct View {
+    style: Style,
+    command: &'static str,
+    begun: Instant,
+    progress: Arc<Mutex<Progress>>,
+}
+
+impl View {
+    pub fn new(style: Style, command: &'static str) -> Self {
+        if style.no_color {
+            anstream::ColorChoice::Never.write_global();
+        }
+        let live = std::io::stderr().is_terminal() && !style.json && !style.quiet;
+        let progress = Arc::new(Mutex::new(Progress::new(live, style.quiet)));
+        Self { style, command, begun: Instant::now(), progress }
+    }
+
+    /// Where the run tells what happens.
+    pub fn events(&self) -> Events {
+        let (json, progress) = (self.style.json, Arc::clone(&self.progress));
+        Events::new(move |event: Event| {
+            if json {
+                if let Some(value) = json::event(&event) {
+                    print_line(&value);
+                }
+            } else if let Ok(mut progress) = progress.lock() {
+                progress.show(&event);
+            }
+        })
+    }
+
+    /// Takes the live lines off the terminal, so that what is printed next stays.
+    fn settle(&self) {
+        if let Ok(mut progress) = self.progress.lock() {
+            progress.clear();
+        }
+    }
+
+    pub fn problems(&self, problems: &[Problem]) {
+        self.settle();
+        for problem in problems.iter().filter(|problem| problem.is_error() || !self.style.quiet) {
+            anstream::eprintln!("{}", problems::text(problem));
+        }
+    }
+
+    pub fn warnings(&self, warnings: &[String]) {
+        let problems: Vec<Problem> = warnings.iter().map(Problem::warning).collect();
+        self.problems(&problems);
+    }
+
+    /// The plan by stage, host and step; with `diff` the differences of contents.
+    pub fn plan(&self, unfolded: &Unfolded, facts: &Facts, diff: bool) {
+        self.settle();
+        if self.style.json {
+            plan::json(unfolded, facts, diff).iter().for_each(print_line);
+        } else {
+            anstream::print!("{}", plan::text(unfolded, facts, diff));
+        }
+    }
+
+    pub fn checks(&self, checks: &[Check]) {
+        self.settle();
+        if self.style.json {
+            checks.iter().map(checks::json).for_each(|value| print_line(&value));
+        } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
+            anstream::print!("{}", checks::text(checks));
+        }
+    }
+
+    pub fn status(&self, nodes: &[NodeStatus]) {
+        self.settle();
+        if self.style.json {
+            for node in nodes {
+                let mut value = json!(node);
+                value["event"] = "status".into();
+                print_line(&value);
+            }
+        } else {
+            anstream::print!("{}", words::status(nodes));
+        }
+    }
+
+    pub fn facts(&self, run: &Run) {
+        self.settle();
+        for node in &run.cluster.nodes {
+            let (machine, seen) = (run.facts.machines.get(&node.machine), run.facts.nodes.get(&node.name));
+            if self.style.json {
+                print_line(&json!({"event": "facts", "host": node.name, "machine": machine, "node": seen}));
+            } else {
+                anstream::print!("{}", words::facts(node, machine, seen));
+            }
+        }
+    }
+
+    /// Says how it ended; the exit code.
+    pub fn finish(&self, run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> u8 {
+        self.settle();
+        if let Some(failure) = failure {
+            self.failure(failure);
+        }
+        let exit = failure.map_or(error::OK, Failure::exit);
+        if self.style.json {
+            let hosts = json::hosts(run, failure, pending);
+            self.summary(exit, run.changed.len(), pending.len(), failure, hosts);
+        } else if !self.style.quiet {
+            anstream::print!("{}", words::end(self.command, run, failure, pending, self.begun.elapsed()));
+        }
+        let _ = std::io::stdout().flush();
+        exit
+    }
+
+    /// The end of a command that only showed something.
+    pub fn finish_look(&self, run: &Run) -> u8 {
+        if self.style.json {
+            self.summary(error::OK, 0, 0, None, json::hosts(run, None, &[]));
+        }
+        error::OK
+    }
+
+    /// The end of a plan that was only looked at.
+    pub fn finish_plan(&self, unfolded: &Unfolded, exit_code: bool) -> u8 {
+        let steps: usize = unfolded.stages.iter().flat_map(|stage| stage.steps.values()).map(Vec::len).sum();
+        let pending = if let Next::Done(pending) = &unfolded.end { pending.len() } else { 0 };
+        let failure = match &unfolded.end {
+            Next::Refused(refusals) => Some(Failure::Refused(refusals.clone())),
+            _ => None,
+        };
+        let waiting = steps + pending > 0;
+        if let Some(failure) = &failure {
+            self.failure(failure);
+        }
+        let exit = match &failure {
+            Some(failure) => failure.exit(),
+            None if exit_code && waiting => error::PENDING,
+            None => error::OK,
+        };
+        if self.style.json {
+            self.summary(exit, 0, steps + pending, failure.as_ref(), BTreeMap::new());
+        }
+        exit
+    }
+
+    /// The end before there was a run: everything that is wrong, and the exit code.
+    pub fn end_with(&self, failure: &Failure) -> u8 {
+        self.settle();
+        self.failure(failure);
+        let exit = failure.exit();
+        if self.style.json {
+            self.summary(exit, 0, 0, Some(failure), json::failed_hosts(failure));
+        }
+        exit
+    }
+
+    fn failure(&self, failure: &Failure) {
+        for line in words::failure(failure) {
+            anstream::eprintln!("{line}");
+        }
+    }
+
+    fn summary(
+        &self,
+        exit: u8,
+        changed: usize,
+        pending: usize,
+        failure: Option<&Failure>,
+        hosts: BTreeMap<String, Value>,
+    ) {
+        let failed = hosts.values().filter(|host| host["result"] == "failed").count();
+        print_line(&json!({
+            "event": "summary",
+            "command": self.command,
+            "result": json::result(exit, failure),
+            "exit": exit,
+            "changed": changed,
+            "pending": pending,
+            "failed": failed,
+            "seconds": json::seconds(self.begun.elapsed()),
+            "hosts": hosts,
+        }));
+    }
+}
+
+/// One line on stdout; a reader that has gone away (`| head`) is no error of ours.
+fn print_line(value: &Value) {
+    let _ = writeln!(std::io::stdout(), "{value}");
+}

@@ -1,0 +1,90 @@
+//! A plan for people, and as JSON: by stage, host and step, each with the fact that makes it necessary.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::{
+    facts::Facts,
+    model::ids::NodeName,
+    plan::{Next, Planned, Unfolded, predict::UNKNOWN, step::Step},
+};
+
+pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
+    let mut out = String::new();
+    for stage in &unfolded.stages {
+        let _ = writeln!(out, "stage {}", stage.name);
+        for (node, steps) in &stage.steps {
+            let _ = writeln!(out, "  {node}");
+            for planned in steps {
+                let _ = writeln!(out, "    {} — {}", planned.step.name(), planned.why);
+                if diff {
+                    out += &indented(&difference(facts, node, &planned.step));
+                }
+            }
+        }
+    }
+    if let Next::Done(pending) = &unfolded.end {
+        for waits in pending {
+            let _ = writeln!(out, "pending  {}: needs a restart: {}", waits.node, waits.what);
+        }
+        let steps: usize = unfolded.stages.iter().flat_map(|stage| stage.steps.values()).map(Vec::len).sum();
+        let _ = match steps {
+            0 if pending.is_empty() => writeln!(out, "nothing to change"),
+            0 => Ok(()),
+            _ => writeln!(out, "{steps} steps in {} stages", unfolded.stages.len()),
+        };
+    }
+    out
+}
+
+pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for stage in &unfolded.stages {
+        for (node, steps) in &stage.steps {
+            for Planned { step, why } in steps {
+                let mut line = json!({
+                    "event": "plan", "host": node, "stage": stage.name, "step": step.name(), "why": why,
+                });
+                if diff && let Some(text) = difference(facts, node, step) {
+                    line["diff"] = text.into();
+                }
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// A unified diff of what a step writes; `None` where it writes no text.
+fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
+    let (path, new) = step.text()?;
+    if new == UNKNOWN {
+        return Some(format!("+{}", UNKNOWN));
+    }
+    let old = facts.nodes.get(node).and_then(|seen| seen.text(path)).unwrap_or_default();
+    if old == new {
+        return None;
+    }
+    let diff = similar::TextDiff::from_lines(old, new);
+    Some(
+        diff.unified_diff()
+            .context_radius(2)
+            .header(&format!("{path} (there)"), &format!("{path} (planned)"))
+            .to_string(),
+    )
+}
+
+fn indented(text: &Option<String>) -> String {
+    let Some(text) = text else { return String::new() };
+    let mut out = String::new();
+    for line in text.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => anstyle::AnsiColor::Green.on_default(),
+            Some(b'-') => anstyle::AnsiColor::Red.on_default(),
+            _ => anstyle::Style::new(),
+        };
+        let _ = writeln!(out, "      {style}{line}{style:#}");
+    }
+    out
+}

@@ -1,0 +1,128 @@
+//! Results and failures in sentences.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::problems;
+use crate::{
+    error::Failure,
+    facts::{MachineFacts, NodeFacts},
+    model::cluster::Node,
+    ops::status::NodeStatus,
+    plan::Pending,
+    problem::Problem,
+    run::Run,
+};
+
+/// One message a host, and what to do.
+pub fn failure(failure: &Failure) -> Vec<String> {
+    let one = |who: Option<String>, message: &str, advice: Option<String>| {
+        let mut problem = Problem::error(match who {
+            Some(who) => format!("{who}: {message}"),
+            None => message.to_owned(),
+        });
+        problem.help = advice;
+        problems::text(&problem)
+    };
+    match failure {
+        Failure::Input(found) => found.iter().map(problems::text).collect(),
+        Failure::Hosts(errors) => {
+            errors.iter().map(|(host, e)| one(Some(host.clone()), &e.to_string(), e.advice())).collect()
+        }
+        Failure::Refused(refusals) => refusals
+            .iter()
+            .map(|r| one(r.node.as_ref().map(ToString::to_string), &r.message, r.advice.clone()))
+            .collect(),
+        Failure::Checks(failed) => vec![one(None, &format!("{failed} checks failed"), None)],
+        Failure::NoProgress(what) => vec![one(
+            None,
+            &format!("these steps were done and are still wanted: {what}"),
+            Some(
+                "does something else on the hosts undo them? If not, this is a defect of loomctl".to_owned(),
+            ),
+        )],
+        Failure::Here(why) => vec![one(None, why, None)],
+        Failure::Interrupted => {
+            vec![one(
+                None,
+                "interrupted",
+                Some("run the same command again: it goes on from here".to_owned()),
+            )]
+        }
+    }
+}
+
+/// The last lines of a run.
+pub fn end(
+    command: &str,
+    run: &Run,
+    failure: Option<&Failure>,
+    pending: &[Pending],
+    took: Duration,
+) -> String {
+    let mut out = String::new();
+    for waits in pending {
+        let _ = writeln!(out, "pending  {}: needs a restart: {}", waits.node, waits.what);
+    }
+    let nodes = run.cluster.nodes.len();
+    let done = match run.changed.len() {
+        0 => "nothing to change".to_owned(),
+        1 => "1 change".to_owned(),
+        n => format!("{n} changes"),
+    };
+    let result = if failure.is_some() { "failed" } else { "ok" };
+    let plural = if nodes == 1 { "" } else { "s" };
+    let name = &run.cluster.name;
+    let _ = writeln!(
+        out,
+        "{command} {result}: {name}, {nodes} node{plural}, {done}, {:.1} s",
+        took.as_secs_f64()
+    );
+    out
+}
+
+pub fn status(nodes: &[NodeStatus]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["host", "unit", "height", "peers", "catching up", "version"]);
+    for node in nodes {
+        let number = |n: Option<u64>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
+        let catching = node.catching_up.map_or("–", |yes| if yes { "yes" } else { "no" });
+        let version = node.version.clone().or_else(|| node.rpc_error.clone()).unwrap_or_default();
+        table.add_row([
+            node.host.clone(),
+            node.unit.clone(),
+            number(node.height),
+            number(node.peers.map(|n| n as u64)),
+            catching.to_owned(),
+            version,
+        ]);
+    }
+    format!("{table}\n")
+}
+
+pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFacts>) -> String {
+    let mut out = format!("{}\n", node.name);
+    let mut line = |key: &str, value: String| {
+        let _ = writeln!(out, "  {key:14} {value}");
+    };
+    if let Some(machine) = machine {
+        line(
+            "machine",
+            format!("{} ({}, {}, {})", machine.hostname, machine.os, machine.kernel, machine.arch),
+        );
+        line("clock", format!("{:+.3} s (± {:.3})", machine.clock_ahead, machine.clock_uncertain));
+        let free =
+            machine.free_kb.map_or_else(|| "–".to_owned(), |kb| format!("{} MiB below /var/lib", kb / 1024));
+        line("free", free);
+    }
+    if let Some(seen) = seen {
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+        line("folder", or_none(seen.home.as_ref().map(ToString::to_string)));
+        line("node id", or_none(seen.node_id.as_ref().map(ToString::to_string)));
+        line("validator key", or_none(seen.validator_key.as_ref().map(ToString::to_string)));
+        line("signed height", or_none(seen.signed_height.map(|height| height.to_string())));
+        let unit = &seen.unit;
+        line("unit", format!("{} {}/{} {}", node.unit_name, unit.active, unit.sub, unit.file_state));
+    }
+    out
+}

@@ -1,0 +1,70 @@
+//! What happens during a run, as it happens: told to whoever shows it.
+
+use std::{sync::Arc, time::Duration};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Ok,
+    Changed,
+    Failed,
+    Skipped,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A step begins on a host.
+    Started {
+        host: String,
+        stage: &'static str,
+        step: String,
+    },
+    Step {
+        host: String,
+        stage: &'static str,
+        step: String,
+        outcome: Outcome,
+        took: Duration,
+    },
+    /// A host is through with a stage.
+    Stage {
+        host: String,
+        stage: &'static str,
+        outcome: Outcome,
+        took: Duration,
+    },
+    /// Bytes sent of a file that goes up.
+    Sent {
+        host: String,
+        sent: u64,
+        total: u64,
+    },
+    /// What a wait waits for, in a few words.
+    Waiting {
+        what: String,
+    },
+}
+
+/// Where events go, in the order in which they happen; cheap to clone.
+#[derive(Clone)]
+pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Events {
+    pub fn new(to: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(to))
+    }
+
+    pub fn tell(&self, event: Event) {
+        (self.0)(event);
+    }
+}

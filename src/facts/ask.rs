@@ -1,0 +1,61 @@
+//! What is asked of the hosts: the gather script's body.
+
+use crate::{
+    model::ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
+    shell::script::Script,
+};
+
+/// What is asked about one node. Paths are relative to the node's folder, which may be known there only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeQuestion {
+    pub node: NodeName,
+    pub user: UserName,
+    /// `None`: the user's home.
+    pub folder: Option<RemotePath>,
+    pub unit: UnitName,
+    pub unit_path: RemotePath,
+    /// Our folder for this node: manifest, pristine documents, audit log.
+    pub state: RemotePath,
+    pub paths: Vec<String>,
+    /// Of `paths`, those whose text the plan needs.
+    pub texts: Vec<String>,
+    /// Names of what is kept, pristine, of what `init` made.
+    pub pristine: Vec<String>,
+    pub node_key: String,
+    pub validator_key: String,
+    pub sign_state: String,
+    pub sign_state_key: String,
+    pub binary_name: String,
+    /// Where the planned binary is kept, when its checksum is known.
+    pub binary: Option<(RemotePath, Sha256)>,
+}
+
+/// Everything about the machine, then about each of its nodes; scope N is the Nth question.
+pub fn gather(script: &mut Script, questions: &[NodeQuestion]) {
+    script.line("observe_host\nobserve_ports\nobserve_pulled");
+    nodes(script, questions);
+}
+
+/// Only the nodes: after a stage, since the machine is what it was.
+pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
+    for (scope, question) in questions.iter().enumerate() {
+        let q = question;
+        script
+            .set("node_user", q.user.as_str())
+            .set("node_wd", q.folder.as_ref().map_or("", RemotePath::as_str))
+            .set("node_unit", q.unit.as_str())
+            .set("node_unit_path", q.unit_path.as_str())
+            .set("node_state", q.state.as_str())
+            .set("node_paths", &q.paths.join("\n"))
+            .set("node_texts", &q.texts.join("\n"))
+            .set("node_pristine", &q.pristine.join(" "))
+            .set("node_id_file", &q.node_key)
+            .set("node_key_file", &q.validator_key)
+            .set("node_sign_file", &q.sign_state)
+            .set("node_sign_key", &q.sign_state_key)
+            .set("node_binary_name", &q.binary_name)
+            .set("node_binary", q.binary.as_ref().map_or("", |(path, _)| path.as_str()))
+            .set("node_binary_sum", q.binary.as_ref().map_or("", |(_, sum)| sum.as_str()));
+        script.line(format!("observe_node {scope}"));
+    }
+}

@@ -1,0 +1,79 @@
+//! What we left on a host, as written there: `/var/lib/loomctl/<cluster>/<node>/manifest.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::{RemotePath, Sha256};
+
+/// The manifest's own version: an older loomctl refuses a newer one.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    pub loomctl: String,
+    pub cluster: String,
+    pub node: String,
+    pub profile: String,
+    pub unit: String,
+    pub home: RemotePath,
+    /// The binary that this node was last given.
+    pub binary_sha256: Option<Sha256>,
+    /// Whether its checksum was written down by a person (`binary_sha256`) or is the first one seen.
+    pub pinned: bool,
+    pub paths: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub path: RemotePath,
+    /// `file`, `folder`, `link`, `binary`, `unit`, `genesis`, `key`
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctime: Option<String>,
+}
+
+impl Manifest {
+    /// The text, or why it is not a manifest that this version may act on.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let json: serde_json::Value = serde_json::from_str(text).map_err(|e| format!("not JSON: {e}"))?;
+        match json.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format > u64::from(FORMAT) => {
+                let by = json.get("loomctl").and_then(serde_json::Value::as_str).unwrap_or("a newer loomctl");
+                return Err(format!(
+                    "its format is {format}, written by loomctl {by}; this loomctl knows {FORMAT}"
+                ));
+            }
+            Some(_) => {}
+            None => return Err("it has no format number".to_owned()),
+        }
+        serde_json::from_value(json).map_err(|e| e.to_string())
+    }
+
+    /// The same without what only the host knows (inode, size, times): what a plan compares.
+    #[must_use]
+    pub fn planned(&self) -> Self {
+        let bare = |e: &Entry| Entry { inode: None, size: None, mtime: None, ctime: None, ..e.clone() };
+        Self { paths: self.paths.iter().map(bare).collect(), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_newer_manifest_is_refused() {
+        let newer = r#"{"format": 99, "loomctl": "9.0.0"}"#;
+        assert!(Manifest::parse(newer).unwrap_err().contains("written by loomctl 9.0.0"));
+        assert!(Manifest::parse("{").is_err() && Manifest::parse("{}").is_err());
+    }
+}

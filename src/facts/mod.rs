@@ -1,0 +1,168 @@
+//! What the hosts say now: one gather script a machine, one pure parser.
+
+pub mod ask;
+pub mod manifest;
+pub mod parse;
+pub mod sockets;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey};
+use manifest::Manifest;
+use sockets::Listener;
+
+/// What one machine says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineFacts {
+    pub hostname: String,
+    pub kernel: String,
+    /// As `uname -m` prints it: `x86_64`, `aarch64`.
+    pub arch: String,
+    pub os: String,
+    pub machine_id: String,
+    pub boot_id: String,
+    pub uid: String,
+    pub systemd: bool,
+    pub tools: Vec<String>,
+    /// KiB free below /var/lib.
+    pub free_kb: Option<u64>,
+    /// Its clock in seconds since 1970 and its uptime in seconds, read together.
+    pub clock: f64,
+    pub uptime: f64,
+    /// Seconds by which its clock is ahead of ours, and the uncertainty (half the round trip).
+    pub clock_ahead: f64,
+    pub clock_uncertain: f64,
+    pub listeners: Vec<Listener>,
+    /// Binaries pulled from a URL of unknown checksum: url → what was found there.
+    pub pulled: BTreeMap<String, Sha256>,
+}
+
+/// One path as `lstat` sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFact {
+    pub kind: FileKind,
+    pub mode: u32,
+    /// `user:group`
+    pub owner: String,
+    pub size: u64,
+    pub inode: u64,
+    /// Seconds since 1970 with nine decimals, as `stat` prints them.
+    pub mtime: String,
+    pub ctime: String,
+    pub sha256: Option<Sha256>,
+    /// Where a symbolic link points.
+    pub target: Option<String>,
+    /// Its text, where the plan needs it (documents, configuration, units) and it is not too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub uid: u32,
+    pub group: String,
+    pub home: RemotePath,
+}
+
+/// `systemctl show`, and the process behind it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct UnitFacts {
+    pub load: String,
+    pub active: String,
+    pub sub: String,
+    pub file_state: String,
+    pub main_pid: u32,
+    pub restarts: u32,
+    pub invocation: String,
+    pub needs_reload: bool,
+    pub fragment: String,
+    pub drop_ins: String,
+    pub result: String,
+    pub exit_status: String,
+    pub started: String,
+    /// Seconds since boot.
+    pub started_monotonic: f64,
+    pub exe: String,
+    pub exe_sha256: Option<Sha256>,
+    pub command: Vec<String>,
+}
+
+impl UnitFacts {
+    pub fn is_running(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "activating" | "reloading") && self.main_pid != 0
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.active.as_str(), "" | "inactive" | "failed") && self.main_pid == 0
+    }
+}
+
+/// What one node's host says of that node.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// The account that the node runs as; `None`: there is none of that name.
+    pub account: Option<Account>,
+    pub home: Option<RemotePath>,
+    pub node_id: Option<NodeId>,
+    pub validator_key: Option<ValidatorKey>,
+    /// The height that the sign state stands at; `None`: no sign state, or no key.
+    pub signed_height: Option<u64>,
+    /// By absolute path: everything that we were told to look at and that is there.
+    pub files: BTreeMap<RemotePath, FileFact>,
+    /// Binaries in the cache that concern this node, with the checksum that was really found.
+    pub binaries: BTreeMap<RemotePath, Sha256>,
+    /// The documents as `init` made them, kept under the state folder, by document name.
+    pub pristine: BTreeMap<String, String>,
+    pub unit: UnitFacts,
+    /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
+    pub started: Option<(String, Sha256)>,
+    pub manifest: Option<Manifest>,
+    /// The text was there but was no manifest that we understand.
+    pub manifest_error: Option<String>,
+}
+
+impl NodeFacts {
+    pub fn file(&self, path: &RemotePath) -> Option<&FileFact> {
+        self.files.get(path)
+    }
+
+    pub fn has(&self, path: &RemotePath) -> bool {
+        self.files.contains_key(path)
+    }
+
+    pub fn text(&self, path: &RemotePath) -> Option<&str> {
+        self.file(path).and_then(|file| file.content.as_deref())
+    }
+}
+
+/// Everything that was seen: machines by the number they have in the cluster, nodes by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    pub machines: BTreeMap<usize, MachineFacts>,
+    pub nodes: BTreeMap<NodeName, NodeFacts>,
+}
+
+impl Facts {
+    pub fn merge(&mut self, newer: Self) {
+        for (number, mut machine) in newer.machines {
+            if let Some(older) = self.machines.remove(&number) {
+                for (url, sha256) in older.pulled {
+                    machine.pulled.entry(url).or_insert(sha256);
+                }
+            }
+            self.machines.insert(number, machine);
+        }
+        self.nodes.extend(newer.nodes);
+    }
+}

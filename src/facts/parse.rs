@@ -1,0 +1,229 @@
+//! Records of a gather script → facts. Pure; a line that does not fit is dropped, never guessed at.
+
+use std::collections::BTreeMap;
+
+use super::{Account, FileFact, FileKind, MachineFacts, NodeFacts, manifest::Manifest, sockets::Sockets};
+use crate::{
+    model::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
+    shell::record::Record,
+};
+
+/// Collects the records of one machine.
+#[derive(Debug, Default)]
+pub struct Collector {
+    machine: MachineFacts,
+    sockets: Sockets,
+    nodes: BTreeMap<usize, NodeFacts>,
+    /// Seconds since 1970 on our clock when its clock was read, at the earliest and at the latest.
+    clock_window: (f64, f64),
+}
+
+impl Collector {
+    /// `sent`: when the script was sent, on our clock in seconds since 1970.
+    pub fn new(sent: f64) -> Self {
+        Self { clock_window: (sent, sent), ..Self::default() }
+    }
+
+    /// `now`: when the line arrived.
+    pub fn take(&mut self, record: Record, now: f64) {
+        match record {
+            Record::Fact { scope, key, value } if scope == "host" => self.host_fact(&key, &value, now),
+            Record::Fact { scope, key, value } => {
+                if let Some(node) = self.node(&scope) {
+                    node_fact(node, &key, &value);
+                }
+            }
+            Record::Blob { scope, key, bytes } => {
+                if let Some(node) = self.node(&scope) {
+                    node_blob(node, &key, &bytes);
+                }
+            }
+            Record::Text { scope, path, bytes } => {
+                if let (Some(node), Ok(path), Ok(text)) =
+                    (self.node(&scope), RemotePath::new(path), String::from_utf8(bytes))
+                    && let Some(file) = node.files.get_mut(&path)
+                {
+                    file.content = Some(text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn node(&mut self, scope: &str) -> Option<&mut NodeFacts> {
+        Some(self.nodes.entry(scope.parse().ok()?).or_default())
+    }
+
+    /// The machine, and its nodes by the number of their question.
+    pub fn finish(mut self) -> (MachineFacts, BTreeMap<usize, NodeFacts>) {
+        self.machine.listeners = self.sockets.listeners();
+        (self.machine, self.nodes)
+    }
+
+    fn host_fact(&mut self, key: &str, value: &str, now: f64) {
+        let m = &mut self.machine;
+        match key {
+            "clock" => {
+                if let Ok(there) = value.parse::<f64>() {
+                    let (earliest, latest) = (self.clock_window.0, now);
+                    m.clock_ahead = there - f64::midpoint(earliest, latest);
+                    m.clock = there;
+                    m.clock_uncertain = (latest - earliest) / 2.0;
+                }
+            }
+            "uptime" => m.uptime = value.parse().unwrap_or(0.0),
+            "uname" => {
+                let mut words = value.split_whitespace();
+                let (system, name, release) = (words.next(), words.next(), words.next());
+                name.unwrap_or_default().clone_into(&mut m.hostname);
+                m.kernel = format!("{} {}", system.unwrap_or_default(), release.unwrap_or_default());
+                words.next().unwrap_or_default().clone_into(&mut m.arch);
+            }
+            "uid" => value.clone_into(&mut m.uid),
+            "machine_id" => value.clone_into(&mut m.machine_id),
+            "boot_id" => value.clone_into(&mut m.boot_id),
+            "systemd" => m.systemd = true,
+            "os" => value.trim().clone_into(&mut m.os),
+            "tool" => m.tools.push(value.to_owned()),
+            "free_kb" => m.free_kb = value.parse().ok(),
+            "pulled" => {
+                if let Some((sum, url)) = value.split_once(' ')
+                    && let Ok(sum) = Sha256::new(sum)
+                {
+                    m.pulled.insert(url.to_owned(), sum);
+                }
+            }
+            "socket" => drop(self.sockets.socket(value)),
+            "holds" => drop(self.sockets.holds(value)),
+            "process" => drop(self.sockets.process(value)),
+            "group" => drop(self.sockets.group(value)),
+            _ => {}
+        }
+    }
+}
+
+fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
+    match key {
+        "user" => node.account = account(value),
+        "home" => node.home = RemotePath::new(value).ok(),
+        "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file))),
+        "target" => {
+            if let Some((path, target)) = value.split_once('|')
+                && let Some(file) = RemotePath::new(path).ok().and_then(|path| node.files.get_mut(&path))
+            {
+                file.target = Some(target.to_owned());
+            }
+        }
+        "sum" => set_sum(node, value),
+        "binary" => {
+            if let Some((sum, path)) = value.split_once(' ')
+                && let (Ok(sum), Ok(path)) = (Sha256::new(sum), RemotePath::new(path))
+            {
+                node.binaries.insert(path, sum);
+            }
+        }
+        "node_id" => node.node_id = NodeId::new(value).ok(),
+        "validator_key" => {
+            node.validator_key = value
+                .split_once(' ')
+                .map(|(kind, value)| ValidatorKey { kind: kind.to_owned(), value: value.to_owned() });
+        }
+        "signed_height" => node.signed_height = value.parse().ok(),
+        "unit" => unit_fact(node, value),
+        "started" => {
+            if let Some((invocation, sum)) = value.split_once(' ')
+                && let Ok(sum) = Sha256::new(sum)
+            {
+                node.started = Some((invocation.to_owned(), sum));
+            }
+        }
+        "exe" => value.clone_into(&mut node.unit.exe),
+        "exe_sum" => node.unit.exe_sha256 = Sha256::new(value).ok(),
+        _ => {}
+    }
+}
+
+fn node_blob(node: &mut NodeFacts, key: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    match key {
+        "command" => node.unit.command = text.split_terminator('\0').map(str::to_owned).collect(),
+        "manifest" => match Manifest::parse(&text) {
+            Ok(manifest) => node.manifest = Some(manifest),
+            Err(why) => node.manifest_error = Some(why),
+        },
+        _ => {
+            if let Some(document) = key.strip_prefix("pristine:") {
+                node.pristine.insert(document.to_owned(), text);
+            }
+        }
+    }
+}
+
+/// `UID GROUP HOME`
+fn account(value: &str) -> Option<Account> {
+    let mut parts = value.splitn(3, ' ');
+    let uid = parts.next()?.parse().ok()?;
+    let group = parts.next()?.to_owned();
+    Some(Account { uid, group, home: RemotePath::new(parts.next()?).ok()? })
+}
+
+/// `KIND|MODE|OWNER|SIZE|INODE|MTIME|CTIME|PATH`
+fn stat(value: &str) -> Option<(RemotePath, FileFact)> {
+    let parts: Vec<&str> = value.splitn(8, '|').collect();
+    let [kind, mode, owner, size, inode, mtime, ctime, path] = parts.as_slice() else { return None };
+    let kind = match *kind {
+        "regular file" | "regular empty file" => FileKind::File,
+        "directory" => FileKind::Folder,
+        "symbolic link" => FileKind::Link,
+        _ => FileKind::Other,
+    };
+    let file = FileFact {
+        kind,
+        mode: u32::from_str_radix(mode, 8).ok()?,
+        owner: (*owner).to_owned(),
+        size: size.parse().ok()?,
+        inode: inode.parse().ok()?,
+        mtime: (*mtime).to_owned(),
+        ctime: (*ctime).to_owned(),
+        sha256: None,
+        target: None,
+        content: None,
+    };
+    Some((RemotePath::new(*path).ok()?, file))
+}
+
+/// `SUM  PATH`; sha256sum puts a backslash in front where the name holds one.
+fn set_sum(node: &mut NodeFacts, value: &str) {
+    let (value, escaped) = value.strip_prefix('\\').map_or((value, false), |rest| (rest, true));
+    let Some((sum, path)) = value.split_once("  ") else { return };
+    let path = if escaped { path.replace("\\\\", "\\") } else { path.to_owned() };
+    if let (Ok(sum), Ok(path)) = (Sha256::new(sum), RemotePath::new(path))
+        && let Some(file) = node.files.get_mut(&path)
+    {
+        file.sha256 = Some(sum);
+    }
+}
+
+fn unit_fact(node: &mut NodeFacts, value: &str) {
+    let Some((key, value)) = value.split_once('=') else { return };
+    let unit = &mut node.unit;
+    match key {
+        "LoadState" => value.clone_into(&mut unit.load),
+        "ActiveState" => value.clone_into(&mut unit.active),
+        "SubState" => value.clone_into(&mut unit.sub),
+        "UnitFileState" => value.clone_into(&mut unit.file_state),
+        "MainPID" => unit.main_pid = value.parse().unwrap_or(0),
+        "NRestarts" => unit.restarts = value.parse().unwrap_or(0),
+        "InvocationID" => value.clone_into(&mut unit.invocation),
+        "NeedDaemonReload" => unit.needs_reload = value == "yes",
+        "FragmentPath" => value.clone_into(&mut unit.fragment),
+        "DropInPaths" => value.clone_into(&mut unit.drop_ins),
+        "Result" => value.clone_into(&mut unit.result),
+        "ExecMainStatus" => value.clone_into(&mut unit.exit_status),
+        "ExecMainStartTimestampMonotonic" => {
+            unit.started_monotonic = value.parse().map_or(0.0, |us: f64| us / 1e6);
+        }
+        "ExecMainStartTimestamp" => value.clone_into(&mut unit.started),
+        _ => {}
+    }
+}

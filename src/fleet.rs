@@ -1,0 +1,228 @@
+//! All machines of a run at once: connected, locked and asked what they are.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+use crate::{
+    event::{Event, Events, Outcome},
+    facts::{
+        MachineFacts, NodeFacts,
+        ask::{self, NodeQuestion},
+        parse::Collector,
+    },
+    interrupt::Interrupt,
+    model::login::Login,
+    remote::{error::HostError, host::Host, http::nonce, running::Running},
+    shell::{quote::words, record::Record, script::Script},
+};
+
+/// One machine of the run. `name` is what people call it: its node, or the first of them.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub machine: usize,
+    pub name: String,
+    pub login: Arc<Login>,
+    pub questions: Vec<NodeQuestion>,
+}
+
+/// Which lock a run takes; `who` is shown to those who find it held.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    pub cluster: String,
+    /// The machine that holds the lock of the whole cluster.
+    pub first: usize,
+    pub who: String,
+    pub wait: Duration,
+}
+
+/// A machine's facts, and those of its nodes by the number of their question.
+pub type Answer = (MachineFacts, BTreeMap<usize, NodeFacts>);
+pub type Answers = BTreeMap<usize, Result<Answer, HostError>>;
+
+pub struct Fleet {
+    folder: TempDir,
+    pub events: Events,
+    pub interrupt: Interrupt,
+    hosts: BTreeMap<usize, Arc<Host>>,
+    locks: Vec<Running>,
+    forks: Arc<Semaphore>,
+    /// How long a host may be silent before it is given up.
+    pub limit: Duration,
+}
+
+impl Fleet {
+    /// `forks`: how many machines at once.
+    pub fn new(events: Events, interrupt: Interrupt, forks: usize, limit: Duration) -> std::io::Result<Self> {
+        Ok(Self {
+            folder: short_folder()?,
+            events,
+            interrupt,
+            hosts: BTreeMap::new(),
+            locks: Vec::new(),
+            forks: Arc::new(Semaphore::new(forks.max(1))),
+            limit,
+        })
+    }
+
+    pub fn host(&self, machine: usize) -> Option<&Arc<Host>> {
+        self.hosts.get(&machine)
+    }
+
+    pub fn forks(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.forks)
+    }
+
+    /// Connects to every member; those that could not be reached come back with the reason.
+    pub async fn connect(&mut self, members: &[Member]) -> BTreeMap<usize, HostError> {
+        let connected: Vec<_> = {
+            let this = &*self;
+            let all: FuturesUnordered<_> = members.iter().map(|member| this.connect_one(member)).collect();
+            all.collect().await
+        };
+        let mut errors = BTreeMap::new();
+        for (machine, result) in connected {
+            match result {
+                Ok(host) => drop(self.hosts.insert(machine, host)),
+                Err(error) => drop(errors.insert(machine, error)),
+            }
+        }
+        errors
+    }
+
+    async fn connect_one(&self, member: &Member) -> (usize, Result<Arc<Host>, HostError>) {
+        let _turn = self.forks.acquire().await;
+        let start = Instant::now();
+        let result = self.connected(member).await;
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        self.tell_stage(member, "connect", outcome, start.elapsed());
+        (member.machine, result)
+    }
+
+    /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is its own.
+    pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>) -> Answers {
+        let asked: Vec<_> = {
+            let this = &*self;
+            let all: FuturesUnordered<_> =
+                members.iter().map(|member| this.gather_one(member, lock)).collect();
+            all.collect().await
+        };
+        let mut answers = Answers::new();
+        for (machine, host, answer) in asked {
+            self.hosts.extend(host.map(|host| (machine, host)));
+            let answer = answer.map(|(answer, held)| {
+                self.locks.extend(held);
+                answer
+            });
+            answers.insert(machine, answer);
+        }
+        answers
+    }
+
+    async fn gather_one(
+        &self,
+        member: &Member,
+        lock: Option<&Lock>,
+    ) -> (usize, Option<Arc<Host>>, Result<(Answer, Option<Running>), HostError>) {
+        let _turn = self.forks.acquire().await;
+        let host = match self.connected(member).await {
+            Ok(host) => host,
+            Err(error) => return (member.machine, None, Err(error)),
+        };
+        let start = Instant::now();
+        let mut interrupt = self.interrupt.clone();
+        let result = tokio::select! {
+            result = tokio::time::timeout(self.limit, ask_host(&host, member, lock)) => {
+                result.unwrap_or_else(|_| Err(HostError::Silent(self.limit, "gathering facts".to_owned())))
+            }
+            () = interrupt.wait() => Err(HostError::Interrupted),
+        };
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        self.tell_stage(member, "gather", outcome, start.elapsed());
+        (member.machine, Some(host), result)
+    }
+
+    async fn connected(&self, member: &Member) -> Result<Arc<Host>, HostError> {
+        if let Some(host) = self.hosts.get(&member.machine) {
+            return Ok(Arc::clone(host));
+        }
+        let (login, name) = (Arc::clone(&member.login), format!("{}", member.machine));
+        let mut interrupt = self.interrupt.clone();
+        tokio::select! {
+            host = Host::connect(login, self.folder.path(), &name) => host.map(Arc::new),
+            () = interrupt.wait() => Err(HostError::Interrupted),
+        }
+    }
+
+    fn tell_stage(&self, member: &Member, stage: &'static str, outcome: Outcome, took: Duration) {
+        self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
+    }
+
+    /// Lets the locks go and ends the connections; nothing of ours runs on the hosts afterwards.
+    pub async fn close(mut self) {
+        for lock in &mut self.locks {
+            lock.hang_up().await;
+        }
+        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(until_end).collect();
+        let _ = tokio::time::timeout(Duration::from_secs(3), ends.collect::<Vec<()>>()).await;
+        self.locks.clear();
+        let closing: FuturesUnordered<_> = self.hosts.values().map(|host| host.close()).collect();
+        closing.collect::<Vec<()>>().await;
+    }
+}
+
+async fn until_end(running: &mut Running) {
+    while let Ok(Some(_)) = running.next().await {}
+}
+
+/// A private folder whose path leaves room for a control socket's name (61 bytes at the most).
+fn short_folder() -> std::io::Result<TempDir> {
+    let runtime =
+        std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| dir.len() <= 40 && Path::new(dir).is_dir());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("lc-").rand_bytes(8);
+    match runtime {
+        Some(dir) => builder.tempdir_in(dir).or_else(|_| builder.tempdir_in("/tmp")),
+        None => builder.tempdir_in("/tmp"),
+    }
+}
+
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+async fn ask_host(
+    host: &Host,
+    member: &Member,
+    lock: Option<&Lock>,
+) -> Result<(Answer, Option<Running>), HostError> {
+    let mut script = Script::new(&nonce());
+    script.line("say ready\nwatch");
+    if let Some(lock) = lock {
+        let first = if lock.first == member.machine { "1" } else { "0" };
+        let wait = lock.wait.as_secs().to_string();
+        script.line(words(["take_locks", &lock.cluster, first, &wait, &lock.who]));
+    }
+    ask::gather(&mut script, &member.questions);
+    script.line(if lock.is_some() { "hold" } else { "say gathered\nfinish 0" });
+    let sent = now();
+    let mut running = host.start(&script, "gathering facts").await?;
+    running.keep_alive();
+    let mut collector = Collector::new(sent);
+    while let Some(record) = running.next().await? {
+        match record {
+            Record::Gathered => break,
+            Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
+            Record::End { .. } => return Err(HostError::Lost("gathering facts".to_owned())),
+            record => collector.take(record, now()),
+        }
+    }
+    Ok((collector.finish(), lock.map(|_| running)))
+}

@@ -1,0 +1,325 @@
+//! Groups and hosts as they are read, then their order, depth and merged variables.
+//!
+//! After ansible/inventory/{data,group,host}.py and the precedence of ansible/vars/manager.py.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
+
+use super::{Group, Host, Inventory, Var};
+use crate::problem::{Place, Problem};
+
+pub(super) type GroupId = usize;
+type Vars = IndexMap<String, Var>;
+
+const ALL: GroupId = 0;
+const UNGROUPED: GroupId = 1;
+/// Values that the hosts of one inventory may hold in sum: a range times its variables stays bounded.
+const MAX_VALUES: usize = 20_000_000;
+
+pub(super) struct Builder {
+    groups: IndexMap<String, Team>,
+    hosts: IndexMap<String, Member>,
+    values: usize,
+}
+
+#[derive(Default)]
+struct Team {
+    vars: Vars,
+    hosts: IndexSet<usize>,
+    children: IndexMap<GroupId, Place>,
+    parents: Vec<GroupId>,
+    depth: usize,
+    priority: i64,
+    place: Option<Place>,
+}
+
+#[derive(Default)]
+struct Member {
+    vars: Vars,
+    groups: Vec<GroupId>,
+    place: Option<Place>,
+    file: Option<Arc<Path>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let team = || Team { priority: 1, ..Team::default() };
+        let groups = ["all", "ungrouped"].map(|name| (name.to_owned(), team())).into();
+        Self { groups, hosts: IndexMap::new(), values: 0 }
+    }
+}
+
+impl Builder {
+    /// The group of that name, made where there is none.
+    pub fn group(&mut self, name: &str, place: &Place) -> GroupId {
+        let new = || Team { priority: 1, place: Some(place.clone()), ..Team::default() };
+        let entry = self.groups.entry(name.to_owned());
+        let id = entry.index();
+        entry.or_insert_with(new);
+        id
+    }
+
+    pub fn group_name(&self, group: GroupId) -> &str {
+        self.groups.get_index(group).map_or("", |(name, _)| name)
+    }
+
+    pub fn add_child(&mut self, group: GroupId, child: GroupId, place: &Place) {
+        if self.groups[group].children.insert(child, place.clone()).is_none() {
+            self.groups[child].parents.push(group);
+        }
+    }
+
+    /// Adds a host to a group; a port counts only where the host is first named.
+    pub fn host(
+        &mut self,
+        name: &str,
+        group: GroupId,
+        port: Option<u64>,
+        place: &Place,
+        file: Option<&Arc<Path>>,
+    ) {
+        let entry = self.hosts.entry(name.to_owned());
+        let id = entry.index();
+        let host = entry.or_insert_with(|| {
+            let mut vars = Vars::new();
+            if let Some(port) = port {
+                let mut var = Var::new(Value::from(port), super::Origin::Host);
+                var.place = Some(place.clone());
+                vars.insert("ansible_port".to_owned(), var);
+            }
+            Member { vars, place: Some(place.clone()), file: file.cloned(), ..Member::default() }
+        });
+        if self.groups[group].hosts.insert(id) {
+            host.groups.push(group);
+        }
+    }
+
+    /// Counts `values` for each of `hosts` hosts.
+    pub fn charge(&mut self, hosts: usize, values: usize) -> Result<(), String> {
+        self.values = self.values.saturating_add(hosts.saturating_mul(values));
+        if self.values <= MAX_VALUES {
+            return Ok(());
+        }
+        Err(format!("with this the hosts hold more than {MAX_VALUES} values together"))
+    }
+
+    /// As in Ansible, a host that has a group's name gives its variables to the group.
+    pub fn set_host_var(&mut self, host: &str, name: &str, var: Var) -> Result<(), String> {
+        if let Some(group) = self.groups.get_index_of(host) {
+            return self.set_group_var(group, name, var);
+        }
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.vars.insert(name.to_owned(), var);
+        }
+        Ok(())
+    }
+
+    pub fn set_group_var(&mut self, group: GroupId, name: &str, var: Var) -> Result<(), String> {
+        let team = &mut self.groups[group];
+        if name != "ansible_group_priority" {
+            team.vars.insert(name.to_owned(), var);
+            return Ok(());
+        }
+        let priority = match &var.value {
+            Value::Number(number) => number.as_i64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        team.priority = priority.ok_or_else(|| "`ansible_group_priority` takes a whole number".to_owned())?;
+        Ok(())
+    }
+
+    /// The inventory, once every source is read. Extra variables go over everything.
+    pub fn finish(mut self, extra: &Vars, problems: &mut Vec<Problem>) -> Inventory {
+        self.hang_under_all();
+        if let Err(problem) = self.measure_depths() {
+            problems.push(*problem);
+            return Inventory::default();
+        }
+        self.settle_ungrouped();
+        self.warn_of_shared_names(problems);
+        let ranked: Vec<(usize, Vec<GroupId>)> =
+            self.order().into_iter().map(|id| (id, self.ranked(id))).collect();
+        if let Err(message) = self.charge_all(&ranked, extra) {
+            problems.push(Problem::error(message));
+            return Inventory::default();
+        }
+        let hosts = ranked.iter().filter_map(|(id, groups)| self.host_of(*id, groups, extra)).collect();
+        let groups =
+            self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team))).collect();
+        Inventory { hosts, groups, base: std::path::PathBuf::new() }
+    }
+
+    /// Every group without parents is a child of `all`; `ungrouped` is its first.
+    fn hang_under_all(&mut self) {
+        let nowhere = Place { file: "".into(), line: 1, column: 1, width: 1, text: "".into() };
+        let mut children = std::mem::take(&mut self.groups[ALL].children);
+        children.shift_remove(&UNGROUPED);
+        self.groups[ALL].children.insert(UNGROUPED, nowhere.clone());
+        self.groups[ALL].children.extend(children);
+        if !self.groups[UNGROUPED].parents.contains(&ALL) {
+            self.groups[UNGROUPED].parents.push(ALL);
+        }
+        for id in 2..self.groups.len() {
+            if self.groups[id].parents.is_empty() {
+                let place = self.groups[id].place.clone().unwrap_or_else(|| nowhere.clone());
+                self.add_child(ALL, id, &place);
+            }
+        }
+    }
+
+    /// The depth of a group is its longest way from `all`. The error is a loop.
+    fn measure_depths(&mut self) -> Result<(), Box<Problem>> {
+        let mut open: Vec<usize> = self.groups.values().map(|team| team.parents.len()).collect();
+        let mut ready: Vec<GroupId> = (0..open.len()).filter(|id| open[*id] == 0).collect();
+        let mut done = 0;
+        while let Some(id) = ready.pop() {
+            done += 1;
+            let depth = self.groups[id].depth + 1;
+            let children: Vec<GroupId> = self.groups[id].children.keys().copied().collect();
+            for child in children {
+                let team = &mut self.groups[child];
+                team.depth = team.depth.max(depth);
+                open[child] -= 1;
+                if open[child] == 0 {
+                    ready.push(child);
+                }
+            }
+        }
+        if done == open.len() { Ok(()) } else { Err(Box::new(self.the_loop(&open))) }
+    }
+
+    /// Walks up among the groups that never became ready until one comes twice.
+    fn the_loop(&self, open: &[usize]) -> Problem {
+        let mut way: Vec<GroupId> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut at = open.iter().position(|left| *left > 0).unwrap_or(ALL);
+        while seen.insert(at) {
+            way.push(at);
+            at = self.groups[at].parents.iter().copied().find(|parent| open[*parent] > 0).unwrap_or(at);
+        }
+        let start = way.iter().position(|id| *id == at).unwrap_or(0);
+        let mut names: Vec<&str> = way[start..].iter().rev().map(|id| self.group_name(*id)).collect();
+        names.push(names[0]);
+        let child = way[start];
+        let parent = way.get(start + 1).copied().unwrap_or(child);
+        Problem::error(format!("these groups are children of each other: {}", names.join(" > ")))
+            .at(self.groups[parent].children.get(&child))
+            .help("a group cannot be its own descendant: remove one of these lines")
+    }
+
+    /// A host is in `ungrouped` exactly when no group but `all` has it.
+    fn settle_ungrouped(&mut self) {
+        for (id, host) in self.hosts.values_mut().enumerate() {
+            let grouped = host.groups.iter().any(|group| *group > UNGROUPED);
+            if grouped {
+                host.groups.retain(|group| *group != UNGROUPED);
+                self.groups[UNGROUPED].hosts.shift_remove(&id);
+            } else if self.groups[UNGROUPED].hosts.insert(id) {
+                host.groups.push(UNGROUPED);
+            }
+        }
+    }
+
+    fn warn_of_shared_names(&self, problems: &mut Vec<Problem>) {
+        for (name, host) in &self.hosts {
+            if self.groups.contains_key(name) {
+                let message =
+                    format!("`{name}` is a host and a group; variables of the host may go to the group");
+                problems
+                    .push(Problem::warning(message).at(host.place.as_ref()).help("rename one of the two"));
+            }
+        }
+    }
+
+    /// Hosts of `all`, then level by level. Below the second level Ansible's own order is that of memory
+    /// addresses; here it is the order of appearance.
+    fn order(&self) -> IndexSet<usize> {
+        let mut hosts = IndexSet::with_capacity(self.hosts.len());
+        let mut groups = IndexSet::from([ALL]);
+        let mut next = 0;
+        while let Some(id) = groups.get_index(next).copied() {
+            hosts.extend(self.groups[id].hosts.iter().copied());
+            groups.extend(self.groups[id].children.keys().copied());
+            next += 1;
+        }
+        hosts
+    }
+
+    /// The groups of a host, parents too, weakest first: by depth, priority, name. `all` is the first.
+    fn ranked(&self, id: usize) -> Vec<GroupId> {
+        let mut groups: IndexSet<GroupId> = self.hosts[id].groups.iter().copied().collect();
+        let mut next = 0;
+        while let Some(group) = groups.get_index(next).copied() {
+            groups.extend(self.groups[group].parents.iter().copied());
+            next += 1;
+        }
+        let rank = |group: &GroupId| (self.groups[*group].depth, self.groups[*group].priority);
+        let mut ranked: Vec<GroupId> = groups.into_iter().collect();
+        ranked
+            .sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| self.group_name(*a).cmp(self.group_name(*b))));
+        ranked
+    }
+
+    /// Counts what the hosts will hold before anything is copied.
+    fn charge_all(&mut self, ranked: &[(usize, Vec<GroupId>)], extra: &Vars) -> Result<(), String> {
+        let weights: Vec<usize> = self.groups.values().map(|team| weigh(&team.vars)).collect();
+        let extra = weigh(extra);
+        for (_, groups) in ranked {
+            self.charge(1, extra + groups.iter().map(|group| weights[*group]).sum::<usize>())?;
+        }
+        Ok(())
+    }
+
+    fn host_of(&self, id: usize, ranked: &[GroupId], extra: &Vars) -> Option<(String, Host)> {
+        let (name, member) = self.hosts.get_index(id)?;
+        let mut vars = Vars::new();
+        for group in ranked {
+            overlay(&mut vars, &self.groups[*group].vars);
+        }
+        overlay(&mut vars, &member.vars);
+        overlay(&mut vars, extra);
+        let named = ranked.iter().filter(|group| **group != ALL);
+        let mut groups: Vec<String> = named.map(|group| self.group_name(*group).to_owned()).collect();
+        groups.sort_unstable();
+        let (place, file) = (member.place.clone(), member.file.clone());
+        Some((name.clone(), Host { name: name.clone(), vars, groups, place, file }))
+    }
+
+    fn group_of(&self, name: &str, team: &Team) -> Group {
+        let host = |id: &usize| self.hosts.get_index(*id).map(|(name, _)| name.clone());
+        Group {
+            name: name.to_owned(),
+            vars: team.vars.clone(),
+            hosts: team.hosts.iter().filter_map(host).collect(),
+            children: team.children.keys().map(|id| self.group_name(*id).to_owned()).collect(),
+            depth: team.depth,
+            priority: team.priority,
+            place: team.place.clone(),
+        }
+    }
+}
+
+/// Later variables replace earlier ones whole: dictionaries are not merged.
+fn overlay(vars: &mut Vars, over: &Vars) {
+    for (name, var) in over {
+        vars.insert(name.clone(), var.clone());
+    }
+}
+
+fn weigh(vars: &Vars) -> usize {
+    vars.values().map(|var| weight(&var.value)).sum()
+}
+
+/// How many values a value holds.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(weight).sum::<usize>(),
+        Value::Object(members) => 1 + members.values().map(weight).sum::<usize>(),
+        _ => 1,
+    }
+}

@@ -1,0 +1,203 @@
+//! The reader as a whole: places, problems, limits, and the inventories that ship with loomctl.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{Inventory, Origin, load, parse_yaml};
+use crate::problem::Problem;
+
+fn read(text: &str) -> Inventory {
+    parse_yaml("i.yaml", text).unwrap().0
+}
+
+/// `line:column+width message | help` of each problem.
+fn problems(text: &str) -> Vec<String> {
+    let problems = match parse_yaml("i.yaml", text) {
+        Ok((_, warnings)) => warnings,
+        Err(problems) => problems,
+    };
+    problems.iter().map(shown).collect()
+}
+
+fn shown(problem: &Problem) -> String {
+    let place =
+        problem.place.as_ref().map_or(String::new(), |p| format!("{}:{}+{} ", p.line, p.column, p.width));
+    let help = problem.help.as_ref().map_or(String::new(), |help| format!(" | {help}"));
+    format!("{place}{}{help}", problem.message)
+}
+
+#[test]
+fn every_variable_knows_where_it_comes_from() {
+    let inventory = read(
+        "all:\n  vars:\n    power: 10\n  hosts:\n    a:\n      role: full\n      ports: {p2p: 1}\n      e:\n",
+    );
+    let host = &inventory.hosts["a"];
+    let at = |name: &str| {
+        let place = host.vars[name].place.as_ref().unwrap();
+        (place.line, place.column, place.width, &*place.text)
+    };
+    assert_eq!(at("power"), (3, 12, 2, "    power: 10"));
+    assert_eq!(at("role"), (6, 13, 4, "      role: full"));
+    assert_eq!(at("ports"), (7, 7, 5, "      ports: {p2p: 1}"));
+    assert_eq!(at("e"), (8, 7, 1, "      e:"));
+    assert_eq!(host.vars["power"].name_place.as_ref().unwrap().column, 5);
+    assert_eq!(host.vars["power"].origin, Origin::Group("all".to_owned()));
+    assert_eq!(host.vars["role"].origin, Origin::Host);
+    assert_eq!(host.place.as_ref().unwrap().line, 5);
+    assert_eq!(host.groups, ["ungrouped"]);
+}
+
+#[test]
+fn all_problems_of_a_file_at_once() {
+    let text = "all:\n  host:\n    a:\n  hosts:\n    n[1:]:\n    12:\n    b: text\n    c: {x: !vault y, d: 2024-99-99}\n  vars: [1]\n";
+    assert_eq!(
+        problems(text),
+        [
+            "8:12+8 this value is encrypted with Ansible Vault, which this version does not read; set it with --extra-vars, or in plain text",
+            "8:25+10 `2024-99-99` is written like a date and is none; as a text it needs quotes",
+            "2:3+4 the group `all` has no `host`; it takes `hosts`, `vars` and `children` | did you mean `hosts`?",
+            "5:5+5 a range needs an end",
+            "6:5+2 the name of a host is a text, and this is a number | put it in quotes",
+            "7:8+4 the host `b` takes a dictionary of variables, and this is a text",
+            "9:9+1 `vars` takes a dictionary, and this is a list | write `name:` under `vars:`, one a line, without a dash",
+        ]
+    );
+}
+
+#[test]
+fn what_is_no_inventory() {
+    for (text, word) in [
+        ("", "empty"),
+        ("{}", "empty"),
+        ("# only this\n", "empty"),
+        ("- a\n", "dictionary of groups"),
+        ("plugin: aws_ec2\n", "plugin"),
+        ("all: {hosts: {a: }}\n---\nall:\n", "second document"),
+        ("all: [1\n", "not YAML"),
+        ("all:\n\thosts:\n", "not YAML"),
+        ("all: text", "takes `hosts`"),
+        ("all: {hosts: {a: {x: *nope}}}", "not YAML"),
+        ("all: {hosts: {a: {x: &x [*x]}}}", "inside of what it names"),
+        ("all: {hosts: {a: {[1]: x}}}", "cannot be a key"),
+        ("all: {hosts: {a: {<<: 1}}}", "`<<` takes"),
+        ("all: {hosts: {a: {x: !python y}}}", "not known"),
+        ("a: {children: {b: }}\nb: {children: {a: }}", "children of each other"),
+        ("a: {children: {a: }}", "children of each other"),
+        ("a: {children: {all: }}", "children of each other"),
+        ("a: {vars: {ansible_group_priority: high}}", "whole number"),
+        ("all: {hosts: {'n[0:1000000000]': }}", "100000"),
+    ] {
+        let found = problems(text);
+        assert!(found.iter().any(|problem| problem.contains(word)), "{text:?}: {found:?}");
+        assert!(parse_yaml("i", text).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_repeated_key_is_warned_about() {
+    let found = problems("all:\n  hosts:\n    a: {x: 1}\n    a: {y: 2}\n");
+    assert_eq!(
+        found,
+        ["4:5+1 `a` stands here twice (first in line 3): this one counts | remove one of the two"]
+    );
+}
+
+#[test]
+fn nonsense_ends_in_an_error() {
+    let mut laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (new, old) in ('b'..='i').zip('a'..) {
+        let _ = writeln!(
+            laughs,
+            "{new}: &{new} [*{old}, *{old}, *{old}, *{old}, *{old}, *{old}, *{old}, *{old}, *{old}]"
+        );
+    }
+    assert!(problems(&laughs)[0].contains("aliases make this document larger"));
+    // The scanner has a limit of its own.
+    assert!(problems(&"[".repeat(10_000))[0].contains("recursion limit"));
+    assert!(parse_yaml("i", &"{a: ".repeat(10_000)).is_err());
+    let mut deep = String::new();
+    for indent in 0..1000 {
+        let _ = writeln!(deep, "{}a:", " ".repeat(indent));
+    }
+    assert!(problems(&deep)[0].contains("nested more than"));
+    let wide = format!("all:\n  hosts:\n    n[1:100000]: {{l: [{}]}}\n", "1,".repeat(1000));
+    assert!(problems(&wide)[0].contains("values together"));
+    let group = format!("all:\n  hosts: {{'n[1:100000]': }}\n  vars: {{l: [{}]}}\n", "1,".repeat(1000));
+    assert!(problems(&group)[0].contains("values together"));
+}
+
+#[test]
+fn extra_variables_go_over_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("i.yaml");
+    std::fs::write(&path, "all: {hosts: {a: {x: 1}, b: }}").unwrap();
+    let vars = folder.path().join("vars.yml");
+    std::fs::write(&vars, "y: 0644\n").unwrap();
+    let extra = ["x=2 z='{{ x }}'".to_owned(), format!("@{}", vars.display())];
+    let (inventory, _) = load(&[path], &extra).unwrap();
+    for host in inventory.hosts.values() {
+        assert_eq!(host.get("x").unwrap(), Some(json!("2")));
+        assert_eq!(host.get("y").unwrap(), Some(json!(420)));
+        assert_eq!(host.get("z").unwrap(), Some(json!("2")));
+        assert_eq!(host.vars["x"].origin, Origin::Extra);
+        assert_eq!(host.vars["y"].place.as_ref().unwrap().line, 1);
+    }
+}
+
+#[test]
+fn several_files_are_merged_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["1.yaml", "2.yaml"].map(|name| folder.path().join(name));
+    std::fs::write(&paths[0], "all: {hosts: {a: {x: 1}}}").unwrap();
+    std::fs::write(&paths[1], "web: {hosts: {a: {x: 2}, b: }}").unwrap();
+    let (inventory, _) = load(&paths, &[]).unwrap();
+    assert_eq!(inventory.hosts["a"].vars["x"].value, json!(2));
+    assert_eq!(inventory.hosts["a"].groups, ["web"]);
+    assert_eq!(inventory.hosts["a"].file.as_deref(), Some(paths[0].as_path()));
+}
+
+#[test]
+fn the_inventories_that_ship() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventories");
+    let (playbook, warnings) = load(&[folder.join("playbook.yaml")], &[]).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(playbook.hosts.keys().collect::<Vec<_>>(), ["loom-0", "loom-1", "loom-2", "loom-3"]);
+    assert_eq!(playbook.hosts["loom-1"].vars["user"].value, json!("ubuntu"));
+
+    let (full, warnings) = load(&[folder.join("full.yaml")], &[]).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(full.hosts.len(), 7);
+    assert_eq!(full.hosts["validator-0"].get("power").unwrap(), Some(json!(20)));
+    assert_eq!(full.hosts["validator-3"].get("power").unwrap(), Some(json!(10)));
+    assert_eq!(full.hosts["sentry-0"].groups, ["others"]);
+    assert_eq!(
+        full.hosts["full-0"].get("unit").unwrap().unwrap()["Service"]["Environment"],
+        json!("CMTHOME_NOTE=full-0")
+    );
+}
+
+/// Milliseconds for 1,000 hosts in 50 groups: `cargo test --release inventory::tests::speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    for count in [1_000, 10_000] {
+        let mut text = "all:\n  children:\n".to_owned();
+        for group in 0..50 {
+            let _ =
+                writeln!(text, "    g{group}:\n      vars: {{a{group}: 1, b: two, c: [1, 2]}}\n      hosts:");
+            for host in 0..count / 50 {
+                let _ = writeln!(
+                    text,
+                    "        h{group}-{host}: {{ansible_host: 10.0.{group}.{host}, x: 1, y: z}}"
+                );
+            }
+        }
+        let start = std::time::Instant::now();
+        assert_eq!(read(&text).hosts.len(), count);
+        println!("{count} hosts: {:?}", start.elapsed());
+    }
+}

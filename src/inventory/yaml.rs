@@ -1,0 +1,202 @@
+//! The YAML tree of an inventory to groups, hosts and variables (ansible/plugins/inventory/yaml.py).
+
+use serde_json::Value;
+
+use super::build::{Builder, GroupId};
+use super::document::{self, Entry, Kind, Node};
+use super::{Origin, Source, Var, names};
+use crate::problem::{Place, Problem, nearest};
+
+const SECTIONS: [&str; 3] = ["hosts", "vars", "children"];
+
+pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Problem>) {
+    let before = problems.len();
+    let Some(root) = document::read(&source.name, &source.text, problems) else {
+        if problems.len() == before {
+            problems.push(empty(&source.name));
+        }
+        return;
+    };
+    let mut reader = Reader { source, builder, problems };
+    match &root.kind {
+        Kind::Mapping(groups) if groups.get("plugin").is_some_and(|entry| !entry.value.is_null()) => {
+            reader
+                .error("this is the configuration of an inventory plugin, which is not read", &root.place)
+                .help = Some("write its result to a file: `ansible-inventory --list --yaml`".to_owned());
+        }
+        Kind::Mapping(groups) if !groups.is_empty() => {
+            for entry in groups.values() {
+                reader.group(entry);
+            }
+        }
+        Kind::Mapping(_) | Kind::Scalar(Value::Null) => reader.problems.push(empty(&source.name)),
+        _ => {
+            let message = format!("an inventory is a dictionary of groups, and this is {}", root.is_a());
+            reader.error(message, &root.place);
+        }
+    }
+}
+
+fn empty(name: &str) -> Problem {
+    Problem::error(format!("the inventory {name} is empty"))
+        .help("an inventory starts with a group, mostly `all:`, and its `hosts:`")
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    builder: &'a mut Builder,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, message: impl Into<String>, place: &Place) -> &mut Problem {
+        self.problems.push(Problem::error(message).at(Some(place)));
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    /// A name must be a text: `1` and `yes` are none without quotes.
+    fn name<'n>(&mut self, key: &'n Node, what: &str) -> Option<&'n str> {
+        match key.text() {
+            Some("") => {
+                self.error(format!("a {what} needs a name"), &key.place);
+                None
+            }
+            None => {
+                let message = format!("the name of a {what} is a text, and this is {}", key.is_a());
+                self.error(message, &key.place).help = Some("put it in quotes".to_owned());
+                None
+            }
+            name => name,
+        }
+    }
+
+    fn group(&mut self, entry: &Entry) -> Option<GroupId> {
+        let name = self.name(&entry.key, "group")?;
+        let sections = match &entry.value.kind {
+            Kind::Mapping(sections) => sections,
+            Kind::Scalar(Value::Null) => return Some(self.builder.group(name, &entry.key.place)),
+            _ => {
+                let message = format!(
+                    "the group `{name}` takes `hosts`, `vars` and `children`, and this is {}",
+                    entry.value.is_a()
+                );
+                self.error(message, &entry.value.place);
+                return None;
+            }
+        };
+        let group = self.builder.group(name, &entry.key.place);
+        for (key, section) in sections {
+            match key.as_str() {
+                "vars" => self.each(section, |reader, entry| reader.group_var(group, entry)),
+                "children" => self.each(section, |reader, entry| {
+                    if let Some(child) = reader.group(entry) {
+                        reader.builder.add_child(group, child, &entry.key.place);
+                    }
+                }),
+                "hosts" => self.each(section, |reader, entry| reader.hosts(group, entry)),
+                _ => self.unknown_section(name, key, &section.key.place),
+            }
+        }
+        Some(group)
+    }
+
+    fn unknown_section(&mut self, group: &str, key: &str, place: &Place) {
+        let message = format!("the group `{group}` has no `{key}`; it takes `hosts`, `vars` and `children`");
+        let help = match nearest(key, SECTIONS) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                "hosts stand under `hosts:`, groups under `children:`, variables under `vars:`".to_owned()
+            }
+        };
+        self.error(message, place).help = Some(help);
+    }
+
+    /// Each entry of a section; a text alone is one name with nothing under it.
+    fn each(&mut self, section: &Entry, mut read: impl FnMut(&mut Self, &Entry)) {
+        match &section.value.kind {
+            Kind::Mapping(entries) => entries.values().for_each(|entry| read(self, entry)),
+            Kind::Scalar(Value::Null) => {}
+            Kind::Scalar(Value::String(_)) => {
+                let nothing = std::rc::Rc::new(Node::nothing(section.value.place.clone()));
+                read(self, &Entry { key: section.value.clone(), value: nothing });
+            }
+            _ => {
+                let key = section.key.text().unwrap_or_default();
+                let message = format!("`{key}` takes a dictionary, and this is {}", section.value.is_a());
+                let help = format!("write `name:` under `{key}:`, one a line, without a dash");
+                self.error(message, &section.value.place).help = Some(help);
+            }
+        }
+    }
+
+    fn group_var(&mut self, group: GroupId, entry: &Entry) {
+        let origin = Origin::Group(self.builder.group_name(group).to_owned());
+        let (name, var) = variable(entry, origin);
+        if let Err(message) = self.builder.set_group_var(group, &name, var) {
+            self.error(message, &entry.value.place);
+        }
+    }
+
+    fn hosts(&mut self, group: GroupId, entry: &Entry) {
+        let Some(key) = self.name(&entry.key, "host") else { return };
+        let (names, port) = match names::expand(key) {
+            Ok(expanded) => expanded,
+            Err(message) => {
+                self.error(message, &entry.key.place);
+                return;
+            }
+        };
+        let variables: Vec<(String, Var)> = match &entry.value.kind {
+            Kind::Mapping(entries) => entries.values().map(|entry| variable(entry, Origin::Host)).collect(),
+            kind if is_falsy(kind) => Vec::new(),
+            _ => {
+                let message = format!(
+                    "the host `{key}` takes a dictionary of variables, and this is {}",
+                    entry.value.is_a()
+                );
+                self.error(message, &entry.value.place);
+                return;
+            }
+        };
+        if let Err(message) = self.builder.charge(names.len(), entry.value.nodes) {
+            self.error(message, &entry.key.place);
+            return;
+        }
+        for name in names {
+            if name.is_empty() {
+                self.error("a host needs a name", &entry.key.place);
+                return;
+            }
+            let place = &entry.key.place;
+            self.builder.host(&name, group, port, place, self.source.path.as_ref());
+            for (variable, var) in &variables {
+                if let Err(message) = self.builder.set_host_var(&name, variable, var.clone()) {
+                    self.error(message, place);
+                }
+            }
+        }
+    }
+}
+
+/// Ansible takes anything that Python calls false for "no variables".
+fn is_falsy(kind: &Kind) -> bool {
+    match kind {
+        Kind::Scalar(Value::Null | Value::Bool(false)) => true,
+        Kind::Scalar(Value::String(text)) => text.is_empty(),
+        Kind::Scalar(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Kind::Sequence(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// A variable of a mapping's entry.
+pub(super) fn variable(entry: &Entry, origin: Origin) -> (String, Var) {
+    let mut literal = Vec::new();
+    let value = entry.value.value(&mut literal);
+    let name = entry.key.key_text().unwrap_or_default();
+    let name_place = entry.key.place.clone();
+    let is_scalar = matches!(entry.value.kind, Kind::Scalar(_));
+    let place = if is_scalar { entry.value.place.clone() } else { name_place.clone() };
+    (name, Var { value, place: Some(place), name_place: Some(name_place), origin, literal })
+}

@@ -1,0 +1,126 @@
+//! The desired state: what the inventory asks for, typed and checked. No connection has been opened yet.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use super::{
+    ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
+    login::Login,
+};
+use crate::chain::{
+    genesis::Overrides, peers::Strategy, profile::Profile, render::Settings, unit::UnitOverrides,
+};
+
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub name: ClusterName,
+    pub chain_id: ChainId,
+    /// Whether a person wrote the chain id down, or it is the profile's default.
+    pub chain_id_given: bool,
+    pub profile: Arc<Profile>,
+    pub machines: Vec<Machine>,
+    /// In inventory order: the validators' order in a genesis.
+    pub nodes: Vec<Node>,
+    /// `genesis: {DOCUMENT: {dotted.path: value}}`
+    pub genesis: Overrides,
+    pub strategy: Strategy,
+}
+
+/// Hosts of the inventory with the same address, port and user are nodes of one machine.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub login: Arc<Login>,
+    /// Numbers into `Cluster::nodes`.
+    pub nodes: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Validator,
+    Full,
+}
+
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub name: NodeName,
+    /// Number into `Cluster::machines`.
+    pub machine: usize,
+    pub role: Role,
+    pub power: Option<Power>,
+    pub user: UserName,
+    /// `working_directory`; `None`: the user's home.
+    pub folder: Option<RemotePath>,
+    pub private_ip: HostAddr,
+    pub public_ip: Option<HostAddr>,
+    /// `None`: the profile's.
+    pub rpc_bind: Option<HostAddr>,
+    pub ports: BTreeMap<String, u16>,
+    /// `settings: {file: {dotted.key: value}}`
+    pub settings: Settings,
+    /// `unit: {Section: {Directive: value}}`
+    pub unit: UnitOverrides,
+    pub unit_name: UnitName,
+    pub binary: Binary,
+}
+
+#[derive(Debug, Clone)]
+pub struct Binary {
+    pub source: Source,
+    /// `binary_sha256`
+    pub pinned: Option<Sha256>,
+    /// What is known of a file on the controller; of a URL nothing is, before a host has pulled it.
+    pub local: Option<LocalBinary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    File(PathBuf),
+    Url(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalBinary {
+    pub sha256: Sha256,
+    /// As `uname -m` would print it; `None`: no ELF file (a script), or a machine that we do not know.
+    pub arch: Option<&'static str>,
+    pub size: u64,
+}
+
+impl Binary {
+    /// The checksum as far as it is known without asking a host.
+    pub fn sha256(&self) -> Option<&Sha256> {
+        self.pinned.as_ref().or(self.local.as_ref().map(|local| &local.sha256))
+    }
+}
+
+impl Cluster {
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    pub fn validators(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.role == Role::Validator)
+    }
+
+    /// What people call a machine: its node, or the first of them.
+    pub fn machine_name(&self, machine: usize) -> String {
+        let first = self.machines.get(machine).and_then(|m| m.nodes.first()).and_then(|n| self.nodes.get(*n));
+        first.map_or_else(|| format!("machine {machine}"), |node| node.name.to_string())
+    }
+
+    /// Our folder for a node: manifest, pristine documents, audit log.
+    pub fn state_folder(&self, node: &Node) -> RemotePath {
+        folder_of(&format!("{}/{}", self.name, node.name))
+    }
+
+    /// Where a binary with this checksum is kept.
+    pub fn binary_path(&self, sha256: &Sha256) -> RemotePath {
+        folder_of(&format!("bin/{sha256}/{}", self.profile.binary.name))
+    }
+}
+
+/// Below `/var/lib/loomctl`; the parts are checked names.
+fn folder_of(below: &str) -> RemotePath {
+    // PROOF: the constant is absolute, and cluster, node and binary names hold neither slash, NUL nor newline.
+    #[allow(clippy::expect_used)]
+    RemotePath::new(format!("{}/{below}", crate::shell::script::LIB)).expect("a path of checked names")
+}

@@ -1,0 +1,48 @@
+//! How one machine is reached, and how we become root there.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::ids::{HostAddr, UserName};
+
+/// A value that no view, log or error may show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("********")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    Ssh,
+    /// `ansible_connection: local`
+    Local,
+}
+
+/// `ansible_*` of a host, as far as the connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub via: Via,
+    pub host: HostAddr,
+    pub port: Option<u16>,
+    pub user: Option<UserName>,
+    pub identity: Option<PathBuf>,
+    /// `ansible_ssh_common_args` and `ansible_ssh_extra_args`, split into words.
+    pub ssh_args: Vec<String>,
+    /// Whether to become root; a login as root needs nothing.
+    pub sudo: bool,
+    pub sudo_password: Option<Secret>,
+    pub connect_timeout: Duration,
+}

@@ -1,0 +1,8 @@
+//! The words of the domain, typed at the edge.
+
+pub mod cluster;
+pub mod ids;
+pub mod login;
+pub mod read;
+pub mod resolve;
+pub mod variables;

@@ -1,0 +1,80 @@
+//! What has to be known of each node: the questions of the gather script.
+
+use crate::{
+    chain::profile::HomePath,
+    facts::{Facts, ask::NodeQuestion},
+    model::{
+        cluster::{Cluster, Node},
+        ids::{RemotePath, Sha256},
+    },
+};
+
+/// Where the system's administrator keeps units.
+pub fn unit_path(node: &Node) -> RemotePath {
+    // PROOF: a unit name holds neither slash nor newline.
+    #[allow(clippy::expect_used)]
+    RemotePath::new(format!("/etc/systemd/system/{}.service", node.unit_name))
+        .expect("a path of a checked name")
+}
+
+/// The planned binary's checksum: pinned, of the controller's file, or of what a host pulled from the URL.
+pub fn binary_sha256<'a>(node: &'a Node, facts: &'a Facts) -> Option<&'a Sha256> {
+    use crate::model::cluster::Source;
+    node.binary.sha256().or_else(|| match &node.binary.source {
+        Source::Url(url) => facts.machines.get(&node.machine)?.pulled.get(url),
+        Source::File(_) => None,
+    })
+}
+
+/// Names under which what `init` made is kept, pristine: documents by their own, files by their path.
+pub fn kept(cluster: &Cluster) -> Vec<(String, String)> {
+    let profile = &cluster.profile;
+    let documents =
+        profile.documents.iter().map(|(name, document)| (name.clone(), document.path.to_string()));
+    let files = profile
+        .files
+        .iter()
+        .filter(|(_, file)| file.base.is_some())
+        .map(|(path, _)| (kept_name(path), path.to_string()));
+    documents.chain(files).collect()
+}
+
+/// The name under which a configuration file is kept: its path, as one word.
+pub fn kept_name(path: &HomePath) -> String {
+    path.as_str().replace('/', "_")
+}
+
+pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
+    let profile = &cluster.profile;
+    let texts: Vec<String> = profile
+        .documents
+        .values()
+        .map(|document| document.path.to_string())
+        .chain(profile.files.keys().map(ToString::to_string))
+        .collect();
+    let mut paths = vec![profile.started.to_string()];
+    paths.extend(profile.init.makes.iter().map(|made| made.path.to_string()));
+    paths.extend(profile.chain_data.iter().map(ToString::to_string));
+    for path in &texts {
+        if !paths.contains(path) {
+            paths.push(path.clone());
+        }
+    }
+    NodeQuestion {
+        node: node.name.clone(),
+        user: node.user.clone(),
+        folder: node.folder.clone(),
+        unit: node.unit_name.clone(),
+        unit_path: unit_path(node),
+        state: cluster.state_folder(node),
+        paths,
+        texts,
+        pristine: kept(cluster).into_iter().map(|(name, _)| name).collect(),
+        node_key: profile.node_key.file.to_string(),
+        validator_key: profile.validator_key.file.to_string(),
+        sign_state: profile.sign_state.file.to_string(),
+        sign_state_key: format!("{}height", profile.sign_state.prefix),
+        binary_name: profile.binary.name.clone(),
+        binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(sum), sum.clone())),
+    }
+}

@@ -1,0 +1,148 @@
+//! Which genesis documents belong on the hosts (S1): composed before birth, from then on what the hosts agree on.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Class, Refusal,
+    life::{self, Life},
+};
+use crate::{
+    chain::genesis::{self, Compose, NodeDocs},
+    facts::Facts,
+    model::{
+        cluster::{Cluster, Node},
+        ids::NodeName,
+    },
+};
+
+/// By document name.
+pub type Documents = BTreeMap<String, String>;
+
+pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    match life::of_cluster(cluster, facts) {
+        Life::Absent | Life::Prepared => composed(cluster, facts),
+        Life::Started => {
+            let agreed = agreed(cluster, facts)?;
+            match composed(cluster, facts) {
+                Ok(composed) if !agreed.is_empty() && composed != agreed => {
+                    Err(vec![other_genesis(&agreed, &composed).advice(
+                        "the first start has fixed the documents in the nodes' state. `loomctl down --destroy` \
+                         (keys stay), then `loomctl up`, begins again with the new ones",
+                    )])
+                }
+                Ok(composed) => Ok(composed),
+                Err(refusals) if agreed.is_empty() => Err(refusals),
+                Err(_) => Ok(agreed),
+            }
+        }
+        Life::Live => {
+            let agreed = agreed(cluster, facts)?;
+            let demanded =
+                genesis::overridden(&cluster.profile, &agreed, &cluster.genesis).map_err(refusals)?;
+            if demanded == agreed {
+                Ok(agreed)
+            } else {
+                Err(vec![other_genesis(&agreed, &demanded).advice(
+                    "the genesis of a live chain is never written: take the `genesis:` values out of the inventory, \
+                     or begin another chain",
+                )])
+            }
+        }
+    }
+}
+
+fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    let mut nodes = Vec::new();
+    for node in cluster.validators() {
+        let Some(seen) = facts.nodes.get(&node.name) else { continue };
+        let Some(key) = seen.validator_key.clone() else { continue };
+        let documents = cluster
+            .profile
+            .documents
+            .keys()
+            .filter_map(|name| Some((name.clone(), seen.pristine.get(name)?.clone())))
+            .collect();
+        nodes.push(NodeDocs { node: node.name.clone(), key, power: node.power, documents });
+    }
+    #[allow(clippy::cast_possible_truncation)] // Seconds since 1970 fit.
+    let now = facts.machines.values().map(|m| m.clock as i64).max().unwrap_or(i64::MAX);
+    let ask = Compose {
+        profile: &cluster.profile,
+        nodes: &nodes,
+        chain_id: &cluster.chain_id,
+        overrides: &cluster.genesis,
+        now,
+    };
+    genesis::compose(ask).map_err(refusals)
+}
+
+fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Refusal> {
+    let refusal = |problem: genesis::GenesisProblem| {
+        let advice = problem.help.clone();
+        let mut refusal = Refusal::new(Class::Safety, None, problem.to_string());
+        refusal.advice = advice;
+        refusal
+    };
+    problems.into_iter().map(refusal).collect()
+}
+
+/// What the nodes that have started hold. Hosts that disagree stop the run before any write.
+fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    let mut agreed = Documents::new();
+    let mut refusals = Vec::new();
+    for (name, document) in &cluster.profile.documents {
+        let mut first: Option<(&NodeName, &str)> = None;
+        for node in cluster.nodes.iter().filter(|node| life::of_node(cluster, node, facts) >= Life::Started) {
+            let Some(text) = held(node, facts, document) else { continue };
+            match first {
+                Some((by, other)) if other != text => {
+                    let message = format!(
+                        "{by} and {} hold different `{name}` documents: {}",
+                        node.name,
+                        difference(other, text)
+                    );
+                    let advice = "nothing is written while they disagree: find out which one the chain runs on \
+                                  (`loomctl verify` compares blocks), and put that one back";
+                    refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+                }
+                Some(_) => {}
+                None => first = Some((&node.name, text)),
+            }
+        }
+        if let Some((_, text)) = first {
+            agreed.insert(name.clone(), text.to_owned());
+        }
+    }
+    if refusals.is_empty() { Ok(agreed) } else { Err(refusals) }
+}
+
+fn held<'a>(node: &Node, facts: &'a Facts, document: &crate::chain::profile::Document) -> Option<&'a str> {
+    let seen = facts.nodes.get(&node.name)?;
+    seen.text(&document.path.under(seen.home.as_ref()?))
+}
+
+fn difference(a: &str, b: &str) -> String {
+    let lines = genesis::difference(a, b);
+    let shown: Vec<String> = lines.iter().take(5).map(ToString::to_string).collect();
+    match lines.len() {
+        0 => "they differ in layout only".to_owned(),
+        n if n > 5 => format!("{}; and {} more", shown.join("; "), n - 5),
+        _ => shown.join("; "),
+    }
+}
+
+fn other_genesis(agreed: &Documents, demanded: &Documents) -> Refusal {
+    let mut parts = Vec::new();
+    for (name, text) in demanded {
+        match agreed.get(name) {
+            Some(other) if other != text => parts.push(format!("`{name}`: {}", difference(other, text))),
+            Some(_) => {}
+            None => parts.push(format!("`{name}` is on no host")),
+        }
+    }
+    let message = format!(
+        "the inventory demands another genesis than the chain was started with: {}",
+        parts.join("; ")
+    );
+    Refusal::new(Class::Safety, None, message)
+}

@@ -1,0 +1,149 @@
+//! `down`: stop everything; `--destroy` removes what we manage and what the chain has made, but keys only if asked.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Next, Options, Planned, Refusal, Stage, step::Step, step::staging};
+use crate::{
+    facts::{Facts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node},
+        ids::NodeName,
+    },
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Down {
+    Stop,
+    Destroy { delete_keys: bool },
+}
+
+pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> Next {
+    let nodes: Vec<(&Node, &NodeFacts)> = cluster
+        .nodes
+        .iter()
+        .filter(|node| options.touches(&node.name))
+        .filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
+        .collect();
+    if let Some(refusals) = not_ours(&nodes) {
+        return Next::Refused(refusals);
+    }
+    let stop = of(&nodes, "stop", |node, seen| {
+        let mut steps = vec![Step::Stopped { unit: node.unit_name.clone() }];
+        // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
+        if seen.manifest.is_some() {
+            steps.push(Step::Disabled { unit: node.unit_name.clone() });
+        }
+        steps
+    });
+    if let Some(stop) = stop {
+        return Next::Stage(stop);
+    }
+    let Down::Destroy { delete_keys } = down else { return Next::Done(Vec::new()) };
+    if let Some(refusals) = still_running(cluster, facts) {
+        return Next::Refused(refusals);
+    }
+    match of(&nodes, "destroy", |node, seen| removal(cluster, node, seen, delete_keys)) {
+        Some(stage) => Next::Stage(stage),
+        None => Next::Done(Vec::new()),
+    }
+}
+
+fn of(
+    nodes: &[(&Node, &NodeFacts)],
+    name: &'static str,
+    steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,
+) -> Option<Stage> {
+    let steps: BTreeMap<NodeName, Vec<Planned>> = nodes
+        .iter()
+        .map(|(node, seen)| (node.name.clone(), super::stages::called_for(steps(node, seen), seen)))
+        .collect();
+    let stage = Stage::of(name, steps)?;
+    // What others have put something into stays: that alone is no work left to do.
+    let best_effort = |p: &Planned| matches!(p.step, Step::EmptyGone { .. } | Step::Unused { .. });
+    let work = stage.steps.values().flatten().any(|planned| !best_effort(planned));
+    work.then_some(stage)
+}
+
+/// A unit of that name that we did not install is not ours to stop.
+fn not_ours(nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
+    let refusals: Vec<Refusal> = nodes
+        .iter()
+        .filter(|(_, seen)| seen.manifest.is_none() && !seen.unit.is_stopped())
+        .map(|(node, _)| {
+            let message = format!("{}.service runs, but loomctl has not installed it", node.unit_name);
+            Refusal::new(Class::Safety, Some(&node.name), message)
+                .advice("stop it with `systemctl stop` if you mean it")
+        })
+        .collect();
+    (!refusals.is_empty()).then_some(refusals)
+}
+
+/// S13: a sign state goes back to zero only when every node of the cluster is seen stopped.
+fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
+    let refusals: Vec<Refusal> = cluster
+        .nodes
+        .iter()
+        .filter(|node| !facts.nodes.get(&node.name).is_some_and(|seen| seen.unit.is_stopped()))
+        .map(|node| {
+            let state = facts.nodes.get(&node.name).map_or("not seen", |seen| seen.unit.active.as_str());
+            let message = format!("{} is {state}: the chain may still go on", node.name);
+            Refusal::new(Class::Safety, Some(&node.name), message)
+                .advice("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
+        })
+        .collect();
+    (!refusals.is_empty()).then_some(refusals)
+}
+
+fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) -> Vec<Step> {
+    let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
+    let state = cluster.state_folder(node);
+    let gone = |path| Step::Gone { path };
+    // Without a manifest nothing there is ours, but what a killed init left in its staging folder.
+    let Some(manifest) = &seen.manifest else {
+        let initialised = state.join("initialised").is_ok_and(|marker| seen.has(&marker));
+        return if initialised && delete_keys {
+            key_removal(cluster, seen, node)
+        } else {
+            vec![gone(staging(home))]
+        };
+    };
+    let mut steps: Vec<Step> = manifest
+        .paths
+        .iter()
+        .filter(|entry| matches!(entry.kind.as_str(), "unit" | "file" | "link" | "genesis"))
+        .map(|entry| gone(entry.path.clone()))
+        .collect();
+    let signs = &profile.sign_state.file;
+    steps.extend(profile.chain_data.iter().filter(|path| *path != signs).map(|path| gone(path.under(home))));
+    steps.push(gone(staging(home)));
+    steps.push(Step::Reload);
+    if delete_keys {
+        steps.extend(key_removal(cluster, seen, node));
+    } else {
+        steps.push(Step::Unsigned { path: signs.under(home) });
+        steps.extend(state.join("started").ok().map(gone));
+        steps.extend(state.join("manifest.json").ok().map(gone));
+    }
+    steps.extend(
+        manifest.binary_sha256.iter().map(|sha256| Step::Unused { path: cluster.binary_path(sha256) }),
+    );
+    steps
+}
+
+/// Keys, our own record of the node, and the folders that are empty then.
+fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
+    let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
+    let mut files = vec![&profile.node_key.file, &profile.validator_key.file];
+    if profile.sign_state.file != profile.validator_key.file {
+        files.push(&profile.sign_state.file);
+    }
+    let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();
+    let mut folders: Vec<_> =
+        profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();
+    folders.extend(profile.chain_data.iter().filter_map(|path| path.under(home).parent()));
+    folders.sort_by_key(|path| std::cmp::Reverse(path.as_str().len()));
+    folders.dedup();
+    steps.extend(folders.into_iter().filter(|path| path.is_below(home)).map(|path| Step::EmptyGone { path }));
+    steps.push(Step::Gone { path: cluster.state_folder(node) });
+    steps
+}

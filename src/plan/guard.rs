@@ -1,0 +1,271 @@
+//! What must be true before anything is written: the hosts can do it, and nothing of value is in danger.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Class, Options, Refusal, ask, life};
+use crate::{
+    facts::{Facts, MachineFacts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node, Role},
+        ids::{NodeName, RemotePath},
+    },
+};
+
+/// Clocks so far apart stop a birth (V9), in seconds.
+const CLOCK_LIMIT: f64 = 30.0;
+/// What a node needs beside its binary to begin with, in KiB.
+const ROOM_KB: u64 = 32 * 1024;
+const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
+
+pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
+        let (Some(machine), Some(seen)) = (facts.machines.get(&node.machine), facts.nodes.get(&node.name))
+        else {
+            continue;
+        };
+        let host = can_host(cluster, node, machine, seen);
+        if host.is_empty() {
+            refusals.extend(ports_free(cluster, node, machine, seen));
+            refusals.extend(is_ours(cluster, node, seen));
+            refusals.extend(keys_complete(cluster, node, seen));
+        }
+        refusals.extend(host);
+    }
+    refusals.extend(one_binary(cluster, facts));
+    refusals.extend(no_clones(cluster, facts));
+    if life::of_cluster(cluster, facts) < life::Life::Started {
+        refusals.extend(clocks_agree(cluster, facts));
+    }
+    refusals
+}
+
+fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+    let host = |message: String| Refusal::new(Class::Host, Some(&node.name), message);
+    let mut refusals = Vec::new();
+    if !machine.systemd {
+        let refusal = host("systemd is not the init system there".to_owned());
+        return vec![refusal.advice("loomctl installs systemd units: use a host that booted with systemd")];
+    }
+    if machine.uid != "0" {
+        let refusal = host(format!("not enough rights: the script runs as uid {} there", machine.uid));
+        return vec![refusal.advice("remove `ansible_become: false`, or log in as root")];
+    }
+    let missing: Vec<&str> =
+        TOOLS.iter().filter(|tool| !machine.tools.iter().any(|there| there == *tool)).copied().collect();
+    if !missing.is_empty() {
+        let refusal = host(format!("programs are missing there: {}", missing.join(", ")));
+        refusals.push(refusal.advice("install coreutils, util-linux, findutils, sed and systemd"));
+    }
+    if seen.account.is_none() {
+        let refusal = host(format!("there is no user {:?} on this host", node.user.as_str()));
+        refusals.push(refusal.advice("create it (`useradd -m …`), or set `user` to one that exists"));
+    }
+    if let Some(local) = &node.binary.local
+        && let Some(arch) = local.arch
+        && arch != machine.arch
+    {
+        let refusal = host(format!("the binary is built for {arch}, the host is {}", machine.arch));
+        refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
+    }
+    refusals.extend(room(cluster, node, machine, seen));
+    if let Some(why) = &seen.manifest_error {
+        let refusal =
+            Refusal::new(Class::Safety, Some(&node.name), format!("our manifest there is not usable: {why}"));
+        refusals.push(refusal.advice("use the loomctl that wrote it, or look at it and remove it by hand"));
+    }
+    refusals
+}
+
+fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
+    let local = node.binary.local.as_ref()?;
+    if seen.binaries.get(&cluster.binary_path(&local.sha256)) == Some(&local.sha256) {
+        return None;
+    }
+    let need = local.size / 1024 + ROOM_KB;
+    machine.free_kb.filter(|free| *free < need).map(|free| {
+        let message = format!("disk full: {} MiB free below /var/lib, {} needed", free / 1024, need / 1024);
+        Refusal::new(Class::Host, Some(&node.name), message)
+            .advice("make room (`df -h /var/lib`, `journalctl --vacuum-size=100M`) and run again")
+    })
+}
+
+/// A port that somebody else holds would let the node crash at its start.
+fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+    if seen.unit.is_running() {
+        return Vec::new();
+    }
+    let ports = super::node::ports(cluster, node, seen);
+    let taken = |name: &String, port: u16| {
+        let other = machine
+            .listeners
+            .iter()
+            .find(|l| l.port == port && l.unit.as_deref() != Some(node.unit_name.as_str()))?;
+        let mut who =
+            if other.program.is_empty() { "another program".to_owned() } else { other.program.clone() };
+        if let Some(pid) = other.pid {
+            who = format!("{who} (pid {pid})");
+        }
+        if let Some(unit) = &other.unit {
+            who = format!("{who} of {unit}.service");
+        }
+        let message = format!("port {port} ({name}) is taken by {who}");
+        let advice = format!("stop it, or give the node another port: `ports: {{{name}: …}}`");
+        Some(Refusal::new(Class::Host, Some(&node.name), message).advice(advice))
+    };
+    ports.iter().filter(|(_, port)| port.expected).filter_map(|(name, port)| taken(name, port.port)).collect()
+}
+
+/// Files and units that somebody else made are not taken over in passing.
+fn is_ours(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+    let Some(home) = &seen.home else { return Vec::new() };
+    let mut refusals = Vec::new();
+    let state = cluster.state_folder(node);
+    let initialised = state.join("initialised").is_ok_and(|marker| seen.has(&marker));
+    let staged = super::step::staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
+    if !initialised && !staged {
+        let there: Vec<RemotePath> = cluster
+            .profile
+            .init
+            .makes
+            .iter()
+            .map(|made| made.path.under(home))
+            .filter(|path| seen.has(path))
+            .collect();
+        if let Some(first) = there.first() {
+            let message = format!("{first} is there, and loomctl has not made it");
+            let advice = "a node that somebody else made is not taken over: use another working_directory, or move its files away after a backup of the keys";
+            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+        }
+    }
+    let unit = ask::unit_path(node);
+    let masked = seen.file(&unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
+    if seen.manifest.is_none() && seen.has(&unit) && !masked && !initialised {
+        let message = format!("{unit} is there, and loomctl has not made it");
+        let advice = "set `unit_name` to another name, or remove that unit";
+        refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+    }
+    refusals
+}
+
+/// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
+fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+    let Some(home) = &seen.home else { return Vec::new() };
+    if !cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker)) {
+        return Vec::new();
+    }
+    let profile = &cluster.profile;
+    let files = [
+        ("node key", &profile.node_key.file),
+        ("validator key", &profile.validator_key.file),
+        ("sign state", &profile.sign_state.file),
+    ];
+    let mut missing: BTreeMap<RemotePath, Vec<&str>> = BTreeMap::new();
+    for (what, path) in files {
+        let path = path.under(home);
+        let whole = match what {
+            "node key" => seen.node_id.is_some(),
+            "validator key" => seen.validator_key.is_some(),
+            _ => seen.signed_height.is_some(),
+        };
+        if !whole {
+            missing.entry(path).or_default().push(what);
+        }
+    }
+    let refuse = |(path, what): (RemotePath, Vec<&str>)| {
+        let state = if seen.has(&path) { "cannot be read" } else { "is missing" };
+        let message = format!("the {} {state}: {path}", what.join(" and "));
+        let advice = "restore it from a backup; it is never made anew, since a second key or a forgotten sign state \
+                      may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
+        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+    };
+    missing.into_iter().map(refuse).collect()
+}
+
+/// S11: what is not pinned by a person must be the same on all hosts.
+fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    let mut first: Option<(&NodeName, String)> = None;
+    let mut refusals = Vec::new();
+    for node in &cluster.nodes {
+        if let (Some(pinned), Some(local)) = (&node.binary.pinned, &node.binary.local)
+            && *pinned != local.sha256
+        {
+            let message = format!("the binary has sha256 {}, but binary_sha256 says {pinned}", local.sha256);
+            refusals.push(Refusal::new(Class::Input, Some(&node.name), message));
+        }
+        if node.binary.pinned.is_some() {
+            continue;
+        }
+        let Some(sum) = ask::binary_sha256(node, facts) else { continue };
+        match &first {
+            Some((by, other)) if *other != sum.to_string() => {
+                let message = format!("its binary has sha256 {sum}, but the one of {by} has {other}");
+                let advice = "the download changed, or the inventory names two builds: pin what you want with binary_sha256";
+                refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+            }
+            Some(_) => {}
+            None => first = Some((&node.name, sum.to_string())),
+        }
+    }
+    refusals
+}
+
+/// S4: two nodes that are one to the chain.
+fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    let mut seen: HashMap<String, &NodeName> = HashMap::new();
+    let mut refusals = Vec::new();
+    for node in &cluster.nodes {
+        let Some(node_facts) = facts.nodes.get(&node.name) else { continue };
+        let id = node_facts.node_id.as_ref().map(|id| (format!("node id {id}"), "node id", id.to_string()));
+        let key = node_facts
+            .validator_key
+            .as_ref()
+            .filter(|_| node.role == Role::Validator)
+            .map(|key| (format!("key {key}"), "validator key", key.to_string()));
+        for (mark, what, value) in [id, key].into_iter().flatten() {
+            if let Some(other) = seen.insert(mark, &node.name) {
+                let message = format!("has the same {what} as {other} ({value}): cloned images?");
+                let advice = "the chain takes the two for one. On one of them: `loomctl down --destroy --delete-keys \
+                              --limit NODE`, then `loomctl up` makes keys of its own";
+                refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+            }
+        }
+    }
+    refusals
+}
+
+fn clocks_agree(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    let mut clocks: Vec<f64> = facts.machines.values().map(|m| m.clock_ahead).collect();
+    clocks.sort_by(f64::total_cmp);
+    let Some(median) = clocks.get(clocks.len() / 2).copied() else { return Vec::new() };
+    let off = |(number, machine): (&usize, &MachineFacts)| {
+        let apart = machine.clock_ahead - median;
+        if apart.abs() - machine.clock_uncertain < CLOCK_LIMIT {
+            return None;
+        }
+        let name = cluster.nodes.iter().find(|node| node.machine == *number).map(|node| &node.name);
+        let message = format!("its clock is {apart:+.1} s off the others'");
+        Some(
+            Refusal::new(Class::Host, name, message)
+                .advice("set it (`timedatectl set-ntp true`) and run again"),
+        )
+    };
+    facts.machines.iter().filter_map(off).collect()
+}
+
+/// The same machine-id on two machines is a sign of cloned images, no danger by itself.
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let mut warnings = Vec::new();
+    for (number, machine) in &facts.machines {
+        if let Some(other) =
+            seen.insert(&machine.machine_id, *number).filter(|_| !machine.machine_id.is_empty())
+        {
+            let (a, b) = (cluster.machine_name(other), cluster.machine_name(*number));
+            warnings.push(format!(
+                "{a} and {b} have the same /etc/machine-id: cloned images? (`systemd-machine-id-setup`)"
+            ));
+        }
+    }
+    warnings
+}

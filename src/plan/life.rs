@@ -1,0 +1,44 @@
+//! Where a node, and so the cluster, stands in its life. When readings disagree, the more cautious one counts.
+
+use crate::{
+    facts::{Facts, NodeFacts},
+    model::cluster::{Cluster, Node},
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    /// No keys.
+    Absent,
+    /// Keys, and the documents as init made them.
+    Prepared,
+    /// It has run: its first start has fixed the documents in its state. A block may exist.
+    Started,
+    /// A block exists.
+    Live,
+}
+
+pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
+    let Some(seen) = facts.nodes.get(&node.name) else { return Life::Absent };
+    let Some(home) = &seen.home else { return Life::Absent };
+    // Who signs at height 2 has seen the commit of block 1.
+    if seen.signed_height.is_some_and(|height| height > 1) {
+        Life::Live
+    } else if seen.has(&cluster.profile.started.under(home)) || seen.signed_height == Some(1) {
+        Life::Started
+    } else if has_keys(cluster, seen) {
+        Life::Prepared
+    } else {
+        Life::Absent
+    }
+}
+
+/// The furthest that any node has come.
+pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
+    cluster.nodes.iter().map(|node| of_node(cluster, node, facts)).max().unwrap_or(Life::Absent)
+}
+
+fn has_keys(cluster: &Cluster, seen: &NodeFacts) -> bool {
+    let Some(home) = &seen.home else { return false };
+    seen.has(&cluster.profile.node_key.file.under(home))
+        && seen.has(&cluster.profile.validator_key.file.under(home))
+}

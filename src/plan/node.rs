@@ -1,0 +1,242 @@
+//! What belongs on one node's host, once everybody's identity is known.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Refusal, ask, birth::Documents, step::ROOT, step::Run, step::Step};
+use crate::{
+    chain::{
+        peers::{self, PeerInfo},
+        ports::{PortUse, ports_of},
+        render::{Basics, NodeContext, Rendered, pre_init_files, render_node},
+    },
+    facts::{Facts, NodeFacts, manifest::Entry},
+    model::{
+        cluster::{Cluster, Node},
+        ids::{PeerAddr, RemotePath, Sha256},
+    },
+    problem::Problem,
+};
+
+/// The node's folder, the steps that make it what it should be, and what its process runs on.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub home: RemotePath,
+    pub steps: Vec<Step>,
+    /// Checksum of unit, configuration and binary together.
+    pub runs: Sha256,
+    /// Files that the process reads at its start.
+    pub inputs: Vec<RemotePath>,
+}
+
+/// What is known of a node before its init has run.
+fn basics(cluster: &Cluster, node: &Node) -> Basics {
+    Basics {
+        name: node.name.clone(),
+        chain_id: cluster.chain_id.clone(),
+        rpc_bind: node.rpc_bind.clone(),
+        ports: node.ports.clone(),
+        settings: node.settings.clone(),
+    }
+}
+
+/// Everything that rendering wants but the peers.
+fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeContext> {
+    let home = seen.home.clone()?;
+    let with_base = cluster.profile.files.iter().filter(|(_, file)| file.base.is_some());
+    let init_files = with_base
+        .filter_map(|(path, _)| Some((path.clone(), seen.pristine.get(&ask::kept_name(path))?.clone())))
+        .collect();
+    Some(NodeContext {
+        basics: basics(cluster, node),
+        binary: link(cluster, &home),
+        home,
+        user: node.user.clone(),
+        external_address: PeerAddr {
+            host: node.public_ip.clone().unwrap_or_else(|| node.private_ip.clone()),
+            port: 0,
+        },
+        peers: Vec::new(),
+        unit: node.unit.clone(),
+        init_files,
+    })
+}
+
+/// The node's ports as its own configuration will have them; before its init, as the inventory and the profile say.
+pub fn ports(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> BTreeMap<String, PortUse> {
+    let rendered =
+        context(cluster, node, seen).and_then(|context| render_node(&cluster.profile, &context).ok());
+    let texts = rendered.map(|rendered| rendered.texts).unwrap_or_default();
+    ports_of(&cluster.profile, &texts, &node.ports, node.rpc_bind.as_ref())
+}
+
+/// Where the nodes connect to each other; those whose identity is not known yet are left out.
+pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
+    let peer = |node: &Node| {
+        let seen = facts.nodes.get(&node.name)?;
+        let port = ports(cluster, node, seen).values().find(|port| port.public)?.port;
+        let addr = PeerAddr { host: node.private_ip.clone(), port };
+        Some(PeerInfo { name: node.name.clone(), id: seen.node_id.clone()?, addr })
+    };
+    cluster.nodes.iter().filter_map(peer).collect()
+}
+
+/// Files that must stand before init runs, by path below the node's folder.
+pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(String, String)> {
+    let files = pre_init_files(&cluster.profile, &basics(cluster, node), home).unwrap_or_default();
+    let below = |path: &RemotePath| {
+        path.as_str().trim_start_matches(home.as_str()).trim_start_matches('/').to_owned()
+    };
+    files.into_iter().map(|file| (below(&file.path), file.content)).collect()
+}
+
+/// `everybody`: the peers of the whole cluster, this node among them.
+pub fn wanted(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    documents: &Documents,
+    everybody: &[PeerInfo],
+) -> Result<Wanted, Vec<Refusal>> {
+    let unknown = |what: &str| {
+        vec![Refusal::new(
+            Class::Host,
+            Some(&node.name),
+            format!("{what} is not known: the host has not said it"),
+        )]
+    };
+    let seen = facts.nodes.get(&node.name).ok_or_else(|| unknown("this node"))?;
+    let (Some(home), Some(account)) = (&seen.home, &seen.account) else { return Err(unknown("its user")) };
+    let sha256 = ask::binary_sha256(node, facts).ok_or_else(|| unknown("its binary"))?;
+    let rendered = rendered(cluster, node, seen, everybody)?;
+    let owner = format!("{}:{}", node.user, account.group);
+    let mut steps =
+        vec![Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }];
+    for (name, text) in documents {
+        if let Some(document) = cluster.profile.documents.get(name) {
+            let (path, content) = (document.path.under(home), text.clone());
+            steps.push(Step::File { path, owner: owner.clone(), mode: 0o644, content });
+        }
+    }
+    let unit = ask::unit_path(node);
+    let mut inputs = vec![unit.clone()];
+    let mut runs = format!("{sha256}\n{}", rendered.unit);
+    for file in rendered.files {
+        inputs.push(file.path.clone());
+        runs += &file.content;
+        steps.push(Step::File {
+            path: file.path,
+            owner: owner.clone(),
+            mode: file.mode,
+            content: file.content,
+        });
+    }
+    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
+    steps.push(Step::File { path: unit, owner: ROOT.to_owned(), mode: 0o644, content: rendered.unit });
+    Ok(Wanted { home: home.clone(), steps, runs: Sha256::of(runs), inputs })
+}
+
+/// The steps of `wanted` before the keys are known; `unknown` stands for every text.
+pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> Option<Vec<Step>> {
+    let seen = facts.nodes.get(&node.name)?;
+    let (home, account, sha256) =
+        (seen.home.as_ref()?, seen.account.as_ref()?, ask::binary_sha256(node, facts)?);
+    let owner = format!("{}:{}", node.user, account.group);
+    let profile = &cluster.profile;
+    let documents = profile.documents.values().map(|document| (document.path.under(home), 0o644));
+    let files = profile.files.iter().map(|(path, file)| (path.under(home), file.mode.0));
+    let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
+    let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
+    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
+    let (path, owner) = (ask::unit_path(node), ROOT.to_owned());
+    steps.push(Step::File { path, owner, mode: 0o644, content: unknown.to_owned() });
+    let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), Sha256::of(unknown));
+    steps.push(Step::Unit { name, run: Run::Start, reload: true, state, runs });
+    Some(steps)
+}
+
+fn rendered(
+    cluster: &Cluster,
+    node: &Node,
+    seen: &NodeFacts,
+    everybody: &[PeerInfo],
+) -> Result<Rendered, Vec<Refusal>> {
+    let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
+    let mut context =
+        context(cluster, node, seen).ok_or_else(|| safety("its folder is not known".to_owned()))?;
+    context.peers =
+        peers::peers_for(&node.name, everybody, cluster.strategy).map_err(|why| safety(why.to_string()))?;
+    if let Some(own) = everybody.iter().find(|peer| peer.name == node.name) {
+        context.external_address.port = own.addr.port;
+    }
+    render_node(&cluster.profile, &context).map_err(|problems| {
+        let refusal = |problem: Problem| {
+            let mut refusal = Refusal::new(Class::Input, Some(&node.name), problem.message);
+            refusal.advice = problem.help;
+            refusal
+        };
+        problems.into_iter().map(refusal).collect()
+    })
+}
+
+/// The binary's name in the node's folder: what the unit starts, so that an upgrade or a rollback is a link.
+fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
+    home.join(&cluster.profile.binary.name).unwrap_or_else(|_| home.clone())
+}
+
+/// What the manifest lists: everything of this node that is ours to keep right, and to remove.
+pub fn managed(
+    cluster: &Cluster,
+    node: &Node,
+    home: &RemotePath,
+    binary: Option<&Sha256>,
+    steps: &[Step],
+) -> Vec<Entry> {
+    let entry = |path: RemotePath, kind: &str, sha256: Option<Sha256>| Entry {
+        path,
+        kind: kind.to_owned(),
+        sha256,
+        inode: None,
+        size: None,
+        mtime: None,
+        ctime: None,
+    };
+    let unit = ask::unit_path(node);
+    let is_document =
+        |path: &RemotePath| cluster.profile.documents.values().any(|d| d.path.under(home) == *path);
+    let mut entries: Vec<Entry> =
+        binary.map(|sum| entry(cluster.binary_path(sum), "binary", Some(sum.clone()))).into_iter().collect();
+    for step in steps {
+        match step {
+            Step::File { path, content, .. } => {
+                let kind = match path {
+                    path if *path == unit => "unit",
+                    path if is_document(path) => "genesis",
+                    _ => "file",
+                };
+                entries.push(entry(path.clone(), kind, Some(Sha256::of(content))));
+            }
+            Step::Link { path, .. } => entries.push(entry(path.clone(), "link", None)),
+            _ => {}
+        }
+    }
+    let profile = &cluster.profile;
+    for path in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+        let path = path.under(home);
+        if entries.iter().all(|entry| entry.path != path) {
+            entries.push(entry(path, "key", None));
+        }
+    }
+    entries
+}
+
+/// Whether the running process is of another binary than the planned one.
+pub fn other_binary(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<String> {
+    let sha256 = ask::binary_sha256(node, facts)?;
+    let running = seen.unit.exe_sha256.as_ref()?;
+    // A script runs in its interpreter: then the planned path is the interpreter's argument.
+    let planned = [link(cluster, seen.home.as_ref()?), cluster.binary_path(sha256)];
+    let as_script =
+        seen.unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
+    (running != sha256 && !as_script)
+        .then(|| format!("it runs a binary with sha256 {}, not {}", running.short(), sha256.short()))
+}

@@ -1,0 +1,143 @@
+//! What a stage brings about, without a host: `--check` unfolds the plan over it.
+
+use super::{Next, Options, Planned, Stage, life, next, node, step::Run, step::Step};
+use crate::{
+    facts::{Facts, FileFact, FileKind, NodeFacts},
+    model::{
+        cluster::Cluster,
+        ids::{NodeName, RemotePath, Sha256},
+    },
+};
+
+/// What stands where only a host's own init can say it.
+pub const UNKNOWN: &str = "(known after init)\n";
+
+/// Where a plan ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unfolded {
+    pub stages: Vec<Stage>,
+    pub end: Next,
+}
+
+/// All stages that are to come, as far as they can be known now.
+pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
+    let (mut facts, mut stages) = (facts.clone(), Vec::new());
+    loop {
+        match next(cluster, &facts, options) {
+            Next::Stage(stage) if stage.name == "fetch" => {
+                stages.push(stage);
+                return Unfolded { stages, end: Next::Done(Vec::new()) };
+            }
+            Next::Stage(stage) if stages.last() == Some(&stage) => {
+                return Unfolded { stages, end: Next::Done(Vec::new()) };
+            }
+            Next::Stage(stage) => {
+                let inits: Vec<NodeName> = initialised(&stage).cloned().collect();
+                apply(&stage, &mut facts, |_, _| {});
+                stages.push(stage);
+                if !inits.is_empty() {
+                    stages.extend(outline(cluster, &facts, options));
+                    return Unfolded { stages, end: Next::Done(Vec::new()) };
+                }
+            }
+            end => return Unfolded { stages, end },
+        }
+    }
+}
+
+fn initialised(stage: &Stage) -> impl Iterator<Item = &NodeName> {
+    let has_init = |steps: &Vec<Planned>| steps.iter().any(|planned| matches!(planned.step, Step::Init(_)));
+    stage.steps.iter().filter(move |(_, steps)| has_init(steps)).map(|(node, _)| node)
+}
+
+/// The stage after an init whose keys nobody knows yet: the same steps, their contents open.
+fn outline(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+    if life::of_cluster(cluster, facts) >= life::Life::Started {
+        return None;
+    }
+    let steps = cluster
+        .nodes
+        .iter()
+        .filter(|node| options.touches(&node.name))
+        .filter_map(|node| {
+            let steps = node::outline(cluster, node, facts, UNKNOWN)?;
+            let planned = steps.into_iter().map(|step| Planned { step, why: "comes after init".to_owned() });
+            Some((node.name.clone(), planned.collect()))
+        })
+        .collect();
+    Stage::of("start", steps)
+}
+
+/// Makes `facts` say what the stage would have brought about; `init` adds what only the chain's init knows.
+pub fn apply(stage: &Stage, facts: &mut Facts, init: impl Fn(&NodeName, &mut NodeFacts)) {
+    for (name, steps) in &stage.steps {
+        let Some(seen) = facts.nodes.get_mut(name) else { continue };
+        for planned in steps {
+            bring_about(&planned.step, seen);
+            if matches!(planned.step, Step::Init(_)) {
+                init(name, seen);
+            }
+        }
+    }
+}
+
+fn bring_about(step: &Step, seen: &mut NodeFacts) {
+    match step {
+        Step::Folder { path, owner, mode, .. } => put(seen, path, FileKind::Folder, owner, *mode, None, None),
+        Step::File { path, owner, mode, content } => {
+            put(seen, path, FileKind::File, owner, *mode, Some(content), None);
+        }
+        Step::Link { path, target } => put(seen, path, FileKind::Link, "", 0o777, None, Some(target)),
+        Step::Binary { path, sha256, .. } => drop(seen.binaries.insert(path.clone(), sha256.clone())),
+        Step::Init(init) => {
+            if let Ok(marker) = init.state.join("initialised") {
+                put(seen, &marker, FileKind::File, super::step::ROOT, 0o644, Some(""), None);
+            }
+        }
+        Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),
+        Step::Unit { run, runs, .. } => {
+            "enabled".clone_into(&mut seen.unit.file_state);
+            seen.unit.needs_reload = false;
+            if *run != Run::Leave {
+                "active".clone_into(&mut seen.unit.active);
+                seen.unit.main_pid = 1;
+                seen.unit.invocation = "predicted".to_owned();
+                seen.started = Some((seen.unit.invocation.clone(), runs.clone()));
+            }
+        }
+        Step::Stopped { .. } => {
+            "inactive".clone_into(&mut seen.unit.active);
+            seen.unit.main_pid = 0;
+        }
+        Step::Disabled { .. } => "disabled".clone_into(&mut seen.unit.file_state),
+        Step::Unsigned { .. } => seen.signed_height = Some(0),
+        Step::Reload => seen.unit.needs_reload = false,
+        Step::Gone { path } | Step::EmptyGone { path } => drop(seen.files.remove(path)),
+        Step::Unused { path } => drop(seen.binaries.remove(path)),
+        Step::Fetch { .. } => {}
+    }
+}
+
+fn put(
+    seen: &mut NodeFacts,
+    path: &RemotePath,
+    kind: FileKind,
+    owner: &str,
+    mode: u32,
+    content: Option<&str>,
+    target: Option<&RemotePath>,
+) {
+    let file = FileFact {
+        kind,
+        mode,
+        owner: owner.to_owned(),
+        size: content.map_or(0, |text| text.len() as u64),
+        inode: 0,
+        mtime: String::new(),
+        ctime: String::new(),
+        sha256: content.map(Sha256::of),
+        target: target.map(ToString::to_string),
+        content: content.map(str::to_owned),
+    };
+    seen.files.insert(path.clone(), file);
+}

@@ -1,0 +1,244 @@
+//! The stages of a birth and of every later run, in their order: fetch, prepare, agree and start.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Options, Pending, Planned, Refusal, Stage, Upload, ask, birth,
+    life::{self, Life},
+    node::{self, Wanted},
+    step::{Init, Run, Step, staging},
+};
+use crate::{
+    facts::{Facts, NodeFacts, manifest::FORMAT, manifest::Manifest},
+    model::{
+        cluster::{Cluster, Node, Source},
+        ids::{RemotePath, Sha256},
+    },
+};
+
+/// The nodes that this run touches, with what is known of them.
+fn touched<'a>(
+    cluster: &'a Cluster,
+    facts: &'a Facts,
+    options: &'a Options,
+) -> impl Iterator<Item = (&'a Node, &'a NodeFacts)> {
+    cluster
+        .nodes
+        .iter()
+        .filter(|node| options.touches(&node.name))
+        .filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
+}
+
+/// Keeps the steps that the facts call for.
+pub(super) fn called_for(steps: Vec<Step>, seen: &NodeFacts) -> Vec<Planned> {
+    steps.into_iter().filter_map(|step| step.wanted(seen).map(|why| Planned { step, why })).collect()
+}
+
+/// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.
+pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+    let mut steps = BTreeMap::new();
+    for (node, _) in touched(cluster, facts, options) {
+        if let Source::Url(url) = &node.binary.source
+            && ask::binary_sha256(node, facts).is_none()
+        {
+            let step = Step::Fetch { name: cluster.profile.binary.name.clone(), url: url.clone() };
+            steps.insert(
+                node.name.clone(),
+                vec![Planned { step, why: "its checksum is not known yet".to_owned() }],
+            );
+        }
+    }
+    Stage::of("fetch", steps)
+}
+
+/// Binary, folder, init: after it every node has keys and pristine documents.
+pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+    let mut steps = BTreeMap::new();
+    let mut uploads: BTreeMap<usize, Vec<Upload>> = BTreeMap::new();
+    for (node, seen) in touched(cluster, facts, options) {
+        let called = called_for(preparation(cluster, node, facts, seen), seen);
+        // The manifest alone is brought up to date with what comes later.
+        if called.iter().all(|planned| matches!(planned.step, Step::Manifest { .. })) {
+            continue;
+        }
+        if let Some(upload) = upload(cluster, node, &called) {
+            let uploads = uploads.entry(node.machine).or_default();
+            if !uploads.contains(&upload) {
+                uploads.push(upload);
+            }
+        }
+        steps.insert(node.name.clone(), called);
+    }
+    let mut stage = Stage::of("prepare", steps)?;
+    stage.uploads = uploads;
+    Some(stage)
+}
+
+fn upload(cluster: &Cluster, node: &Node, called: &[Planned]) -> Option<Upload> {
+    let Source::File(source) = &node.binary.source else { return None };
+    let wanted = |planned: &&Planned| matches!(planned.step, Step::Binary { .. });
+    called.iter().find(wanted)?;
+    let name = cluster.profile.binary.name.clone();
+    Some(Upload { source: source.clone(), sha256: node.binary.sha256()?.clone(), name })
+}
+
+fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Vec<Step> {
+    let (Some(home), Some(account), Some(sha256)) =
+        (&seen.home, &seen.account, ask::binary_sha256(node, facts))
+    else {
+        return Vec::new();
+    };
+    let owner = format!("{}:{}", node.user, account.group);
+    let state = cluster.state_folder(node);
+    let path = cluster.binary_path(sha256);
+    let url = match &node.binary.source {
+        Source::Url(url) => Some(url.clone()),
+        Source::File(_) => None,
+    };
+    vec![
+        // First of all: what is made from here on can be found and removed again.
+        Step::Manifest {
+            path: manifest_path(&state),
+            manifest: manifest(cluster, node, home, Some(sha256), &[]),
+        },
+        Step::Binary { path: path.clone(), sha256: sha256.clone(), url },
+        Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false },
+        Step::Init(init(cluster, node, seen, &path, home)),
+    ]
+    .into_iter()
+    // A manifest that says more is not written back to one that says less.
+    .filter(|step| !(matches!(step, Step::Manifest { .. }) && seen.manifest.is_some()))
+    .collect()
+}
+
+fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {
+    let profile = &cluster.profile;
+    let mut argv = vec![binary.to_string()];
+    argv.extend(profile.init_argv(&staging(home)));
+    let account = seen.account.clone();
+    Init {
+        home: home.clone(),
+        user: node.user.clone(),
+        group: account.as_ref().map_or_else(|| node.user.to_string(), |a| a.group.clone()),
+        user_home: account.map_or_else(|| home.clone(), |a| a.home),
+        state: cluster.state_folder(node),
+        keep: ask::kept(cluster),
+        makes: profile.init.makes.iter().map(|made| made.path.to_string()).collect(),
+        before: node::before_init(cluster, node, home),
+        argv,
+    }
+}
+
+fn manifest_path(state: &RemotePath) -> RemotePath {
+    state.join("manifest.json").unwrap_or_else(|_| state.clone())
+}
+
+fn manifest(
+    cluster: &Cluster,
+    node: &Node,
+    home: &RemotePath,
+    binary: Option<&Sha256>,
+    steps: &[Step],
+) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        loomctl: env!("CARGO_PKG_VERSION").to_owned(),
+        cluster: cluster.name.to_string(),
+        node: node.name.to_string(),
+        profile: cluster.profile.name.clone(),
+        unit: node.unit_name.to_string(),
+        home: home.clone(),
+        binary_sha256: binary.cloned(),
+        pinned: node.binary.pinned.is_some(),
+        paths: node::managed(cluster, node, home, binary, steps),
+    }
+}
+
+/// Genesis, configuration, unit, start: all nodes at the same moment, since below quorum nobody makes a block.
+pub fn agree_and_start(
+    cluster: &Cluster,
+    facts: &Facts,
+    options: &Options,
+) -> Result<(Option<Stage>, Vec<Pending>), Vec<Refusal>> {
+    let documents = birth::documents(cluster, facts)?;
+    let live = life::of_cluster(cluster, facts) == Life::Live;
+    let (mut steps, mut pending, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let everybody = node::peers(cluster, facts);
+    for (node, seen) in touched(cluster, facts, options) {
+        match node::wanted(cluster, node, facts, &documents, &everybody) {
+            Ok(wanted) => {
+                let (planned, waits) = start_node(cluster, node, facts, seen, &wanted, live);
+                pending.extend(waits);
+                steps.insert(node.name.clone(), planned);
+            }
+            Err(found) => refusals.extend(found),
+        }
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    Ok((Stage::of("start", steps), pending))
+}
+
+fn start_node(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    seen: &NodeFacts,
+    wanted: &Wanted,
+    live: bool,
+) -> (Vec<Planned>, Option<Pending>) {
+    let mut planned = called_for(wanted.steps.clone(), seen);
+    let unit_path = ask::unit_path(node);
+    let reload = seen.unit.needs_reload
+        || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
+    let stale = seen.unit.is_running().then(|| stale(cluster, node, facts, seen, wanted)).flatten();
+    let run = match &stale {
+        Some(_) if live => Run::Leave,
+        Some(_) => Run::Restart,
+        None if seen.unit.is_running() => Run::Leave,
+        None => Run::Start,
+    };
+    let sha256 = ask::binary_sha256(node, facts);
+    let manifest = manifest(cluster, node, &wanted.home, sha256, &wanted.steps);
+    let state = cluster.state_folder(node);
+    let manifest = Step::Manifest { path: manifest_path(&state), manifest };
+    let name = node.unit_name.clone();
+    let unit = Step::Unit { name, run, reload, state, runs: wanted.runs.clone() };
+    planned.extend(called_for(vec![unit], seen));
+    // Inodes and times in the manifest go stale with every repair, so it is written again with it, before the start.
+    let at = planned.iter().position(|p| matches!(p.step, Step::Unit { .. })).unwrap_or(planned.len());
+    let why = manifest.wanted(seen).or_else(|| (at > 0).then(|| "what it lists has changed".to_owned()));
+    if let Some(why) = why {
+        planned.insert(at, Planned { step: manifest, why });
+    }
+    let waits = stale.filter(|_| live).map(|what| Pending { node: node.name.clone(), what });
+    (planned, waits)
+}
+
+/// Why the running process is not what its files say; `None`: it is.
+///
+/// What we started ourselves is written down. What systemd started since (a crash, a reboot) has read the files as
+/// they were then: fine, if they are right and have not changed after that start.
+fn stale(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts, wanted: &Wanted) -> Option<String> {
+    if let Some(why) = node::other_binary(cluster, node, facts, seen) {
+        return Some(why);
+    }
+    let recorded = seen.started.as_ref();
+    if recorded.is_some_and(|(invocation, runs)| *invocation == seen.unit.invocation && *runs == wanted.runs)
+    {
+        return None;
+    }
+    let machine = facts.machines.get(&node.machine)?;
+    let started = machine.clock - machine.uptime + seen.unit.started_monotonic;
+    for path in &wanted.inputs {
+        let Some(file) = seen.file(path) else { return Some(format!("{path} was missing")) };
+        if file.ctime.parse::<f64>().is_ok_and(|changed| changed > started) {
+            return Some(format!("{path} has changed since it started"));
+        }
+    }
+    let differs = wanted.steps.iter().find(|step| {
+        step.text().is_some_and(|(path, _)| wanted.inputs.contains(path)) && step.wanted(seen).is_some()
+    })?;
+    Some(format!("{} is not what it runs on", differs.name()))
+}

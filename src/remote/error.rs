@@ -1,0 +1,164 @@
+//! Why a host could not be worked with: data here, one message and one piece of advice each.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    #[error("the host name does not resolve: {0}")]
+    NoSuchName(String),
+    #[error("its host key has changed or is not known: {0}")]
+    HostKey(String),
+    #[error("ssh login refused: {0}")]
+    LoginRefused(String),
+    #[error("the ssh program on this machine could not be used: {0}")]
+    NoSsh(String),
+    #[error("no sudo: {0}")]
+    NoSudo(String),
+    #[error("sudo wants a password")]
+    SudoPasswordWanted,
+    #[error("sudo refused the password")]
+    SudoPasswordWrong,
+    #[error("no shell that runs our script: {0}")]
+    NoShell(String),
+    #[error("not enough rights: we are uid {0} there, and root is needed")]
+    NotRoot(String),
+    #[error("systemd is not the init system there")]
+    NoSystemd,
+    #[error("a needed program is missing there: {0}")]
+    MissingTool(String),
+    #[error("{0} is locked by another run: {1}")]
+    Locked(String, String),
+    #[error("the connection was lost while {0}")]
+    Lost(String),
+    #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
+    Silent(Duration, String),
+    #[error("upload failed: {0}")]
+    Upload(String),
+    #[error("{step}: {output}")]
+    Step { step: String, output: String },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl HostError {
+    /// What to do about it.
+    pub fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::Unreachable(_) => {
+                "is the machine up, and are ansible_host and ansible_port right? Try the same with `ssh`"
+            }
+            Self::NoSuchName(_) => "check ansible_host, /etc/hosts and DNS",
+            Self::HostKey(_) => {
+                "if the machine was really made anew, remove its old key with `ssh-keygen -R HOST`; else somebody may be in between"
+            }
+            Self::LoginRefused(_) => {
+                "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key"
+            }
+            Self::NoSsh(_) => "install openssh-client and look at ansible_ssh_common_args",
+            Self::NoSudo(_) => {
+                "install sudo and let the login user use it, or log in as root (ansible_user: root)"
+            }
+            Self::SudoPasswordWanted => {
+                "give it with -K or ansible_become_password, or allow NOPASSWD in sudoers"
+            }
+            Self::SudoPasswordWrong => "check ansible_become_password or what was typed for -K",
+            Self::NoShell(_) => {
+                "the login must reach a POSIX shell (sh); is the account locked to another program?"
+            }
+            Self::NotRoot(_) => "remove ansible_become: false, or log in as root",
+            Self::NoSystemd => "loomctl installs systemd units: use a host that booted with systemd",
+            Self::MissingTool(_) => "install it: coreutils, util-linux and systemd are needed",
+            Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
+            Self::Lost(_) | Self::Silent(..) => {
+                "run the same command again: it goes on from where this host stands"
+            }
+            Self::Upload(_) => "is the disk full (`df -h /var/lib`)?",
+            Self::Step { output, .. } => return step_advice(output).map(str::to_owned),
+            Self::Interrupted => return None,
+        };
+        Some(advice.to_owned())
+    }
+}
+
+fn step_advice(output: &str) -> Option<&'static str> {
+    let causes = [
+        (
+            "No space left on device",
+            "the disk is full: make room (`df -h`, `journalctl --vacuum-size=100M`) and run again",
+        ),
+        ("Read-only file system", "the file system is mounted read-only"),
+        ("Exec format error", "the binary is of another architecture than the host"),
+        (
+            "Permission denied",
+            "the file system may be mounted noexec, or a folder on the way is closed to the user",
+        ),
+        ("invalid user", "the user does not exist on the host: create it, or set `user`"),
+    ];
+    causes.iter().find(|(sign, _)| output.contains(sign)).map(|(_, advice)| *advice)
+}
+
+/// What ssh wrote when it could not connect.
+pub fn from_ssh_log(log: &str) -> HostError {
+    let lines: Vec<&str> = log
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with("Warning: Permanently added"))
+        .collect();
+    let last = lines.last().copied().unwrap_or("ssh said nothing").to_owned();
+    let has = |sign: &str| log.contains(sign);
+    if has("REMOTE HOST IDENTIFICATION HAS CHANGED") || has("Host key verification failed") {
+        let said = lines
+            .iter()
+            .find(|l| l.contains("IDENTIFICATION HAS CHANGED") || l.contains("host key is known"));
+        return HostError::HostKey(said.map_or(last, |l| l.trim_matches(['@', ' ']).to_owned()));
+    }
+    if has("Could not resolve hostname") {
+        return HostError::NoSuchName(last);
+    }
+    if has("Permission denied (") || has("Too many authentication failures") {
+        return HostError::LoginRefused(last);
+    }
+    if has("Bad configuration option")
+        || has("command-line line")
+        || has("unknown option")
+        || has("terminating, ")
+    {
+        return HostError::NoSsh(last);
+    }
+    HostError::Unreachable(last)
+}
+
+/// What the remote side wrote before a script could say `ready`.
+pub fn from_preamble(stderr: &str) -> HostError {
+    let last =
+        stderr.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("nothing was said").to_owned();
+    let has = |sign: &str| stderr.contains(sign);
+    if has("a password is required") || has("a terminal is required") || has("no askpass program") {
+        HostError::SudoPasswordWanted
+    } else if has("Sorry, try again") || has("incorrect password") {
+        HostError::SudoPasswordWrong
+    } else if has("sudo: not found") || has("sudo: command not found") || has("sudoers") || has("sudo:") {
+        HostError::NoSudo(last)
+    } else {
+        HostError::NoShell(last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssh_words_are_told_apart() {
+        let changed = "@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@\nHost key verification failed.\n";
+        assert!(matches!(from_ssh_log(changed), HostError::HostKey(said) if said.contains("HAS CHANGED")));
+        let refused = "ubuntu@10.0.0.1: Permission denied (publickey).\n";
+        assert!(matches!(from_ssh_log(refused), HostError::LoginRefused(_)));
+        let off = "ssh: connect to host 10.0.0.9 port 22: No route to host\n";
+        assert!(matches!(from_ssh_log(off), HostError::Unreachable(_)));
+        assert_eq!(from_preamble("sudo: a password is required\n"), HostError::SudoPasswordWanted);
+        assert!(matches!(from_preamble("u is not in the sudoers file.\n"), HostError::NoSudo(_)));
+    }
+}

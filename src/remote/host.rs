@@ -1,0 +1,172 @@
+//! One machine, reached: it runs scripts, takes uploads and lets us ask its loopback ports.
+
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{io::AsyncReadExt, process::Command};
+
+use super::{
+    error::HostError,
+    running::{Pipes, Running},
+    ssh::Ssh,
+};
+use crate::{
+    model::login::{Login, Via},
+    shell::{
+        quote::word,
+        record::Record,
+        script::{LIB, Script},
+    },
+};
+
+/// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection.
+const SHELL_LIMIT: Duration = Duration::from_secs(45);
+
+enum Line {
+    Ssh(Ssh),
+    Local,
+}
+
+pub struct Host {
+    login: Arc<Login>,
+    line: Line,
+    /// Set once the host's sshd was seen to forbid forwarding.
+    pub(super) no_forward: std::sync::atomic::AtomicBool,
+}
+
+impl Host {
+    pub async fn connect(login: Arc<Login>, folder: &Path, name: &str) -> Result<Self, HostError> {
+        let line = match login.via {
+            Via::Local => Line::Local,
+            Via::Ssh => Line::Ssh(Ssh::connect(Arc::clone(&login), folder, name).await?),
+        };
+        Ok(Self { login, line, no_forward: false.into() })
+    }
+
+    /// Starts a script; it has said `ready` when this returns. `doing` names it in errors.
+    pub async fn start(&self, script: &Script, doing: &str) -> Result<Running, HostError> {
+        let (command, preface) = shell_command(&self.login, &script.nonce);
+        let pipes = match &self.line {
+            Line::Ssh(ssh) => ssh.spawn(&command).await?,
+            Line::Local => spawn_here(&command)?,
+        };
+        Running::start(pipes, &script.nonce, &preface, &script.text(), doing, SHELL_LIMIT).await
+    }
+
+    /// A stream to `127.0.0.1:port` of the host.
+    pub(super) async fn dial(&self, port: u16) -> Result<super::http::Stream, HostError> {
+        let refused = |e: std::io::Error| HostError::Lost(format!("dialling port {port}: {e}"));
+        match &self.line {
+            Line::Ssh(ssh) => {
+                let path = ssh.forward(port).await?;
+                let stream = tokio::net::UnixStream::connect(path).await.map_err(refused)?;
+                Ok(Box::new(stream))
+            }
+            Line::Local => {
+                let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(refused)?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+
+    /// Brings a file into the cache of binaries, under the name of its checksum; there already: nothing is sent.
+    /// `progress` is told the bytes sent so far.
+    pub async fn upload(
+        &self,
+        nonce: &str,
+        source: &Path,
+        sha256: &str,
+        name: &str,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), HostError> {
+        let broken = |e: std::io::Error| HostError::Upload(format!("{}: {e}", source.display()));
+        let mut file = tokio::fs::File::open(source).await.map_err(broken)?;
+        let size = file.metadata().await.map_err(broken)?.len();
+        let mut running = self.start(&receive(nonce, size, sha256, name), "uploading the binary").await?;
+        let mut buffer = vec![0; 256 * 1024];
+        let mut sent = 0;
+        loop {
+            let read = file.read(&mut buffer).await.map_err(broken)?;
+            if read == 0 || running.send(&buffer[..read]).await.is_err() {
+                break;
+            }
+            sent += read as u64;
+            progress(sent);
+        }
+        while let Some(record) = running.next().await? {
+            if let Record::Failed { output, .. } = record {
+                return Err(HostError::Upload(output));
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn close(&self) {
+        if let Line::Ssh(ssh) = &self.line {
+            ssh.close().await;
+        }
+    }
+}
+
+/// The upload's other end. No watcher here: stdin is the file, and its end before `size` bytes is the end of us.
+fn receive(nonce: &str, size: u64, sha256: &str, name: &str) -> Script {
+    let mut script = Script::new(nonce);
+    script.set("dir", &format!("{LIB}/bin/{sha256}")).set("name", name).set("sha", sha256);
+    script.line(format!(
+        r#"receive() {{
+  head -c {size} <&4 >"$dir/$name.new" || return 1
+  [ "$(stat -c %s "$dir/$name.new")" = {size} ] || {{ rm -f "$dir/$name.new"; echo "it ended before its {size} bytes"; return 1; }}
+  settle_binary "$dir/$name.new" "$dir/$name" "$sha" || return 1
+  return 10
+}}
+mkdir -p "$dir" || {{ say failed 0 1 "$(echo "$dir cannot be made" | base64 -w0)"; finish 1; }}
+exec 4<&3
+say ready
+step 0 receive
+finish 0"#
+    ));
+    script
+}
+
+/// The words that start `sh` as root there, and what must go in before the script.
+///
+/// A password line can never become input of the script: a wrapper reads up to the nonce, whether sudo took the
+/// password or (NOPASSWD, a fresh timestamp) left it to us.
+fn shell_command(login: &Login, nonce: &str) -> (Vec<String>, String) {
+    let plain = |text: &str| vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()];
+    if !login.sudo {
+        return (vec!["sh".to_owned(), "-s".to_owned()], String::new());
+    }
+    match &login.sudo_password {
+        None => (plain("[ \"$(id -u)\" != 0 ] || exec sh -s; exec sudo -n sh -s"), String::new()),
+        Some(password) => {
+            let nonce_word = word(nonce);
+            let eat = format!("while IFS= read -r l; do [ \"$l\" != {nonce_word} ] || exec sh -s; done");
+            let text = format!(
+                "[ \"$(id -u)\" != 0 ] || {{ {eat}; exit; }}; exec sudo -S -p \"\" sh -c {}",
+                word(&eat)
+            );
+            (plain(&text), format!("{}\n{nonce}\n", password.reveal()))
+        }
+    }
+}
+
+fn spawn_here(command: &[String]) -> Result<Pipes, HostError> {
+    let failed = |e: std::io::Error| HostError::NoShell(e.to_string());
+    let (program, args) = command.split_first().map_or(("sh", &[][..]), |(p, a)| (p.as_str(), a));
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Pipes {
+            stdin: Box::pin(stdin),
+            stdout: Box::pin(stdout),
+            stderr: Box::pin(stderr),
+            keep: Box::new(child),
+        }),
+        _ => Err(HostError::NoShell("no pipes".to_owned())),
+    }
+}

@@ -1,0 +1,185 @@
+//! A script at work on a host: its records as they come, and stdin as its life line.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex as StdMutex},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines},
+    sync::Mutex,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+
+use super::error::{HostError, from_preamble};
+use crate::shell::record::{Record, parse};
+
+pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
+pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
+
+/// A heartbeat every so often; the host gives us up after `HEARTBEAT_LIMIT` seconds of silence.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// As much of stderr as is kept for an error message, in bytes.
+const STDERR_KEPT: usize = 8192;
+
+/// The ends of a remote process; `keep` holds whatever must live as long as it does.
+pub struct Pipes {
+    pub stdin: Writer,
+    pub stdout: Reader,
+    pub stderr: Reader,
+    pub keep: Box<dyn Send>,
+}
+
+pub struct Running {
+    nonce: String,
+    stdin: Arc<Mutex<Option<Writer>>>,
+    lines: Lines<BufReader<Reader>>,
+    stderr: Arc<StdMutex<String>>,
+    tasks: Vec<JoinHandle<()>>,
+    /// What is being done, for the message when it stops: `gathering facts`.
+    doing: String,
+    ended: bool,
+    _keep: Box<dyn Send>,
+}
+
+impl Running {
+    /// Sends `preface` (what sudo's wrapper reads) and the script, and waits until it says `ready`.
+    pub async fn start(
+        pipes: Pipes,
+        nonce: &str,
+        preface: &str,
+        script: &str,
+        doing: &str,
+        limit: Duration,
+    ) -> Result<Self, HostError> {
+        let stderr = Arc::new(StdMutex::new(String::new()));
+        let listener = tokio::spawn(keep_stderr(pipes.stderr, Arc::clone(&stderr)));
+        let mut running = Self {
+            nonce: nonce.to_owned(),
+            stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
+            lines: BufReader::new(pipes.stdout).lines(),
+            stderr,
+            tasks: vec![listener],
+            doing: doing.to_owned(),
+            ended: false,
+            _keep: pipes.keep,
+        };
+        let sent = async {
+            let _ = running.send(preface.as_bytes()).await;
+            // A refused sudo closes the pipe: what it said is the better message, so writing may fail here.
+            let _ = running.send(script.as_bytes()).await;
+            running.await_ready(limit).await
+        };
+        sent.await?;
+        Ok(running)
+    }
+
+    async fn await_ready(&mut self, limit: Duration) -> Result<(), HostError> {
+        let end = Instant::now() + limit;
+        loop {
+            // A wrong password makes sudo ask again, and it would wait for ever: so look at what it says.
+            let step = (Instant::now() + Duration::from_millis(200)).min(end);
+            match timeout_at(step, self.next_record()).await {
+                Ok(Some(Record::Ready)) => return Ok(()),
+                Ok(None) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    return Err(from_preamble(&self.stderr_text()));
+                }
+                Err(_) if self.stderr_text().contains("Sorry, try again") => {
+                    return Err(HostError::SudoPasswordWrong);
+                }
+                Err(_) if Instant::now() >= end => {
+                    return Err(HostError::Silent(limit, "waiting for a shell".to_owned()));
+                }
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+    }
+
+    /// From here on a heartbeat goes out: call it when the script has said `ready` and wants no data of ours.
+    pub fn keep_alive(&mut self) {
+        let stdin = Arc::clone(&self.stdin);
+        self.tasks.push(tokio::spawn(async move {
+            loop {
+                if let Some(stdin) = stdin.lock().await.as_mut() {
+                    if stdin.write_all(b"beat\n").await.is_err() || stdin.flush().await.is_err() {
+                        return;
+                    }
+                } else {
+                    return;
+                }
+                tokio::time::sleep(HEARTBEAT).await;
+            }
+        }));
+    }
+
+    pub async fn send(&self, bytes: &[u8]) -> std::io::Result<()> {
+        match self.stdin.lock().await.as_mut() {
+            Some(stdin) => {
+                stdin.write_all(bytes).await?;
+                stdin.flush().await
+            }
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// The next line that is ours; `None` at the end of the output.
+    async fn next_record(&mut self) -> Option<Record> {
+        while let Ok(Some(line)) = self.lines.next_line().await {
+            let record = parse(&self.nonce, &line);
+            if record.is_some() {
+                return record;
+            }
+            tracing::debug!(line, "not a line of ours");
+        }
+        None
+    }
+
+    /// The next record; an error when the connection ends before the script's own end.
+    pub async fn next(&mut self) -> Result<Option<Record>, HostError> {
+        if self.ended {
+            return Ok(None);
+        }
+        match self.next_record().await {
+            Some(end @ Record::End { .. }) => {
+                self.ended = true;
+                Ok(Some(end))
+            }
+            Some(record) => Ok(Some(record)),
+            None => {
+                tracing::debug!(stderr = self.stderr_text(), "ended early");
+                Err(HostError::Lost(self.doing.clone()))
+            }
+        }
+    }
+
+    /// Cuts the life line: the script ends between two steps, a lock is let go.
+    pub async fn hang_up(&mut self) {
+        self.stdin.lock().await.take();
+    }
+
+    pub fn stderr_text(&self) -> String {
+        self.stderr.lock().map(|text| text.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn keep_stderr(mut stderr: Reader, kept: Arc<StdMutex<String>>) {
+    let mut buffer = [0; 1024];
+    while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
+        if let Ok(mut kept) = kept.lock()
+            && kept.len() < STDERR_KEPT
+        {
+            kept.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    }
+}

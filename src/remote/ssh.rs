@@ -1,0 +1,242 @@
+//! The user's own ssh: one master a machine, started by hand so that every ssh option of the inventory counts.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use openssh::{ForwardType, Session, Socket};
+use tokio::{process::Command, sync::Mutex};
+
+use super::{
+    error::{HostError, from_ssh_log},
+    running::Pipes,
+};
+use crate::model::login::Login;
+
+/// A master without clients ends by itself after so many seconds: what a killed loomctl leaves does not stay.
+const PERSIST: &str = "60";
+/// sshd's MaxStartups drops connections when many come at once: tried again so often, with jitter.
+const CONNECT_TRIES: u32 = 4;
+/// How long a session that sshd refused (MaxSessions) is tried again on the same connection.
+const SESSION_TRIES: u32 = 3;
+
+pub struct Ssh {
+    login: Arc<Login>,
+    folder: PathBuf,
+    name: String,
+    main: Arc<Session>,
+    /// A connection of its own for what does not fit into the first one's sessions (MaxSessions 1).
+    spare: Mutex<Option<Arc<Session>>>,
+    /// Ports that a Unix socket in `folder` leads to already.
+    forwards: Mutex<Vec<u16>>,
+}
+
+impl Ssh {
+    /// `folder`: private and short (a socket's path has 104 bytes at the most); `name`: unique in it.
+    pub async fn connect(login: Arc<Login>, folder: &Path, name: &str) -> Result<Self, HostError> {
+        let main = master(&login, folder, name).await?;
+        Ok(Self {
+            login,
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            main,
+            spare: Mutex::new(None),
+            forwards: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// A remote process; `command` are words for the login shell, which may be any shell.
+    pub async fn spawn(&self, command: &[String]) -> Result<Pipes, HostError> {
+        let mut spare = self.spare.lock().await;
+        if spare.is_none() {
+            match self.spawn_on_main(command).await {
+                Ok(pipes) => return Ok(pipes),
+                Err(refused) => {
+                    tracing::debug!(host = self.name, %refused, "another connection for another session");
+                    *spare = Some(master(&self.login, &self.folder, &format!("{}x", self.name)).await?);
+                }
+            }
+        }
+        match spare.as_ref() {
+            Some(session) => spawn_on(session, command)
+                .await
+                .map_err(|e| HostError::Lost(format!("opening a session: {e}"))),
+            None => Err(HostError::Lost("opening a session".to_owned())),
+        }
+    }
+
+    async fn spawn_on_main(&self, command: &[String]) -> Result<Pipes, openssh::Error> {
+        let mut tries = 0;
+        loop {
+            match spawn_on(&self.main, command).await {
+                Err(_) if tries < SESSION_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(20 * u64::from(tries))).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// A Unix socket that leads to `127.0.0.1:port` of the host; where sshd forbids forwarding it ends at once.
+    pub async fn forward(&self, port: u16) -> Result<PathBuf, HostError> {
+        let path = self.folder.join(format!("{}p{port}", self.name));
+        let mut forwards = self.forwards.lock().await;
+        if !forwards.contains(&port) {
+            let listen = Socket::UnixSocket { path: path.as_path().into() };
+            let target = Socket::TcpSocket { host: "127.0.0.1".into(), port };
+            self.main
+                .request_port_forward(ForwardType::Local, listen, target)
+                .await
+                .map_err(|e| HostError::Lost(format!("asking for a forward: {e}")))?;
+            forwards.push(port);
+        }
+        Ok(path)
+    }
+
+    /// Ends the masters; sessions that still run on them end as well.
+    pub async fn close(&self) {
+        for name in [self.name.clone(), format!("{}x", self.name)] {
+            let control = self.folder.join(name);
+            if control.exists() {
+                let mut exit = Command::new("ssh");
+                exit.arg("-S").arg(&control).args(["-O", "exit", "loomctl"]);
+                let _ = exit.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+            }
+        }
+    }
+}
+
+async fn spawn_on(session: &Arc<Session>, command: &[String]) -> Result<Pipes, openssh::Error> {
+    let (program, args) = command.split_first().map_or(("sh", &[][..]), |(p, a)| (p.as_str(), a));
+    let mut remote = Arc::clone(session).arc_command(program);
+    remote.args(args);
+    remote.stdin(openssh::Stdio::piped()).stdout(openssh::Stdio::piped()).stderr(openssh::Stdio::piped());
+    let mut child = remote.spawn().await?;
+    let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+    match (stdin, stdout, stderr) {
+        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Pipes {
+            stdin: Box::pin(stdin),
+            stdout: Box::pin(stdout),
+            stderr: Box::pin(stderr),
+            keep: Box::new(child),
+        }),
+        _ => Err(openssh::Error::Disconnected),
+    }
+}
+
+/// Of two equal options ssh takes the first: ours that must hold, then the user's, then our defaults.
+fn arguments(login: &Login, control: &Path, log: &Path, accept_new: bool) -> Vec<String> {
+    let mut args: Vec<String> = Vec::new();
+    let option = |args: &mut Vec<String>, text: String| args.extend(["-o".to_owned(), text]);
+    option(&mut args, "BatchMode=yes".to_owned());
+    // Not `-M` as well: the two together mean "ask".
+    option(&mut args, "ControlMaster=yes".to_owned());
+    option(&mut args, format!("ControlPath={}", control.display()));
+    option(&mut args, format!("ControlPersist={PERSIST}"));
+    args.extend(["-E".to_owned(), log.display().to_string()]);
+    args.extend(login_arguments(login));
+    option(&mut args, format!("ConnectTimeout={}", login.connect_timeout.as_secs().max(1)));
+    option(&mut args, "ServerAliveInterval=5".to_owned());
+    option(&mut args, "ServerAliveCountMax=4".to_owned());
+    if accept_new {
+        option(&mut args, "StrictHostKeyChecking=accept-new".to_owned());
+    }
+    args
+}
+
+/// What the inventory says, as ssh's own arguments.
+fn login_arguments(login: &Login) -> Vec<String> {
+    let mut args = Vec::new();
+    if let Some(port) = login.port {
+        args.extend(["-p".to_owned(), port.to_string()]);
+    }
+    if let Some(user) = &login.user {
+        args.extend(["-l".to_owned(), user.to_string()]);
+    }
+    if let Some(identity) = &login.identity {
+        args.extend(["-i".to_owned(), identity.display().to_string()]);
+    }
+    args.extend(login.ssh_args.iter().cloned());
+    args
+}
+
+async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>, HostError> {
+    let accept_new = asks_about_host_keys(login).await?;
+    let (control, log) = (folder.join(name), folder.join(format!("{name}.log")));
+    let mut tries = 0;
+    loop {
+        let _ = std::fs::remove_file(&log);
+        let mut ssh = Command::new("ssh");
+        ssh.args(arguments(login, &control, &log, accept_new)).args(["-N", "-f"]).arg(login.host.as_str());
+        ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let limit = login.connect_timeout * 3;
+        let status = tokio::time::timeout(limit, ssh.status())
+            .await
+            .map_err(|_| HostError::Unreachable(format!("no connection within {} s", limit.as_secs())))?
+            .map_err(|e| HostError::NoSsh(e.to_string()))?;
+        if status.success() {
+            return Ok(Arc::new(Session::resume_mux(control.into(), Some(log.into()))));
+        }
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        tries += 1;
+        if tries >= CONNECT_TRIES || !dropped_at_the_door(&said) {
+            return Err(from_ssh_log(&said));
+        }
+        tokio::time::sleep(jitter(tries, name)).await;
+    }
+}
+
+/// MaxStartups: sshd hangs up before it says who it is; pam_nologin: the host is still booting.
+fn dropped_at_the_door(said: &str) -> bool {
+    ["kex_exchange_identification", "Connection reset by", "System is booting up", "Exceeded MaxStartups"]
+        .iter()
+        .any(|sign| said.contains(sign))
+}
+
+fn jitter(tries: u32, name: &str) -> Duration {
+    let spread = name.bytes().fold(tries, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b))) % 400;
+    Duration::from_millis(u64::from(150 * tries + spread))
+}
+
+/// Whether ssh would ask a person about an unknown host key, which cannot be answered here (S10).
+async fn asks_about_host_keys(login: &Login) -> Result<bool, HostError> {
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-G").args(login_arguments(login)).arg(login.host.as_str()).stdin(Stdio::null());
+    let out = ssh.output().await.map_err(|e| HostError::NoSsh(e.to_string()))?;
+    if !out.status.success() {
+        return Err(from_ssh_log(&format!("terminating, {}", String::from_utf8_lossy(&out.stderr))));
+    }
+    let shown = String::from_utf8_lossy(&out.stdout);
+    Ok(shown.lines().any(|line| line.trim() == "stricthostkeychecking ask"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::{ids::HostAddr, login::Via};
+
+    #[test]
+    fn the_users_options_come_after_what_must_hold_and_before_our_defaults() {
+        let login = Login {
+            via: Via::Ssh,
+            host: HostAddr::new("10.0.0.1").unwrap(),
+            port: Some(2222),
+            user: None,
+            identity: None,
+            ssh_args: vec!["-o".into(), "ConnectTimeout=3".into(), "-o".into(), "BatchMode=no".into()],
+            sudo: true,
+            sudo_password: None,
+            connect_timeout: Duration::from_secs(10),
+        };
+        let args = arguments(&login, Path::new("/c"), Path::new("/l"), true);
+        let at = |text: &str| args.iter().position(|a| a == text).unwrap();
+        assert!(at("BatchMode=yes") < at("BatchMode=no"));
+        assert!(at("ConnectTimeout=3") < at("ConnectTimeout=10"));
+        assert_eq!(args.last().unwrap(), "StrictHostKeyChecking=accept-new");
+    }
+}

@@ -1,0 +1,196 @@
+//! One run on a cluster: connect, gather, then stage after stage until there is none.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    apply, binary,
+    error::Failure,
+    event::Events,
+    facts::Facts,
+    fleet::{Fleet, Lock, Member},
+    interrupt::Interrupt,
+    model::cluster::{Cluster, Source},
+    plan::{Next, Stage, ask},
+    problem::Problem,
+};
+
+/// Everything that a command on hosts works with.
+pub struct Run {
+    pub cluster: Cluster,
+    pub fleet: Fleet,
+    pub members: Vec<Member>,
+    pub facts: Facts,
+    /// `node: step` of everything that changed something.
+    pub changed: Vec<(String, String)>,
+    who: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct How {
+    pub forks: usize,
+    pub limit: Duration,
+    /// What is being done, for the lock and the audit log: `loomctl up`.
+    pub what: String,
+    /// Whether to hold the cluster's lock, and how long to wait for it.
+    pub lock: Option<Duration>,
+    pub interrupt: Interrupt,
+}
+
+impl Run {
+    /// Connects to all machines, takes the lock if asked to, and learns what they are.
+    ///
+    /// On failure the fleet comes back too, so that it can be closed.
+    pub async fn begin(
+        mut cluster: Cluster,
+        events: Events,
+        how: How,
+    ) -> Result<Self, (Failure, Option<Fleet>)> {
+        let here = |e: std::io::Error| (Failure::Here(format!("no folder for control sockets: {e}")), None);
+        let mut fleet = Fleet::new(events, how.interrupt.clone(), how.forks, how.limit).map_err(here)?;
+        let names = binary::named(&cluster);
+        let hashing = tokio::task::spawn_blocking(move || binary::measure(names));
+        let mut members = members(&cluster, &Facts::default());
+        let connected = fleet.connect(&members).await;
+        let measured = match hashing.await {
+            Ok(measured) => measured,
+            Err(e) => return Err((Failure::Here(e.to_string()), Some(fleet))),
+        };
+        let mut problems = Vec::new();
+        for (path, result) in measured {
+            match result {
+                Ok(local) => {
+                    for node in &mut cluster.nodes {
+                        if node.binary.source == Source::File(path.clone()) {
+                            node.binary.local = Some(local.clone());
+                        }
+                    }
+                }
+                Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
+            }
+        }
+        if !problems.is_empty() {
+            return Err((Failure::Input(problems), Some(fleet)));
+        }
+        let errors: Vec<_> = connected.into_iter().map(|(m, e)| (cluster.machine_name(m), e)).collect();
+        let who = actor();
+        let mut run =
+            Self { cluster, fleet, members: Vec::new(), facts: Facts::default(), changed: Vec::new(), who };
+        if !errors.is_empty() {
+            return Err((Failure::Hosts(errors), Some(run.fleet)));
+        }
+        members = self::members(&run.cluster, &run.facts);
+        run.members = members;
+        let lock = how.lock.map(|wait| Lock {
+            cluster: run.cluster.name.to_string(),
+            first: run.cluster.nodes.first().map_or(0, |node| node.machine),
+            who: format!("{} (pid {}) with `{}`", run.who, std::process::id(), how.what),
+            wait,
+        });
+        match run.gather(lock.as_ref()).await {
+            Ok(()) => Ok(run),
+            Err(failure) => Err((failure, Some(run.fleet))),
+        }
+    }
+
+    async fn gather(&mut self, lock: Option<&Lock>) -> Result<(), Failure> {
+        let mut errors = Vec::new();
+        for (machine, answer) in self.fleet.gather(&self.members, lock).await {
+            match answer {
+                Ok((facts, nodes)) => {
+                    self.facts.machines.insert(machine, facts);
+                    self.take_nodes(machine, nodes);
+                }
+                Err(error) => errors.push((self.cluster.machine_name(machine), error)),
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }
+    }
+
+    fn take_nodes(
+        &mut self,
+        machine: usize,
+        nodes: std::collections::BTreeMap<usize, crate::facts::NodeFacts>,
+    ) {
+        let Some(member) = self.members.iter().find(|member| member.machine == machine) else { return };
+        for (number, node) in nodes {
+            if let Some(question) = member.questions.get(number) {
+                self.facts.nodes.insert(question.node.clone(), node);
+            }
+        }
+    }
+
+    /// Stage after stage, as `next` decides on what is known by then.
+    pub async fn converge(
+        &mut self,
+        next: impl Fn(&Cluster, &Facts) -> Next,
+    ) -> Result<Vec<crate::plan::Pending>, Failure> {
+        let mut last: Option<Stage> = None;
+        loop {
+            if self.fleet.interrupt.is_set() {
+                return Err(Failure::Interrupted);
+            }
+            match next(&self.cluster, &self.facts) {
+                Next::Done(pending) => return Ok(pending),
+                Next::Refused(refusals) => return Err(Failure::Refused(refusals)),
+                Next::Stage(stage) => {
+                    if last.as_ref() == Some(&stage) {
+                        return Err(Failure::NoProgress(stuck(&stage)));
+                    }
+                    self.carry_out(&stage).await?;
+                    last = Some(stage);
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
+        // The binary's checksum may have become known since: the questions name it.
+        self.members = members(&self.cluster, &self.facts);
+        let results = apply::stage(&self.fleet, &self.members, stage, &self.who).await;
+        let mut errors = Vec::new();
+        for (machine, result) in results {
+            match result {
+                Ok(done) => {
+                    self.changed
+                        .extend(done.changed.into_iter().map(|(node, step)| (node.to_string(), step)));
+                    if let Some(facts) = self.facts.machines.get_mut(&machine) {
+                        facts.pulled.extend(done.pulled.pulled);
+                    }
+                    self.take_nodes(machine, done.nodes);
+                }
+                Err(error) => errors.push((self.cluster.machine_name(machine), error)),
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }
+    }
+}
+
+fn stuck(stage: &Stage) -> String {
+    let steps = stage.steps.iter().flat_map(|(node, steps)| {
+        steps.iter().map(move |planned| format!("{node}: {} ({})", planned.step.name(), planned.why))
+    });
+    steps.collect::<Vec<_>>().join("; ")
+}
+
+/// The machines with what is to be asked of their nodes, as far as it is known by now.
+pub fn members(cluster: &Cluster, facts: &Facts) -> Vec<Member> {
+    let member = |(number, machine): (usize, &crate::model::cluster::Machine)| Member {
+        machine: number,
+        name: cluster.machine_name(number),
+        login: Arc::clone(&machine.login),
+        questions: machine
+            .nodes
+            .iter()
+            .map(|&node| ask::question(cluster, &cluster.nodes[node], facts))
+            .collect(),
+    };
+    cluster.machines.iter().enumerate().map(member).collect()
+}
+
+/// `user@host`, for people who find our lock or read the audit log.
+fn actor() -> String {
+    let user =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{user}@{}", host.trim())
+}

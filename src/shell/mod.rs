@@ -1,0 +1,6 @@
+//! Scripts: what is sent to a host, and the lines that come back.
+
+pub mod quote;
+pub mod record;
+pub mod render;
+pub mod script;

@@ -1,0 +1,125 @@
+//! The lines that come back from a script: everything without the run's nonce in front is somebody else's.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// One line of ours. `ms` are added where it is read, not on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    Ready,
+    Begin {
+        step: usize,
+    },
+    Done {
+        step: usize,
+        changed: bool,
+    },
+    Failed {
+        step: usize,
+        status: i32,
+        output: String,
+    },
+    Fact {
+        scope: String,
+        key: String,
+        value: String,
+    },
+    Blob {
+        scope: String,
+        key: String,
+        bytes: Vec<u8>,
+    },
+    Text {
+        scope: String,
+        path: String,
+        bytes: Vec<u8>,
+    },
+    /// Another run holds a lock: its `who/when/why` file.
+    Locked {
+        lock: String,
+        holder: String,
+    },
+    /// All facts are there; the script goes on holding its lock.
+    Gathered,
+    End {
+        status: i32,
+    },
+}
+
+/// `None`: not a line of ours (or one that a dying host cut short).
+pub fn parse(nonce: &str, line: &str) -> Option<Record> {
+    let rest = line.strip_prefix(nonce)?.strip_prefix(' ')?;
+    let (kind, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    match kind {
+        "ready" => Some(Record::Ready),
+        "begin" => Some(Record::Begin { step: rest.parse().ok()? }),
+        "done" => {
+            let (step, result) = rest.split_once(' ')?;
+            let changed = match result {
+                "ok" => false,
+                "changed" => true,
+                _ => return None,
+            };
+            Some(Record::Done { step: step.parse().ok()?, changed })
+        }
+        "failed" => {
+            let mut parts = rest.splitn(3, ' ');
+            let (step, status) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            let output = text(&decode(parts.next().unwrap_or(""))?);
+            Some(Record::Failed { step, status, output })
+        }
+        "fact" => {
+            let (scope, key, value) = three(rest)?;
+            Some(Record::Fact { scope, key, value })
+        }
+        "blob" => {
+            let (scope, key, value) = three(rest)?;
+            Some(Record::Blob { scope, key, bytes: decode(&value)? })
+        }
+        "text" => {
+            let (scope, path, value) = three(rest)?;
+            Some(Record::Text { scope, path: text(&decode(&path)?), bytes: decode(&value)? })
+        }
+        "locked" => {
+            let (lock, holder) = rest.split_once(' ')?;
+            Some(Record::Locked { lock: lock.to_owned(), holder: text(&decode(holder)?) })
+        }
+        "gathered" => Some(Record::Gathered),
+        "end" => Some(Record::End { status: rest.parse().ok()? }),
+        _ => None,
+    }
+}
+
+fn three(rest: &str) -> Option<(String, String, String)> {
+    let mut parts = rest.splitn(3, ' ');
+    Some((parts.next()?.to_owned(), parts.next()?.to_owned(), parts.next().unwrap_or("").to_owned()))
+}
+
+fn decode(base64: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(base64.trim()).ok()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_with_the_nonce_count() {
+        assert_eq!(parse("n1", "n1 ready"), Some(Record::Ready));
+        assert_eq!(parse("n1", "n2 ready"), None);
+        assert_eq!(parse("n1", "Welcome! n1 ready"), None);
+        assert_eq!(parse("n1", "n1 done 3 changed"), Some(Record::Done { step: 3, changed: true }));
+        assert_eq!(
+            parse("n1", "n1 fact 0 stat a b c"),
+            Some(Record::Fact { scope: "0".into(), key: "stat".into(), value: "a b c".into() })
+        );
+        assert_eq!(
+            parse("n1", "n1 failed 2 1 ZGlzayBmdWxs"),
+            Some(Record::Failed { step: 2, status: 1, output: "disk full".into() })
+        );
+        assert_eq!(parse("n1", "n1 blob 0 doc !!"), None);
+    }
+}

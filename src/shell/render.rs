@@ -1,0 +1,285 @@
+//! Steps → shell. The functions are in runtime.sh; every value is quoted here.
+
+use std::fmt::Write as _;
+
+use super::{
+    quote::{word, words},
+    script::Script,
+};
+use crate::{
+    facts::manifest::Manifest,
+    model::ids::Sha256,
+    plan::step::{Init, Run, Step},
+};
+
+/// The steps in order, numbered from 0, then a line in the audit log; `actor` says who, in a JSON object's beginning.
+pub fn steps(script: &mut Script, steps: &[Step], first: usize) {
+    for (offset, step) in steps.iter().enumerate() {
+        if let Step::Init(init) = step {
+            script.line(before_init(init));
+        }
+        script.line(format!("step {} {}", first + offset, call(step)));
+    }
+}
+
+fn call(step: &Step) -> String {
+    match step {
+        Step::Folder { path, owner, mode, strict } => {
+            let strict = if *strict { "1" } else { "0" };
+            words(["step_dir", path.as_str(), owner, &octal(*mode), strict])
+        }
+        Step::File { path, owner, mode, content } => {
+            words(["step_file", path.as_str(), owner, &octal(*mode), Sha256::of(content).as_str(), content])
+        }
+        Step::Link { path, target } => words(["step_link", path.as_str(), target.as_str()]),
+        Step::Binary { path, sha256, url } => {
+            words(["step_binary", path.as_str(), sha256.as_str(), url.as_deref().unwrap_or("")])
+        }
+        Step::Fetch { name, url } => words(["step_fetch", name, url]),
+        Step::Init(init) => init_call(init),
+        Step::Manifest { path, manifest } => {
+            let (head, entries, tail) = manifest_parts(manifest);
+            words(["step_manifest", path.as_str(), &head, &entries, &tail])
+        }
+        Step::Unit { name, run, reload, state, runs } => {
+            let run = match run {
+                Run::Start => "start",
+                Run::Restart => "restart",
+                Run::Leave => "leave",
+            };
+            let reload = if *reload { "1" } else { "0" };
+            words(["step_unit", name.as_str(), run, reload, state.as_str(), runs.as_str()])
+        }
+        Step::Stopped { unit } => words(["step_stopped", unit.as_str()]),
+        Step::Disabled { unit } => words(["step_disabled", unit.as_str()]),
+        Step::Unsigned { path } => words(["step_unsigned", path.as_str()]),
+        Step::Gone { path } => words(["step_gone", path.as_str()]),
+        Step::Unused { path } => words(["step_unused", path.as_str()]),
+        Step::Reload => "step_reload".to_owned(),
+        Step::EmptyGone { path } => words(["step_empty_gone", path.as_str()]),
+    }
+}
+
+fn octal(mode: u32) -> String {
+    format!("{mode:o}")
+}
+
+fn init_call(init: &Init) -> String {
+    let keep: Vec<String> = init.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
+    let mut call = words([
+        "step_init",
+        init.home.as_str(),
+        init.user.as_str(),
+        &init.group,
+        init.user_home.as_str(),
+        init.state.as_str(),
+        &keep.join("\n"),
+        &init.makes.join("\n"),
+    ]);
+    for argument in &init.argv {
+        let _ = write!(call, " {}", word(argument));
+    }
+    call
+}
+
+/// Defines what `step_init` calls in its fresh staging folder.
+fn before_init(init: &Init) -> String {
+    let mut body = String::from("init_pre() {\n:\n");
+    for (path, content) in &init.before {
+        let _ = writeln!(
+            body,
+            "put_before={} && mkdir -p \"$staging/${{put_before%/*}}\" 2>/dev/null; printf '%s' {} >\"$staging/$put_before\" || return 1",
+            word(&format!("./{path}")),
+            word(content)
+        );
+    }
+    body.push('}');
+    body
+}
+
+/// The manifest's text before, in and after its list of paths; each entry lacks its end, which the host adds.
+fn manifest_parts(manifest: &Manifest) -> (String, String, String) {
+    let planned = manifest.planned();
+    let bare = Manifest { paths: Vec::new(), ..planned.clone() };
+    let json = serde_json::to_string_pretty(&bare).unwrap_or_default();
+    let head = json.trim_end().trim_end_matches("[]\n}").trim_end().to_owned() + " [";
+    let mut entries = String::new();
+    for entry in &planned.paths {
+        let json = serde_json::to_string(entry).unwrap_or_default();
+        let _ = writeln!(entries, "{}\t{}", json.trim_end_matches('}'), entry.path);
+    }
+    (head, entries, "]}".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::process::Command;
+
+    use super::*;
+    use crate::{
+        facts::manifest::{Entry, FORMAT},
+        model::ids::{RemotePath, UnitName, UserName},
+    };
+
+    fn path(text: &str) -> RemotePath {
+        RemotePath::new(text).unwrap()
+    }
+
+    fn me() -> String {
+        let id = |flag| {
+            let out = Command::new("id").arg(flag).output().unwrap().stdout;
+            String::from_utf8(out).unwrap().trim().to_owned()
+        };
+        format!("{}:{}", id("-un"), id("-gn"))
+    }
+
+    /// Runs the steps for real; the records that came back.
+    fn run(list: &[Step]) -> String {
+        let mut script = Script::new("n");
+        script.line("say ready");
+        steps(&mut script, list, 0);
+        script.line("finish 0");
+        let checked = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(checked.path(), script.text()).unwrap();
+        let syntax = Command::new("dash").arg("-n").arg(checked.path()).output().unwrap();
+        assert!(syntax.status.success(), "{}", String::from_utf8_lossy(&syntax.stderr));
+        let out = Command::new("sh").arg(checked.path()).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn manifest(home: &RemotePath) -> Manifest {
+        Manifest {
+            format: FORMAT,
+            loomctl: "0".into(),
+            cluster: "c".into(),
+            node: "n".into(),
+            profile: "p".into(),
+            unit: "u".into(),
+            home: home.clone(),
+            binary_sha256: None,
+            pinned: false,
+            paths: vec![Entry {
+                path: home.join("a b").unwrap(),
+                kind: "file".into(),
+                sha256: Some(Sha256::of("x")),
+                inode: None,
+                size: None,
+                mtime: None,
+                ctime: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn files_links_folders_and_manifests_are_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = path(folder.path().to_str().unwrap());
+        let owner = me();
+        let hostile = "it's $HOME `id` \\ \"%s\" \u{fc}\n\n";
+        let list = vec![
+            Step::Folder { path: home.join("d/e").unwrap(), owner: owner.clone(), mode: 0o750, strict: true },
+            Step::File { path: home.join("a b").unwrap(), owner, mode: 0o640, content: hostile.into() },
+            Step::Link { path: home.join("l").unwrap(), target: home.join("a b").unwrap() },
+            Step::Manifest { path: home.join("m.json").unwrap(), manifest: manifest(&home) },
+        ];
+        let first = run(&list);
+        for n in 0..4 {
+            assert!(first.contains(&format!("n done {n} changed")), "{first}");
+        }
+        assert_eq!(std::fs::read_to_string(folder.path().join("a b")).unwrap(), hostile);
+        let text = std::fs::read_to_string(folder.path().join("m.json")).unwrap();
+        let read = Manifest::parse(&text).unwrap();
+        assert_eq!(read.planned(), manifest(&home).planned());
+        assert_eq!(read.paths[0].size, Some(hostile.len() as u64));
+        let second = run(&list);
+        for n in 0..4 {
+            assert!(second.contains(&format!("n done {n} ok")), "{second}");
+        }
+        let left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 4, "{left:?}");
+    }
+
+    fn init(home: &RemotePath, state: &RemotePath, command: &str) -> Step {
+        let owner = me();
+        let (user, group) = owner.split_once(':').unwrap();
+        Step::Init(Init {
+            home: home.clone(),
+            user: UserName::new(user).unwrap(),
+            group: group.into(),
+            user_home: home.clone(),
+            state: state.clone(),
+            keep: vec![("chain".into(), "config/g.json".into())],
+            makes: vec!["config/g.json".into(), "key".into()],
+            before: vec![("x.yml".into(), "a: 'b'\n".into())],
+            argv: vec!["sh".into(), "-c".into(), command.into()],
+        })
+    }
+
+    #[test]
+    fn init_runs_once_and_an_interrupted_one_goes_on() {
+        let (folder, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (home, state) = (path(folder.path().to_str().unwrap()), path(state.path().to_str().unwrap()));
+        let good = "mkdir -p config data && cat x.yml >config/g.json && date +%N >key";
+        assert!(run(&[init(&home, &state, "echo no; exit 3")]).contains("n failed 0 1"));
+        assert!(run(&[init(&home, &state, "mkdir config; echo 1 >config/g.json")]).contains("n failed 0 1"));
+        assert!(!folder.path().join("config").exists(), "nothing of a failed init goes to its place");
+        assert!(run(&[init(&home, &state, good)]).contains("n done 0 changed"));
+        let key = std::fs::read_to_string(folder.path().join("key")).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("x.yml")).unwrap(), "a: 'b'\n");
+        assert_eq!(std::fs::read_to_string(format!("{state}/pristine/chain")).unwrap(), "a: 'b'\n");
+        assert!(folder.path().join("data").is_dir() && !folder.path().join(".loomctl-init").exists());
+        assert!(run(&[init(&home, &state, good)]).contains("n done 0 ok"));
+
+        // As a crash between two renames leaves it: the key still in staging, complete, and no marker.
+        std::fs::remove_file(format!("{state}/initialised")).unwrap();
+        let staging = folder.path().join(".loomctl-init");
+        std::fs::create_dir(&staging).unwrap();
+        std::fs::rename(folder.path().join("key"), staging.join("key")).unwrap();
+        std::fs::write(staging.join(".complete"), "").unwrap();
+        assert!(run(&[init(&home, &state, "exit 9")]).contains("n done 0 changed"));
+        assert_eq!(std::fs::read_to_string(folder.path().join("key")).unwrap(), key);
+        assert!(!staging.exists());
+    }
+
+    #[test]
+    fn a_failed_step_ends_the_script_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = path(folder.path().to_str().unwrap());
+        std::fs::create_dir(folder.path().join("f")).unwrap();
+        let list = [
+            Step::File { path: home.join("f").unwrap(), owner: me(), mode: 0o644, content: "x".into() },
+            Step::Gone { path: home.join("f").unwrap() },
+        ];
+        let out = run(&list);
+        assert!(
+            out.contains("n failed 0 1 ") && out.contains("n end 1") && !out.contains("begin 1"),
+            "{out}"
+        );
+        assert!(folder.path().join("f").exists());
+    }
+
+    #[test]
+    fn every_kind_is_valid_shell() {
+        let unit = UnitName::new("no-such-unit-of-ours").unwrap();
+        let gone = Step::Stopped { unit: unit.clone() };
+        let text = [
+            call(&gone),
+            call(&Step::Disabled { unit: unit.clone() }),
+            call(&Step::Unsigned { path: path("/nowhere/x") }),
+            call(&Step::EmptyGone { path: path("/nowhere/x") }),
+            call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into() }),
+            call(&Step::Unit {
+                name: unit,
+                run: Run::Start,
+                reload: true,
+                state: path("/s"),
+                runs: Sha256::of(""),
+            }),
+        ]
+        .join("\n");
+        let out = Command::new("dash").args(["-n", "-c", &text]).output().unwrap();
+        assert!(out.status.success(), "{text}");
+    }
+}

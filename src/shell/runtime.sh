@@ -1,0 +1,332 @@
+# What every script of ours begins with. The whole script is the body of one function (see script.rs), so that a
+# half-received one does nothing. $NONCE and $HEARTBEAT (seconds) are set by the controller.
+umask 022
+LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+exec 3<&0 0</dev/null # children never read the life line
+trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
+me=$$ stop=0 changes='' watcher=''
+trap 'stop=1' TERM HUP INT
+
+# Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
+say() { printf '%s %s\n' "$NONCE" "$*"; }
+finish() {
+  [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
+  say "end $1"
+  exit "$1"
+}
+# From here on stdin is the life line: its end, or silence for $HEARTBEAT seconds, turns into TERM.
+watch() {
+  (
+    exec >/dev/null 2>&1
+    while beat=$(timeout "$HEARTBEAT" head -n 1 <&3) && [ -n "$beat" ]; do :; done
+    kill -TERM "$me"
+  ) &
+  watcher=$!
+}
+# step ID FUNCTION ARG…: status 0 is "was so already", 10 "made so", all else a failure that ends the script.
+step() {
+  [ "$stop" = 0 ] || finish 143
+  step_id=$1
+  shift
+  say "begin $step_id"
+  step_out=$("$@" 2>&1 3<&-)
+  step_status=$?
+  case $step_status in
+    0) say "done $step_id ok" ;;
+    10)
+      changes="$changes $step_id"
+      say "done $step_id changed"
+      ;;
+    *)
+      say "failed $step_id $step_status $(printf '%s' "$step_out" | tail -c 4000 | base64 -w0)"
+      finish 1
+      ;;
+  esac
+}
+
+owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
+sum_of() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
+# As the node's own user, with nothing of our environment, in FOLDER: as_user USER GROUP HOME FOLDER COMMAND…
+as_user() {
+  as_user=$1 as_group=$2 as_home=$3 as_folder=$4
+  shift 4
+  set -- env -i HOME="$as_home" USER="$as_user" LOGNAME="$as_user" PATH="$PATH" LC_ALL=C \
+    sh -c 'cd "$0" && exec "$@"' "$as_folder" "$@"
+  if [ "$(id -u)" = 0 ]; then
+    setpriv --reuid="$as_user" --regid="$as_group" --init-groups -- "$@"
+  else
+    "$@"
+  fi
+}
+
+# step_dir PATH OWNER:GROUP MODE MODE_TOO: MODE counts for a new folder, for one that is there only if MODE_TOO is 1.
+step_dir() {
+  if [ -d "$1" ]; then
+    dir_is=$(stat -L -c '%U:%G %a' "$1") || return 1
+    dir_wanted="$2 $3"
+    [ "$4" = 1 ] || dir_wanted="$2 ${dir_is##* }"
+    [ "$dir_is" != "$dir_wanted" ] || return 0
+  else
+    mkdir -p "$1" || return 1
+    dir_wanted="$2 $3"
+  fi
+  chown "$2" "$1" && chmod "${dir_wanted##* }" "$1" || return 1
+  return 10
+}
+
+# put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed.
+put() {
+  put_new="${1%/*}/.${1##*/}.loomctl-new"
+  rm -f "$put_new" || return 1
+  (umask 077 && cat >"$put_new") && chown "$2" "$put_new" && chmod "$3" "$put_new" && sync "$put_new" &&
+    mv -fT "$put_new" "$1" && sync "${1%/*}/" && return 0
+  rm -f "$put_new"
+  return 1
+}
+
+# step_file PATH OWNER:GROUP MODE SHA256 CONTENT
+step_file() {
+  if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sum_of "$1")" = "$4" ]; then
+    [ "$(owner_mode "$1")" != "$2 $3" ] || return 0
+    chown "$2" "$1" && chmod "$3" "$1" || return 1
+    return 10
+  fi
+  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
+  mkdir -p "${1%/*}" && printf '%s' "$5" | put "$1" "$2" "$3" || return 1
+  return 10
+}
+
+# step_link PATH TARGET
+step_link() {
+  [ "$(readlink "$1")" != "$2" ] || return 0
+  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
+  rm -f "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
+  return 10
+}
+
+# The stamp beside a binary says which file was found to have the checksum: hashing it again is for when it differs.
+stamp_of() { stat -c '%i %s %.9Y %.9Z' "$1" 2>/dev/null; }
+# binary_holds PATH SHA256
+binary_holds() {
+  [ -f "$1" ] && [ -x "$1" ] && [ "$(owner_mode "$1")" = "$root_owner 755" ] || return 1
+  [ "$(cat "${1%/*}/.stamp" 2>/dev/null)" != "$(stamp_of "$1")" ] || return 0
+  [ "$(sum_of "$1")" = "$2" ]
+}
+# settle_binary NEW PATH SHA256: checks what has arrived, and only then gives it its name.
+settle_binary() {
+  settle_sum=$(sum_of "$1")
+  if [ "$settle_sum" != "$3" ]; then
+    rm -f "$1"
+    echo "the binary that arrived has sha256 $settle_sum, expected $3"
+    return 1
+  fi
+  chown "$root_owner" "$1" && chmod 755 "$1" && sync "$1" && mv -fT "$1" "$2" && stamp_of "$2" >"${2%/*}/.stamp"
+}
+# step_binary PATH SHA256 URL: in place, or pulled from URL (may be empty: then it has been uploaded before).
+step_binary() {
+  ! binary_holds "$1" "$2" || return 0
+  [ -n "$3" ] || { echo "$1 is missing or damaged, and was not uploaded"; return 1; }
+  mkdir -p "${1%/*}" && pull "$3" "$1.new" && settle_binary "$1.new" "$1" "$2" || return 1
+  return 10
+}
+# pull URL FILE
+pull() {
+  if command -v curl >/dev/null; then
+    curl -fsSL --connect-timeout 20 --retry 2 -o "$2" -- "$1"
+  else
+    wget -q -T 20 -t 3 -O "$2" -- "$1"
+  fi && return 0
+  rm -f "$2"
+  echo "could not download $1"
+  return 1
+}
+# step_fetch NAME URL: a binary whose checksum nobody knows yet: pulled, hashed, put where its checksum says.
+step_fetch() {
+  mkdir -p "$lib/bin/.pull" && pull "$2" "$lib/bin/.pull/$1" || return 1
+  fetch_sum=$(sum_of "$lib/bin/.pull/$1")
+  mkdir -p "$lib/bin/$fetch_sum" && settle_binary "$lib/bin/.pull/$1" "$lib/bin/$fetch_sum/$1" "$fetch_sum" || return 1
+  rmdir "$lib/bin/.pull" 2>/dev/null
+  printf '%s %s\n' "$fetch_sum" "$2" >"$lib/bin/$fetch_sum/.url"
+  return 10
+}
+
+# step_init HOME USER GROUP USERHOME STATE DOCUMENTS MAKES COMMAND…
+# Runs once, in a staging folder on HOME's own file system. DOCUMENTS ("name path" a line) are kept, pristine, under
+# STATE; MAKES (a path a line) must be there afterwards. The order makes each interruption harmless: without
+# .complete staging is thrown away, with it the files go on to their places, and the marker comes last.
+step_init() {
+  init_home=$1 init_user=$2 init_group=$3 init_user_home=$4 init_state=$5 init_docs=$6 init_makes=$7
+  shift 7
+  [ ! -e "$init_state/initialised" ] || return 0
+  staging="$init_home/.loomctl-init"
+  if [ ! -e "$staging/.complete" ]; then
+    rm -rf "$staging" && mkdir -m 700 "$staging" || return 1
+    init_pre || return 1
+    chown -R "$init_user:$init_group" "$staging" || return 1
+    as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@" ||
+      { echo "the chain's init ended with status $?"; return 1; }
+    while IFS= read -r made; do
+      [ -s "$staging/$made" ] || [ -d "$staging/$made" ] || { echo "init has not made $made"; return 1; }
+    done <<EOT || return 1
+$init_makes
+EOT
+    find "$staging" -type f -exec sync {} + && : >"$staging/.complete" && sync "$staging/.complete" "$staging" || return 1
+  fi
+  mkdir -p "$init_state/pristine" || return 1
+  while IFS=' ' read -r doc_name doc_path; do
+    [ -e "$staging/$doc_path" ] || continue
+    put "$init_state/pristine/$doc_name" "$root_owner" 644 <"$staging/$doc_path" || return 1
+  done <<EOT || return 1
+$init_docs
+EOT
+  init_place "$staging" "$init_home" || return 1
+  date -u +%Y-%m-%dT%H:%M:%SZ | put "$init_state/initialised" "$root_owner" 644 || return 1
+  rm -rf "$staging"
+  return 10
+}
+# init_place STAGING HOME: folders are made, files renamed; what a run before moved already is gone from staging.
+init_place() {
+  (
+    cd "$1" || exit 1
+    find . -mindepth 1 -type d | while IFS= read -r d; do
+      [ -d "$2/$d" ] || { mkdir -m "$(stat -c %a "$d")" "$2/$d" && chown "$(stat -c %U:%G "$d")" "$2/$d"; } || exit 1
+    done || exit 1
+    find . -mindepth 1 ! -type d ! -path ./.complete | while IFS= read -r f; do
+      [ ! -e "$2/$f" ] || { echo "$2/$f is there already"; exit 1; }
+      mv -nT "$f" "$2/$f" || exit 1
+    done
+  ) && sync "$2"
+}
+
+# step_unit NAME WANTED RELOAD STATE SUM: WANTED is start, restart or leave; RELOAD is 1 when the unit's files have
+# changed. What was started is written down in STATE: the unit's invocation and SUM, the checksum of what it runs.
+step_unit() {
+  unit_did=0
+  if [ "$(systemctl is-enabled "$1.service" 2>/dev/null)" != enabled ]; then
+    systemctl unmask --runtime -q "$1.service" 2>/dev/null
+    systemctl enable -q --no-reload "$1.service" || return 1
+    unit_did=10
+  fi
+  if [ "$3" = 1 ] || [ "$unit_did" = 10 ]; then
+    systemctl daemon-reload || return 1
+    unit_did=10
+  fi
+  case $2 in
+    start)
+      case $(systemctl is-active "$1.service") in
+        active | activating | reloading) return $unit_did ;;
+      esac
+      systemctl reset-failed "$1.service" 2>/dev/null
+      systemctl start "$1.service" || return 1
+      ;;
+    restart) systemctl restart "$1.service" || return 1 ;;
+    *) return $unit_did ;;
+  esac
+  printf '%s %s\n' "$(systemctl show -p InvocationID --value "$1.service")" "$5" | put "$4/started" "$root_owner" 644 || return 1
+  return 10
+}
+
+# step_stopped NAME
+step_stopped() {
+  case $(systemctl is-active "$1.service") in
+    inactive | failed | unknown) return 0 ;;
+  esac
+  systemctl stop "$1.service" || return 1
+  return 10
+}
+# step_disabled NAME
+step_disabled() {
+  [ "$(systemctl is-enabled "$1.service" 2>/dev/null)" = enabled ] || return 0
+  systemctl disable -q "$1.service" || return 1
+  return 10
+}
+
+# step_gone PATH
+step_gone() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  rm -rf -- "$1" || return 1
+  return 10
+}
+# step_empty_gone PATH: a folder of ours that others may have put something into.
+step_empty_gone() {
+  [ -d "$1" ] || return 0
+  rmdir -- "$1" 2>/dev/null || return 0
+  return 10
+}
+
+# step_unused PATH: a cached binary and its folder, unless a manifest on this host still names its checksum.
+step_unused() {
+  unused=${1%/*}
+  [ -d "$unused" ] || return 0
+  ! grep -qsF "${unused##*/}" "$lib"/*/*/manifest.json || return 0
+  rm -rf -- "$unused" || return 1
+  return 10
+}
+step_reload() { systemctl daemon-reload && return 10; }
+
+# step_unsigned FILE: the sign state goes back to zero, in place; a key in the same file stays and is not looked at.
+step_unsigned() {
+  [ -f "$1" ] || return 0
+  unsigned_owner=$(owner_mode "$1")
+  unsigned_re='"(last_)?(height|round|step)"([[:space:]]*:[[:space:]]*"?)[0-9]+'
+  grep -zoE "$unsigned_re" "$1" | tr '\0' '\n' | grep -qE '[1-9][0-9]*$' || return 0
+  # Through a pipe inside the host: the file may hold the private key (Tendermint before 0.28, loom).
+  sed -zE "s/$unsigned_re/\"\1\2\"\30/g; s/,[[:space:]]*\"(last_)?sign(ature|bytes)\"[[:space:]]*:[[:space:]]*\"[^\"]*\"//g" "$1" |
+    put "$1" "${unsigned_owner% *}" "${unsigned_owner#* }" || return 1
+  return 10
+}
+
+# step_manifest PATH HEAD ENTRIES TAIL: ENTRIES are lines "json-begin<TAB>path"; the file's inode, size and times
+# are filled in here, where they are known.
+step_manifest() {
+  manifest_new=$(
+    printf '%s\n' "$2"
+    comma=''
+    while IFS='	' read -r entry_json entry_path; do
+      [ -n "$entry_path" ] || continue
+      printf '%s%s%s}' "$comma" "$entry_json" "$(stat --printf ',"inode":%i,"size":%s,"mtime":"%.9Y","ctime":"%.9Z"' "$entry_path" 2>/dev/null)"
+      comma=',
+'
+    done <<EOT
+$3
+EOT
+    printf '\n%s\n' "$4"
+  )
+  [ "$(cat "$1" 2>/dev/null)" != "$manifest_new" ] || return 0
+  mkdir -p "${1%/*}" && printf '%s\n' "$manifest_new" | put "$1" "$root_owner" 644 || return 1
+  return 10
+}
+
+# audit STATE LINE-BEGIN: one line of JSON, only when something changed.
+audit() {
+  [ -n "$changes" ] && [ -d "$1" ] || return 0
+  printf '%s,"time":"%s","changed":"%s"}\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${changes# }" >>"$1/audit.log"
+}
+
+# take_lock NAME SECONDS WHO: lives as long as the descriptor that was opened for it (8 or 9); WHO is for the one who
+# comes too late. A lock file's text says nothing by itself: flock(2) decides.
+take_lock() {
+  if ! flock -w "$2" "$4"; then
+    say "locked $1 $(base64 -w0 <"$run/$1.lock")"
+    finish 4
+  fi
+  printf '%s, since %s' "$3" "$(date '+%Y-%m-%d %H:%M:%S %Z')" >"$run/$1.lock"
+}
+# take_locks CLUSTER FIRST SECONDS WHO: FIRST is 1 on the host that holds the lock of the whole cluster. It is taken
+# before the host's own, which others may hold for a moment while they find out that they came too late.
+take_locks() {
+  mkdir -p "$run" || finish 1
+  if [ "$2" = 1 ]; then
+    exec 8>>"$run/$1.cluster.lock" || finish 1
+    take_lock "$1.cluster" "$3" "$4" 8
+  fi
+  exec 9>>"$run/$1.lock" || finish 1
+  take_lock "$1" "$((5 + $3))" "$4" 9
+}
+# hold: until the life line ends.
+hold() {
+  say gathered
+  while [ "$stop" = 0 ]; do wait "$watcher"; done
+  finish 0
+}
