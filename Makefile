@@ -1,0 +1,36 @@
+# The commands of this project. Each installs what it needs and does not find (tests/lab/setup).
+SHELL := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
+
+.PHONY: help demo demo-down test audit bench lint clean-lab
+help:
+	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
+	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
+	@echo 'make lint       formatting and lints alone'
+	@echo 'make audit      licences, sources, banned crates, security advisories'
+	@echo 'make bench      what loomctl costs over the work itself'
+	@echo 'make clean-lab  every lab and the hosts'"'"' base'
+
+demo:
+	@tests/lab/demo
+
+demo-down:
+	@tests/lab/demo down
+
+lint:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+test:
+	@tests/lab/setup
+	@$(MAKE) --no-print-directory lint
+	cargo test --locked
+
+audit:
+	@tests/audit
+
+bench:
+	@bench/run
+
+clean-lab:
+	@tests/lab/lab clean

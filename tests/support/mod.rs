@@ -1,0 +1,93 @@
+//! What tests stand on: the runner, labs of real hosts, inventories, the program under test.
+#![allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
+
+pub mod command;
+pub mod inventory;
+pub mod lab;
+pub mod pool;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Arguments, Trial};
+
+pub use lab::Lab;
+
+/// A test and its full name. Made by `tests!`.
+pub type Named<F> = (&'static str, F);
+
+/// `tests![one, two]`: the functions with their full names, for `Suite::plain` and `Suite::on_lab`.
+macro_rules! tests {
+    ($($test:ident),+ $(,)?) => { vec![$((concat!(module_path!(), "::", stringify!($test)), $test as _)),+] };
+}
+pub(crate) use tests;
+
+pub struct Suite {
+    arguments: Arguments,
+    trials: Vec<Trial>,
+    /// Why hosts cannot run here, if they cannot.
+    no_labs: Option<String>,
+    on_labs: usize,
+}
+
+impl Suite {
+    pub fn new() -> Self {
+        let arguments = Arguments::from_args();
+        let no_labs = if arguments.list { None } else { lab::impossible() };
+        Self { arguments, trials: Vec::new(), no_labs, on_labs: 0 }
+    }
+
+    /// Tests that need nothing but this program.
+    pub fn plain(&mut self, tests: Vec<Named<fn()>>) {
+        for (name, test) in tests {
+            self.add(name, false, test);
+        }
+    }
+
+    /// Tests that get four pristine hosts.
+    pub fn on_lab(&mut self, tests: Vec<Named<fn(&Lab)>>) {
+        for (name, test) in tests {
+            self.add(name, true, move || test(&pool::borrow()));
+        }
+    }
+
+    /// Tests that bring up labs of their own.
+    pub fn with_labs(&mut self, tests: Vec<Named<fn()>>) {
+        for (name, test) in tests {
+            self.add(name, true, test);
+        }
+    }
+
+    fn add(&mut self, name: &str, hosts: bool, test: impl FnOnce() + Send + 'static) {
+        let name = name.strip_prefix("suite::").unwrap_or(name);
+        let skipped = hosts && self.no_labs.is_some();
+        self.on_labs += usize::from(hosts);
+        let trial = Trial::test(name, move || {
+            test();
+            Ok(())
+        });
+        self.trials.push(trial.with_ignored_flag(skipped));
+    }
+
+    /// Runs what the arguments select, takes every lab down, and exits with the runner's status.
+    pub fn run(self) -> ! {
+        if let Some(why) = &self.no_labs {
+            eprintln!("\n{} tests on hosts are skipped (below: ignored): {why}", self.on_labs);
+        }
+        let conclusion = libtest_mimic::run(&self.arguments, self.trials);
+        pool::close();
+        conclusion.exit()
+    }
+}
+
+/// A file of this repository, by its path from the top.
+pub fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The chain binary that tests/lab/setup has built: `COMETBFT` or `LOOM` (the stand-in).
+pub fn chain_binary(name: &str) -> PathBuf {
+    let setup = command::run(Command::new(in_repository("tests/lab/setup")).arg("--paths")).ok();
+    let path = setup.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+    path.map(PathBuf::from).expect("setup --paths names each binary")
+}
