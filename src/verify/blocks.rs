@@ -1,5 +1,7 @@
 //! V7: blocks are made. V8: they are the same ones everywhere, the only sign that it is one chain.
 
+use std::fmt::Write as _;
+
 use super::{
     Check,
     observe::Rpc,
@@ -26,10 +28,10 @@ pub fn rising(view: &View<'_>) -> Vec<Check> {
         }
         let mut seen = format!("height {height} after {:.0} s", rpc.waited.as_secs_f64());
         if let Some(step) = &rpc.step {
-            seen += &format!(", consensus at {step}");
+            let _ = write!(seen, ", consensus at {step}");
         }
         if let Some(why) = &rpc.ended {
-            seen += &format!(": {why}");
+            let _ = write!(seen, ": {why}");
         }
         check.holds(false, seen)
     };

@@ -18,7 +18,7 @@ use crate::model::ids::NodeName;
 struct Cause {
     /// What stands in the log.
     sign: &'static str,
-    cause: &'static str,
+    why: &'static str,
     advice: &'static str,
 }
 
@@ -30,134 +30,134 @@ const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the ot
 const TABLE: &[Cause] = &[
     Cause {
         sign: "is not equal to genesis time",
-        cause: "genesis_time is not the same on all nodes (or is the zero time), so no first block is accepted",
+        why: "genesis_time is not the same on all nodes (or is the zero time), so no first block is accepted",
         advice: ANEW,
     },
     Cause {
         sign: "Genesis time is in the future",
-        cause: "genesis_time is in the future: the node sleeps until then, with no port open",
+        why: "genesis_time is in the future: the node sleeps until then, with no port open",
         advice: "wait, or begin anew with another genesis_time",
     },
     Cause {
         sign: "Wrong Block.Header.AppHash",
-        cause: "this node's application comes to another state than the others': its app genesis (validators, their \
+        why: "this node's application comes to another state than the others': its app genesis (validators, their \
                 order, oracle or owner) or its binary differs",
         advice: DOCUMENT,
     },
     Cause {
         sign: "Wrong Block.Header.LastResultsHash",
-        cause: "this node's application answers otherwise than the others': another binary or app genesis",
+        why: "this node's application answers otherwise than the others': another binary or app genesis",
         advice: DOCUMENT,
     },
     Cause {
         sign: "genesis doc hash in db does not match",
-        cause: "the genesis document was changed after the first start",
+        why: "the genesis document was changed after the first start",
         advice: ANEW,
     },
     Cause {
         sign: "Peer is on a different network",
-        cause: "this node's chain id is not the others'",
+        why: "this node's chain id is not the others'",
         advice: DOCUMENT,
     },
     Cause {
         sign: "expects quoted values",
-        cause: "a power in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
+        why: "a power in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
         advice: ANEW,
     },
     Cause {
         sign: "invalid 64-bit integer encoding",
-        cause: "a power or height in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
+        why: "a power or height in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
         advice: ANEW,
     },
     Cause {
         sign: "validators with no voting power",
-        cause: "a validator in the genesis document has power 0",
+        why: "a validator in the genesis document has power 0",
         advice: ANEW,
     },
     Cause {
         sign: "Cannot compare identical validators",
-        cause: "a validator stands twice in the genesis document",
+        why: "a validator stands twice in the genesis document",
         advice: ANEW,
     },
     Cause {
         sign: "GenesisDoc file: open",
-        cause: "the genesis document is gone, or the node's user may not read it",
+        why: "the genesis document is gone, or the node's user may not read it",
         advice: "`loomctl up` restores it from hosts that agree",
     },
     Cause {
         sign: "address already in use",
-        cause: "another process holds one of its ports",
+        why: "another process holds one of its ports",
         advice: "stop it, or give the node other ports (`ports:`)",
     },
     Cause {
         sign: "cannot assign requested address",
-        cause: "the address to listen on is not one of this host's",
+        why: "the address to listen on is not one of this host's",
         advice: "check `rpc_bind` and the laddr keys in `settings:`",
     },
     Cause {
         sign: "Exec format error",
-        cause: "the binary is of another architecture than the host",
+        why: "the binary is of another architecture than the host",
         advice: "set `binary` for this host to a build of its architecture",
     },
     Cause {
         sign: "status=203/EXEC",
-        cause: "systemd could not execute the binary: missing, another architecture, or a file system without exec",
+        why: "systemd could not execute the binary: missing, another architecture, or a file system without exec",
         advice: "`loomctl up` puts the binary back; check `binary` and the mount options",
     },
     Cause {
         sign: "status=217/USER",
-        cause: "the user that the unit runs as does not exist",
+        why: "the user that the unit runs as does not exist",
         advice: "create it (`useradd -m …`), or set `user`",
     },
     Cause {
         sign: "status=200/CHDIR",
-        cause: "the working directory is not there, or closed to the node's user",
+        why: "the working directory is not there, or closed to the node's user",
         advice: "check `working_directory` and the folders above it",
     },
     Cause {
         sign: "no space left on device",
-        cause: "the disk is full",
+        why: "the disk is full",
         advice: "make room (`df -h`, `journalctl --vacuum-size=100M`)",
     },
     Cause {
         sign: "permission denied",
-        cause: "the node's user may not read or write one of its files",
+        why: "the node's user may not read or write one of its files",
         advice: "`loomctl up` sets owners and modes of what it manages; look at the path in the log",
     },
     Cause {
         sign: "Failed with result 'oom-kill'",
-        cause: "the kernel killed it: the host has too little memory",
+        why: "the kernel killed it: the host has too little memory",
         advice: "give the host more memory, or fewer nodes",
     },
     Cause {
         sign: "resource temporarily unavailable",
-        cause: "another process uses this node's data folder: a second node on the same working directory",
+        why: "another process uses this node's data folder: a second node on the same working directory",
         advice: "stop it (`systemctl list-units`, `ps`)",
     },
     Cause {
         sign: "conflicting votes from ourselves",
-        cause: "another process signs with this node's validator key",
+        why: "another process signs with this node's validator key",
         advice: "stop one of the two at once: double signing is punished",
     },
     Cause {
         sign: "error on broadcastTxCommit",
-        cause: "the application does not answer",
+        why: "the application does not answer",
         advice: "look at the application's own log",
     },
     Cause {
         sign: "connection.go: error dialing app",
-        cause: "the node cannot reach its ABCI application",
+        why: "the node cannot reach its ABCI application",
         advice: "start the application, or set `proxy_app` in `settings:`",
     },
     Cause {
         sign: "Failed to connect to",
-        cause: "the node cannot reach its ABCI application",
+        why: "the node cannot reach its ABCI application",
         advice: "start the application, or set `proxy_app` in `settings:`",
     },
     // Says that, not why: so it comes last.
     Cause {
         sign: "CONSENSUS FAILURE",
-        cause: "consensus has failed for good; the process lives on and does nothing",
+        why: "consensus has failed for good; the process lives on and does nothing",
         advice: "the log line says why. If its documents differ from the others' (V4) begin anew; else restart it: \
                  `systemctl restart UNIT`",
     },
@@ -173,7 +173,7 @@ pub fn of_journal(lines: &[String]) -> Option<String> {
     let found =
         TABLE.iter().find_map(|cause| Some((cause, lines.iter().rfind(|line| line.contains(cause.sign))?)));
     found.map(|(cause, line)| {
-        format!("{}: {} (the log says `{}`)", cause.cause, cause.advice, excerpt(line, cause.sign))
+        format!("{}: {} (the log says `{}`)", cause.why, cause.advice, excerpt(line, cause.sign))
     })
 }
 

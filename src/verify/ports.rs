@@ -1,6 +1,6 @@
 //! V2: the node listens where it should, by its own process, and nowhere else in public.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use super::{Check, view::View};
 use crate::{chain::ports::PortUse, facts::sockets::Listener, model::cluster::Node, plan::node};
@@ -67,10 +67,10 @@ pub(super) fn holder(listener: &Listener) -> String {
     let mut who =
         if listener.program.is_empty() { "another program".to_owned() } else { listener.program.clone() };
     if let Some(pid) = listener.pid {
-        who += &format!(" (pid {pid})");
+        let _ = write!(who, " (pid {pid})");
     }
     if let Some(unit) = &listener.unit {
-        who += &format!(" of {unit}.service");
+        let _ = write!(who, " of {unit}.service");
     }
     who
 }

@@ -1,5 +1,7 @@
 //! V1: the unit is active and enabled, stays up, and runs the planned binary with the planned arguments.
 
+use std::fmt::Write as _;
+
 use super::{Check, view::View};
 use crate::{
     chain::encode,
@@ -24,7 +26,7 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
         let mut wrong = state(view, node, seen);
         let mut running = format!("active, enabled, {} restarts", seen.unit.restarts);
         if let Some(waits) = waits {
-            running += &format!("; pending until a restart: {}", waits.what);
+            let _ = write!(running, "; pending until a restart: {}", waits.what);
         } else if seen.unit.is_running() {
             wrong.extend(node::other_binary(view.cluster, node, &view.now, seen));
             wrong.extend(other_arguments(view, node, seen));
@@ -47,7 +49,7 @@ fn state(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Vec<String> {
     if unit.active != "active" {
         let mut state = format!("{} ({})", unit.active, unit.sub);
         if !matches!(unit.result.as_str(), "" | "success") {
-            state += &format!(", {} with status {}", unit.result, unit.exit_status);
+            let _ = write!(state, ", {} with status {}", unit.result, unit.exit_status);
         }
         wrong.push(state);
     }
@@ -78,7 +80,7 @@ fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<Str
     }
     let mut why = format!("it runs `{}`, not `{}`", shortened(&running.join(" ")), shortened(&planned));
     if !seen.unit.drop_ins.is_empty() {
-        why += &format!(" (drop-ins: {})", seen.unit.drop_ins);
+        let _ = write!(why, " (drop-ins: {})", seen.unit.drop_ins);
     }
     Some(why)
 }

@@ -76,8 +76,9 @@ pub async fn until_blocks(
 
 /// Voting power by node, as the genesis has it.
 fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
-    let seen = members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
-    let document = seen.filter_map(|seen| document::on_host(cluster, seen)).next();
+    let mut seen =
+        members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
+    let document = seen.find_map(|seen| document::on_host(cluster, seen));
     let validators = document.map(|document| document.members).unwrap_or_default();
     let power_of = |node: &NodeName| {
         let key = facts.nodes.get(node)?.validator_key.as_ref()?;
