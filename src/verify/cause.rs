@@ -188,7 +188,7 @@ fn excerpt(line: &str, sign: &str) -> String {
 /// Lines that a unit's own log can explain; V4, V5 and V9 are about files and clocks.
 const BY_LOG: &[&str] = &["V1", "V2", "V3", "V6", "V7", "V8", "V10"];
 
-/// Gives the checks that do not hold their hints, and their hosts' journals.
+/// Gives the checks that do not hold their hints, and each of their hosts' journals once.
 pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
     let failing =
         |name: &NodeName| checks.iter().any(|check| is_own_failure(check) && check.host == name.as_str());
@@ -199,12 +199,25 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
         let Some(node) = view.looked_at().find(|node| node.name.as_str() == check.host) else { continue };
         let (journal, changed) = found.get(&check.host).cloned().unwrap_or_default();
         let by_log = BY_LOG.contains(&check.id).then(|| of_journal(&journal.signs)).flatten();
-        check.hint = facts::certain(view, node, check)
-            .or_else(|| changed.filter(|_| check.id != "V9"))
+        let changed = changed.filter(|_| check.id != "V9");
+        check.hint = changed
+            .or_else(|| facts::certain(view, node, check))
             .or(by_log)
             .or_else(|| facts::likely(view, node, check));
-        check.journal = journal.last;
     }
+    for (host, (journal, _)) in found {
+        if let Some(check) = bearer(checks, &host) {
+            check.journal = journal.last;
+        }
+    }
+}
+
+/// A host's journal goes with one of its failures: the first that a log can explain, else the first.
+fn bearer<'a>(checks: &'a mut [Check], host: &str) -> Option<&'a mut Check> {
+    let mut failed: Vec<&mut Check> =
+        checks.iter_mut().filter(|check| is_own_failure(check) && check.host == host).collect();
+    let at = failed.iter().position(|check| BY_LOG.contains(&check.id)).unwrap_or(0);
+    (at < failed.len()).then(|| failed.swap_remove(at))
 }
 
 /// One that only says "not known" follows from another line.

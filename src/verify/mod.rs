@@ -42,7 +42,7 @@ pub struct Check {
     /// The likely cause, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The unit's last lines.
+    /// The unit's last lines; on one of a node's failures only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub journal: Vec<String>,
 }

@@ -32,7 +32,9 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 /// What it may be where nothing else is known.
 pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
     let unit = &node.unit_name;
+    let stands = view.seen(node).is_some_and(|seen| seen.unit.active != "active");
     match check.id {
+        "V2" | "V3" if stands => Some("its unit does not run: see V1".to_owned()),
         "V1" => Some(format!("look at `systemctl status {unit}` and `journalctl -u {unit}`; `loomctl up` repairs what it manages")),
         "V2" if check.seen.contains("unannounced") => {
             Some("if that is wanted bind it to 127.0.0.1 with `settings:`, or name it in the profile's ports".to_owned())
