@@ -1,0 +1,3 @@
+//! Commands on a running cluster that are neither plan nor proof.
+
+pub mod status;

@@ -1,0 +1,83 @@
+//! V7: blocks are made. V8: they are the same ones everywhere, the only sign that it is one chain.
+
+use std::fmt::Write as _;
+
+use super::{
+    Check,
+    observe::Rpc,
+    view::{UNKNOWN, View, majority},
+};
+use crate::{chain::probe::Block, model::cluster::Node};
+
+pub fn rising(view: &View<'_>) -> Vec<Check> {
+    let heights: Vec<u64> = view.looked_at().filter_map(|node| Some(view.answer(node)?.height())).collect();
+    let row = |node: &Node| {
+        let wanted = view.initial + 1;
+        let check =
+            Check::new("V7", &node.name, "blocks").expected(format!("height {wanted} or more, and rising"));
+        let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
+            return check.holds(false, UNKNOWN);
+        };
+        let height = rpc.height();
+        if rpc.is_above(view.initial) {
+            return check.holds(true, format!("height {} → {height}", rpc.first.unwrap_or_default()));
+        }
+        // A chain that makes no empty blocks stands as long as nobody wants anything of it.
+        if rpc.rests(view.initial) && heights.iter().all(|other| *other == height) {
+            return check.holds(true, format!("height {height}, and consensus waits for a transaction"));
+        }
+        let mut seen = format!("height {height} after {:.0} s", rpc.waited.as_secs_f64());
+        if let Some(step) = &rpc.step {
+            let _ = write!(seen, ", consensus at {step}");
+        }
+        if let Some(why) = &rpc.ended {
+            let _ = write!(seen, ": {why}");
+        }
+        check.holds(false, seen)
+    };
+    view.looked_at().map(row).collect()
+}
+
+pub fn one_chain(view: &View<'_>) -> Vec<Check> {
+    let most = |pick: fn(&Rpc) -> Option<&Block>| {
+        let blocks = view.looked_at().filter_map(|node| Some(mark(pick(view.answer(node)?)?)));
+        majority(&blocks.collect::<Vec<_>>())
+    };
+    let (early, common) = (most(|rpc| rpc.early.as_ref()), most(|rpc| rpc.common.as_ref()));
+    let row = |node: &Node| {
+        let shown: Vec<String> = [&early, &common].into_iter().flatten().map(show).collect();
+        let check = Check::new("V8", &node.name, "one chain").expected(shown.join(", "));
+        let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
+            return check.holds(false, UNKNOWN);
+        };
+        if rpc.common.is_none() {
+            let why =
+                rpc.no_block.clone().unwrap_or_else(|| "not known: there is no block yet (V7)".to_owned());
+            return check.holds(false, why);
+        }
+        let own = [(&rpc.early, &early), (&rpc.common, &common)];
+        let other = |(own, most): &(&Option<Block>, &Option<Mark>)| {
+            let own = mark(own.as_ref()?);
+            (Some(&own) != most.as_ref()).then(|| show(&own))
+        };
+        let differ: Vec<String> = own.iter().filter_map(other).collect();
+        if differ.is_empty() {
+            check.holds(true, "the same blocks")
+        } else {
+            check.holds(false, format!("another chain: {}", differ.join(", ")))
+        }
+    };
+    view.looked_at().map(row).collect()
+}
+
+/// Height, block hash, app hash.
+type Mark = (u64, String, String);
+
+fn mark(block: &Block) -> Mark {
+    (block.height, block.hash.clone(), block.app_hash.clone())
+}
+
+fn show((height, hash, app_hash): &Mark) -> String {
+    let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    format!("block {height} {} (app {})", short(hash), short(app_hash))
+}

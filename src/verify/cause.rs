@@ -1,0 +1,324 @@
+//! Why a line does not hold: signs in the journal, and what the facts give away. The table is «What goes wrong» of
+//! real four-node chains, as far as loomctl cannot prevent it.
+
+mod facts;
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+
+use super::{
+    Check, document,
+    journal::{self, Journal},
+    observe::Asked,
+    view::View,
+};
+use crate::model::ids::NodeName;
+
+struct Cause {
+    /// What stands in the log.
+    sign: &'static str,
+    why: &'static str,
+    advice: &'static str,
+}
+
+const ANEW: &str = "`loomctl down --destroy` on all nodes (keys stay), then `loomctl up`";
+const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or begin anew: \
+                        `loomctl down --destroy` (keys stay), then `loomctl up`";
+
+/// Of several signs the first of the table counts: what explains most comes first.
+const TABLE: &[Cause] = &[
+    Cause {
+        sign: "is not equal to genesis time",
+        why: "genesis_time is not the same on all nodes (or is the zero time), so no first block is accepted",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "Genesis time is in the future",
+        why: "genesis_time is in the future: the node sleeps until then, with no port open",
+        advice: "wait, or begin anew with another genesis_time",
+    },
+    Cause {
+        sign: "Wrong Block.Header.AppHash",
+        why: "this node's application comes to another state than the others': its app genesis (validators, their \
+                order, oracle or owner) or its binary differs",
+        advice: DOCUMENT,
+    },
+    Cause {
+        sign: "Wrong Block.Header.LastResultsHash",
+        why: "this node's application answers otherwise than the others': another binary or app genesis",
+        advice: DOCUMENT,
+    },
+    Cause {
+        sign: "genesis doc hash in db does not match",
+        why: "the genesis document was changed after the first start",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "Peer is on a different network",
+        why: "this node's chain id is not the others'",
+        advice: DOCUMENT,
+    },
+    Cause {
+        sign: "expects quoted values",
+        why: "a power in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "invalid 64-bit integer encoding",
+        why: "a power or height in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "validators with no voting power",
+        why: "a validator in the genesis document has power 0",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "Cannot compare identical validators",
+        why: "a validator stands twice in the genesis document",
+        advice: ANEW,
+    },
+    Cause {
+        sign: "GenesisDoc file: open",
+        why: "the genesis document is gone, or the node's user may not read it",
+        advice: "`loomctl up` restores it from hosts that agree",
+    },
+    Cause {
+        sign: "address already in use",
+        why: "another process holds one of its ports",
+        advice: "stop it, or give the node other ports (`ports:`)",
+    },
+    Cause {
+        sign: "cannot assign requested address",
+        why: "the address to listen on is not one of this host's",
+        advice: "check `rpc_bind` and the laddr keys in `settings:`",
+    },
+    Cause {
+        sign: "Exec format error",
+        why: "the binary is of another architecture than the host",
+        advice: "set `binary` for this host to a build of its architecture",
+    },
+    Cause {
+        sign: "status=203/EXEC",
+        why: "systemd could not execute the binary: missing, another architecture, or a file system without exec",
+        advice: "`loomctl up` puts the binary back; check `binary` and the mount options",
+    },
+    Cause {
+        sign: "status=217/USER",
+        why: "the user that the unit runs as does not exist",
+        advice: "create it (`useradd -m …`), or set `user`",
+    },
+    Cause {
+        sign: "status=200/CHDIR",
+        why: "the working directory is not there, or closed to the node's user",
+        advice: "check `working_directory` and the folders above it",
+    },
+    Cause {
+        sign: "no space left on device",
+        why: "the disk is full",
+        advice: "make room (`df -h`, `journalctl --vacuum-size=100M`)",
+    },
+    Cause {
+        sign: "permission denied",
+        why: "the node's user may not read or write one of its files",
+        advice: "`loomctl up` sets owners and modes of what it manages; look at the path in the log",
+    },
+    Cause {
+        sign: "Failed with result 'oom-kill'",
+        why: "the kernel killed it: the host has too little memory",
+        advice: "give the host more memory, or fewer nodes",
+    },
+    Cause {
+        sign: "resource temporarily unavailable",
+        why: "another process uses this node's data folder: a second node on the same working directory",
+        advice: "stop it (`systemctl list-units`, `ps`)",
+    },
+    Cause {
+        sign: "conflicting votes from ourselves",
+        why: "another process signs with this node's validator key",
+        advice: "stop one of the two at once: double signing is punished",
+    },
+    Cause {
+        sign: "error on broadcastTxCommit",
+        why: "the application does not answer",
+        advice: "look at the application's own log",
+    },
+    Cause {
+        sign: "connection.go: error dialing app",
+        why: "the node cannot reach its ABCI application",
+        advice: "start the application, or set `proxy_app` in `settings:`",
+    },
+    Cause {
+        sign: "Failed to connect to",
+        why: "the node cannot reach its ABCI application",
+        advice: "start the application, or set `proxy_app` in `settings:`",
+    },
+    // Says that, not why: so it comes last.
+    Cause {
+        sign: "CONSENSUS FAILURE",
+        why: "consensus has failed for good; the process lives on and does nothing",
+        advice: "the log line says why. If its documents differ from the others' (V4) begin anew; else restart it: \
+                 `systemctl restart UNIT`",
+    },
+];
+
+/// What to look for in a journal.
+pub fn signs() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|cause| cause.sign)
+}
+
+/// The likely cause by the lines of a journal.
+pub fn of_journal(lines: &[String]) -> Option<String> {
+    let found =
+        TABLE.iter().find_map(|cause| Some((cause, lines.iter().rfind(|line| line.contains(cause.sign))?)));
+    found.map(|(cause, line)| {
+        format!("{}: {} (the log says `{}`)", cause.why, cause.advice, excerpt(line, cause.sign))
+    })
+}
+
+/// The line around the sign, shortened.
+fn excerpt(line: &str, sign: &str) -> String {
+    let at = line.find(sign).unwrap_or(0);
+    let from = line[..at].char_indices().rev().nth(60).map_or(0, |(from, _)| from);
+    let shown: String = line[from..].chars().take(60 + sign.chars().count() + 80).collect();
+    shown.trim().to_owned()
+}
+
+/// Lines that a unit's own log can explain; V4, V5 and V9 are about files and clocks.
+const BY_LOG: &[&str] = &["V1", "V2", "V3", "V6", "V7", "V8", "V10"];
+
+/// Gives the checks that do not hold their hints, and each of their hosts' journals once.
+pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
+    let failing =
+        |name: &NodeName| checks.iter().any(|check| is_own_failure(check) && check.host == name.as_str());
+    let all: FuturesUnordered<_> =
+        asked.iter().filter(|asked| failing(&asked.name)).map(|asked| look(asked, view)).collect();
+    let found: BTreeMap<String, (Journal, Option<String>)> = all.collect().await;
+    for check in checks.iter_mut().filter(|check| is_own_failure(check)) {
+        let Some(node) = view.looked_at().find(|node| node.name.as_str() == check.host) else { continue };
+        let (journal, changed) = found.get(&check.host).cloned().unwrap_or_default();
+        let by_log = BY_LOG.contains(&check.id).then(|| of_journal(&journal.signs)).flatten();
+        let changed = changed.filter(|_| check.id != "V9");
+        check.hint = changed
+            .or_else(|| facts::certain(view, node, check))
+            .or(by_log)
+            .or_else(|| facts::likely(view, node, check));
+    }
+    for (host, (journal, _)) in found {
+        if let Some(check) = bearer(checks, &host) {
+            check.journal = journal.last;
+        }
+    }
+}
+
+/// A host's journal goes with one of its failures: the first that a log can explain, else the first.
+fn bearer<'a>(checks: &'a mut [Check], host: &str) -> Option<&'a mut Check> {
+    let mut failed: Vec<&mut Check> =
+        checks.iter_mut().filter(|check| is_own_failure(check) && check.host == host).collect();
+    let at = failed.iter().position(|check| BY_LOG.contains(&check.id)).unwrap_or(0);
+    (at < failed.len()).then(|| failed.swap_remove(at))
+}
+
+/// One that only says "not known" follows from another line.
+fn is_own_failure(check: &Check) -> bool {
+    !check.ok && !check.seen.starts_with("not known")
+}
+
+async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<String>)) {
+    let (journal, changed) =
+        futures::join!(journal::of_unit(&asked.client.host, &asked.unit), changed_since(asked, view));
+    (asked.name.to_string(), (journal, changed))
+}
+
+/// The chain runs on the copy that its first start has kept: if that is not the file, the file was changed since.
+async fn changed_since(asked: &Asked, view: &View<'_>) -> Option<String> {
+    view.rpc.get(&asked.name)?.status.as_ref()?;
+    let text = asked.client.text("/genesis").await.ok()?;
+    let running: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let file = document::text(view.cluster, view.now.nodes.get(&asked.name)?)?;
+    let file: serde_json::Value = serde_json::from_str(file).ok()?;
+    let what = facts::other_document(&running["result"]["genesis"], &file)?;
+    Some(format!(
+        "the genesis document was changed after the first start ({what}); the node goes on with the copy in its \
+         state: {ANEW}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines that real nodes wrote: CometBFT 0.38.17, loom 2.0.0 (Tendermint 0.27.3), systemd 252.
+    const REAL: &[(&str, &str)] = &[
+        (
+            "E[2026-11-21|04:12:01.011] enterPrevote: ProposalBlock is invalid module=consensus height=1 round=0 err=\"Invalid block. Block time 2026-11-21 04:11:52.319323076 +0000 UTC is not equal to genesis time 2026-11-21 04:11:50.1 +0000 UTC\"",
+            "genesis_time is not the same",
+        ),
+        (
+            "I[2026-11-21|07:24:52.029] Genesis time is in the future. Sleeping until then... module=main genTime=\"3026-11-21 07:24:47.86565906 +0000 UTC\"",
+            "genesis_time is in the future",
+        ),
+        (
+            "E[2026-11-21] CONSENSUS FAILURE!!! module=consensus err=\"+2/3 committed an invalid block: Wrong Block.Header.AppHash.  Expected 00, got 01\"",
+            "another state than the others'",
+        ),
+        (
+            "ERROR: failed to create node: error reading GenesisDoc at b/config/genesis.json: invalid 64-bit integer encoding \"10\", expected string",
+            "wants it quoted",
+        ),
+        (
+            "Error: Error reading GenesisDoc at config/genesis.json: Amino:JSON int/int64/uint/uint64 expects quoted values for javascript numeric support, got: 10",
+            "wants it quoted",
+        ),
+        (
+            "ERROR: failed to create node: error reading GenesisDoc at b/config/genesis.json: the genesis file cannot contain validators with no voting power: {F486 PubKeyEd25519{A6} 0 }",
+            "has power 0",
+        ),
+        ("panic: Cannot compare identical validators", "stands twice"),
+        (
+            "E[2026-11-21] Dialing failed module=pex err=\"incompatible: Peer is on a different network. Got a, expected b\"",
+            "chain id is not the others'",
+        ),
+        (
+            "ERROR: failed to create node: couldn't read GenesisDoc file: open b/config/genesis.json: no such file or directory",
+            "is gone",
+        ),
+        (
+            "ERROR: failed to start node: listen tcp 0.0.0.0:26656: bind: address already in use",
+            "holds one of its ports",
+        ),
+        (
+            "cometbft.service: Failed at step EXEC spawning /n/cometbft: Exec format error",
+            "another architecture",
+        ),
+        ("cometbft.service: Main process exited, code=exited, status=203/EXEC", "could not execute"),
+        ("cometbft.service: Main process exited, code=exited, status=217/USER", "does not exist"),
+        ("ERROR: failed to create node: open /n/config/node_key.json: permission denied", "may not read"),
+        (
+            "E[2026-11-21] CONSENSUS FAILURE!!! module=consensus err=\"runtime error: index out of range\"",
+            "failed for good",
+        ),
+    ];
+
+    #[test]
+    fn real_log_lines_name_their_cause() {
+        for (line, cause) in REAL {
+            let hint = of_journal(&["I[2026] Started node".to_owned(), (*line).to_owned()]);
+            assert!(hint.as_ref().is_some_and(|hint| hint.contains(cause)), "{line}: {hint:?}");
+        }
+        assert_eq!(of_journal(&["I[2026-11-21] executed block height=5 module=state".to_owned()]), None);
+    }
+
+    #[test]
+    fn the_reason_goes_before_the_fact_that_consensus_failed() {
+        let lines = [REAL[14].0.to_owned(), REAL[0].0.to_owned(), REAL[14].0.to_owned()];
+        assert!(of_journal(&lines).is_some_and(|hint| hint.contains("genesis_time is not the same")));
+    }
+
+    #[test]
+    fn an_excerpt_is_cut_between_characters() {
+        let line = "ü".repeat(200) + "address already in use" + &"ß".repeat(200);
+        assert!(excerpt(&line, "address already in use").chars().count() <= 170);
+    }
+}

@@ -1,0 +1,230 @@
+//! Causes that facts give away, where no log line does.
+
+use serde_json::Value;
+
+use super::super::{Check, document, ports::holder, view::View, wait::Powers};
+use crate::{
+    fleet::now,
+    model::{cluster::Node, ids::NodeName},
+    plan::node,
+};
+
+/// What is so whatever a log says.
+pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
+    if view.seen(node).is_none() {
+        return Some("try the same with `ssh`, then `loomctl verify` again".to_owned());
+    }
+    match check.id {
+        "V1" => unit(view, node),
+        "V2" => held_port(view, node).or_else(|| elsewhere(view, node)),
+        "V3" => silent(view, node, check),
+        "V4" => Some(documents(check)),
+        "V7" => too_few(view).or_else(|| future(view, node)),
+        "V8" => Some(two_chains(node)),
+        "V9" => Some(
+            "set the clock right: `timedatectl set-ntp true`, and look at `timedatectl timesync-status`"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What it may be where nothing else is known.
+pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
+    let unit = &node.unit_name;
+    let stands = view.seen(node).is_some_and(|seen| seen.unit.active != "active");
+    match check.id {
+        "V2" | "V3" if stands => Some("its unit does not run: see V1".to_owned()),
+        "V1" => Some(format!("look at `systemctl status {unit}` and `journalctl -u {unit}`; `loomctl up` repairs what it manages")),
+        "V2" if check.seen.contains("unannounced") => {
+            Some("if that is wanted bind it to 127.0.0.1 with `settings:`, or name it in the profile's ports".to_owned())
+        }
+        "V3" if check.seen.contains("chain id") || check.seen.contains("node id") => Some(
+            "another process answers there, or the node's files were changed while it ran: restart it, or see V1".to_owned(),
+        ),
+        "V6" => {
+            let port = node::ports(view.cluster, node, view.seen(node)?).into_values().find(|port| port.public)?.port;
+            Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
+        }
+        "V7" if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
+        "V7" => other_documents(view, node).map(str::to_owned),
+        "V10" => Some("it is still fetching old blocks: wait, and run `loomctl verify` again".to_owned()),
+        _ => None,
+    }
+}
+
+fn has_peers(view: &View<'_>, node: &Node) -> Option<bool> {
+    let alone = view.cluster.nodes.len() < 2;
+    view.answer(node)?.peers.as_ref().map(|peers| alone || !peers.is_empty())
+}
+
+fn other_documents(view: &View<'_>, node: &Node) -> Option<&'static str> {
+    let own = document::text(view.cluster, view.seen(node)?)?;
+    let other = view
+        .looked_at()
+        .filter_map(|other| document::text(view.cluster, view.seen(other)?))
+        .any(|text| text != own);
+    other.then_some("the genesis documents differ between the hosts: see V4")
+}
+
+fn unit(view: &View<'_>, node: &Node) -> Option<String> {
+    let unit = &view.seen(node)?.unit;
+    if unit.load == "not-found" {
+        return Some("there is nothing there yet, or it was removed: `loomctl up`".to_owned());
+    }
+    if !unit.drop_ins.is_empty() && unit.active == "active" {
+        return Some(format!("a drop-in changes the unit: {}", unit.drop_ins));
+    }
+    let status = match unit.exit_status.as_str() {
+        _ if unit.result != "exit-code" => None,
+        "203" => {
+            Some("systemd could not execute the binary: missing, another architecture, or no exec there")
+        }
+        "217" => Some("the user that the unit runs as does not exist: create it, or set `user`"),
+        "200" => Some("the working directory is not there, or closed to the node's user"),
+        _ => None,
+    };
+    let stopped = (unit.active == "inactive")
+        .then(|| format!("it was stopped: `systemctl start {}`, or `loomctl up`", node.unit_name));
+    let status = if unit.active == "active" { None } else { status.map(str::to_owned) };
+    // The log tells an architecture from a missing file; the status alone does not.
+    stopped.or(status.filter(|_| unit.exit_status != "203"))
+}
+
+fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
+    let ports = node::ports(view.cluster, node, view.seen(node)?);
+    let machine = view.machine(node)?;
+    let own = Some(node.unit_name.as_str());
+    let held = ports.iter().filter(|(_, port)| port.expected).find_map(|(name, port)| {
+        let there = machine.listeners.iter().filter(|l| l.port == port.port);
+        let other = there.clone().find(|l| l.unit.as_deref() != own)?;
+        there.clone().all(|l| l.unit.as_deref() != own).then_some((name, port.port, other))
+    });
+    held.map(|(name, port, other)| {
+        format!(
+            "port {port} is taken by {}: stop it, or give the node another port (`ports: {{{name}: …}}`)",
+            holder(other)
+        )
+    })
+}
+
+/// RPC on an address that the connection does not lead to.
+fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
+    let ports = node::ports(view.cluster, node, view.seen(node)?);
+    let port = ports.get(&view.cluster.profile.probe.port)?.port;
+    let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port).peekable();
+    let first = there.peek()?.ip;
+    let reached = there.any(|l| l.ip.is_unspecified() || l.ip.is_loopback());
+    (!reached).then(|| {
+        format!("RPC listens on {first} only, and loomctl asks 127.0.0.1 through the connection: set `rpc_bind` to 127.0.0.1 or 0.0.0.0")
+    })
+}
+
+fn silent(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
+    if check.seen.contains("AllowTcpForwarding") {
+        return Some(
+            "set `AllowTcpForwarding local` (or yes) in the host's sshd_config, or install curl, wget or bash there".to_owned(),
+        );
+    }
+    let silent = view.answer(node)?.status.is_none();
+    if silent {
+        held_port(view, node).or_else(|| elsewhere(view, node)).or_else(|| future(view, node))
+    } else {
+        None
+    }
+}
+
+fn future(view: &View<'_>, node: &Node) -> Option<String> {
+    let opens = document::on_host(view.cluster, view.seen(node)?)?.genesis_time?;
+    let left = opens - (now() + view.machine(node)?.clock_ahead);
+    (left > 0.0).then(|| {
+        format!("genesis_time is {left:.0} s in the future: until then the node opens no port and writes no block. Wait, or set the clock right")
+    })
+}
+
+/// Below quorum: who is missing.
+fn too_few(view: &View<'_>) -> Option<String> {
+    let document = view.looked_at().find_map(|node| document::on_host(view.cluster, view.seen(node)?))?;
+    let power = |node: &Node| {
+        let key = view
+            .now
+            .nodes
+            .get(&node.name)
+            .or_else(|| view.before.nodes.get(&node.name))?
+            .validator_key
+            .as_ref()?;
+        let member = document.members.iter().find(|member| member.key.value == key.value)?;
+        Some((node.name.clone(), i128::from(member.power.get())))
+    };
+    let powers = Powers {
+        total: document.members.iter().map(|member| i128::from(member.power.get())).sum(),
+        of: view.cluster.nodes.iter().filter_map(power).collect(),
+    };
+    let down: Vec<&NodeName> = view
+        .looked_at()
+        .filter(|node| view.answer(node).is_none_or(|rpc| rpc.status.is_none()))
+        .map(|node| &node.name)
+        .collect();
+    powers.too_few_without(&down).map(|why| format!("{why}. Start these first (V1, V3)"))
+}
+
+fn documents(check: &Check) -> String {
+    if check.seen.contains("missing") {
+        "a document is gone, and the node will not start again: `loomctl up` restores it from hosts that agree".to_owned()
+    } else {
+        "this host's document is not the others'. Before the first block: `loomctl down --destroy` (keys stay), then \
+         `loomctl up`; on a live chain put the others' in its place"
+            .to_owned()
+    }
+}
+
+fn two_chains(node: &Node) -> String {
+    format!(
+        "{0} is on a chain of its own: it ran before it got the common genesis, or with other documents. Throw its chain \
+         data away: `loomctl down --destroy --limit {0}` (keys stay), then `loomctl up`",
+        node.name
+    )
+}
+
+/// In what the document that a chain runs on is not the file; what the chain fills in by itself does not count.
+pub fn other_document(running: &Value, file: &Value) -> Option<String> {
+    if !running.is_object() {
+        return None;
+    }
+    for key in ["chain_id", "genesis_time"] {
+        if running[key].is_string() && file[key].is_string() && running[key] != file[key] {
+            return Some(format!("{key} {} → {}", running[key], file[key]));
+        }
+    }
+    let members = |document: &Value| -> Vec<(String, String)> {
+        let list = document["validators"].as_array().map_or(&[][..], Vec::as_slice);
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let mut members: Vec<_> =
+            list.iter().map(|v| (text(&v["pub_key"]["value"]), text(&v["power"]))).collect();
+        members.sort();
+        members
+    };
+    let (then, now) = (members(running), members(file));
+    (then != now).then(|| format!("its validators: {} then, {} now", then.len(), now.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_that_was_changed_after_the_first_start() {
+        let running = json!({"genesis_time": "2026-11-21T04:11:52Z", "chain_id": "c", "app_hash": "",
+            "validators": [{"pub_key": {"type": "t", "value": "a"}, "power": "10", "name": ""}]});
+        let mut file = json!({"genesis_time": "2026-11-21T04:11:52Z", "chain_id": "c",
+            "validators": [{"power": "10", "pub_key": {"value": "a", "type": "t"}}]});
+        assert_eq!(other_document(&running, &file), None);
+        file["validators"][0]["power"] = json!("20");
+        assert_eq!(other_document(&running, &file).as_deref(), Some("its validators: 1 then, 1 now"));
+        file["chain_id"] = json!("d");
+        assert_eq!(other_document(&running, &file).as_deref(), Some("chain_id \"c\" → \"d\""));
+        assert_eq!(other_document(&Value::Null, &file), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! The consensus document as a host holds it: what it fixes about the chain.
+
+use serde_json::Value;
+
+use crate::{
+    chain::genesis::{Member, validators_of},
+    facts::{Facts, NodeFacts},
+    model::cluster::Cluster,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub chain_id: Option<String>,
+    /// 1 where the document says nothing (before Tendermint 0.34).
+    pub initial_height: u64,
+    /// Seconds since 1970; `None`: no time, or one before 1970 (Go's zero time).
+    pub genesis_time: Option<f64>,
+    pub members: Vec<Member>,
+}
+
+/// The name of the document that consensus runs on: the one with a genesis_time.
+pub fn name(cluster: &Cluster) -> Option<&str> {
+    let documents = &cluster.profile.documents;
+    let timed = documents.iter().find(|(_, document)| document.genesis_time.is_some());
+    timed.or_else(|| documents.iter().next()).map(|(name, _)| name.as_str())
+}
+
+/// Its text on a host.
+pub fn text<'a>(cluster: &Cluster, seen: &'a NodeFacts) -> Option<&'a str> {
+    let document = cluster.profile.documents.get(name(cluster)?)?;
+    seen.text(&document.path.under(seen.home.as_ref()?))
+}
+
+/// `None`: it is not there, or no JSON.
+pub fn on_host(cluster: &Cluster, seen: &NodeFacts) -> Option<Document> {
+    let text = text(cluster, seen)?;
+    let json: Value = serde_json::from_str(text).ok()?;
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    let time = json["genesis_time"].as_str().and_then(|time| humantime::parse_rfc3339_weak(time).ok());
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Some(Document {
+        chain_id: json["chain_id"].as_str().map(str::to_owned),
+        initial_height: number(&json["initial_height"]).unwrap_or(1).max(1),
+        genesis_time: since.map(|since| since.as_secs_f64()),
+        members: validators_of(&cluster.profile, name(cluster)?, text).unwrap_or_default(),
+    })
+}
+
+/// The first height of the chain, as the first host's document has it.
+pub fn initial_height(cluster: &Cluster, facts: &Facts) -> u64 {
+    let first = facts.nodes.values().find_map(|seen| on_host(cluster, seen));
+    first.map_or(1, |document| document.initial_height)
+}

@@ -1,0 +1,156 @@
+//! V4: one genesis on all nodes. V5: the validators at the first height are the composed ones.
+
+use super::{
+    Check, document,
+    view::{UNKNOWN, View, majority},
+};
+use crate::{
+    chain::{genesis::Member, probe::RpcValidator},
+    model::{cluster::Node, ids::Sha256},
+};
+
+pub fn documents(view: &View<'_>) -> Vec<Check> {
+    let sums: Vec<(&str, Option<Sha256>)> = view
+        .cluster
+        .profile
+        .documents
+        .keys()
+        .map(|name| {
+            let held: Vec<Sha256> = view.looked_at().filter_map(|node| sum(view, node, name)).collect();
+            // Who is right of hosts that disagree: what was written down when they were given it counts as well.
+            let given = view.looked_at().filter_map(|node| given(view, node, name));
+            let agree = held.iter().all(|sum| held.first() == Some(sum));
+            let votes = if agree { held } else { given.chain(held.iter().cloned()).collect() };
+            (name.as_str(), majority(&votes))
+        })
+        .collect();
+    let row = |node: &Node| {
+        let shown = |(name, sum): &(&str, Option<Sha256>)| {
+            format!("`{name}` {}", sum.as_ref().map_or("on some host", Sha256::short))
+        };
+        let expected = sums.iter().map(shown).collect::<Vec<_>>().join(", ");
+        let check = Check::new("V4", &node.name, "genesis").expected(expected);
+        if view.seen(node).is_none() {
+            return check.holds(false, view.why_lost(node));
+        }
+        let wrong: Vec<String> = sums
+            .iter()
+            .filter_map(|(name, most)| match (sum(view, node, name), most) {
+                (None, _) => Some(format!("`{name}` is missing")),
+                (Some(own), most) if most.as_ref() != Some(&own) => Some(format!("`{name}` {}", own.short())),
+                _ => None,
+            })
+            .collect();
+        if wrong.is_empty() { check.holds(true, "the same") } else { check.holds(false, wrong.join(", ")) }
+    };
+    view.looked_at().map(row).collect()
+}
+
+fn sum(view: &View<'_>, node: &Node, document: &str) -> Option<Sha256> {
+    let seen = view.seen(node)?;
+    let path = view.cluster.profile.documents.get(document)?.path.under(seen.home.as_ref()?);
+    seen.file(&path)?.sha256.clone()
+}
+
+/// The checksum that the manifest on the host has for it.
+fn given(view: &View<'_>, node: &Node, document: &str) -> Option<Sha256> {
+    let seen = view.seen(node)?;
+    let path = view.cluster.profile.documents.get(document)?.path.under(seen.home.as_ref()?);
+    let manifest = seen.manifest.as_ref()?;
+    manifest.paths.iter().find(|entry| entry.path == path)?.sha256.clone()
+}
+
+pub fn validators(view: &View<'_>) -> Vec<Check> {
+    let row = |node: &Node| {
+        let document = view.seen(node).and_then(|seen| document::on_host(view.cluster, seen));
+        let members = document.map(|document| document.members).unwrap_or_default();
+        let total: i64 = members.iter().map(|member| member.power.get()).fold(0, i64::saturating_add);
+        let check = Check::new("V5", &node.name, "validators").expected(format!(
+            "the {} of the genesis, with power {total}, at height {}",
+            members.len(),
+            view.initial
+        ));
+        let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
+            return check.holds(false, UNKNOWN);
+        };
+        let since = rpc.validators.as_ref().map_or_else(String::new, |now| changes(&members, now));
+        match &rpc.at_birth {
+            None => check.holds(false, "not known: there is no block yet (V7)"),
+            Some(Err(_)) if rpc.status.as_ref().is_some_and(|s| s.earliest_height > view.initial) => {
+                let earliest = rpc.status.as_ref().map_or(0, |status| status.earliest_height);
+                check.holds(true, format!("not known any more: its blocks begin at {earliest}{since}"))
+            }
+            Some(Err(why)) => check.holds(false, why.clone()),
+            // The application names them itself at the chain's birth.
+            Some(Ok(born)) if members.is_empty() => {
+                check.holds(true, format!("{} of the application{since}", born.len()))
+            }
+            Some(Ok(born)) => {
+                let differ = differences(&members, born);
+                if differ.is_empty() {
+                    check.holds(true, format!("the same{since}"))
+                } else {
+                    check.holds(false, differ.join(", "))
+                }
+            }
+        }
+    };
+    view.looked_at().map(row).collect()
+}
+
+fn differences(planned: &[Member], seen: &[RpcValidator]) -> Vec<String> {
+    let mut differ = Vec::new();
+    for member in planned {
+        let called = member.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&member.key.value);
+        match seen.iter().find(|validator| validator.key.value == member.key.value) {
+            None => differ.push(format!("{called} is not a validator")),
+            Some(validator) if validator.power != member.power.get() => {
+                differ.push(format!("{called} has power {}, not {}", validator.power, member.power));
+            }
+            Some(_) => {}
+        }
+    }
+    for validator in seen.iter().filter(|v| planned.iter().all(|member| member.key.value != v.key.value)) {
+        differ.push(format!("{} is a validator as well", validator.key));
+    }
+    differ
+}
+
+/// What the chain has changed by itself since its birth: shown, no failure.
+fn changes(born: &[Member], now: &[RpcValidator]) -> String {
+    let differ = differences(born, now);
+    if born.is_empty() || differ.is_empty() {
+        return String::new();
+    }
+    let more = if differ.len() > 3 { format!(" and {} more", differ.len() - 3) } else { String::new() };
+    format!("; since then: {}{more}", differ.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::ids::{Power, ValidatorKey};
+
+    fn key(value: &str) -> ValidatorKey {
+        ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: value.into() }
+    }
+
+    #[test]
+    fn v5_members_and_powers_at_birth() {
+        let member = |name: &str| Member {
+            address: None,
+            key: key(name),
+            power: Power::new(10, true).unwrap(),
+            name: Some(name.into()),
+        };
+        let now = |name: &str, power| RpcValidator { address: String::new(), key: key(name), power };
+        let planned = [member("a"), member("b")];
+        assert!(differences(&planned, &[now("b", 10), now("a", 10)]).is_empty());
+        assert_eq!(
+            differences(&planned, &[now("a", 1_250_000_031_709), now("c", 10)]),
+            ["a has power 1250000031709, not 10", "b is not a validator", "c is a validator as well"]
+        );
+        assert_eq!(changes(&planned, &[now("a", 10)]), "; since then: b is not a validator");
+    }
+}

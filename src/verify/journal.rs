@@ -1,0 +1,82 @@
+//! What a unit's journal says: its last lines for people, and the lines that tell a cause.
+
+use std::time::Duration;
+
+use super::cause;
+use crate::{
+    model::ids::UnitName,
+    remote::{error::HostError, host::Host, http::nonce},
+    shell::{quote::words, record::Record, script::Script},
+};
+
+/// How long a journal is waited for: it may lie on a slow disk.
+const LIMIT: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Clone, Default)]
+pub struct Journal {
+    /// The last 20 lines.
+    pub last: Vec<String>,
+    /// Of the last few thousand, those with a sign of a cause, oldest first.
+    pub signs: Vec<String>,
+}
+
+pub async fn of_unit(host: &Host, unit: &UnitName) -> Journal {
+    let read = tokio::time::timeout(LIMIT, read(host, unit)).await;
+    match read {
+        Ok(Ok(journal)) => journal,
+        Ok(Err(error)) => Journal { last: vec![format!("(no journal: {error})")], ..Journal::default() },
+        Err(_) => Journal { last: vec!["(no journal: it took too long)".to_owned()], ..Journal::default() },
+    }
+}
+
+async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
+    let mut script = Script::new(&nonce());
+    script.set("unit", &format!("{unit}.service"));
+    let mut grep = vec!["grep", "-aF"];
+    for sign in cause::signs() {
+        grep.extend(["-e", sign]);
+    }
+    script.line("entries() { journalctl -q --no-pager -o cat -u \"$unit\" -n \"$1\" 2>&1; }");
+    script.line("send() { printf '%s blob 0 %s %s\\n' \"$NONCE\" \"$1\" \"$(base64 -w0)\"; }");
+    script.line("say ready\nwatch\nentries 20 | cut -c1-2000 | send last");
+    script.line(format!("entries 5000 | {} | tail -n 20 | cut -c1-2000 | send signs\nfinish 0", words(grep)));
+    let mut running = host.start(&script, "reading the journal").await?;
+    running.keep_alive();
+    let mut journal = Journal::default();
+    while let Some(record) = running.next().await? {
+        if let Record::Blob { key, bytes, .. } = record {
+            let lines = lines(&bytes);
+            if key == "last" { journal.last = lines } else { journal.signs = lines }
+        }
+    }
+    Ok(journal)
+}
+
+/// Lines without colours and other control characters: they go to a terminal.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(plain).filter(|line| !line.trim().is_empty()).collect()
+}
+
+fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => drop(chars.by_ref().find(char::is_ascii_alphabetic)),
+            '\t' => text.push(' '),
+            c if c.is_control() => {}
+            c => text.push(c),
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_and_controls_go() {
+        assert_eq!(lines(b"\x1b[32mI\x1b[0m[2026] a\tb\r\n\n\x07x\n"), ["I[2026] a b", "x"]);
+    }
+}

@@ -1,0 +1,170 @@
+//! The proof after a rollout: reads, never writes. `observe` fetches, the checks V1 to V10 decide over what it saw,
+//! `cause` says why.
+
+pub mod blocks;
+pub mod cause;
+pub mod clocks;
+pub mod document;
+pub mod genesis;
+pub mod journal;
+pub mod observe;
+pub mod peers;
+pub mod ports;
+pub mod rpc;
+pub mod units;
+pub mod view;
+pub mod wait;
+pub mod watch;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{
+    facts::Facts,
+    fleet::{Answers, Fleet, Member},
+    model::{cluster::Cluster, ids::NodeName},
+};
+use view::View;
+
+/// One line of the proof for one node. Without hint and journal where it holds, or where it only follows from
+/// another line that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// `V1` to `V10`
+    pub id: &'static str,
+    /// The node's name.
+    pub host: String,
+    pub ok: bool,
+    pub what: String,
+    pub expected: String,
+    pub seen: String,
+    /// The likely cause, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The unit's last lines; on one of a node's failures only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub journal: Vec<String>,
+}
+
+impl Check {
+    fn new(id: &'static str, node: &NodeName, what: &str) -> Self {
+        Self {
+            id,
+            host: node.to_string(),
+            ok: true,
+            what: what.to_owned(),
+            expected: String::new(),
+            seen: String::new(),
+            hint: None,
+            journal: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = expected.into();
+        self
+    }
+
+    #[must_use]
+    fn holds(mut self, ok: bool, seen: impl Into<String>) -> Self {
+        (self.ok, self.seen) = (ok, seen.into());
+        self
+    }
+}
+
+/// How long is waited for what.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Until the RPC port listens and answers.
+    pub listen: Duration,
+    /// Until there is a next block; zero: learned from the chain's own block time.
+    pub blocks: Duration,
+    /// Until a node that is behind has caught up.
+    pub sync: Duration,
+    /// For one answer of the RPC.
+    pub answer: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            listen: Duration::from_secs(30),
+            blocks: Duration::ZERO,
+            sync: Duration::from_secs(300),
+            answer: Duration::from_secs(10),
+        }
+    }
+}
+
+/// All checks of the members' nodes, in the order V1 to V10 and of the inventory. `facts`: what the hosts said when
+/// the run began, or after its last stage.
+pub async fn run(
+    fleet: &mut Fleet,
+    members: &[Member],
+    cluster: &Cluster,
+    facts: &Facts,
+    limits: &Limits,
+) -> Vec<Check> {
+    let asked = observe::asked(fleet, members, cluster, facts, limits);
+    let mut rpc = wait::until_blocks(fleet, members, cluster, facts, &asked, limits).await;
+    // Whose connection failed stays failed: nothing is dialled again here.
+    let reached: Vec<Member> =
+        members.iter().filter(|member| fleet.host(member.machine).is_some()).cloned().collect();
+    let initial = document::initial_height(cluster, facts);
+    let (answers, ()) =
+        futures::join!(fleet.gather(&reached, None), observe::compare(&asked, &mut rpc, initial));
+    let view = view(cluster, facts, members, answers, rpc, initial);
+    let mut checks = prove(&view);
+    cause::explain(&asked, &view, &mut checks).await;
+    checks
+}
+
+/// The checks over what was seen.
+pub fn prove(view: &View<'_>) -> Vec<Check> {
+    let mut checks = units::active(view);
+    checks.extend(ports::listen(view));
+    checks.extend(rpc::answers(view));
+    checks.extend(genesis::documents(view));
+    checks.extend(genesis::validators(view));
+    checks.extend(peers::connected(view));
+    checks.extend(blocks::rising(view));
+    checks.extend(blocks::one_chain(view));
+    checks.extend(clocks::agree(view));
+    checks.extend(rpc::caught_up(view));
+    checks
+}
+
+fn view<'a>(
+    cluster: &'a Cluster,
+    before: &'a Facts,
+    members: &[Member],
+    answers: Answers,
+    rpc: observe::Answered,
+    initial: u64,
+) -> View<'a> {
+    let mut view = View::new(cluster, before, initial);
+    view.rpc = rpc;
+    for member in members {
+        view.nodes.extend(member.questions.iter().map(|question| question.node.clone()));
+    }
+    let place = |name: &NodeName| cluster.nodes.iter().position(|node| node.name == *name);
+    view.nodes.sort_by_key(place);
+    for (machine, answer) in answers {
+        match answer {
+            Err(error) => drop(view.lost.insert(machine, error.to_string())),
+            Ok((facts, nodes)) => {
+                let names = members.iter().find(|member| member.machine == machine);
+                let questions = names.map_or(&[][..], |member| &member.questions[..]);
+                for (number, node) in nodes {
+                    if let Some(question) = questions.get(number) {
+                        view.now.nodes.insert(question.node.clone(), node);
+                    }
+                }
+                view.now.machines.insert(machine, facts);
+            }
+        }
+    }
+    view
+}

@@ -1,0 +1,124 @@
+//! V2: the node listens where it should, by its own process, and nowhere else in public.
+
+use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
+
+use super::{Check, view::View};
+use crate::{chain::ports::PortUse, facts::sockets::Listener, model::cluster::Node, plan::node};
+
+pub fn listen(view: &View<'_>) -> Vec<Check> {
+    let row = |node: &Node| {
+        let check = Check::new("V2", &node.name, "ports");
+        let (Some(seen), Some(machine)) = (view.seen(node), view.machine(node)) else {
+            return check.holds(false, view.why_lost(node));
+        };
+        let ports = node::ports(view.cluster, node, seen);
+        let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
+        let check = check.expected(expected.collect::<Vec<_>>().join(", "));
+        let wrong = wrong(&ports, &machine.listeners, node.unit_name.as_str());
+        if wrong.is_empty() { check.holds(true, "all listen") } else { check.holds(false, wrong.join("; ")) }
+    };
+    view.looked_at().map(row).collect()
+}
+
+fn planned(name: &str, port: &PortUse) -> String {
+    format!("{name} {}", address(&port.bind, port.port))
+}
+
+fn address(ip: &str, port: u16) -> String {
+    if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
+}
+
+fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], unit: &str) -> Vec<String> {
+    let mut wrong: Vec<String> = ports
+        .iter()
+        .filter(|(_, port)| port.expected)
+        .filter_map(|(name, port)| missing(name, port, listeners, unit))
+        .collect();
+    for l in listeners.iter().filter(|l| l.unit.as_deref() == Some(unit) && !l.ip.is_loopback()) {
+        if ports.values().all(|port| port.port != l.port) {
+            wrong.push(format!(
+                "{} listens on {} unannounced",
+                l.program,
+                address(&l.ip.to_string(), l.port)
+            ));
+        }
+    }
+    wrong
+}
+
+/// Why a port that is expected does not count as listening.
+fn missing(name: &str, port: &PortUse, listeners: &[Listener], unit: &str) -> Option<String> {
+    let there: Vec<&Listener> = listeners.iter().filter(|l| l.port == port.port).collect();
+    let own: Vec<&&Listener> = there.iter().filter(|l| l.unit.as_deref() == Some(unit)).collect();
+    if own.iter().any(|l| is_planned(&port.bind, l.ip)) {
+        return None;
+    }
+    Some(match (own.first(), there.first()) {
+        (Some(own), _) => {
+            let seen = address(&own.ip.to_string(), own.port);
+            format!("{name} listens on {seen}, not on {}", address(&port.bind, port.port))
+        }
+        (None, Some(other)) => format!("{name} {} is held by {}", port.port, holder(other)),
+        (None, None) => format!("{name} {} does not listen", port.port),
+    })
+}
+
+pub(super) fn holder(listener: &Listener) -> String {
+    let mut who =
+        if listener.program.is_empty() { "another program".to_owned() } else { listener.program.clone() };
+    if let Some(pid) = listener.pid {
+        let _ = write!(who, " (pid {pid})");
+    }
+    if let Some(unit) = &listener.unit {
+        let _ = write!(who, " of {unit}.service");
+    }
+    who
+}
+
+/// `0.0.0.0` and `::` are one: which of them a program shows depends on how it asked for "every address".
+fn is_planned(bind: &str, ip: IpAddr) -> bool {
+    match bind.parse::<IpAddr>() {
+        Ok(planned) if planned.is_unspecified() => ip.is_unspecified(),
+        Ok(planned) => planned == ip,
+        Err(_) if bind == "localhost" => ip.is_loopback(),
+        Err(_) if bind.is_empty() => ip.is_unspecified(),
+        // A name: which address it has there is the host's to know.
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn port(bind: &str, port: u16) -> PortUse {
+        PortUse { bind: bind.into(), port, public: false, expected: true }
+    }
+
+    fn listener(ip: &str, port: u16, unit: &str) -> Listener {
+        let (program, unit) = ("cometbft".to_owned(), Some(unit.to_owned()));
+        Listener { ip: ip.parse().unwrap(), port, pid: Some(7), program, unit }
+    }
+
+    #[test]
+    fn v2_the_units_own_process_on_the_planned_address_and_nowhere_else() {
+        let ports = BTreeMap::from([
+            ("p2p".into(), port("0.0.0.0", 26656)),
+            ("rpc".into(), port("127.0.0.1", 26657)),
+        ]);
+        let good = [listener("::", 26656, "c"), listener("127.0.0.1", 26657, "c"), listener("::", 22, "ssh")];
+        assert!(wrong(&ports, &good, "c").is_empty());
+        let held = [listener("::", 26656, "c"), listener("127.0.0.1", 26657, "old")];
+        assert_eq!(wrong(&ports, &held, "c"), ["rpc 26657 is held by cometbft (pid 7) of old.service"]);
+        let open = [listener("::", 26656, "c"), listener("0.0.0.0", 26657, "c"), listener("::", 6060, "c")];
+        assert_eq!(
+            wrong(&ports, &open, "c"),
+            [
+                "rpc listens on 0.0.0.0:26657, not on 127.0.0.1:26657",
+                "cometbft listens on [::]:6060 unannounced"
+            ]
+        );
+        assert_eq!(wrong(&ports, &[], "c").len(), 2);
+    }
+}

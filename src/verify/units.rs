@@ -1,0 +1,116 @@
+//! V1: the unit is active and enabled, stays up, and runs the planned binary with the planned arguments.
+
+use std::fmt::Write as _;
+
+use super::{Check, view::View};
+use crate::{
+    chain::encode,
+    facts::NodeFacts,
+    model::cluster::Node,
+    plan::{self, Next, Options, ask, birth, node, step::Step},
+};
+
+pub fn active(view: &View<'_>) -> Vec<Check> {
+    // On a live chain a change may wait for a restart that nobody has agreed to yet: that is no drift (S8).
+    let pending = match plan::next(view.cluster, &view.now, &Options::default()) {
+        Next::Done(pending) => pending,
+        Next::Stage(_) | Next::Refused(_) => Vec::new(),
+    };
+    let row = |node: &Node| {
+        let check = Check::new("V1", &node.name, "unit").expected(format!(
+            "{}.service active, enabled, without restarts, with the planned binary and arguments",
+            node.unit_name
+        ));
+        let Some(seen) = view.seen(node) else { return check.holds(false, view.why_lost(node)) };
+        let waits = pending.iter().find(|pending| pending.node == node.name);
+        let mut wrong = state(view, node, seen);
+        let mut running = format!("active, enabled, {} restarts", seen.unit.restarts);
+        if let Some(waits) = waits {
+            let _ = write!(running, "; pending until a restart: {}", waits.what);
+        } else if seen.unit.is_running() {
+            wrong.extend(node::other_binary(view.cluster, node, &view.now, seen));
+            wrong.extend(other_arguments(view, node, seen));
+        }
+        if wrong.is_empty() { check.holds(true, running) } else { check.holds(false, wrong.join("; ")) }
+    };
+    view.looked_at().map(row).collect()
+}
+
+fn state(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Vec<String> {
+    let unit = &seen.unit;
+    let mut wrong = Vec::new();
+    if unit.load != "loaded" {
+        wrong.push(match unit.load.as_str() {
+            "not-found" | "" => format!("there is no unit {}.service", node.unit_name),
+            other => format!("the unit is {other}"),
+        });
+        return wrong;
+    }
+    if unit.active != "active" {
+        let mut state = format!("{} ({})", unit.active, unit.sub);
+        if !matches!(unit.result.as_str(), "" | "success") {
+            let _ = write!(state, ", {} with status {}", unit.result, unit.exit_status);
+        }
+        wrong.push(state);
+    }
+    if unit.file_state != "enabled" {
+        wrong.push(format!("{}: it does not start at boot", or_nothing(&unit.file_state, "not enabled")));
+    }
+    let before = view.before.nodes.get(&node.name).map(|seen| &seen.unit);
+    if let Some(before) = before.filter(|before| unit.restarts > before.restarts) {
+        let more = unit.restarts - before.restarts;
+        wrong.push(format!("restarted {more} times while we looked ({} in all)", unit.restarts));
+    }
+    wrong
+}
+
+fn or_nothing<'a>(text: &'a str, nothing: &'a str) -> &'a str {
+    if text.is_empty() { nothing } else { text }
+}
+
+/// How the process was started otherwise than planned.
+fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<String> {
+    let planned = planned_start(view, node, seen)?;
+    let running = &seen.unit.command;
+    // A script's command line has its interpreter in front.
+    let same =
+        (0..running.len()).any(|from| encode::exec_start(&running[from..]).is_ok_and(|it| it == planned));
+    if same || running.is_empty() {
+        return None;
+    }
+    let mut why = format!("it runs `{}`, not `{}`", shortened(&running.join(" ")), shortened(&planned));
+    if !seen.unit.drop_ins.is_empty() {
+        let _ = write!(why, " (drop-ins: {})", seen.unit.drop_ins);
+    }
+    Some(why)
+}
+
+/// The planned unit's `ExecStart`; where the plan cannot say it (not every host was asked), the installed one's.
+fn planned_start(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<String> {
+    let path = ask::unit_path(node);
+    let text = planned_unit(view, node).or_else(|| seen.text(&path).map(str::to_owned))?;
+    text.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
+}
+
+fn planned_unit(view: &View<'_>, node: &Node) -> Option<String> {
+    let known = |node: &Node| view.now.nodes.get(&node.name).is_some_and(|seen| seen.node_id.is_some());
+    if !view.cluster.nodes.iter().all(known) {
+        return None;
+    }
+    let documents = birth::documents(view.cluster, &view.now).ok()?;
+    let everybody = node::peers(view.cluster, &view.now);
+    let wanted = node::wanted(view.cluster, node, &view.now, &documents, &everybody).ok()?;
+    let path = ask::unit_path(node);
+    wanted.steps.into_iter().find_map(|step| match step {
+        Step::File { path: file, content, .. } if file == path => Some(content),
+        _ => None,
+    })
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 160 {
+        text.to_owned()
+    } else {
+        text.chars().take(159).chain(['…']).collect()
+    }
+}

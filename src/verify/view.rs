@@ -1,0 +1,92 @@
+//! Everything that the checks look at, and nothing else: they are pure functions over it.
+
+use std::collections::BTreeMap;
+
+use super::observe::{Answered, Rpc};
+use crate::{
+    facts::{Facts, MachineFacts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node},
+        ids::NodeName,
+    },
+};
+
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    pub cluster: &'a Cluster,
+    /// Which nodes are looked at, in inventory order.
+    pub nodes: Vec<NodeName>,
+    /// When the proof began, and at its end.
+    pub before: &'a Facts,
+    pub now: Facts,
+    pub rpc: Answered,
+    /// Why a machine could not be asked at the end.
+    pub lost: BTreeMap<usize, String>,
+    /// The chain's first height.
+    pub initial: u64,
+}
+
+impl<'a> View<'a> {
+    pub fn new(cluster: &'a Cluster, before: &'a Facts, initial: u64) -> Self {
+        Self {
+            cluster,
+            nodes: Vec::new(),
+            before,
+            now: Facts::default(),
+            rpc: Answered::new(),
+            lost: BTreeMap::new(),
+            initial,
+        }
+    }
+
+    /// The nodes that are looked at.
+    pub fn looked_at(&self) -> impl Iterator<Item = &'a Node> {
+        self.nodes.iter().filter_map(|name| self.cluster.node(name))
+    }
+
+    pub fn seen(&self, node: &Node) -> Option<&NodeFacts> {
+        self.now.nodes.get(&node.name)
+    }
+
+    pub fn machine(&self, node: &Node) -> Option<&MachineFacts> {
+        self.now.machines.get(&node.machine)
+    }
+
+    pub fn answer(&self, node: &Node) -> Option<&Rpc> {
+        self.rpc.get(&node.name)
+    }
+
+    /// Why nothing is known of the node's host.
+    pub fn why_lost(&self, node: &Node) -> String {
+        let why = self.lost.get(&node.machine).map_or("it could not be reached", String::as_str);
+        format!("nothing is known of its host: {why}")
+    }
+}
+
+/// What the RPC would have to say for a line that cannot be judged without it.
+pub const UNKNOWN: &str = "not known: RPC does not answer (V3)";
+
+/// The value that most have; of equally many, the one that comes first.
+pub fn majority<T: PartialEq + Clone>(values: &[T]) -> Option<T> {
+    let count = |value: &T| values.iter().filter(|other| *other == value).count();
+    let mut best: Option<(&T, usize)> = None;
+    for value in values {
+        let n = count(value);
+        if best.is_none_or(|(_, most)| n > most) {
+            best = Some((value, n));
+        }
+    }
+    best.map(|(value, _)| value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_count_then_the_first() {
+        assert_eq!(majority(&[1, 2, 2]), Some(2));
+        assert_eq!(majority(&[3, 1, 1, 3]), Some(3));
+        assert_eq!(majority::<u8>(&[]), None);
+    }
+}

@@ -1,0 +1,281 @@
+//! Waits, on all nodes at once, until RPC answers and blocks come, or until it is known that they will not.
+
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::{sync::watch::Receiver, time::sleep};
+
+use super::{
+    Limits, document,
+    observe::{Answered, Asked, Rpc},
+    watch::{self, Live},
+};
+use crate::{
+    chain::probe::{self, Status},
+    event::Event,
+    facts::Facts,
+    fleet::{Fleet, Member, now},
+    model::{cluster::Cluster, ids::NodeName},
+};
+
+const POLL: Duration = Duration::from_millis(50);
+/// How long the first blocks may take when there is no block to learn from.
+const FRESH: Duration = Duration::from_secs(60);
+/// So many block times are patience enough, but at least this long.
+const PATIENCE: f64 = 20.0;
+const LEAST: Duration = Duration::from_secs(10);
+/// How many nodes a progress line names.
+const NAMED: usize = 3;
+
+pub async fn until_blocks(
+    fleet: &Fleet,
+    members: &[Member],
+    cluster: &Cluster,
+    facts: &Facts,
+    asked: &[Asked],
+    limits: &Limits,
+) -> Answered {
+    let (live, looking) = watch::begin(asked);
+    let mut looking = std::pin::pin!(looking.fuse());
+    let wait = Wait {
+        asked,
+        limits,
+        initial: document::initial_height(cluster, facts),
+        powers: powers(cluster, facts, members),
+        live,
+        waiting: Mutex::default(),
+    };
+    let mut answered: Answered = asked.iter().map(|asked| (asked.name.clone(), Rpc::default())).collect();
+    let mut all: FuturesUnordered<_> =
+        asked.iter().map(|asked| async { (asked.name.clone(), wait.node(asked).await) }).collect();
+    let mut progress = tokio::time::interval_at(
+        tokio::time::Instant::now() + Duration::from_secs(1),
+        Duration::from_secs(1),
+    );
+    let mut interrupt = fleet.interrupt.clone();
+    loop {
+        tokio::select! {
+            done = all.next() => match done {
+                Some((name, rpc)) => drop(answered.insert(name, rpc)),
+                None => return answered,
+            },
+            _ = progress.tick() => {
+                if let Some(what) = wait.progress() {
+                    fleet.events.tell(Event::Waiting { what });
+                }
+            }
+            () = &mut looking => {}
+            () = interrupt.wait() => return answered,
+        }
+    }
+}
+
+/// Voting power by node, as the genesis has it.
+fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
+    let mut seen =
+        members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
+    let document = seen.find_map(|seen| document::on_host(cluster, seen));
+    let validators = document.map(|document| document.members).unwrap_or_default();
+    let power_of = |node: &NodeName| {
+        let key = facts.nodes.get(node)?.validator_key.as_ref()?;
+        validators.iter().find(|member| member.key.value == key.value).map(|member| member.power.get())
+    };
+    Powers {
+        total: validators.iter().map(|member| i128::from(member.power.get())).sum(),
+        of: facts.nodes.keys().filter_map(|name| Some((name.clone(), power_of(name)?.into()))).collect(),
+    }
+}
+
+pub struct Powers {
+    pub total: i128,
+    pub of: BTreeMap<NodeName, i128>,
+}
+
+impl Powers {
+    /// Why nobody makes a block when these do not run; `None`: more than two thirds are left.
+    pub fn too_few_without(&self, down: &[&NodeName]) -> Option<String> {
+        let gone: i128 = down.iter().filter_map(|name| self.of.get(*name)).sum();
+        if self.total == 0 || gone == 0 || (self.total - gone) * 3 > self.total * 2 {
+            return None;
+        }
+        let names: Vec<&str> =
+            down.iter().filter(|n| self.of.contains_key(**n)).map(|n| n.as_str()).collect();
+        Some(format!(
+            "only {} of {} voting power is up, blocks need more than two thirds: {} missing",
+            self.total - gone,
+            self.total,
+            names.join(", ")
+        ))
+    }
+}
+
+struct Wait<'a> {
+    asked: &'a [Asked],
+    limits: &'a Limits,
+    initial: u64,
+    powers: Powers,
+    live: Receiver<Live>,
+    /// What is waited for, by node.
+    waiting: Mutex<BTreeMap<NodeName, String>>,
+}
+
+impl Wait<'_> {
+    async fn node(&self, asked: &Asked) -> Rpc {
+        let begun = Instant::now();
+        let mut rpc = Rpc { quiet: asked.quiet, ..Rpc::default() };
+        self.says(asked, "RPC");
+        if self.until_answer(asked, &mut rpc, begun).await {
+            self.until_blocks(asked, &mut rpc).await;
+        }
+        if rpc.error.is_some() {
+            rpc.status = None;
+        }
+        rpc.waited = begun.elapsed();
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.remove(&asked.name);
+        }
+        rpc
+    }
+
+    async fn until_answer(&self, asked: &Asked, rpc: &mut Rpc, begun: Instant) -> bool {
+        loop {
+            if self.live.borrow().is_open(asked.machine, asked.client.port) {
+                if self.look(asked, rpc).await {
+                    return true;
+                }
+            } else {
+                rpc.error = Some(format!("nothing listens on port {}", asked.client.port));
+            }
+            rpc.ended = self.closed_until_genesis(asked).or_else(|| self.live.borrow().down(asked));
+            if rpc.ended.is_some() || begun.elapsed() >= self.limits.listen {
+                return false;
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Asks for the status; whether it came.
+    async fn look(&self, asked: &Asked, rpc: &mut Rpc) -> bool {
+        match asked.client.status().await {
+            Ok(status) => {
+                rpc.first.get_or_insert(status.height);
+                rpc.status = Some(status);
+                rpc.error = None;
+                true
+            }
+            Err(why) => {
+                rpc.error = Some(why);
+                false
+            }
+        }
+    }
+
+    async fn until_blocks(&self, asked: &Asked, rpc: &mut Rpc) {
+        let patience = self.patience(asked, rpc.status.as_ref()).await;
+        let begun = Instant::now();
+        let mut until = begun + patience;
+        while !self.is_settled(asked, rpc).await {
+            let behind = rpc.status.as_ref().is_some_and(|status| status.catching_up);
+            if behind {
+                until = Instant::now() + patience;
+            }
+            let what = if behind { "to catch up" } else { "blocks" };
+            self.says(asked, &format!("{what} (height {})", rpc.height()));
+            rpc.ended = self.hopeless(asked);
+            if rpc.ended.is_some()
+                || Instant::now() >= until
+                || (behind && begun.elapsed() >= self.limits.sync)
+            {
+                rpc.step = asked.client.ask("/consensus_state", probe::consensus_step).await.ok();
+                return;
+            }
+            sleep(POLL).await;
+            self.look(asked, rpc).await;
+        }
+    }
+
+    async fn is_settled(&self, asked: &Asked, rpc: &mut Rpc) -> bool {
+        if rpc.error.is_some() || rpc.status.as_ref().is_none_or(|status| status.catching_up) {
+            return false;
+        }
+        if rpc.is_above(self.initial) {
+            return true;
+        }
+        if rpc.quiet && rpc.height() >= self.initial {
+            rpc.step = asked.client.ask("/consensus_state", probe::consensus_step).await.ok();
+        }
+        rpc.rests(self.initial)
+    }
+
+    fn hopeless(&self, asked: &Asked) -> Option<String> {
+        let live = self.live.borrow();
+        let down: Vec<&NodeName> =
+            self.asked.iter().filter(|other| live.down(other).is_some()).map(|other| &other.name).collect();
+        live.down(asked).or_else(|| self.powers.too_few_without(&down))
+    }
+
+    /// Tendermint opens no port before genesis_time.
+    fn closed_until_genesis(&self, asked: &Asked) -> Option<String> {
+        let left = asked.opens? - (now() + asked.clock_ahead);
+        (left > self.limits.listen.as_secs_f64())
+            .then(|| format!("genesis_time is {left:.0} s in the future: until then no port opens"))
+    }
+
+    /// How long the next block may take.
+    async fn patience(&self, asked: &Asked, status: Option<&Status>) -> Duration {
+        if !self.limits.blocks.is_zero() {
+            return self.limits.blocks;
+        }
+        let Some(status) = status.filter(|status| status.height > self.initial) else { return FRESH };
+        // The last ones only: the first blocks are slow, and a chain that stood has a gap.
+        let first = status.height.saturating_sub(5).max(self.initial).max(status.earliest_height);
+        let client = &asked.client;
+        let (Some(from), Some(to)) = futures::join!(client.made_at(first), client.made_at(status.height))
+        else {
+            return FRESH;
+        };
+        #[allow(clippy::cast_precision_loss)] // At most five blocks.
+        let interval = (to - from).max(0.0) / (status.height - first).max(1) as f64;
+        Duration::try_from_secs_f64(interval * PATIENCE).unwrap_or(FRESH).clamp(LEAST, FRESH * 10)
+    }
+
+    fn says(&self, asked: &Asked, what: &str) {
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.insert(asked.name.clone(), what.to_owned());
+        }
+    }
+
+    fn progress(&self) -> Option<String> {
+        let waiting = self.waiting.lock().ok()?;
+        let named: Vec<String> =
+            waiting.iter().take(NAMED).map(|(name, what)| format!("{name}: {what}")).collect();
+        let more = waiting.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!("; {more} more") } else { String::new() };
+        (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn more_than_two_thirds_make_blocks() {
+        let names: Vec<NodeName> = (0..4).map(|n| NodeName::new(format!("n{n}")).unwrap()).collect();
+        let powers = Powers { total: 40, of: names.iter().map(|name| (name.clone(), 10)).collect() };
+        assert_eq!(powers.too_few_without(&[&names[0]]), None);
+        assert_eq!(
+            powers.too_few_without(&[&names[1], &names[2]]).unwrap(),
+            "only 20 of 40 voting power is up, blocks need more than two thirds: n1, n2 missing"
+        );
+        // Exactly two thirds are not more than two thirds.
+        let three = Powers { total: 30, of: names[..3].iter().map(|name| (name.clone(), 10)).collect() };
+        assert!(three.too_few_without(&[&names[0]]).is_some());
+        assert_eq!(three.too_few_without(&[&names[3]]), None, "a full node has no say");
+    }
+}

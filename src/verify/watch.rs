@@ -1,0 +1,209 @@
+//! Units and ports while we wait: one small script a machine that says what changes, so that a wait can end with a
+//! reason and RPC is not asked before it listens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use tokio::sync::watch::{Receiver, Sender, channel};
+
+use super::observe::Asked;
+use crate::{
+    model::ids::NodeName,
+    remote::{error::HostError, host::Host, http::nonce},
+    shell::{quote::word, record::Record, script::Script},
+};
+
+/// What is known now.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// By machine, of the ports that were asked for, those that listen; a machine where nobody looks is not in it.
+    open: BTreeMap<usize, BTreeSet<u16>>,
+    units: BTreeMap<NodeName, Look>,
+    /// Log lines after which a process that lives is of no use.
+    dead: BTreeMap<NodeName, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Look {
+    active: String,
+    sub: String,
+    restarts: u32,
+    result: String,
+    status: String,
+}
+
+impl Live {
+    /// Whether the port listens; yes as well where nobody looks.
+    pub fn is_open(&self, machine: usize, port: u16) -> bool {
+        self.open.get(&machine).is_none_or(|open| open.contains(&port))
+    }
+
+    /// Why there is nothing to wait for with this node.
+    pub fn down(&self, asked: &Asked) -> Option<String> {
+        if let Some(line) = self.dead.get(&asked.name) {
+            return Some(format!("the log says `{line}`"));
+        }
+        self.units.get(&asked.name).and_then(|look| look.down(asked.restarts))
+    }
+}
+
+impl Look {
+    fn parse(text: &str) -> Self {
+        let value = |key: &str| {
+            let words = text.split_whitespace().filter_map(|word| word.split_once('='));
+            words
+                .into_iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| value.to_owned())
+                .unwrap_or_default()
+        };
+        Self {
+            active: value("ActiveState"),
+            sub: value("SubState"),
+            restarts: value("NRestarts").parse().unwrap_or(0),
+            result: value("Result"),
+            status: value("ExecMainStatus"),
+        }
+    }
+
+    fn down(&self, restarts_before: u32) -> Option<String> {
+        let how = format!("{}, status {}", self.result, self.status);
+        if self.active == "failed" {
+            Some(format!("the unit has failed ({how})"))
+        } else if self.sub == "auto-restart" || self.restarts > restarts_before {
+            Some(format!("the unit keeps restarting ({how})"))
+        } else if self.active == "inactive" || self.active == "deactivating" {
+            Some("the unit is not running".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+/// What is known, and the looking itself: it goes on as long as this future is polled, and ends only when no machine
+/// can be looked at.
+pub fn begin(asked: &[Asked]) -> (Receiver<Live>, impl Future<Output = ()>) {
+    let mut begin = Live::default();
+    let mut machines: BTreeMap<usize, Vec<&Asked>> = BTreeMap::new();
+    for asked in asked {
+        let open = begin.open.entry(asked.machine).or_default();
+        open.extend(asked.listened.then_some(asked.client.port));
+        machines.entry(asked.machine).or_default().push(asked);
+    }
+    let (tell, live) = channel(begin);
+    let looking = async move {
+        let all: FuturesUnordered<_> =
+            machines.iter().map(|(machine, nodes)| machine_looked_at(*machine, nodes, &tell)).collect();
+        all.collect::<()>().await;
+    };
+    (live, looking)
+}
+
+/// A machine where looking does not work is waited for without it.
+async fn machine_looked_at(machine: usize, nodes: &[&Asked], tell: &Sender<Live>) {
+    if let Some(first) = nodes.first()
+        && let Err(error) = follow(&first.client.host, nodes, machine, tell).await
+    {
+        tracing::debug!(machine, %error, "nobody looks at the units while we wait");
+    }
+    tell.send_modify(|live| drop(live.open.remove(&machine)));
+}
+
+async fn follow(host: &Host, nodes: &[&Asked], machine: usize, tell: &Sender<Live>) -> Result<(), HostError> {
+    let mut running = host.start(&script(nodes), "looking at the units").await?;
+    running.keep_alive();
+    while let Some(record) = running.next().await? {
+        let (scope, key, value) = match record {
+            Record::Fact { scope, key, value } => (scope, key, value),
+            Record::Blob { scope, key, bytes } => {
+                (scope, key, String::from_utf8_lossy(&bytes).trim().to_owned())
+            }
+            _ => continue,
+        };
+        if key == "open" {
+            let ports = value.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok());
+            tell.send_modify(|live| drop(live.open.insert(machine, ports.collect())));
+        } else if let Some(asked) = scope.parse().ok().and_then(|number: usize| nodes.get(number)) {
+            let name = &asked.name;
+            tell.send_modify(|live| match key.as_str() {
+                "look" => drop(live.units.insert(name.clone(), Look::parse(&value))),
+                _ => drop(live.dead.insert(name.clone(), value)),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn script(nodes: &[&Asked]) -> Script {
+    let ports: Vec<String> = nodes.iter().map(|asked| format!("{:04X}", asked.client.port)).collect();
+    let mut script = Script::new(&nonce());
+    script.set("ports", &ports.join("|"));
+    script.line(format!("wanted={}", ports.len()));
+    script.line(LOOK);
+    let each = |call: &str| {
+        let calls =
+            nodes.iter().enumerate().map(|(n, asked)| format!("{call} {n} {}", word(asked.unit.as_str())));
+        calls.collect::<Vec<_>>().join("\n")
+    };
+    script.line(format!("look_units() {{\n{}\n}}", each("look_unit")));
+    script.line(format!("look_logs() {{\n{}\n}}", each("look_log")));
+    script.line("say ready\nwatch\nlook");
+    script
+}
+
+/// Ports ten times a second as long as one is closed, units each second, logs every third.
+const LOOK: &str = r#"look_ports() {
+  set -- $(sed -nE "s/^ *[0-9]+: [0-9A-F]+:($ports) [0-9A-F]+:0000 0A .*\$/\1/p" /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+  [ "$*" = "$were_open" ] || fact host open "$*"
+  were_open=$*
+  pause=0.1 ticks=1
+  [ $# -lt "$wanted" ] || pause=1 ticks=10
+}
+look_unit() {
+  eval "was=\${look_$1:-}"
+  is=$(systemctl show "$2.service" -p ActiveState,SubState,NRestarts,Result,ExecMainStatus | tr '\n' ' ')
+  [ "$is" = "$was" ] || fact "$1" look "$is"
+  eval "look_$1=\$is"
+}
+look_log() {
+  run=$(systemctl show -p InvocationID --value "$2.service")
+  [ -n "$run" ] || return 0
+  said=$(journalctl -q --no-pager -n 300 -o cat "_SYSTEMD_INVOCATION_ID=$run" 2>/dev/null | grep -m1 -F 'CONSENSUS FAILURE' | head -c 200)
+  [ -z "$said" ] || printf '%s blob %s dead %s\n' "$NONCE" "$1" "$(printf '%s' "$said" | base64 -w0)"
+}
+look() {
+  tick=0 were_open=none
+  while [ "$stop" = 0 ]; do
+    look_ports
+    [ $((tick % 10)) != 0 ] || look_units
+    [ $((tick % 30)) != 20 ] || look_logs
+    sleep $pause
+    tick=$((tick + ticks))
+    [ $ticks = 1 ] || tick=$((tick / 10 * 10))
+  done
+  finish 0
+}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_that_ends_a_wait() {
+        let look = |text: &str| Look::parse(text).down(1);
+        let good = "ActiveState=active SubState=running NRestarts=1 Result=success ExecMainStatus=0 ";
+        assert_eq!(look(good), None);
+        assert_eq!(
+            look(
+                "ActiveState=activating SubState=auto-restart NRestarts=1 Result=exit-code ExecMainStatus=1 "
+            )
+            .as_deref(),
+            Some("the unit keeps restarting (exit-code, status 1)")
+        );
+        assert!(look(&good.replace("NRestarts=1", "NRestarts=2")).is_some());
+        assert!(
+            look("ActiveState=failed SubState=failed").is_some() && look("ActiveState=inactive").is_some()
+        );
+        assert_eq!(look("ActiveState=activating SubState=start"), None);
+    }
+}
