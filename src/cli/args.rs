@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::verify::Limits;
+
 #[derive(Debug, Parser)]
 #[command(name = "loomctl", version, about, max_term_width = 100)]
 #[command(
@@ -76,18 +78,25 @@ pub struct Deadlines {
     /// Seconds until ports must listen and the RPC must answer
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub listen_timeout: u64,
-    /// Seconds until every node must make blocks
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// Seconds until every node must make blocks; 0: learned from the chain's own block time
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub blocks_timeout: u64,
+    /// Seconds until no node may be catching up any more
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub sync_timeout: u64,
+    /// Seconds that one answer of a node's RPC may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub rpc_timeout: u64,
 }
 
 impl Deadlines {
-    pub fn listen(&self) -> Duration {
-        Duration::from_secs(self.listen_timeout)
-    }
-
-    pub fn blocks(&self) -> Duration {
-        Duration::from_secs(self.blocks_timeout)
+    pub fn limits(&self) -> Limits {
+        Limits {
+            listen: Duration::from_secs(self.listen_timeout),
+            blocks: Duration::from_secs(self.blocks_timeout),
+            sync: Duration::from_secs(self.sync_timeout),
+            answer: Duration::from_secs(self.rpc_timeout),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     error::Failure,
     plan::{self, Options, Pending},
     run::Run,
-    verify::{self, Limits},
+    verify,
 };
 
 pub async fn up(args: Up) -> u8 {
@@ -44,7 +44,7 @@ async fn work(args: &Up, view: &View, run: &mut Run, options: &Options) -> Resul
 
 /// Runs the verification and shows its table.
 pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadlines) -> Result<(), Failure> {
-    let limits = Limits { listen: deadlines.listen(), blocks: deadlines.blocks(), ..Limits::default() };
+    let limits = deadlines.limits();
     let checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits).await;
     view.checks(&checks);
     match checks.iter().filter(|check| !check.ok).count() {

@@ -192,8 +192,8 @@ fn start_node(
     let unit_path = ask::unit_path(node);
     let reload = seen.unit.needs_reload
         || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
-    let stale = seen.unit.is_running().then(|| stale(cluster, node, facts, seen, wanted)).flatten();
-    let run = match &stale {
+    let outdated = seen.unit.is_running().then(|| stale(cluster, node, facts, seen, wanted)).flatten();
+    let run = match &outdated {
         Some(_) if live => Run::Leave,
         Some(_) => Run::Restart,
         None if seen.unit.is_running() => Run::Leave,
@@ -212,7 +212,7 @@ fn start_node(
     if let Some(why) = why {
         planned.insert(at, Planned { step: manifest, why });
     }
-    let waits = stale.filter(|_| live).map(|what| Pending { node: node.name.clone(), what });
+    let waits = outdated.filter(|_| live).map(|what| Pending { node: node.name.clone(), what });
     (planned, waits)
 }
 

@@ -1,6 +1,6 @@
 //! One machine, reached: it runs scripts, takes uploads and lets us ask its loopback ports.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use tokio::{io::AsyncReadExt, process::Command};
 
@@ -52,17 +52,17 @@ impl Host {
         Running::start(pipes, &script.nonce, &preface, &script.text(), doing, SHELL_LIMIT).await
     }
 
-    /// A stream to `127.0.0.1:port` of the host.
-    pub(super) async fn dial(&self, port: u16) -> Result<super::http::Stream, HostError> {
-        let refused = |e: std::io::Error| HostError::Lost(format!("dialling port {port}: {e}"));
+    /// A stream to an address as the host sees it.
+    pub(super) async fn dial(&self, at: SocketAddr) -> Result<super::http::Stream, HostError> {
+        let refused = |e: std::io::Error| HostError::Lost(format!("dialling {at}: {e}"));
         match &self.line {
             Line::Ssh(ssh) => {
-                let path = ssh.forward(port).await?;
+                let path = ssh.forward(at).await?;
                 let stream = tokio::net::UnixStream::connect(path).await.map_err(refused)?;
                 Ok(Box::new(stream))
             }
             Line::Local => {
-                let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(refused)?;
+                let stream = tokio::net::TcpStream::connect(at).await.map_err(refused)?;
                 Ok(Box::new(stream))
             }
         }

@@ -1,6 +1,6 @@
-//! HTTP to a port on the host's own loopback, through the SSH connection: the node's RPC may stay on 127.0.0.1.
+//! HTTP to an address of the host itself, through the SSH connection: the node's RPC may stay on 127.0.0.1.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1};
@@ -20,8 +20,8 @@ const BODY_LIMIT: usize = 16 << 20;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HttpError {
     /// Nobody listens there, or sshd does not let us through.
-    #[error("no answer from port {0}")]
-    NoAnswer(u16),
+    #[error("no answer from {0}")]
+    NoAnswer(SocketAddr),
     /// sshd forbids forwarding and the host has no program that could ask in our place.
     #[error("sshd forbids forwarding (AllowTcpForwarding) and the host has neither curl, wget nor bash")]
     Forbidden,
@@ -30,43 +30,47 @@ pub enum HttpError {
 }
 
 impl Host {
-    /// The body of `GET http://127.0.0.1:port/path`, whatever the HTTP status says (nodes answer errors with 500).
-    pub async fn get(&self, port: u16, path: &str, limit: Duration) -> Result<Vec<u8>, HttpError> {
+    /// The body of `GET http://AT/path` as the host itself would get it, whatever the HTTP status says (nodes answer
+    /// errors with 500).
+    pub async fn get(&self, at: SocketAddr, path: &str, limit: Duration) -> Result<Vec<u8>, HttpError> {
         if !self.no_forward.load(Ordering::Relaxed) {
-            match tokio::time::timeout(limit, self.get_forwarded(port, path)).await {
+            match tokio::time::timeout(limit, self.get_forwarded(at, path)).await {
                 Ok(Err(HttpError::NoAnswer(_))) => {}
                 Ok(result) => return result,
-                Err(_) => return Err(HttpError::NoAnswer(port)),
+                Err(_) => return Err(HttpError::NoAnswer(at)),
             }
         }
         // A closed port and a forbidden forward look alike from here: the host itself knows which it is.
-        let body = tokio::time::timeout(limit * 2, self.get_there(port, path))
-            .await
-            .map_err(|_| HttpError::NoAnswer(port))??;
-        self.no_forward.store(true, Ordering::Relaxed);
+        let there = tokio::time::timeout(limit * 2, self.get_there(at, path));
+        let body = there.await.map_err(|_| HttpError::NoAnswer(at))??;
+        // It may have begun to listen between the two; only a second refusal is the forward's.
+        let again = tokio::time::timeout(limit, self.get_forwarded(at, path)).await;
+        if !matches!(again, Ok(Ok(_))) {
+            self.no_forward.store(true, Ordering::Relaxed);
+        }
         Ok(body)
     }
 
-    async fn get_forwarded(&self, port: u16, path: &str) -> Result<Vec<u8>, HttpError> {
-        let stream = self.dial(port).await?;
-        let silent = |_| HttpError::NoAnswer(port);
+    async fn get_forwarded(&self, at: SocketAddr, path: &str) -> Result<Vec<u8>, HttpError> {
+        let stream = self.dial(at).await?;
+        let silent = |_| HttpError::NoAnswer(at);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(silent)?;
         let driver = tokio::spawn(connection);
         let request = Request::get(path)
-            .header("Host", format!("127.0.0.1:{port}"))
+            .header("Host", at.to_string())
             .body(Empty::<Bytes>::new())
-            .map_err(|_| HttpError::NoAnswer(port))?;
+            .map_err(|_| HttpError::NoAnswer(at))?;
         let answer = sender.send_request(request).await.map_err(silent)?;
         let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
         driver.abort();
-        body.map(|body| body.to_bytes().to_vec()).map_err(|_| HttpError::NoAnswer(port))
+        body.map(|body| body.to_bytes().to_vec()).map_err(|_| HttpError::NoAnswer(at))
     }
 
     /// The same by a program of the host, where sshd forbids forwarding.
-    async fn get_there(&self, port: u16, path: &str) -> Result<Vec<u8>, HttpError> {
+    async fn get_there(&self, at: SocketAddr, path: &str) -> Result<Vec<u8>, HttpError> {
         let mut script = Script::new(&nonce());
-        script.set("url", &format!("http://127.0.0.1:{port}{path}")).set("path", path);
-        script.line(format!("port={port}"));
+        script.set("url", &format!("http://{at}{path}")).set("path", path);
+        script.set("address", &at.ip().to_string()).set("port", &at.port().to_string());
         script.line(ASK_THERE);
         script.line(format!("bash_get={}", word(BASH_GET)));
         script.line("say ready\nask\nfinish 0");
@@ -80,7 +84,7 @@ impl Host {
                 _ => {}
             }
         }
-        answer.filter(|body| !body.is_empty()).ok_or(HttpError::NoAnswer(port))
+        answer.filter(|body| !body.is_empty()).ok_or(HttpError::NoAnswer(at))
     }
 }
 
@@ -88,12 +92,13 @@ impl Host {
 const ASK_THERE: &str = r#"ask() {
   if command -v curl >/dev/null; then printf '%s blob host body %s\n' "$NONCE" "$(curl -s -m 5 "$url" | base64 -w0)"
   elif command -v wget >/dev/null; then printf '%s blob host body %s\n' "$NONCE" "$(wget -q -T 5 -O - --content-on-error "$url" | base64 -w0)"
-  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$port" "$path" 2>/dev/null | base64 -w0)"
+  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$address" "$port" "$path" 2>/dev/null | base64 -w0)"
   else fact host no_tool yes; fi
 }"#;
 
 /// HTTP/1.0, so that the answer is neither chunked nor kept open.
-const BASH_GET: &str = r#"exec 5<>"/dev/tcp/127.0.0.1/$1" && printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&5 && cat <&5"#;
+const BASH_GET: &str =
+    r#"exec 5<>"/dev/tcp/$1/$2" && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" >&5 && cat <&5"#;
 
 fn after_headers(response: &[u8]) -> Vec<u8> {
     let cut = response.windows(4).position(|w| w == b"\r\n\r\n").map_or(response.len(), |at| at + 4);

@@ -1,6 +1,7 @@
 //! The user's own ssh: one master a machine, started by hand so that every ssh option of the inventory counts.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -30,8 +31,8 @@ pub struct Ssh {
     main: Arc<Session>,
     /// A connection of its own for what does not fit into the first one's sessions (MaxSessions 1).
     spare: Mutex<Option<Arc<Session>>>,
-    /// Ports that a Unix socket in `folder` leads to already.
-    forwards: Mutex<Vec<u16>>,
+    /// Addresses that a Unix socket in `folder`, named by their number here, leads to already.
+    forwards: Mutex<Vec<SocketAddr>>,
 }
 
 impl Ssh {
@@ -81,18 +82,19 @@ impl Ssh {
         }
     }
 
-    /// A Unix socket that leads to `127.0.0.1:port` of the host; where sshd forbids forwarding it ends at once.
-    pub async fn forward(&self, port: u16) -> Result<PathBuf, HostError> {
-        let path = self.folder.join(format!("{}p{port}", self.name));
+    /// A Unix socket that leads to an address as the host sees it; where sshd forbids forwarding it ends at once.
+    pub async fn forward(&self, at: SocketAddr) -> Result<PathBuf, HostError> {
         let mut forwards = self.forwards.lock().await;
-        if !forwards.contains(&port) {
+        let known = forwards.iter().position(|other| *other == at);
+        let path = self.folder.join(format!("{}f{}", self.name, known.unwrap_or(forwards.len())));
+        if known.is_none() {
             let listen = Socket::UnixSocket { path: path.as_path().into() };
-            let target = Socket::TcpSocket { host: "127.0.0.1".into(), port };
+            let target = Socket::TcpSocket { host: at.ip().to_string().into(), port: at.port() };
             self.main
                 .request_port_forward(ForwardType::Local, listen, target)
                 .await
                 .map_err(|e| HostError::Lost(format!("asking for a forward: {e}")))?;
-            forwards.push(port);
+            forwards.push(at);
         }
         Ok(path)
     }

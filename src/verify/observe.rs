@@ -1,6 +1,11 @@
 //! What the nodes themselves say: their RPC, asked through the connection to their host.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
@@ -88,7 +93,7 @@ impl Rpc {
 #[derive(Clone)]
 pub struct Client {
     pub host: Arc<Host>,
-    pub port: u16,
+    pub at: SocketAddr,
     /// Before every method, as the profile has it.
     prefix: String,
     limit: Duration,
@@ -107,13 +112,17 @@ impl Client {
         let unseen = NodeFacts::default();
         let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
         let probe = &cluster.profile.probe;
-        let port = node::ports(cluster, node, seen).get(&probe.port)?.port;
-        Some(Self { host, port, prefix: probe.path.clone(), limit })
+        let ports = node::ports(cluster, node, seen);
+        let port = ports.get(&probe.port)?;
+        // What listens on all addresses listens on loopback too.
+        let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
+        let at = SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port);
+        Some(Self { host, at, prefix: probe.path.clone(), limit })
     }
 
     pub async fn text(&self, path: &str) -> Result<String, String> {
         let path = format!("{}{path}", self.prefix);
-        let body = self.host.get(self.port, &path, self.limit).await.map_err(|error| error.to_string())?;
+        let body = self.host.get(self.at, &path, self.limit).await.map_err(|error| error.to_string())?;
         String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
     }
 
@@ -196,7 +205,7 @@ pub fn asked(
                 unit: node.unit_name.clone(),
                 number,
                 quiet: seen.is_some_and(|seen| is_quiet(cluster, seen)),
-                listened: machine.is_some_and(|m| m.listeners.iter().any(|l| l.port == client.port)),
+                listened: machine.is_some_and(|m| m.listeners.iter().any(|l| l.port == client.at.port())),
                 restarts: seen.map_or(0, |seen| seen.unit.restarts),
                 opens: document.and_then(|document| document.genesis_time),
                 clock_ahead: machine.map_or(0.0, |machine| machine.clock_ahead),

@@ -143,12 +143,12 @@ impl Wait<'_> {
 
     async fn until_answer(&self, asked: &Asked, rpc: &mut Rpc, begun: Instant) -> bool {
         loop {
-            if self.live.borrow().is_open(asked.machine, asked.client.port) {
+            if self.live.borrow().is_open(asked.machine, asked.client.at.port()) {
                 if self.look(asked, rpc).await {
                     return true;
                 }
             } else {
-                rpc.error = Some(format!("nothing listens on port {}", asked.client.port));
+                rpc.error = Some(format!("nothing listens on port {}", asked.client.at.port()));
             }
             rpc.ended = self.closed_until_genesis(asked).or_else(|| self.live.borrow().down(asked));
             if rpc.ended.is_some() || begun.elapsed() >= self.limits.listen {

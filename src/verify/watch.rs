@@ -87,7 +87,7 @@ pub fn begin(asked: &[Asked]) -> (Receiver<Live>, impl Future<Output = ()>) {
     let mut machines: BTreeMap<usize, Vec<&Asked>> = BTreeMap::new();
     for asked in asked {
         let open = begin.open.entry(asked.machine).or_default();
-        open.extend(asked.listened.then_some(asked.client.port));
+        open.extend(asked.listened.then_some(asked.client.at.port()));
         machines.entry(asked.machine).or_default().push(asked);
     }
     let (tell, live) = channel(begin);
@@ -135,7 +135,7 @@ async fn follow(host: &Host, nodes: &[&Asked], machine: usize, tell: &Sender<Liv
 }
 
 fn script(nodes: &[&Asked]) -> Script {
-    let ports: Vec<String> = nodes.iter().map(|asked| format!("{:04X}", asked.client.port)).collect();
+    let ports: Vec<String> = nodes.iter().map(|asked| format!("{:04X}", asked.client.at.port())).collect();
     let mut script = Script::new(&nonce());
     script.set("ports", &ports.join("|"));
     script.line(format!("wanted={}", ports.len()));

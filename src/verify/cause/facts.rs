@@ -108,15 +108,18 @@ fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
     })
 }
 
-/// RPC on an address that the connection does not lead to.
+/// RPC on another address than the planned one, which is where it is asked.
 fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
     let ports = node::ports(view.cluster, node, view.seen(node)?);
-    let port = ports.get(&view.cluster.profile.probe.port)?.port;
-    let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port).peekable();
+    let port = ports.get(&view.cluster.profile.probe.port)?;
+    let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port.port).peekable();
     let first = there.peek()?.ip;
-    let reached = there.any(|l| l.ip.is_unspecified() || l.ip.is_loopback());
+    let reached = there.any(|l| l.ip.is_unspecified() || l.ip.to_string() == port.bind || l.ip.is_loopback());
     (!reached).then(|| {
-        format!("RPC listens on {first} only, and loomctl asks 127.0.0.1 through the connection: set `rpc_bind` to 127.0.0.1 or 0.0.0.0")
+        format!(
+            "RPC listens on {first}, not on {}: see `rpc_bind` and the laddr keys in `settings:`",
+            port.bind
+        )
     })
 }
 
