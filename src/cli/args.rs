@@ -39,6 +39,7 @@ pub enum Command {
 
 /// What every command on hosts shares.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
 pub struct Hosts {
     /// Inventory file; may be given more than once
     #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
@@ -101,7 +102,7 @@ impl Deadlines {
 }
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Up {
     #[command(flatten)]
     pub hosts: Hosts,

@@ -125,7 +125,7 @@ fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Pro
     let name = name.unwrap_or_else(|| "loom".to_owned());
     let profile = Profile::builtin(&name);
     if profile.is_none() {
-        let known: Vec<&str> = builtin_names().to_vec();
+        let known = builtin_names();
         let place =
             inventory.hosts.values().find_map(|h| h.vars.get("chain")).and_then(|var| var.place.as_ref());
         let mut problem = Problem::error(format!("unknown chain {name:?}")).at(place);

@@ -101,7 +101,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             if *run != Run::Leave {
                 "active".clone_into(&mut seen.unit.active);
                 seen.unit.main_pid = 1;
-                seen.unit.invocation = "predicted".to_owned();
+                "predicted".clone_into(&mut seen.unit.invocation);
                 seen.started = Some((seen.unit.invocation.clone(), runs.clone()));
             }
         }

@@ -135,12 +135,12 @@ impl View {
     pub fn finish(&self, run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> u8 {
         self.settle();
         if let Some(failure) = failure {
-            self.failure(failure);
+            say(failure);
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
             let hosts = json::hosts(run, failure, pending);
-            self.summary(exit, run.changed.len(), pending.len(), failure, hosts);
+            self.summary(exit, run.changed.len(), pending.len(), failure, &hosts);
         } else if !self.style.quiet {
             anstream::print!("{}", words::end(self.command, run, failure, pending, self.begun.elapsed()));
         }
@@ -151,7 +151,7 @@ impl View {
     /// The end of a command that only showed something.
     pub fn finish_look(&self, run: &Run) -> u8 {
         if self.style.json {
-            self.summary(error::OK, 0, 0, None, json::hosts(run, None, &[]));
+            self.summary(error::OK, 0, 0, None, &json::hosts(run, None, &[]));
         }
         error::OK
     }
@@ -166,7 +166,7 @@ impl View {
         };
         let waiting = steps + pending > 0;
         if let Some(failure) = &failure {
-            self.failure(failure);
+            say(failure);
         }
         let exit = match &failure {
             Some(failure) => failure.exit(),
@@ -174,7 +174,7 @@ impl View {
             None => error::OK,
         };
         if self.style.json {
-            self.summary(exit, 0, steps + pending, failure.as_ref(), BTreeMap::new());
+            self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new());
         }
         exit
     }
@@ -182,18 +182,12 @@ impl View {
     /// The end before there was a run: everything that is wrong, and the exit code.
     pub fn end_with(&self, failure: &Failure) -> u8 {
         self.settle();
-        self.failure(failure);
+        say(failure);
         let exit = failure.exit();
         if self.style.json {
-            self.summary(exit, 0, 0, Some(failure), json::failed_hosts(failure));
+            self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure));
         }
         exit
-    }
-
-    fn failure(&self, failure: &Failure) {
-        for line in words::failure(failure) {
-            anstream::eprintln!("{line}");
-        }
     }
 
     fn summary(
@@ -202,7 +196,7 @@ impl View {
         changed: usize,
         pending: usize,
         failure: Option<&Failure>,
-        hosts: BTreeMap<String, Value>,
+        hosts: &BTreeMap<String, Value>,
     ) {
         let failed = hosts.values().filter(|host| host["result"] == "failed").count();
         print_line(&json!({
@@ -216,6 +210,12 @@ impl View {
             "seconds": json::seconds(self.begun.elapsed()),
             "hosts": hosts,
         }));
+    }
+}
+
+fn say(failure: &Failure) {
+    for text in words::failure(failure) {
+        anstream::eprintln!("{text}");
     }
 }
 

@@ -19,7 +19,8 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
             for planned in steps {
                 let _ = writeln!(out, "    {} — {}", planned.step.name(), planned.why);
                 if diff {
-                    out += &indented(&difference(facts, node, &planned.step));
+                    out += &difference(facts, node, &planned.step)
+                        .map_or_else(String::new, |text| indented(&text));
                 }
             }
         }
@@ -60,7 +61,7 @@ pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
 fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     let (path, new) = step.text()?;
     if new == UNKNOWN {
-        return Some(format!("+{}", UNKNOWN));
+        return Some(format!("+{UNKNOWN}"));
     }
     let old = facts.nodes.get(node).and_then(|seen| seen.text(path)).unwrap_or_default();
     if old == new {
@@ -75,8 +76,7 @@ fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     )
 }
 
-fn indented(text: &Option<String>) -> String {
-    let Some(text) = text else { return String::new() };
+fn indented(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let style = match line.as_bytes().first() {
