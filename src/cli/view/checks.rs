@@ -28,10 +28,26 @@ pub fn text(checks: &[Check]) -> String {
         table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &seen]);
     }
     let mut out = format!("{table}\n");
-    for check in checks.iter().filter(|check| !check.ok) {
+    let wrong = |check: &&Check| !check.ok;
+    for check in checks.iter().filter(wrong).filter(|check| !follows(check)) {
         out += &failed(check);
     }
+    let mut unknown: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for check in checks.iter().filter(wrong).filter(|check| follows(check)) {
+        match unknown.iter_mut().find(|(host, seen, _)| *host == check.host && *seen == check.seen) {
+            Some((_, _, ids)) => ids.push(check.id),
+            None => unknown.push((&check.host, &check.seen, vec![check.id])),
+        }
+    }
+    for (host, seen, ids) in unknown {
+        let _ = writeln!(out, "\n{} {host}: {seen}", ids.join(", "));
+    }
     out
+}
+
+/// A row that only says that an earlier one failed: said once a host.
+fn follows(check: &Check) -> bool {
+    check.hint.is_none() && check.journal.is_empty() && check.seen.starts_with("not known")
 }
 
 /// What all hosts say, where they say the same.

@@ -64,19 +64,18 @@ pub fn end(
         let _ = writeln!(out, "pending  {}: needs a restart: {}", waits.node, waits.what);
     }
     let nodes = run.cluster.nodes.len();
-    let done = match run.changed.len() {
-        0 => "nothing to change".to_owned(),
-        1 => "1 change".to_owned(),
-        n => format!("{n} changes"),
+    let done = match (run.changed.len(), failure) {
+        _ if matches!(command, "verify" | "status" | "facts") => String::new(),
+        (0, None) => ", nothing to change".to_owned(),
+        (0, Some(_)) => ", nothing changed".to_owned(),
+        (1, _) => ", 1 change".to_owned(),
+        (n, _) => format!(", {n} changes"),
     };
     let result = if failure.is_some() { "failed" } else { "ok" };
     let plural = if nodes == 1 { "" } else { "s" };
     let name = &run.cluster.name;
-    let _ = writeln!(
-        out,
-        "{command} {result}: {name}, {nodes} node{plural}, {done}, {:.1} s",
-        took.as_secs_f64()
-    );
+    let _ =
+        writeln!(out, "{command} {result}: {name}, {nodes} node{plural}{done}, {:.1} s", took.as_secs_f64());
     out
 }
 
