@@ -94,7 +94,10 @@ fn s8_a_changed_setting_waits_on_a_living_chain_and_restarts_an_unborn_one() {
         let (mut world, _) = born(&wishes.cluster(), height);
         let yaml = wishes.yaml().replace("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
         let changed = cluster(&yaml);
+        let predicted = crate::plan::unfold(&changed, &world.gather(&changed), &Options::default());
         let outcome = again(&mut world, &changed);
+        let Next::Done(foreseen) = predicted.end else { panic!() };
+        assert_eq!(foreseen.len(), waits, "a plan says what will wait");
         let Next::Done(pending) = &outcome.end else { panic!("{:?}", outcome.end) };
         assert_eq!(pending.len(), waits);
         assert_eq!(restarts(&outcome.stages), 2 - waits);
