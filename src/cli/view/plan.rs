@@ -32,7 +32,11 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
         let _ = match steps {
             0 if pending.is_empty() => writeln!(out, "nothing to change"),
             0 => Ok(()),
-            _ => writeln!(out, "{steps} steps in {} stages", unfolded.stages.len()),
+            _ => {
+                let stages = unfolded.stages.len();
+                let many = |n: usize| if n == 1 { "" } else { "s" };
+                writeln!(out, "{steps} step{} in {stages} stage{}", many(steps), many(stages))
+            }
         };
     }
     out
@@ -60,7 +64,7 @@ pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
 fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     let (path, new) = step.text()?;
     if new == UNKNOWN {
-        return Some(format!("+{}", UNKNOWN));
+        return Some(format!("+{UNKNOWN}"));
     }
     let old = facts.nodes.get(node).and_then(|seen| seen.text(path)).unwrap_or_default();
     if old == new {
