@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod birth;
+mod hostile;
 mod life;
 mod refusals;
 mod repair;
