@@ -1,6 +1,8 @@
 //! loomctl: from N bare Linux hosts to one verified chain. ARCHITECTURE.md is the map.
 
 pub mod apply;
+#[cfg(test)]
+mod architecture;
 pub mod binary;
 pub mod chain;
 pub mod cli;

@@ -37,6 +37,10 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
         }
         Life::Live => {
             let agreed = agreed(cluster, facts)?;
+            let missing = nowhere(cluster, &agreed);
+            if !missing.is_empty() {
+                return Err(missing);
+            }
             let demanded =
                 genesis::overridden(&cluster.profile, &agreed, &cluster.genesis).map_err(refusals)?;
             if demanded == agreed {
@@ -114,6 +118,16 @@ fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
         }
     }
     if refusals.is_empty() { Ok(agreed) } else { Err(refusals) }
+}
+
+/// Documents of a live chain that are gone everywhere: what they held cannot be known any more.
+fn nowhere(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
+    let refuse = |(name, document): (&String, &crate::chain::profile::Document)| {
+        let message = format!("no host holds the `{name}` document any more ({})", document.path);
+        Refusal::new(Class::Safety, None, message)
+            .advice("the chain is live, so it is never made anew: put it back on one host from a backup, and run again")
+    };
+    cluster.profile.documents.iter().filter(|(name, _)| !agreed.contains_key(*name)).map(refuse).collect()
 }
 
 fn held<'a>(node: &Node, facts: &'a Facts, document: &crate::chain::profile::Document) -> Option<&'a str> {

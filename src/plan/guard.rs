@@ -28,6 +28,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
         if host.is_empty() {
             refusals.extend(ports_free(cluster, node, machine, seen));
             refusals.extend(is_ours(cluster, node, seen));
+            refusals.extend(same_unit(node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
         }
         refusals.extend(host);
@@ -36,6 +37,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
     refusals.extend(no_clones(cluster, facts));
     if life::of_cluster(cluster, facts) < life::Life::Started {
         refusals.extend(clocks_agree(cluster, facts));
+        refusals.extend(all_are_born_together(cluster, facts, options));
     }
     refusals
 }
@@ -148,6 +150,17 @@ fn is_ours(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     refusals
 }
 
+/// The unit's name is the inventory's: under another one the node would run twice, with one key.
+fn same_unit(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let there = &seen.manifest.as_ref()?.unit;
+    (*there != node.unit_name.as_str()).then(|| {
+        let message = format!("its unit there is {there}, but by the inventory it is {}", node.unit_name);
+        Refusal::new(Class::Safety, Some(&node.name), message).advice(format!(
+            "set `unit_name: {there}` for this host (a machine that gets a second node gives its units other names)"
+        ))
+    })
+}
+
 /// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
 fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let Some(home) = &seen.home else { return Vec::new() };
@@ -251,6 +264,20 @@ fn clocks_agree(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
         )
     };
     facts.machines.iter().filter_map(off).collect()
+}
+
+/// A genesis of some validators only would be a chain without the others, for good.
+fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+    let unknown = |node: &&Node| {
+        let key = facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
+        !options.touches(&node.name) && key.is_none()
+    };
+    let refuse = |node: &Node| {
+        let message = "it is a validator without keys, and --limit leaves it out of the genesis";
+        Refusal::new(Class::Safety, Some(&node.name), message)
+            .advice("bring the whole cluster up once without --limit; to begin without this host, take it out of the inventory")
+    };
+    cluster.validators().filter(unknown).map(refuse).collect()
 }
 
 /// The same machine-id on two machines is a sign of cloned images, no danger by itself.

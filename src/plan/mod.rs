@@ -7,8 +7,12 @@ pub mod guard;
 pub mod life;
 pub mod node;
 pub mod predict;
+#[cfg(test)]
+pub(crate) mod recording;
 pub mod stages;
 pub mod step;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -143,7 +143,9 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> 
     let owner = format!("{}:{}", node.user, account.group);
     let profile = &cluster.profile;
     let documents = profile.documents.values().map(|document| (document.path.under(home), 0o644));
-    let files = profile.files.iter().map(|(path, file)| (path.under(home), file.mode.0));
+    // What stands before init is already what it has to be.
+    let after = profile.files.iter().filter(|(path, _)| !profile.init.before.contains(path));
+    let files = after.map(|(path, file)| (path.under(home), file.mode.0));
     let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });

@@ -12,6 +12,10 @@ use crate::{
 /// What stands where only a host's own init can say it.
 pub const UNKNOWN: &str = "(known after init)\n";
 
+/// When what is predicted comes about: after every start that was seen, so that a process which stays is seen to run on
+/// the old files.
+const TO_COME: &str = "9999999999.000000000";
+
 /// Where a plan ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unfolded {
@@ -134,7 +138,7 @@ fn put(
         size: content.map_or(0, |text| text.len() as u64),
         inode: 0,
         mtime: String::new(),
-        ctime: String::new(),
+        ctime: TO_COME.to_owned(),
         sha256: content.map(Sha256::of),
         target: target.map(ToString::to_string),
         content: content.map(str::to_owned),

@@ -7,6 +7,8 @@ mod json;
 mod plan;
 mod problems;
 mod progress;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::{

@@ -33,7 +33,11 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
         let _ = match steps {
             0 if pending.is_empty() => writeln!(out, "nothing to change"),
             0 => Ok(()),
-            _ => writeln!(out, "{steps} steps in {} stages", unfolded.stages.len()),
+            _ => {
+                let stages = unfolded.stages.len();
+                let many = |n: usize| if n == 1 { "" } else { "s" };
+                writeln!(out, "{steps} step{} in {stages} stage{}", many(steps), many(stages))
+            }
         };
     }
     out

@@ -1,0 +1,233 @@
+//! What people and machines read, as files under tests/snapshots: a change there is a change of the surface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use clap::CommandFactory as _;
+
+use super::{checks, json, plan, words};
+use crate::{
+    cli::args::Cli,
+    error::Failure,
+    facts::Facts,
+    model::cluster::Cluster,
+    plan::{
+        Class, Next, Options, Refusal,
+        recording::{World, cluster, home_of, try_cluster},
+        unfold,
+    },
+    verify::Check,
+};
+
+fn golden(name: &str, text: &str) {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let folder = env!("CARGO_MANIFEST_DIR");
+    assert!(!plain.contains(folder), "a path of this machine");
+    insta::with_settings!({
+        snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, plain) });
+}
+
+fn yaml(chain: &str, more: &str) -> String {
+    let vars = format!("chain: {chain}, user: ubuntu, binary: /bin/sh{more}");
+    format!(
+        "all:\n  vars: {{{vars}}}\n  hosts:\n    n-0: {{ansible_host: 10.0.0.1}}\n    n-1: {{ansible_host: 10.0.0.2, private_ip: 10.9.0.2}}\n"
+    )
+}
+
+fn born(chain: &str, height: u64) -> (World, Cluster, Facts) {
+    let cluster = cluster(&yaml(chain, ""));
+    let mut world = World::default();
+    let outcome = world.up(&cluster, &Options::default()).unwrap();
+    assert!(outcome.is_done());
+    world.sign(&cluster, height);
+    let facts = world.gather(&cluster);
+    (world, cluster, facts)
+}
+
+fn lines(values: &[serde_json::Value]) -> String {
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+#[test]
+fn a_fresh_cluster_as_a_plan() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = cluster(&yaml(chain, ""));
+        let facts = World::default().gather(&cluster);
+        let unfolded = unfold(&cluster, &facts, &Options::default());
+        golden(&format!("plan-fresh-{chain}"), &plan::text(&unfolded, &facts, true));
+        golden(&format!("plan-fresh-{chain}-json"), &lines(&plan::json(&unfolded, &facts, true)));
+    }
+}
+
+#[test]
+fn a_changed_configuration_as_a_plan() {
+    let (mut world, _, _) = born("cometbft", 9);
+    let more = ", settings: {config.toml: {p2p.pex: false}}, unit: {Service: {LimitNOFILE: 1000}}";
+    let changed = cluster(&yaml("cometbft", more));
+    let facts = world.gather(&changed);
+    let unfolded = unfold(&changed, &facts, &Options::default());
+    golden("plan-changed", &plan::text(&unfolded, &facts, true));
+    golden("plan-changed-json", &lines(&plan::json(&unfolded, &facts, true)));
+    golden("plan-changed-without-diff", &plan::text(&unfolded, &facts, false));
+}
+
+#[test]
+fn nothing_to_change() {
+    let (_, cluster, facts) = born("loom", 9);
+    let unfolded = unfold(&cluster, &facts, &Options::default());
+    assert_eq!(plan::text(&unfolded, &facts, true), "nothing to change\n");
+    assert!(plan::json(&unfolded, &facts, true).is_empty());
+}
+
+/// Unit, configuration and genesis as they lie on the first host, and the peers of both.
+#[test]
+fn what_lies_on_the_hosts() {
+    for chain in ["cometbft", "loom"] {
+        let (mut world, cluster, _) = born(chain, 0);
+        let (first, second) = (cluster.nodes[0].clone(), cluster.nodes[1].clone());
+        let text = |world: &mut World, node, at: &str| {
+            let files = &world.host(&cluster, node).files;
+            files[&crate::plan::recording::path(at)].content.clone().unwrap()
+        };
+        let unit = format!("/etc/systemd/system/{chain}.service");
+        golden(&format!("unit-{chain}"), &text(&mut world, &first, &unit));
+        for (name, document) in &cluster.profile.documents {
+            let at = document.path.under(&home_of(&first));
+            golden(&format!("genesis-{chain}-{name}"), &text(&mut world, &first, at.as_str()));
+        }
+        let peers = |world: &mut World, node| {
+            let config = text(world, node, "/home/ubuntu/config/config.toml");
+            config.lines().find(|line| line.starts_with("persistent_peers =")).unwrap().to_owned()
+        };
+        let of_unit = |world: &mut World, node| {
+            let unit = text(world, node, &unit);
+            unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap().to_owned()
+        };
+        let both = if chain == "cometbft" {
+            [peers(&mut world, &first), peers(&mut world, &second)]
+        } else {
+            [of_unit(&mut world, &first), of_unit(&mut world, &second)]
+        };
+        golden(&format!("peers-{chain}"), &both.join("\n"));
+    }
+}
+
+fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Refusal> {
+    match crate::plan::next(cluster, &world.gather(cluster), &Options::default()) {
+        Next::Refused(refusals) => refusals,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn refusals_in_words() {
+    let mut found = Vec::new();
+    let (world, two, _) = born("cometbft", 9);
+    let profile = two.profile.clone();
+    let change = |with: &dyn Fn(&mut World)| {
+        let mut world = world.clone();
+        with(&mut world);
+        refusals(&mut world, &two)
+    };
+    for file in [&profile.node_key.file, &profile.sign_state.file] {
+        let at = file.under(&home_of(&two.nodes[1]));
+        found.extend(change(&|world| drop(world.host(&two, &two.nodes[1]).files.remove(&at))));
+        let copy = world.hosts["10.0.0.1"].files[&at].clone();
+        if *file == profile.node_key.file {
+            found.extend(change(&|world| {
+                drop(world.host(&two, &two.nodes[1]).files.insert(at.clone(), copy.clone()));
+            }));
+        }
+    }
+    let genesis = profile.documents["chain"].path.under(&home_of(&two.nodes[1]));
+    found.extend(change(&|world| {
+        let file = world.host(&two, &two.nodes[1]).files.get_mut(&genesis).unwrap();
+        file.content = file.content.as_ref().map(|text| text.replace("22020096", "1"));
+    }));
+    found
+        .extend(change(&|world| world.hosts.values_mut().for_each(|host| drop(host.files.remove(&genesis)))));
+    let facts = world.clone().gather(&two);
+    let mut other = facts.clone();
+    for machine in other.machines.values_mut() {
+        (machine.arch, machine.free_kb) = ("aarch64".into(), Some(900));
+    }
+    other.machines.get_mut(&1).unwrap().systemd = false;
+    let fresh = World::default().gather(&two);
+    other.nodes = fresh.nodes;
+    if let Next::Refused(more) = crate::plan::next(&two, &other, &Options::default()) {
+        found.extend(more);
+    }
+    let failure = Failure::Refused(found);
+    golden("refusals", &words::failure(&failure).join("\n\n"));
+    golden("refusals-json", &format!("{:#}", serde_json::json!(json::failed_hosts(&failure))));
+}
+
+#[test]
+fn failures_end_with_their_codes() {
+    let of = |class| Failure::Refused(vec![Refusal::new(class, None, "x")]).exit();
+    assert_eq!((of(Class::Host), of(Class::Input), of(Class::Safety)), (1, 2, 3));
+    let both = vec![Refusal::new(Class::Host, None, "x"), Refusal::new(Class::Safety, None, "y")];
+    assert_eq!(Failure::Refused(both).exit(), 3);
+    let rest =
+        [Failure::Checks(2), Failure::NoProgress("n-0: file /x (differs)".into()), Failure::Interrupted];
+    let texts: Vec<String> = rest.iter().flat_map(words::failure).collect();
+    golden("failures", &texts.join("\n\n"));
+}
+
+#[test]
+fn bad_inventories_in_words() {
+    let texts = [
+        yaml("comet", ""),
+        yaml("cometbft", ", privat_ip: 1.2.3.4, power: -3, working_directory: srv/x, ports: {rcp: 1}"),
+        yaml("cometbft", ", rpc_bind: everywhere, role: boss, unit_name: a/b, binary_sha256: abc"),
+        yaml("loom", ", genesis: {chian: {a: 1}}, ansible_password: hunter2, token: hunter2"),
+        "all:\n  hosts:\n    a: {ansible_host: h, user: u, binary: /bin/sh}\n    b: {ansible_host: h, user: u, binary: /bin/sh}\n".into(),
+    ];
+    let words = |text: &String| {
+        let failure = Failure::Input(try_cluster(text).unwrap_err());
+        words::failure(&failure).join("\n")
+    };
+    let all: String = texts.iter().map(words).collect();
+    assert!(!all.contains("hunter2"), "S3: {all}");
+    golden("bad-inventories", &texts.iter().map(words).collect::<Vec<_>>().join("\n\n---\n"));
+}
+
+#[test]
+fn the_table_of_proof() {
+    let check = |id, host: &str, ok, seen: &str| Check {
+        id,
+        host: host.into(),
+        ok,
+        what: if id == "V1" { "unit runs" } else { "ports listen" }.into(),
+        expected: if id == "V1" { "active, started once" } else { "26656, 26657" }.into(),
+        seen: seen.into(),
+        hint: (!ok).then(|| "another program holds the port".to_owned()),
+        journal: if ok { Vec::new() } else { vec!["panic: listen tcp :26657: in use".into()] },
+    };
+    let good = [check("V1", "n-0", true, "active"), check("V1", "n-1", true, "active")];
+    golden("checks-ok", &checks::text(&good));
+    let bad = [
+        good[0].clone(),
+        good[1].clone(),
+        check("V2", "n-0", true, "26656, 26657"),
+        check("V2", "n-1", false, "26656"),
+    ];
+    golden("checks-failed", &checks::text(&bad));
+    golden("checks-failed-json", &lines(&bad.iter().map(checks::json).collect::<Vec<_>>()));
+}
+
+#[test]
+fn help_of_every_command() {
+    // What the environment says must not stand in the text.
+    let mut root = Cli::command()
+        .term_width(100)
+        .mut_subcommands(|command| command.mut_args(|arg| arg.hide_env_values(true)));
+    root.build();
+    let mut texts = vec![root.render_long_help().to_string()];
+    for command in root.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        texts.push(command.render_long_help().to_string());
+    }
+    golden("help", &texts.join("\n\n=====\n\n"));
+}

@@ -1,0 +1,341 @@
+//! Hosts in memory: they answer the gather script's questions and carry stages out as runtime.sh does, one change
+//! after another, so that a run can be killed between any two of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod init;
+mod steps;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use steps::link_to;
+
+use super::{Next, Options, Stage, ask, next, node};
+use crate::{
+    chain::identity,
+    facts::{
+        Account, Facts, FileFact, FileKind, MachineFacts, NodeFacts, ask::NodeQuestion, manifest::Manifest,
+        sockets::Listener,
+    },
+    model::{
+        cluster::{Cluster, LocalBinary, Machine, Node, Source},
+        ids::{RemotePath, Sha256, UnitName, ValidatorKey},
+        resolve::{self, Given},
+    },
+    problem::Problem,
+};
+
+/// What is in every private key that a host makes: it must be in no fact and no plan (S3).
+pub const CANARY: &str = "private-key-canary";
+/// When the hosts booted, in seconds since 1970: after the recorded documents' times.
+const BOOT: f64 = 1_800_000_000.0;
+
+/// The controller was killed.
+#[derive(Debug)]
+pub struct Killed;
+
+/// One machine's disk and systemd.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    pub files: BTreeMap<RemotePath, FileFact>,
+    pub units: BTreeMap<UnitName, crate::facts::UnitFacts>,
+    pub pulled: BTreeMap<String, Sha256>,
+}
+
+/// All machines, by the address that the inventory has for them: its order may change.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub hosts: BTreeMap<String, Host>,
+    /// Changes so far: the clock, the next inode, and how many keys were made.
+    ticks: u32,
+    pub inits: u32,
+    /// So many more changes, then the run is killed; `None`: never.
+    pub fuel: Option<u32>,
+}
+
+/// A run as `Run::converge` does it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub stages: Vec<Stage>,
+    pub end: Next,
+    pub facts: Facts,
+}
+
+impl Outcome {
+    pub fn is_done(&self) -> bool {
+        self.end == Next::Done(Vec::new())
+    }
+}
+
+pub fn path(text: &str) -> RemotePath {
+    RemotePath::new(text).unwrap()
+}
+
+pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Problem>> {
+    let (inventory, _) = crate::inventory::parse_yaml("inventory.yaml", yaml)?;
+    let given = Given { connect_timeout: std::time::Duration::from_secs(1), become_password: None };
+    let (mut cluster, _) = resolve::resolve(&inventory, &given)?;
+    for node in &mut cluster.nodes {
+        if let Source::File(path) = &node.binary.source {
+            let sha256 = Sha256::of(path.display().to_string());
+            node.binary.local = Some(LocalBinary { sha256, arch: Some("x86_64"), size: 1000 });
+        }
+    }
+    Ok(cluster)
+}
+
+pub fn cluster(yaml: &str) -> Cluster {
+    try_cluster(yaml).unwrap_or_else(|problems| panic!("{problems:#?}\n{yaml}"))
+}
+
+impl World {
+    /// Bare hosts, and a controller that is killed after so many changes.
+    pub fn dying(fuel: u32) -> Self {
+        Self { fuel: Some(fuel), ..Self::default() }
+    }
+
+    fn address(machine: &Machine) -> String {
+        machine.login.host.to_string()
+    }
+
+    pub fn host(&mut self, cluster: &Cluster, node: &Node) -> &mut Host {
+        let address = Self::address(&cluster.machines[node.machine]);
+        self.hosts.entry(address).or_default()
+    }
+
+    fn clock(&self) -> f64 {
+        BOOT + 1000.0 + f64::from(self.ticks) / 100.0
+    }
+
+    /// What a run learns first.
+    pub fn gather(&mut self, cluster: &Cluster) -> Facts {
+        let mut facts = Facts::default();
+        for (number, machine) in cluster.machines.iter().enumerate() {
+            let host = self.hosts.entry(Self::address(machine)).or_default().clone();
+            facts.machines.insert(number, self.machine(&host, number));
+        }
+        for node in &cluster.nodes {
+            let seen = self.look(cluster, node, &facts);
+            facts.nodes.insert(node.name.clone(), seen);
+        }
+        for node in &cluster.nodes {
+            let seen = &facts.nodes[&node.name];
+            if !seen.unit.is_running() {
+                continue;
+            }
+            let uses = node::ports(cluster, node, seen);
+            let listener = |port: &crate::chain::ports::PortUse| Listener {
+                ip: "0.0.0.0".parse().unwrap(),
+                port: port.port,
+                pid: Some(seen.unit.main_pid),
+                program: cluster.profile.binary.name.clone(),
+                unit: Some(node.unit_name.to_string()),
+            };
+            let listeners: Vec<_> = uses.values().filter(|port| port.expected).map(listener).collect();
+            facts.machines.get_mut(&node.machine).unwrap().listeners.extend(listeners);
+        }
+        facts
+    }
+
+    fn machine(&self, host: &Host, number: usize) -> MachineFacts {
+        let tools = ["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed", "curl"];
+        MachineFacts {
+            hostname: format!("host{number}"),
+            kernel: "Linux 6.1".into(),
+            arch: "x86_64".into(),
+            os: "debian 12".into(),
+            machine_id: format!("{number:032x}"),
+            boot_id: "1".into(),
+            uid: "0".into(),
+            systemd: true,
+            tools: tools.map(str::to_owned).into(),
+            free_kb: Some(1 << 30),
+            clock: self.clock(),
+            uptime: self.clock() - BOOT,
+            pulled: host.pulled.clone(),
+            ..MachineFacts::default()
+        }
+    }
+
+    fn look(&mut self, cluster: &Cluster, node: &Node, facts: &Facts) -> NodeFacts {
+        let question = ask::question(cluster, node, facts);
+        answer(self.host(cluster, node), &question)
+    }
+
+    /// Stage after stage until there is none.
+    pub fn up(&mut self, cluster: &Cluster, options: &Options) -> Result<Outcome, Killed> {
+        let decide = |cluster: &Cluster, facts: &Facts| next(cluster, facts, options);
+        self.converge(cluster, decide)
+    }
+
+    pub fn converge(
+        &mut self,
+        cluster: &Cluster,
+        decide: impl Fn(&Cluster, &Facts) -> Next,
+    ) -> Result<Outcome, Killed> {
+        let mut facts = self.gather(cluster);
+        let mut stages: Vec<Stage> = Vec::new();
+        loop {
+            match decide(cluster, &facts) {
+                Next::Stage(stage) => {
+                    assert!(stages.last() != Some(&stage), "no progress: {stage:#?}");
+                    assert!(
+                        stages.len() < 8,
+                        "no end: {:?}",
+                        stages.iter().map(|s| s.name).collect::<Vec<_>>()
+                    );
+                    self.carry_out(cluster, &stage, &mut facts)?;
+                    stages.push(stage);
+                }
+                end => return Ok(Outcome { stages, end, facts }),
+            }
+        }
+    }
+
+    /// The whole stage, and what its nodes' machines say afterwards.
+    fn carry_out(&mut self, cluster: &Cluster, stage: &Stage, facts: &mut Facts) -> Result<(), Killed> {
+        for (number, uploads) in &stage.uploads {
+            for upload in uploads {
+                let at = cluster.binary_path(&upload.sha256);
+                let address = Self::address(&cluster.machines[*number]);
+                self.put_binary(&address, &at, &upload.sha256)?;
+            }
+        }
+        // The questions are asked with what is known before the stage, as `apply` does.
+        let before = facts.clone();
+        for node in cluster.nodes.iter().filter(|node| stage.steps.contains_key(&node.name)) {
+            for planned in &stage.steps[&node.name] {
+                self.step(cluster, node, &planned.step)?;
+            }
+        }
+        let touched: Vec<usize> =
+            cluster.nodes.iter().filter(|n| stage.steps.contains_key(&n.name)).map(|n| n.machine).collect();
+        for node in cluster.nodes.iter().filter(|node| touched.contains(&node.machine)) {
+            let seen = self.look(cluster, node, &before);
+            facts.nodes.insert(node.name.clone(), seen);
+            let pulled = self.host(cluster, node).pulled.clone();
+            facts.machines.get_mut(&node.machine).unwrap().pulled.extend(pulled);
+        }
+        Ok(())
+    }
+
+    /// Every running validator has signed at this height.
+    pub fn sign(&mut self, cluster: &Cluster, height: u64) {
+        for node in cluster.validators() {
+            let profile = &cluster.profile;
+            let state = profile.sign_state.file.under(&home_of(node));
+            let host = self.host(cluster, node);
+            if !host.units.get(&node.unit_name).is_some_and(crate::facts::UnitFacts::is_running) {
+                continue;
+            }
+            let file = host.files.get_mut(&state).unwrap();
+            let mut json: Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();
+            json[format!("{}height", profile.sign_state.prefix)] = height.to_string().into();
+            file.content = Some(json.to_string());
+            file.sha256 = Some(Sha256::of(json.to_string()));
+        }
+    }
+
+    /// Paths that are there, with content, owner, mode, inode and ctime: what S2 must not move.
+    pub fn fingerprint(&self) -> String {
+        let hosts = self.hosts.iter().map(|(name, host)| format!("{name} {:?} {:?}", host.files, host.units));
+        hosts.collect::<Vec<_>>().join("\n")
+    }
+}
+
+pub fn home_of(node: &Node) -> RemotePath {
+    node.folder.clone().unwrap_or_else(|| path(&format!("/home/{}", node.user)))
+}
+
+/// gather.sh's `observe_node`.
+fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
+    let user_home = path(&format!("/home/{}", question.user));
+    let home = question.folder.clone().unwrap_or_else(|| user_home.clone());
+    let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();
+    let mut seen = NodeFacts {
+        account: Some(Account { uid: 1000, group: question.user.to_string(), home: user_home }),
+        home: Some(home.clone()),
+        ..NodeFacts::default()
+    };
+    let mut paths = vec![home.clone(), question.state.clone(), question.unit_path.clone()];
+    for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
+        paths.push(below(&home, name));
+    }
+    for name in ["started", "initialised", "manifest.json"] {
+        paths.push(below(&question.state, name));
+    }
+    paths.extend(question.paths.iter().map(|name| below(&home, name)));
+    let mut texts: Vec<RemotePath> = question.texts.iter().map(|name| below(&home, name)).collect();
+    texts.push(question.unit_path.clone());
+    for at in paths {
+        if let Some(file) = host.files.get(&at) {
+            let content = file.content.clone().filter(|_| texts.contains(&at));
+            seen.files.insert(at, FileFact { content, ..file.clone() });
+        }
+    }
+    let text = |at: &RemotePath| host.files.get(at).and_then(|file| file.content.clone());
+    for name in &question.pristine {
+        if let Some(text) = text(&below(&question.state, &format!("pristine/{name}"))) {
+            seen.pristine.insert(name.clone(), text);
+        }
+    }
+    let started = text(&below(&question.state, "started"));
+    seen.started = started.and_then(|line| {
+        line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
+    });
+    match text(&below(&question.state, "manifest.json")).map(|text| Manifest::parse(&text)) {
+        Some(Ok(manifest)) => seen.manifest = Some(manifest),
+        Some(Err(why)) => seen.manifest_error = Some(why),
+        None => {}
+    }
+    identity_of(&mut seen, question, &home, text);
+    let linked = host.files.get(&below(&home, &question.binary_name)).and_then(|file| file.target.clone());
+    let binaries =
+        linked.map(|target| path(&target)).into_iter().chain(question.binary.clone().map(|(at, _)| at));
+    for at in binaries {
+        if let Some(sum) = host.files.get(&at).and_then(|file| file.sha256.clone()) {
+            seen.binaries.insert(at, sum);
+        }
+    }
+    seen.unit = host.units.get(&question.unit).cloned().unwrap_or_default();
+    seen
+}
+
+/// The public parts of the key files, as gather.sh reads them.
+fn identity_of(
+    seen: &mut NodeFacts,
+    question: &NodeQuestion,
+    home: &RemotePath,
+    text: impl Fn(&RemotePath) -> Option<String>,
+) {
+    let json = |name: &str| -> Option<Value> { serde_json::from_str(&text(&home.join(name).unwrap())?).ok() };
+    if let Some(key) = json(&question.node_key) {
+        // The recording keeps the public half beside the private one.
+        seen.node_id = identity::node_id_of_pubkey(key["pub"].as_str().unwrap()).ok();
+    }
+    if let Some(key) = json(&question.validator_key) {
+        let part = |name: &str| key["pub_key"][name].as_str().unwrap().to_owned();
+        seen.validator_key = Some(ValidatorKey { kind: part("type"), value: part("value") });
+    }
+    if let Some(state) = json(&question.sign_state) {
+        seen.signed_height = state[&question.sign_state_key].as_str().and_then(|text| text.parse().ok());
+    }
+}
+
+/// A plain file as it is on a disk.
+fn plain(content: &str, owner: &str, mode: u32) -> FileFact {
+    FileFact {
+        kind: FileKind::File,
+        mode,
+        owner: owner.to_owned(),
+        size: content.len() as u64,
+        inode: 0,
+        mtime: String::new(),
+        ctime: String::new(),
+        sha256: Some(Sha256::of(content)),
+        target: None,
+        content: Some(content.to_owned()),
+    }
+}

@@ -1,0 +1,171 @@
+//! From bare hosts to a started chain.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::plan::{
+    recording::{CANARY, home_of},
+    unfold,
+};
+
+fn marks(stages: &[Stage]) -> BTreeSet<(String, String)> {
+    steps(stages).map(|(node, planned)| (node.to_string(), planned.step.name())).collect()
+}
+
+/// What the chain's documents say of validators: their keys in order.
+fn validators(cluster: &Cluster, text: &str) -> Vec<String> {
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let list = match cluster.profile.name.as_str() {
+        "loom" if json.get("contracts").is_some() => {
+            let contracts = json["contracts"].as_array().unwrap().clone();
+            let dpos = contracts.into_iter().find(|c| c["name"] == "dposV3").unwrap();
+            let list = dpos["init"]["validators"].as_array().unwrap().clone();
+            return list.iter().map(|v| v["pubKey"].as_str().unwrap().to_owned()).collect();
+        }
+        _ => json["validators"].as_array().unwrap().clone(),
+    };
+    list.iter().map(|v| v["pub_key"]["value"].as_str().unwrap().to_owned()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn every_inventory_is_born_and_then_left_alone(wishes in wishes(40)) {
+        let cluster = wishes.cluster();
+        let mut world = World::default();
+        let bare = world.gather(&cluster);
+        let predicted = unfold(&cluster, &bare, &Options::default());
+        let outcome = again(&mut world, &cluster);
+        prop_assert!(outcome.is_done(), "{:?}", outcome.end);
+        prop_assert!(outcome.stages.len() <= 4);
+        prop_assert_eq!(world.inits as usize, cluster.nodes.len());
+
+        // What was predicted has come about.
+        let (said, did) = (marks(&predicted.stages), marks(&outcome.stages));
+        prop_assert!(said.is_subset(&did), "{:?}", said.difference(&did).collect::<Vec<_>>());
+
+        // S5: one genesis, byte for byte, validators in inventory order.
+        for document in cluster.profile.documents.values() {
+            let texts: BTreeSet<String> = cluster.nodes.iter().map(|node| {
+                let at = document.path.under(&home_of(node));
+                world.host(&cluster, node).files[&at].content.clone().unwrap()
+            }).collect();
+            prop_assert_eq!(texts.len(), 1);
+            let keys: Vec<String> = cluster.validators()
+                .map(|node| outcome.facts.nodes[&node.name].validator_key.as_ref().unwrap().value.clone())
+                .collect();
+            prop_assert_eq!(validators(&cluster, texts.first().unwrap()), keys);
+        }
+
+        // S3 in the model: nothing private in what was seen or planned.
+        let said = serde_json::to_string(&outcome.facts.nodes).unwrap() + &serde_json::to_string(&outcome.stages).unwrap();
+        prop_assert!(!said.contains(CANARY) && world.fingerprint().contains(CANARY));
+
+        // S2: born, started, living: the next run changes nothing.
+        for height in [0, 1, 2, 1000] {
+            world.sign(&cluster, height);
+            let before = world.fingerprint();
+            let second = again(&mut world, &cluster);
+            prop_assert!(second.is_done() && second.stages.is_empty(), "at {height}: {second:?}");
+            prop_assert_eq!(before, world.fingerprint());
+            prop_assert!(unfold(&cluster, &second.facts, &Options::default()).stages.is_empty());
+        }
+    }
+
+    #[test]
+    fn s2_a_cluster_that_systemd_started_again_is_left_alone(wishes in wishes(8), height in 0..5_u64) {
+        let cluster = wishes.cluster();
+        let (mut world, _) = born(&cluster, height);
+        // A crash, or a reboot: another invocation, later.
+        for host in world.hosts.values_mut() {
+            for unit in host.units.values_mut() {
+                unit.invocation = "f".repeat(32);
+                unit.started_monotonic += 500_000.0;
+            }
+        }
+        let second = again(&mut world, &cluster);
+        prop_assert!(second.is_done() && second.stages.is_empty(), "{second:?}");
+    }
+}
+
+#[test]
+fn s7_a_run_killed_anywhere_converges_with_the_same_keys() {
+    for chain in ["cometbft", "loom"] {
+        let mut wishes = plain(chain, 2);
+        for together in [false, true] {
+            // Two nodes of one machine, and a binary that it pulls itself.
+            (wishes.url, wishes.nodes[1].shares) = (together, together);
+            let cluster = wishes.cluster();
+            let whole = born(&cluster, 0).0;
+            let mut fuel = 0;
+            loop {
+                let mut world = World::dying(fuel);
+                let killed = world.up(&cluster, &Options::default()).is_err();
+                world.fuel = None;
+                let keys = |world: &mut World| {
+                    let facts = world.gather(&cluster);
+                    facts
+                        .nodes
+                        .into_values()
+                        .map(|seen| (seen.node_id, seen.validator_key))
+                        .collect::<Vec<_>>()
+                };
+                let before = keys(&mut world);
+                let outcome = again(&mut world, &cluster);
+                assert!(outcome.is_done(), "{chain}, killed at change {fuel}: {:?}", outcome.end);
+                for (had, has) in before.iter().zip(keys(&mut world)) {
+                    assert!(had.0.is_none() || had.0 == has.0, "{chain}, {fuel}: a node key was lost");
+                    assert!(had.1.is_none() || had.1 == has.1, "{chain}, {fuel}: a validator key was lost");
+                }
+                let third = again(&mut world, &cluster);
+                assert!(third.is_done() && third.stages.is_empty(), "{chain}, {fuel}: {third:?}");
+                if !killed {
+                    break;
+                }
+                // A second init only where the first was cut in its staging folder, before it was complete.
+                assert!(world.inits <= whole.inits + 1, "{chain}, killed at change {fuel}");
+                fuel += 1;
+            }
+            assert!(fuel > 30, "it was killed {fuel} times");
+        }
+    }
+}
+
+#[test]
+fn a_node_alone_is_a_network() {
+    let cluster = plain("cometbft", 1).cluster();
+    let (mut world, outcome) = born(&cluster, 5);
+    assert_eq!(outcome.stages.len(), 2);
+    assert!(again(&mut world, &cluster).stages.is_empty());
+}
+
+/// Run by hand: `cargo test --release a_thousand -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_thousand_nodes_in_reasonable_time() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = plain(chain, 1000).cluster();
+        let mut world = World::default();
+        let mut facts = world.gather(&cluster);
+        let mut took = Vec::new();
+        loop {
+            let begun = std::time::Instant::now();
+            let next = super::super::next(&cluster, &facts, &Options::default());
+            took.push(begun.elapsed());
+            let Next::Stage(stage) = next else { break };
+            let outcome = world.converge(&cluster, |_, seen| {
+                if steps(std::slice::from_ref(&stage)).any(|(n, p)| p.step.wanted(&seen.nodes[n]).is_some()) {
+                    Next::Stage(stage.clone())
+                } else {
+                    Next::Done(Vec::new())
+                }
+            });
+            facts = outcome.unwrap().facts;
+        }
+        eprintln!("{chain}: next() took {took:?}");
+        let begun = std::time::Instant::now();
+        unfold(&cluster, &World::default().gather(&cluster), &Options::default());
+        eprintln!("{chain}: unfold() with a gather took {:?}", begun.elapsed());
+    }
+}

@@ -1,0 +1,175 @@
+//! What stops a run before it writes (S1, S4, S13).
+
+use super::*;
+use crate::plan::{
+    down::{self, Down},
+    recording::home_of,
+};
+
+/// Takes away or damages one of a node's key files.
+fn lose(
+    world: &mut World,
+    cluster: &Cluster,
+    number: usize,
+    file: &crate::chain::profile::HomePath,
+    whole: bool,
+) {
+    let node = &cluster.nodes[number];
+    let at = file.under(&home_of(node));
+    let host = world.host(cluster, node);
+    if whole {
+        host.files.remove(&at);
+    } else {
+        host.files.get_mut(&at).unwrap().content = Some("{ truncated".into());
+    }
+}
+
+#[test]
+fn s13_a_lost_key_or_sign_state_is_never_made_anew() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = plain(chain, 3).cluster();
+        let profile = cluster.profile.clone();
+        for file in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+            for (height, whole) in [(0, true), (5, true), (5, false)] {
+                let (mut world, _) = born(&cluster, height);
+                lose(&mut world, &cluster, 1, file, whole);
+                let before = world.fingerprint();
+                let outcome = again(&mut world, &cluster);
+                let said = refused(&outcome.end);
+                assert!(said.starts_with("Safety n-1: ") && said.contains(file.as_str()), "{said}");
+                assert!(outcome.stages.is_empty() && before == world.fingerprint());
+            }
+        }
+    }
+}
+
+#[test]
+fn s13_everything_lost_at_once_is_no_reason_to_begin_again() {
+    let cluster = plain("cometbft", 2).cluster();
+    let (mut world, _) = born(&cluster, 0);
+    let profile = cluster.profile.clone();
+    for file in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+        lose(&mut world, &cluster, 0, file, true);
+    }
+    let outcome = again(&mut world, &cluster);
+    assert!(refused(&outcome.end).contains("Safety n-0") && outcome.stages.is_empty());
+}
+
+#[test]
+fn s4_clones_are_refused_by_both_names() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = plain(chain, 3).cluster();
+        for file in [&cluster.profile.node_key.file, &cluster.profile.validator_key.file] {
+            let (mut world, _) = born(&cluster, 0);
+            let from = file.under(&home_of(&cluster.nodes[0]));
+            let copy = world.host(&cluster, &cluster.nodes[0]).files[&from].clone();
+            world.host(&cluster, &cluster.nodes[2]).files.insert(from, copy);
+            let outcome = again(&mut world, &cluster);
+            let said = refused(&outcome.end);
+            assert!(said.contains("Safety n-2") && said.contains("as n-0"), "{said}");
+            assert!(outcome.stages.is_empty());
+        }
+    }
+}
+
+#[test]
+fn s1_hosts_that_disagree_stop_the_run() {
+    for (chain, height) in [("cometbft", 3), ("cometbft", 0), ("loom", 3), ("loom", 0)] {
+        let cluster = plain(chain, 3).cluster();
+        let (mut world, _) = born(&cluster, height);
+        let at = cluster.profile.documents["chain"].path.under(&home_of(&cluster.nodes[1]));
+        let file = world.host(&cluster, &cluster.nodes[1]).files.get_mut(&at).unwrap();
+        file.content = Some(file.content.as_ref().unwrap().replace("22020096", "1"));
+        let before = world.fingerprint();
+        let outcome = again(&mut world, &cluster);
+        let said = refused(&outcome.end);
+        assert!(said.contains("n-0 and n-1 hold different") && said.contains("22020096"), "{said}");
+        assert_eq!(before, world.fingerprint());
+    }
+}
+
+#[test]
+fn s1_a_demanded_change_of_a_living_genesis_is_refused() {
+    for height in [0, 3] {
+        let wishes = plain("cometbft", 2);
+        let (mut world, _) = born(&wishes.cluster(), height);
+        let yaml = wishes
+            .yaml()
+            .replace("vars: {", "vars: {genesis: {chain: {consensus_params.block.max_gas: \"7\"}}, ");
+        let outcome = again(&mut world, &cluster(&yaml));
+        let said = refused(&outcome.end);
+        assert!(said.starts_with("Safety") && said.contains("max_gas"), "{said}");
+        assert!(outcome.stages.is_empty());
+    }
+}
+
+#[test]
+fn s1_a_living_genesis_that_no_host_holds_is_not_passed_over() {
+    let cluster = plain("cometbft", 2).cluster();
+    let (mut world, _) = born(&cluster, 5);
+    let at = cluster.profile.documents["chain"].path.under(&home_of(&cluster.nodes[0]));
+    for host in world.hosts.values_mut() {
+        host.files.remove(&at);
+    }
+    let outcome = again(&mut world, &cluster);
+    let said = refused(&outcome.end);
+    assert!(said.starts_with("Safety") && said.contains("no host holds"), "{said}");
+}
+
+#[test]
+fn what_somebody_else_made_is_not_taken_over() {
+    let cluster = plain("cometbft", 1).cluster();
+    for at in ["/home/ubuntu/config/genesis.json", "/etc/systemd/system/cometbft.service"] {
+        let mut world = World::default();
+        let file = crate::plan::recording::link_to(&crate::plan::recording::path("/elsewhere"));
+        world.host(&cluster, &cluster.nodes[0]).files.insert(crate::plan::recording::path(at), file);
+        let said = refused(&again(&mut world, &cluster).end);
+        assert!(said.contains(at) && said.contains("has not made it"), "{said}");
+    }
+}
+
+#[test]
+fn down_and_up_again_keep_keys_and_begin_a_new_chain() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = plain(chain, 3).cluster();
+        let (mut world, first) = born(&cluster, 7);
+        let destroy = Down::Destroy { delete_keys: false };
+        let all = Options::default();
+        let down = world.converge(&cluster, |c, f| down::next(c, f, &all, destroy)).unwrap();
+        assert!(down.is_done() && down.stages.len() == 2, "{:?}", down.end);
+        let outcome = again(&mut world, &cluster);
+        assert!(outcome.is_done(), "{:?}", outcome.end);
+        assert_eq!(inits(&outcome.stages), 0);
+        for (name, seen) in &outcome.facts.nodes {
+            assert_eq!(seen.node_id, first.facts.nodes[name].node_id);
+            assert_eq!(seen.signed_height, Some(0));
+        }
+        let gone = Down::Destroy { delete_keys: true };
+        let down = world.converge(&cluster, |c, f| down::next(c, f, &all, gone)).unwrap();
+        assert!(down.is_done(), "{:?}", down.end);
+        let left: Vec<_> =
+            world.hosts.values().flat_map(|host| host.files.keys()).map(ToString::to_string).collect();
+        let stays =
+            |at: &String| at.contains("config") || at.contains(".key") || at.contains(cluster.name.as_str());
+        assert!(
+            !left.iter().any(|at| at.ends_with(".json") || at.ends_with(".service")),
+            "{left:?} {}",
+            left.iter().any(stays)
+        );
+        // From scratch, with other keys.
+        let outcome = again(&mut world, &cluster);
+        assert!(outcome.is_done() && inits(&outcome.stages) == 3, "{:?}", outcome.end);
+    }
+}
+
+#[test]
+fn s13_destroy_wants_every_node_stopped() {
+    let cluster = plain("cometbft", 3).cluster();
+    let (mut world, _) = born(&cluster, 7);
+    let one = options(&["n-0"]);
+    let destroy = Down::Destroy { delete_keys: false };
+    let down = world.converge(&cluster, |c, f| down::next(c, f, &one, destroy)).unwrap();
+    let said = refused(&down.end);
+    assert!(said.contains("Safety n-1") && said.contains("Safety n-2"), "{said}");
+    assert_eq!(touched(&down.stages), BTreeSet::from(["n-0".to_owned()]));
+}
