@@ -1,6 +1,7 @@
 //! The only place that opens connections: hosts, sessions, scripts, uploads, forwards. Knows nothing of chains.
 
 pub mod error;
+pub mod folder;
 pub mod host;
 pub mod http;
 pub mod running;
