@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A host may work so long on one thing before it is given up, beyond the connection.
-const HOST_LIMIT: Duration = Duration::from_secs(300);
+const HOST_LIMIT: Duration = Duration::from_secs(600);
 
 pub struct Started {
     pub view: View,

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::event::{Event, Outcome};
 
 pub struct Progress {
+    /// At a terminal: the live line, made when there is something to show.
+    live: bool,
     bar: Option<ProgressBar>,
     quiet: bool,
     /// What each host is at.
@@ -15,27 +17,33 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(live: bool, quiet: bool) -> Self {
-        let bar = live.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Self { bar, quiet, doing: BTreeMap::new() }
+        Self { live, bar: None, quiet, doing: BTreeMap::new() }
     }
 
+    /// Takes the live line away; it comes back with the next event.
     pub fn clear(&mut self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+
+    fn wake(&mut self) {
+        if !self.live || self.bar.is_some() {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.bar = Some(bar);
     }
 
     pub fn show(&mut self, event: &Event) {
         if self.quiet {
             return;
         }
+        self.wake();
         match event {
             Event::Started { host, step, .. } => {
                 self.doing.insert(host.clone(), step.clone());
