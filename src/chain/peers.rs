@@ -48,6 +48,15 @@ pub enum PeersError {
 /// Beyond the mesh, a node that joins changes only the lists that it then stands in.
 pub fn peers_for(node: &NodeName, all: &[PeerInfo], strategy: Strategy) -> Result<Vec<PeerInfo>, PeersError> {
     check(all)?;
+    peers_of_checked(node, all, strategy)
+}
+
+/// The same for a list that has been through `check`, which is as long as the list and so is not for every node.
+pub fn peers_of_checked(
+    node: &NodeName,
+    all: &[PeerInfo],
+    strategy: Strategy,
+) -> Result<Vec<PeerInfo>, PeersError> {
     if !all.iter().any(|peer| peer.name == *node) {
         return Err(PeersError::Unknown(node.clone()));
     }

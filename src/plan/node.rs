@@ -89,7 +89,7 @@ pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(St
     files.into_iter().map(|file| (below(&file.path), file.content)).collect()
 }
 
-/// `everybody`: the peers of the whole cluster, this node among them.
+/// `everybody`: the peers of the whole cluster, this node among them, as `peers::check` wants them.
 pub fn wanted(
     cluster: &Cluster,
     node: &Node,
@@ -165,8 +165,8 @@ fn rendered(
     let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
     let mut context =
         context(cluster, node, seen).ok_or_else(|| safety("its folder is not known".to_owned()))?;
-    context.peers =
-        peers::peers_for(&node.name, everybody, cluster.strategy).map_err(|why| safety(why.to_string()))?;
+    context.peers = peers::peers_of_checked(&node.name, everybody, cluster.strategy)
+        .map_err(|why| safety(why.to_string()))?;
     if let Some(own) = everybody.iter().find(|peer| peer.name == node.name) {
         context.external_address.port = own.addr.port;
     }

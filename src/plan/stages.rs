@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Options, Pending, Planned, Refusal, Stage, Upload, ask, birth,
+    Class, Options, Pending, Planned, Refusal, Stage, Upload, ask, birth,
     life::{self, Life},
     node::{self, Wanted},
     step::{Init, Run, Step, staging},
 };
 use crate::{
+    chain::peers,
     facts::{Facts, NodeFacts, manifest::FORMAT, manifest::Manifest},
     model::{
         cluster::{Cluster, Node, Source},
@@ -164,6 +165,7 @@ pub fn agree_and_start(
     let live = life::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut pending, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
+    peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
     for (node, seen) in touched(cluster, facts, options) {
         match node::wanted(cluster, node, facts, &documents, &everybody) {
             Ok(wanted) => {

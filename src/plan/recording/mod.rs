@@ -195,7 +195,7 @@ impl World {
     }
 
     /// The whole stage, and what its nodes' machines say afterwards.
-    fn carry_out(&mut self, cluster: &Cluster, stage: &Stage, facts: &mut Facts) -> Result<(), Killed> {
+    pub fn carry_out(&mut self, cluster: &Cluster, stage: &Stage, facts: &mut Facts) -> Result<(), Killed> {
         for (number, uploads) in &stage.uploads {
             for upload in uploads {
                 let at = cluster.binary_path(&upload.sha256);
