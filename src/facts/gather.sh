@@ -74,8 +74,12 @@ observe_files() {
   stat --printf '%F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n\n' -- "$@" 2>/dev/null | each_line "$scope" stat
   for path in "$@"; do
     shift
-    [ ! -L "$path" ] || fact "$scope" target "$path|$(readlink "$path")"
-    if [ -f "$path" ]; then set -- "$@" "$path"; fi
+    # A link counts by where it points: what is behind it may be a binary, and has its stamp.
+    if [ -L "$path" ]; then
+      fact "$scope" target "$path|$(readlink "$path")"
+    elif [ -f "$path" ]; then
+      set -- "$@" "$path"
+    fi
   done
   [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null | each_line "$scope" sum
 }

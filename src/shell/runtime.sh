@@ -115,13 +115,15 @@ binary_holds() {
 }
 # settle_binary NEW PATH SHA256: checks what has arrived, and only then gives it its name.
 settle_binary() {
+  sync "$1" & # to the disk while it is being hashed
   settle_sum=$(sum_of "$1")
+  wait "$!" || return 1
   if [ "$settle_sum" != "$3" ]; then
     rm -f "$1"
     echo "the binary that arrived has sha256 $settle_sum, expected $3"
     return 1
   fi
-  chown "$root_owner" "$1" && chmod 755 "$1" && sync "$1" && mv -fT "$1" "$2" && stamp_of "$2" >"${2%/*}/.stamp"
+  chown "$root_owner" "$1" && chmod 755 "$1" && mv -fT "$1" "$2" && stamp_of "$2" >"${2%/*}/.stamp"
 }
 # step_binary PATH SHA256 URL: in place, or pulled from URL (may be empty: then it has been uploaded before).
 step_binary() {

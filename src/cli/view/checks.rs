@@ -27,7 +27,7 @@ pub fn text(checks: &[Check]) -> String {
         let result = if good == rows.len() { "ok" } else { "FAILED" };
         table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &seen]);
     }
-    let mut out = format!("{table}\n");
+    let mut out = table.trim_fmt() + "\n";
     let wrong = |check: &&Check| !check.ok;
     for check in checks.iter().filter(wrong).filter(|check| !follows(check)) {
         out += &failed(check);

@@ -96,7 +96,7 @@ pub fn status(nodes: &[NodeStatus]) -> String {
             version,
         ]);
     }
-    format!("{table}\n")
+    table.trim_fmt() + "\n"
 }
 
 pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFacts>) -> String {
