@@ -106,8 +106,8 @@ fn private_keys_stay_where_they_are(lab: &Lab) {
                 let text = fs::read(entry.path()).unwrap_or_default();
                 assert!(
                     !String::from_utf8_lossy(&text).contains(secret),
-                    "{:?} holds a private key",
-                    entry.path()
+                    "{} holds a private key",
+                    entry.path().display()
                 );
             }
         }

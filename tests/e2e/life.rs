@@ -154,7 +154,7 @@ fn a_run_killed_at_any_step_is_finished_by_the_next(lab: &Lab) {
         for (number, id) in node_ids(lab, inventory).into_iter().enumerate() {
             match ids.get(number) {
                 Some(known) if !known.is_null() => {
-                    assert_eq!(id, *known, "{boundary}: a key was lost or made anew")
+                    assert_eq!(id, *known, "{boundary}: a key was lost or made anew");
                 }
                 Some(_) => ids[number] = id,
                 None => ids.push(id),
