@@ -119,15 +119,13 @@ fn tree<'a>(text: &'a str, before: &str, found: &mut BTreeSet<String>) -> &'a st
     let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     let path = if before.is_empty() { word.to_owned() } else { format!("{before}::{word}") };
-    match rest.strip_prefix("::") {
-        Some(rest) => tree(rest, &path, found),
-        None => {
-            found.insert(path);
-            // `as NAME` in a list.
-            let renamed = rest.trim_start().strip_prefix("as ");
-            renamed.map_or(rest, |rest| &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..])
-        }
+    if let Some(rest) = rest.strip_prefix("::") {
+        return tree(rest, &path, found);
     }
+    found.insert(path);
+    // `as NAME` in a list.
+    let renamed = rest.trim_start().strip_prefix("as ");
+    renamed.map_or(rest, |rest| &rest[rest.find([',', '}', ';']).unwrap_or(rest.len())..])
 }
 
 fn module_of(file: &str) -> &str {
@@ -145,7 +143,7 @@ fn dependencies_point_one_way() {
         let may = MAY.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, may)| *may);
         for path in paths(&code) {
             let allowed = |prefix: &&str| path == **prefix || path.starts_with(&format!("{prefix}::"));
-            if module_of(&path.replace("::", "/")) != module && !may.iter().any(|prefix| allowed(&prefix)) {
+            if module_of(&path.replace("::", "/")) != module && !may.iter().any(allowed) {
                 wrong.push(format!("{file}: crate::{path}"));
             }
         }

@@ -21,8 +21,10 @@ use crate::model::login::Login;
 const PERSIST: &str = "60";
 /// sshd's MaxStartups drops connections when many come at once: tried again so often, with jitter.
 const CONNECT_TRIES: u32 = 4;
-/// How long a session that sshd refused (MaxSessions) is tried again on the same connection.
-const SESSION_TRIES: u32 = 3;
+/// A session that sshd refused (MaxSessions) is tried again so often: on the first connection only in case one is
+/// just ending, on the spare one, where only one script runs at a time, until the last one has ended for sshd too.
+const MAIN_TRIES: u32 = 3;
+const SPARE_TRIES: u32 = 12;
 
 pub struct Ssh {
     login: Arc<Login>,
@@ -53,7 +55,7 @@ impl Ssh {
     pub async fn spawn(&self, command: &[String]) -> Result<Pipes, HostError> {
         let mut spare = self.spare.lock().await;
         if spare.is_none() {
-            match self.spawn_on_main(command).await {
+            match spawn_patiently(&self.main, command, MAIN_TRIES).await {
                 Ok(pipes) => return Ok(pipes),
                 Err(refused) => {
                     tracing::debug!(host = self.name, %refused, "another connection for another session");
@@ -61,24 +63,12 @@ impl Ssh {
                 }
             }
         }
+        let lost = |why: String| HostError::Lost(format!("opening a session: {why}"));
         match spare.as_ref() {
-            Some(session) => spawn_on(session, command)
-                .await
-                .map_err(|e| HostError::Lost(format!("opening a session: {e}"))),
-            None => Err(HostError::Lost("opening a session".to_owned())),
-        }
-    }
-
-    async fn spawn_on_main(&self, command: &[String]) -> Result<Pipes, openssh::Error> {
-        let mut tries = 0;
-        loop {
-            match spawn_on(&self.main, command).await {
-                Err(_) if tries < SESSION_TRIES => {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(20 * u64::from(tries))).await;
-                }
-                result => return result,
+            Some(session) => {
+                spawn_patiently(session, command, SPARE_TRIES).await.map_err(|e| lost(e.to_string()))
             }
+            None => Err(lost("no connection".to_owned())),
         }
     }
 
@@ -108,6 +98,23 @@ impl Ssh {
                 exit.arg("-S").arg(&control).args(["-O", "exit", "loomctl"]);
                 let _ = exit.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
             }
+        }
+    }
+}
+
+async fn spawn_patiently(
+    session: &Arc<Session>,
+    command: &[String],
+    tries: u32,
+) -> Result<Pipes, openssh::Error> {
+    let mut tried = 0;
+    loop {
+        match spawn_on(session, command).await {
+            Err(_) if tried < tries => {
+                tried += 1;
+                tokio::time::sleep(Duration::from_millis(20 * u64::from(tried))).await;
+            }
+            result => return result,
         }
     }
 }

@@ -152,7 +152,7 @@ fn down_and_up_again_keep_keys_and_begin_a_new_chain() {
         let stays =
             |at: &String| at.contains("config") || at.contains(".key") || at.contains(cluster.name.as_str());
         assert!(
-            !left.iter().any(|at| at.ends_with(".json") || at.ends_with(".service")),
+            !left.iter().any(|at| [".json", ".service"].iter().any(|end| at.ends_with(end))),
             "{left:?} {}",
             left.iter().any(stays)
         );

@@ -21,9 +21,8 @@ const ALL: [Damage; 5] = [Damage::Missing, Damage::Content, Damage::Owner, Damag
 /// `false`: this cannot happen to such a thing, or is not what loomctl manages of it.
 fn applies(damage: Damage, entry: &Entry) -> bool {
     match (entry.kind.as_str(), damage) {
-        ("key", _) => false,
         // Another genesis than the others' is no damage to repair but a disagreement: `refusals`.
-        ("genesis", Damage::Content) => false,
+        ("key", _) | ("genesis", Damage::Content) => false,
         ("binary", damage) => matches!(damage, Damage::Missing | Damage::Content),
         ("link", damage) => matches!(damage, Damage::Missing | Damage::Link),
         _ => true,
@@ -79,12 +78,13 @@ fn whatever_is_damaged_is_repaired_there_and_nowhere_else() {
     }
 }
 
+type Change = fn(&mut crate::facts::UnitFacts);
+
 #[test]
 fn a_unit_that_is_disabled_or_stopped_or_unread() {
     for height in [0, 9] {
         let cluster = plain("cometbft", 3).cluster();
         let (world, _) = born(&cluster, height);
-        type Change = fn(&mut crate::facts::UnitFacts);
         let changes: [Change; 4] = [
             |unit| "disabled".clone_into(&mut unit.file_state),
             |unit| unit.needs_reload = true,

@@ -1,0 +1,192 @@
+//! Hosts as they come: off, with a sudo password, with one session, without forwarding, cloned.
+
+use std::fs;
+
+use crate::support::{Lab, Suite, inventory::Inventory, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![
+        one_host_off_and_no_other_is_touched,
+        difficult_hosts_are_worked_with,
+        cloned_keys_are_refused_by_name,
+        private_keys_stay_where_they_are,
+        errors_say_what_to_do
+    ]);
+}
+
+/// S6
+fn one_host_off_and_no_other_is_touched(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    lab.kill(2);
+    let run = lab.loomctl(&["up", "-i", inventory.to_str().unwrap(), "--timeout", "3"]).exits(1);
+    assert!(
+        run.stderr.contains("node-2: unreachable") && run.stderr.contains("help: is the machine up"),
+        "{run}"
+    );
+    assert!(!run.stderr.contains("node-1:"), "{run}");
+    for host in [0, 1, 3] {
+        lab.root(host, "test ! -e /home/ubuntu/node && test ! -e /var/lib/loomctl").ok();
+    }
+    lab.start(2);
+}
+
+fn difficult_hosts_are_worked_with(lab: &Lab) {
+    let inventory = lab.inventory("cometbft");
+    let plain = inventory.clone().write(lab);
+    let plain = plain.to_str().unwrap();
+    lab.root(1, "echo 'ubuntu:only-for-sudo' | chpasswd; echo 'ubuntu ALL=(ALL) ALL' >/etc/sudoers.d/ubuntu")
+        .ok();
+    lab.sshd(2, "MaxSessions 1");
+    lab.sshd(3, "AllowTcpForwarding no\nAllowStreamLocalForwarding no");
+
+    let run = lab.loomctl(&["up", "-i", plain]).exits(1);
+    assert!(run.stderr.contains("node-1: sudo wants a password") && run.stderr.contains("-K"), "{run}");
+    let run = lab.loomctl(&["up", "-i", plain, "-e", "ansible_become_password=wrong"]).exits(1);
+    assert!(run.stderr.contains("node-1: sudo refused the password"), "{run}");
+
+    let with = inventory.host_var("node-1", "ansible_become_password", "only-for-sudo").write(lab);
+    let run = lab.loomctl(&["up", "-i", with.to_str().unwrap(), "-vv", "--json"]).exits(0);
+    assert!(!run.stdout.contains("only-for-sudo") && !run.stderr.contains("only-for-sudo"));
+    assert_eq!(run.events().iter().filter(|e| e["event"] == "check" && e["result"] == "ok").count(), 40);
+}
+
+/// S4
+fn cloned_keys_are_refused_by_name(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
+    lab.loomctl(&["down", "-i", inventory, "--destroy"]).ok();
+    let key = lab.root(0, "cat /home/ubuntu/node/config/node_key.json").ok();
+    lab.root(3, &format!("printf '%s' '{}' >/home/ubuntu/node/config/node_key.json", key.trim())).ok();
+    let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(3);
+    assert!(run.stderr.contains("node-3: has the same node id as node-0"), "{run}");
+    lab.root(3, "test ! -e /etc/systemd/system/cometbft.service").ok();
+
+    // S13: a key that is gone is not made anew.
+    lab.root(3, "rm /home/ubuntu/node/config/node_key.json /home/ubuntu/node/data/priv_validator_state.json")
+        .ok();
+    let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(3);
+    assert!(run.stderr.contains("node-3: the node key is missing"), "{run}");
+    lab.root(3, "test ! -e /home/ubuntu/node/config/node_key.json").ok();
+}
+
+/// S3, with its positive control: the search does find a key where there is one.
+fn private_keys_stay_where_they_are(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let mut said = String::new();
+    for command in [
+        vec!["up", "-vv", "--diff"],
+        vec!["up", "--json"],
+        vec!["plan", "--json"],
+        vec!["facts", "--json", "-vv"],
+        vec!["verify", "-vv"],
+    ] {
+        let run = lab.loomctl(&[&command[..], &["-i", inventory]].concat());
+        said += &run.stdout;
+        said += &run.stderr;
+    }
+    let read = "sed -n 's/.*\"value\": *\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p; s/.*\"value\":\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p' \
+                /home/ubuntu/node/config/node_key.json /home/ubuntu/node/config/priv_validator_key.json";
+    for host in 0..lab.hosts() {
+        let keys = lab.root(host, read).ok();
+        let keys: Vec<&str> = keys.lines().collect();
+        assert_eq!(keys.len(), 2, "a node key and a validator key: {keys:?}");
+        for key in keys {
+            // The first half of the bytes is the secret; the second is the public key, which is no secret.
+            let secret = &key[..40];
+            assert!(!said.contains(secret), "a private key of host {host} was printed");
+            let there = lab
+                .root(host, &format!("grep -rlF '{secret}' /var/lib/loomctl /run/loomctl /tmp; true"))
+                .ok();
+            assert_eq!(there, "", "a private key was copied on host {host}");
+            let control = lab.root(host, &format!("grep -rlF '{secret}' /home/ubuntu/node")).ok();
+            assert!(!control.is_empty(), "the search finds nothing even where the key is");
+            for entry in fs::read_dir(lab.folder()).unwrap().flatten().filter(|e| e.path().is_file()) {
+                let text = fs::read(entry.path()).unwrap_or_default();
+                assert!(
+                    !String::from_utf8_lossy(&text).contains(secret),
+                    "{} holds a private key",
+                    entry.path().display()
+                );
+            }
+        }
+    }
+}
+
+fn errors_say_what_to_do(lab: &Lab) {
+    let base = lab.inventory("cometbft").first(2);
+    let fails = |inventory: Inventory, code: i32, words: &[&str]| {
+        let file = inventory.write(lab);
+        let run =
+            lab.loomctl(&["up", "-i", file.to_str().unwrap(), "--no-verify", "--timeout", "3"]).exits(code);
+        for word in words {
+            assert!(run.stderr.contains(word), "{word:?} is not in\n{run}");
+        }
+    };
+    // The input: nothing was touched.
+    fails(base.clone().without("binary"), 2, &["missing variable `binary`", "help"]);
+    fails(base.clone().var("chain", "cometbtf"), 2, &["unknown chain", "did you mean `cometbft`?"]);
+    fails(base.clone().var("binary", "/no/such/file"), 2, &["there is no file /no/such/file"]);
+    fails(base.clone().var("binary_sha256", "0".repeat(64)), 2, &["binary_sha256 says 000"]);
+    fails(base.clone().var("ports", serde_json::json!({"rcp": 1})), 2, &["did you mean `rpc`?"]);
+
+    // The way to the host.
+    let stranger = lab.path("stranger");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&stranger)
+        .status();
+    assert!(made.unwrap().success());
+    let key = stranger.to_str().unwrap();
+    fails(
+        base.clone().host_var("node-1", "ansible_ssh_private_key_file", key),
+        1,
+        &["node-1: ssh login refused", "ansible_ssh_private_key_file"],
+    );
+    fails(
+        base.clone().host_var("node-1", "ansible_host", "no-such-name.invalid"),
+        1,
+        &["node-1: the host name does not resolve"],
+    );
+    let known = lab.path("known_hosts");
+    let public = fs::read_to_string(stranger.with_extension("pub")).unwrap();
+    fs::write(&known, format!("{} {public}", lab.address(1))).unwrap();
+    let strict = format!("-o StrictHostKeyChecking=yes -o UserKnownHostsFile={}", known.display());
+    fails(
+        base.clone().host_var("node-1", "ansible_ssh_common_args", strict),
+        1,
+        &["node-1: its host key has changed", "ssh-keygen -R"],
+    );
+
+    // The host itself.
+    let foreign = lab.path("foreign");
+    let mut elf = vec![0_u8; 64];
+    elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    elf[18] = 0xb7;
+    fs::write(&foreign, elf).unwrap();
+    fails(
+        base.clone().var("binary", foreign.to_str().unwrap()),
+        1,
+        &["built for aarch64, the host is x86_64"],
+    );
+    fails(base.clone().var("user", "nobody-here"), 1, &["there is no user \"nobody-here\""]);
+    lab.root(1, "systemd-run -q --unit=squatter bash -c 'exec sleep 99' && true").ok();
+    lab.root(1, "mkdir -p /var/lib/loomctl && mount -t tmpfs -o size=8m none /var/lib").ok();
+    fails(base.clone(), 1, &["node-1: disk full", "make room"]);
+    lab.root(1, "umount /var/lib").ok();
+    lab.root(1, "rm -f /etc/sudoers.d/ubuntu").ok();
+    fails(base.clone(), 1, &["node-1:", "sudo"]);
+    lab.root(1, "echo 'ubuntu ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/ubuntu").ok();
+
+    // Somebody else's files and units are left alone.
+    lab.root(1, "echo '[Service]' >/etc/systemd/system/cometbft.service").ok();
+    fails(
+        base.clone(),
+        3,
+        &["node-1: /etc/systemd/system/cometbft.service is there, and loomctl has not made it"],
+    );
+    lab.root(1, "rm /etc/systemd/system/cometbft.service; install -d -o ubuntu /home/ubuntu/node/config; echo {} >/home/ubuntu/node/config/node_key.json").ok();
+    fails(base, 3, &["node_key.json is there, and loomctl has not made it"]);
+    lab.root(0, "test ! -e /home/ubuntu/node").ok();
+}

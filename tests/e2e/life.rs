@@ -1,0 +1,229 @@
+//! The main job: a fresh cluster, the same again, repair, a killed run, an end.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use serde_json::Value;
+
+use crate::support::{Lab, Suite, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![
+        a_fresh_cluster_is_proven_then_left_alone_then_repaired,
+        a_run_killed_at_any_step_is_finished_by_the_next,
+        down_stops_and_destroy_leaves_the_keys,
+        two_nodes_on_one_host,
+        only_one_run_at_a_time
+    ]);
+}
+
+/// Everything that a second run must not move: inode and ctime of every file of ours, and each unit's process.
+fn still(lab: &Lab) -> String {
+    let look = "find /home/ubuntu/node/config /etc/systemd/system /var/lib/loomctl ! -name addrbook.json \
+                -printf '%p %i %C@\\n' | sort; systemctl show -p MainPID,NRestarts,InvocationID cometbft";
+    let mut all = String::new();
+    for host in 0..lab.hosts() {
+        let _ = writeln!(all, "host {host}\n{}", lab.root(host, look).ok());
+    }
+    all
+}
+
+fn processes(lab: &Lab) -> Vec<String> {
+    (0..lab.hosts()).map(|host| lab.root(host, "systemctl show -p MainPID,NRestarts cometbft").ok()).collect()
+}
+
+fn changed_steps(events: &[Value]) -> BTreeSet<(String, String)> {
+    let text = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    events
+        .iter()
+        .filter(|event| event["event"] == "step" && event["result"] == "changed")
+        .map(|event| (text(event, "host"), text(event, "step")))
+        .collect()
+}
+
+fn a_fresh_cluster_is_proven_then_left_alone_then_repaired(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+
+    // Looking first changes nothing.
+    let looked = lab.loomctl(&["up", "-i", inventory, "--check", "--diff", "--exit-code"]).exits(10);
+    assert!(
+        looked.stdout.contains("(known after init)") && looked.stdout.contains("unit cometbft start"),
+        "{looked}"
+    );
+    lab.root(0, "test ! -e /var/lib/loomctl && test ! -e /home/ubuntu/node").ok();
+
+    let run = lab.loomctl(&["up", "-i", inventory, "--json"]).exits(0);
+    let events = run.events();
+    for kind in ["stage", "step", "started", "check", "summary"] {
+        assert!(events.iter().any(|event| event["event"] == kind), "no {kind} event");
+    }
+    assert_eq!(events.iter().filter(|event| event["event"] == "summary").count(), 1);
+    assert_eq!(events.last().unwrap()["event"], "summary");
+    for id in ["V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "V9", "V10"] {
+        let rows = events.iter().filter(|event| event["event"] == "check" && event["id"] == id);
+        let rows: Vec<&Value> = rows.collect();
+        assert_eq!(rows.len(), lab.hosts(), "{id}: one row a node");
+        assert!(rows.iter().all(|row| row["result"] == "ok"), "{id}");
+    }
+    // Seen from outside: one chain of four.
+    let blocks: BTreeSet<String> = (0..lab.hosts())
+        .map(|host| {
+            lab.get(host, 26657, "/block?height=2").unwrap()["result"]["block_id"]["hash"].to_string()
+        })
+        .collect();
+    assert_eq!(blocks.len(), 1, "{blocks:?}");
+    assert_eq!(lab.get(0, 26657, "/validators").unwrap()["result"]["total"], "4");
+
+    let before = still(lab);
+    let again = lab.loomctl(&["up", "-i", inventory, "--json"]).exits(0);
+    assert_eq!(again.summary()["changed"], 0);
+    assert_eq!(still(lab), before, "S2: nothing moves");
+
+    repair(lab, inventory);
+}
+
+fn repair(lab: &Lab, inventory: &str) {
+    let running = processes(lab);
+    lab.root(0, "rm /home/ubuntu/node/config/genesis.json; systemctl disable -q cometbft").ok();
+    lab.root(1, "echo 'Nice=19' >>/etc/systemd/system/cometbft.service").ok();
+    lab.root(2, "truncate -s 99 /home/ubuntu/node/config/config.toml").ok();
+    lab.root(3, "b=$(readlink /home/ubuntu/node/cometbft); head -c 999 $b >/tmp/b; mv /tmp/b $b").ok();
+    let damaged = still(lab);
+    let plan = lab.loomctl(&["plan", "-i", inventory, "--exit-code"]).exits(10).stdout;
+    for word in
+        ["genesis.json — is missing", "-Nice=19", "config.toml — differs", "is damaged", "is disabled"]
+    {
+        assert!(plan.contains(word), "{word:?} is not in\n{plan}");
+    }
+    assert_eq!(still(lab), damaged, "a plan touches nothing");
+    let run = lab.loomctl(&["up", "-i", inventory, "--json"]).exits(0);
+    let mut hosts: BTreeSet<(String, &str)> = BTreeSet::new();
+    for (host, step) in changed_steps(&run.events()) {
+        let kind = ["genesis.json", "config.toml", "cometbft.service", "upload", "unit", "manifest"];
+        hosts.insert((host, kind.iter().find(|kind| step.contains(*kind)).copied().unwrap_or("other")));
+    }
+    let expected = [
+        ("node-0", "genesis.json"),
+        ("node-0", "unit"),
+        ("node-1", "cometbft.service"),
+        ("node-1", "unit"),
+        ("node-2", "config.toml"),
+        ("node-3", "upload"),
+    ];
+    let seen: BTreeSet<(&str, &str)> = hosts
+        .iter()
+        .filter(|(_, kind)| *kind != "manifest")
+        .map(|(host, kind)| (host.as_str(), *kind))
+        .collect();
+    assert_eq!(seen, expected.into_iter().collect(), "just that is repaired");
+    assert_eq!(processes(lab), running, "and nothing is restarted for it");
+    let rest = lab.loomctl(&["up", "-i", inventory, "--json", "--no-verify"]).exits(0);
+    assert_eq!(rest.summary()["changed"], 0);
+}
+
+fn node_ids(lab: &Lab, inventory: &str) -> Vec<Value> {
+    let facts = lab.loomctl(&["facts", "-i", inventory, "--json"]).exits(0);
+    facts.events().iter().filter(|e| e["event"] == "facts").map(|e| e["node"]["node_id"].clone()).collect()
+}
+
+/// S7: SIGKILL at a step's begin and end, all the way through a birth; one plain `up` after each goes on.
+fn a_run_killed_at_any_step_is_finished_by_the_next(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let (mut ids, mut hits): (Vec<Value>, usize) = (Vec::new(), 0);
+    let steps = [
+        "upload",
+        "manifest",
+        "folder",
+        "init",
+        "genesis.json",
+        "config.toml",
+        "link",
+        "cometbft.service",
+        "unit",
+    ];
+    for boundary in steps {
+        let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
+        // What a killed run had begun its hosts may have ended, so a later one need not come there any more.
+        if run.says(boundary) {
+            run.kill();
+            hits += 1;
+        } else {
+            run.wait().ok();
+        }
+        for (number, id) in node_ids(lab, inventory).into_iter().enumerate() {
+            match ids.get(number) {
+                Some(known) if !known.is_null() => {
+                    assert_eq!(id, *known, "{boundary}: a key was lost or made anew");
+                }
+                Some(_) => ids[number] = id,
+                None => ids.push(id),
+            }
+        }
+    }
+    assert!(hits >= 5, "only {hits} of the boundaries were met");
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let after = node_ids(lab, inventory);
+    for (known, id) in ids.iter().zip(&after) {
+        assert!(known.is_null() || known == id, "{known} became {id}");
+    }
+    for host in 0..lab.hosts() {
+        let left = lab
+            .root(host, "find /home /var/lib/loomctl /etc/systemd -name '*loomctl-*' -o -name '*.new'")
+            .ok();
+        assert_eq!(left, "", "temporary files of killed runs");
+    }
+}
+
+fn down_stops_and_destroy_leaves_the_keys(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
+    let ids = node_ids(lab, inventory);
+    let status = lab.loomctl(&["status", "-i", inventory, "--json"]).exits(0);
+    assert_eq!(status.events().iter().filter(|event| event["event"] == "status").count(), lab.hosts());
+
+    lab.loomctl(&["down", "-i", inventory]).ok();
+    lab.root(1, "! systemctl is-active -q cometbft && ! systemctl is-enabled -q cometbft").ok();
+    lab.loomctl(&["down", "-i", inventory, "--destroy"]).ok();
+    let gone = "test ! -e /etc/systemd/system/cometbft.service && test ! -e /home/ubuntu/node/data/blockstore.db && \
+                test ! -e /home/ubuntu/node/config/genesis.json && test -s /home/ubuntu/node/config/node_key.json && \
+                grep -q '\"height\": \"0\"' /home/ubuntu/node/data/priv_validator_state.json";
+    lab.root(2, gone).ok();
+    assert_eq!(lab.loomctl(&["down", "-i", inventory, "--destroy", "--json"]).summary()["changed"], 0);
+
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    assert_eq!(node_ids(lab, inventory), ids, "the keys are the same ones");
+    lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys"]).exits(3);
+    lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
+    assert_eq!(
+        lab.root(0, "find /home/ubuntu/node /var/lib/loomctl -type f ! -name 'write-file-atomic-*'").ok(),
+        ""
+    );
+}
+
+fn two_nodes_on_one_host(lab: &Lab) {
+    let second = serde_json::json!({
+        "ansible_host": lab.address(0), "private_ip": lab.address(0), "working_directory": "/home/ubuntu/second",
+        "ports": {"p2p": 26756, "rpc": 26757},
+    });
+    let inventory = lab.inventory("cometbft").first(3).host("node-b", &second).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.root(0, "systemctl is-active cometbft-node-0 cometbft-node-b").ok();
+    let peers = |port| lab.get(0, port, "/net_info").unwrap()["result"]["n_peers"].clone();
+    assert_eq!((peers(26657), peers(26757)), ("3".into(), "3".into()));
+    assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
+}
+
+/// S12: one works, the other is told who holds the lock; a vanished holder does not hold it for long.
+fn only_one_run_at_a_time(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let mut first = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
+    assert!(first.says("upload"));
+    let second = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(4);
+    assert!(second.stderr.contains("loomctl up") && second.stderr.contains("since"), "{second}");
+    first.kill();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "35"]).ok();
+}
