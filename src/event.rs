@@ -7,7 +7,6 @@ pub enum Outcome {
     Ok,
     Changed,
     Failed,
-    Skipped,
 }
 
 impl Outcome {
@@ -16,7 +15,6 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Changed => "changed",
             Self::Failed => "failed",
-            Self::Skipped => "skipped",
         }
     }
 }

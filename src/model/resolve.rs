@@ -514,3 +514,26 @@ pub fn is_public(ip: std::net::IpAddr) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The inventories that we hand out are what they say: no problem, and no warning but of what is wanted.
+    #[test]
+    fn the_example_inventories_are_clusters() {
+        let given = Given { connect_timeout: Duration::from_secs(1), become_password: None };
+        for (file, nodes, extra) in [("full", 5, "binary=/bin/sh"), ("playbook", 2, "loom_build=/bin/sh")] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("inventories/{file}.yaml"));
+            let (inventory, warnings) = crate::inventory::load(&[path], &[extra.to_owned()]).unwrap();
+            assert_eq!(warnings, []);
+            let (cluster, warnings) = resolve(&inventory, &given).unwrap();
+            assert!(cluster.nodes.len() >= nodes, "{file}: {}", cluster.nodes.len());
+            assert!(
+                warnings.iter().all(|w| w.message.contains("listens on a public address")),
+                "{warnings:?}"
+            );
+        }
+    }
+}
