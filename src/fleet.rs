@@ -195,6 +195,7 @@ async fn ask_host(
     if let Some(lock) = lock {
         let first = if lock.first == member.machine { "1" } else { "0" };
         let wait = lock.wait.as_secs().to_string();
+        script.line("fact host uid \"$(id -u)\"");
         script.line(words(["take_locks", &lock.cluster, first, &wait, &lock.who]));
     }
     ask::gather(&mut script, &member.questions);
@@ -207,9 +208,18 @@ async fn ask_host(
         match record {
             Record::Gathered => break,
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
-            Record::End { .. } => return Err(HostError::Lost("gathering facts".to_owned())),
+            Record::End { .. } => return Err(no_lock(collector.uid(), &running.stderr_text())),
             record => collector.take(record, now()),
         }
     }
     Ok((collector.finish(), lock.map(|_| running)))
+}
+
+/// Why a script could not even make its lock file.
+fn no_lock(uid: &str, stderr: &str) -> HostError {
+    if uid != "0" {
+        return HostError::NotRoot(uid.to_owned());
+    }
+    let said = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
+    HostError::Lost(format!("taking the lock: {said}"))
 }

@@ -24,6 +24,11 @@ impl Collector {
         Self { clock_window: (sent, sent), ..Self::default() }
     }
 
+    /// Who the script runs as, once it has said so.
+    pub fn uid(&self) -> &str {
+        &self.machine.uid
+    }
+
     /// `now`: when the line arrived.
     pub fn take(&mut self, record: Record, now: f64) {
         match record {

@@ -14,8 +14,6 @@ use crate::chain::{
 pub struct Cluster {
     pub name: ClusterName,
     pub chain_id: ChainId,
-    /// Whether a person wrote the chain id down, or it is the profile's default.
-    pub chain_id_given: bool,
     pub profile: Arc<Profile>,
     pub machines: Vec<Machine>,
     /// In inventory order: the validators' order in a genesis.

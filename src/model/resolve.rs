@@ -396,16 +396,7 @@ fn whole(
     }
     clashes(&profile, &nodes, problems);
     warn_public_rpc(&profile, &nodes, problems);
-    Some(Cluster {
-        name: name?,
-        chain_id: chain_id?,
-        chain_id_given: given.is_some(),
-        profile,
-        machines,
-        nodes,
-        genesis,
-        strategy,
-    })
+    Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy })
 }
 
 fn genesis_values(inventory: &Inventory, profile: &Profile, problems: &mut Vec<Problem>) -> Overrides {

@@ -24,10 +24,6 @@ pub enum HostError {
     NoShell(String),
     #[error("not enough rights: we are uid {0} there, and root is needed")]
     NotRoot(String),
-    #[error("systemd is not the init system there")]
-    NoSystemd,
-    #[error("a needed program is missing there: {0}")]
-    MissingTool(String),
     #[error("{0} is locked by another run: {1}")]
     Locked(String, String),
     #[error("the connection was lost while {0}")]
@@ -68,8 +64,6 @@ impl HostError {
                 "the login must reach a POSIX shell (sh); is the account locked to another program?"
             }
             Self::NotRoot(_) => "remove ansible_become: false, or log in as root",
-            Self::NoSystemd => "loomctl installs systemd units: use a host that booted with systemd",
-            Self::MissingTool(_) => "install it: coreutils, util-linux and systemd are needed",
             Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
             Self::Lost(_) | Self::Silent(..) => {
                 "run the same command again: it goes on from where this host stands"
