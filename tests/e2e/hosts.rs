@@ -179,6 +179,12 @@ fn errors_say_what_to_do(lab: &Lab) {
     fails(base.clone(), 1, &["node-1:", "sudo"]);
     lab.root(1, "echo 'ubuntu ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/ubuntu").ok();
 
+    fails(
+        base.clone().var("ansible_become", false),
+        1,
+        &["not enough rights", "remove ansible_become: false"],
+    );
+
     // Somebody else's files and units are left alone.
     lab.root(1, "echo '[Service]' >/etc/systemd/system/cometbft.service").ok();
     fails(
