@@ -321,7 +321,8 @@ take_lock() {
 # take_locks CLUSTER FIRST SECONDS WHO: FIRST is 1 on the host that holds the lock of the whole cluster. It is taken
 # before the host's own, which others may hold for a moment while they find out that they came too late.
 take_locks() {
-  mkdir -p "$run" || finish 1
+  # A failed redirection would end the shell without a word.
+  [ "$(id -u)" = 0 ] && mkdir -p "$run" && [ -w "$run" ] || finish 1
   if [ "$2" = 1 ]; then
     exec 8>>"$run/$1.cluster.lock" || finish 1
     take_lock "$1.cluster" "$3" "$4" 8
