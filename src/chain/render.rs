@@ -105,6 +105,16 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     Ok(Rendered { files: files(profile, &texts, &node.home), texts, argv, unit })
 }
 
+/// What is wrong with the inventory's own words, as far as it can be judged before init has run: file names, keys of
+/// the files that we write whole. A key of a file that init makes cannot be.
+pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {
+    let mut problems = sets::unknown_names(profile, basics);
+    for path in profile.files.iter().filter(|(_, file)| file.template.is_some()).map(|(path, _)| path) {
+        problems.extend(file_text(profile, path, basics, None).err().into_iter().flatten());
+    }
+    problems
+}
+
 /// The files that must stand in `folder` before init runs in it.
 pub fn pre_init_files(
     profile: &Profile,

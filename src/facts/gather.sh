@@ -1,17 +1,23 @@
 # Facts: what a host says of itself. Lines: NONCE fact SCOPE KEY VALUE-to-the-end-of-the-line, and
 # NONCE blob SCOPE KEY base64. SCOPE is `host` or the node's number in the request. Nothing here changes anything,
 # and nothing here prints a private key.
+# Written for few processes: on a busy machine each costs a millisecond, and every stage ends with this.
 fact() { printf '%s fact %s %s %s\n' "$NONCE" "$1" "$2" "$3"; }
-blob() {
-  [ -f "$3" ] && [ "$(stat -L -c %s "$3")" -le 4194304 ] || return 0
-  printf '%s blob %s %s %s\n' "$NONCE" "$1" "$2" "$(base64 -w0 <"$3")"
+# each_line SCOPE KEY LINES
+each_line() {
+  [ -n "$3" ] || return 0
+  while IFS= read -r line; do fact "$1" "$2" "$line"; done <<EOT
+$3
+EOT
 }
-# text SCOPE PATH: the path may hold spaces, so it goes encoded as well.
-text() {
-  [ -f "$2" ] && [ "$(stat -L -c %s "$2")" -le 4194304 ] || return 0
-  printf '%s text %s %s %s\n' "$NONCE" "$1" "$(printf '%s' "$2" | base64 -w0)" "$(base64 -w0 <"$2")"
+# encoded PATH: its content into $encoded; not for what is too large to be a text that we want.
+encoded() {
+  case $node_small in *"
+$1
+"*) encoded=$(base64 -w0 <"$1") ;; *) return 1 ;; esac
 }
-each_line() { while IFS= read -r line; do fact "$1" "$2" "$line"; done; }
+blob() { ! encoded "$3" || printf '%s blob %s %s %s\n' "$NONCE" "$1" "$2" "$encoded"; }
+text() { ! encoded "$2" || printf '%s text %s %s %s\n' "$NONCE" "$1" "$encoded" "$2"; }
 
 observe_host() {
   fact host clock "$(date +%s.%N)"
@@ -25,16 +31,22 @@ observe_host() {
   for tool in curl wget bash setpriv flock base64 sha256sum systemctl find sed; do
     ! command -v "$tool" >/dev/null || fact host tool "$tool"
   done
-  fact host free_kb "$(df -k --output=avail /var/lib 2>/dev/null | tail -n 1 | tr -d ' ')"
+  room=$(stat -f -c '%a * %S / 1024' /var/lib 2>/dev/null) && fact host free_kb "$(($room))"
 }
 
 # Every listening TCP socket, and which process and unit hold it. Raw lines of /proc/net/tcp{,6}; read by the controller.
 observe_ports() {
   sockets=$(grep -hE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
   [ -n "$sockets" ] || return 0
-  printf '%s\n' "$sockets" | each_line host socket
-  inodes=$(printf '%s\n' "$sockets" | while read -r _ _ _ _ _ _ _ _ _ inode _; do echo "socket:[$inode]"; done)
-  ls -l /proc/[0-9]*/fd 2>/dev/null | grep -F -e '/fd:' -e "$inodes" | holders
+  each_line host socket "$sockets"
+  inodes=/fd:
+  while read -r _ _ _ _ _ _ _ _ _ inode _; do
+    inodes="$inodes
+socket:[$inode]"
+  done <<EOT
+$sockets
+EOT
+  ls -l /proc/[0-9]*/fd 2>/dev/null | grep -F -e "$inodes" | holders
 }
 # Of `ls -l /proc/*/fd`: for each process that holds one of the sockets its name and control group, then its sockets.
 holders() {
@@ -50,12 +62,18 @@ holders() {
           holder=$pid
           read -r comm 2>/dev/null <"/proc/$pid/comm" || comm='?'
           fact host process "$pid $comm"
-          grep -m1 '\.service' "/proc/$pid/cgroup" 2>/dev/null | while IFS= read -r group; do fact host group "$pid $group"; done
+          group_of "$pid"
         fi
         fact host holds "$pid ${line##*socket:}"
         ;;
     esac
   done
+}
+
+group_of() {
+  while IFS= read -r group; do
+    case $group in *.service*) fact host group "$1 $group" && return ;; esac
+  done 2>/dev/null <"/proc/$1/cgroup"
 }
 
 # observe_user SCOPE USER
@@ -71,7 +89,7 @@ observe_user() {
 observe_files() {
   scope=$1
   shift
-  stat --printf '%F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n\n' -- "$@" 2>/dev/null | each_line "$scope" stat
+  stat --printf "$NONCE fact $scope stat %F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n\\n" -- "$@" 2>/dev/null
   for path in "$@"; do
     shift
     # A link counts by where it points: what is behind it may be a binary, and has its stamp.
@@ -81,56 +99,65 @@ observe_files() {
       set -- "$@" "$path"
     fi
   done
-  [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null | each_line "$scope" sum
+  [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null | sed "s/^/$NONCE fact $scope sum /"
 }
 
 # observe_binary SCOPE PATH SHA256: what is at PATH, hashed again only when it is not the file that was stamped.
 observe_binary() {
   [ -f "$2" ] || return 0
-  if binary_holds "$2" "$3"; then fact "$1" binary "$3 $2"; else fact "$1" binary "$(sum_of "$2") $2"; fi
-}
-
-# observe_unit SCOPE NAME
-observe_unit() {
-  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
-  printf '%s\n' "$unit_shown" | each_line "$1" unit
-  # What `show` says of it may be as old as the last reload.
-  fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
-  unit_pid=$(printf '%s\n' "$unit_shown" | sed -n 's/^MainPID=//p')
-  [ "${unit_pid:-0}" != 0 ] || return 0
-  fact "$1" exe "$(readlink "/proc/$unit_pid/exe")"
-  blob_command "$1" "$unit_pid"
-  fact "$1" exe_sum "$(exe_sum "$unit_pid" "$3" "$4")"
-}
-blob_command() { printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$2/cmdline")"; }
-# The running binary's checksum; the planned file itself needs no second hashing.
-exe_sum() {
-  if [ -n "$2" ] && [ "$(stat -L -c %d:%i "/proc/$1/exe")" = "$(stat -L -c %d:%i "$2" 2>/dev/null)" ] && binary_holds "$2" "$3"; then
-    echo "$3"
+  if binary_holds "$2" "$3"; then
+    held=$2
+    fact "$1" binary "$3 $2"
   else
-    sum_of "/proc/$1/exe"
+    fact "$1" binary "$(sum_of "$2") $2"
   fi
 }
 
+# observe_unit SCOPE NAME BINARY SHA256
+observe_unit() {
+  unit_pid=0
+  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
+  while IFS= read -r line; do
+    fact "$1" unit "$line"
+    case $line in MainPID=*) unit_pid=${line#*=} ;; esac
+  done <<EOT
+$unit_shown
+EOT
+  # What `show` says of it may be as old as the last reload.
+  fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
+  [ "${unit_pid:-0}" != 0 ] || return 0
+  fact "$1" exe "$(readlink "/proc/$unit_pid/exe")"
+  printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
+  fact "$1" exe_sum "$(exe_sum "$unit_pid" "$3" "$4")"
+}
+# exe_sum PID BINARY SHA256: the running binary's checksum; the planned file, seen to hold it, is not hashed again.
+exe_sum() {
+  if [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; then echo "$3"; else sum_of "/proc/$1/exe"; fi
+}
+
 # Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
-json_flat() { tr -d ' \n\r\t' <"$1"; }
+# json_find PATTERN OUT FILE: OUT, with what the pattern's groups hold of the file without its white space.
+json_find() {
+  sed -n ":a
+\$!{N;ba}
+s/[[:space:]]//g
+s|^.*$1.*\$|$2|p" "$3"
+}
 # read_node_id FILE (ed25519): hex(sha256(the last 32 of the key's 64 bytes)[:20])
 read_node_id() {
-  json_flat "$1" | sed -n 's/^.*"priv_key":{[^}]*"value":"\([A-Za-z0-9+/=]*\)".*$/\1/p' | base64 -d 2>/dev/null |
-    { bytes=$(tail -c 32 | sha256sum | cut -c1-40) && echo "$bytes"; }
+  node_id=$(json_find '"priv_key":{[^}]*"value":"\([A-Za-z0-9+/=]*\)"' '\1' "$1" | base64 -d 2>/dev/null | tail -c 32 | sha256sum)
+  case $node_id in e3b0c44298fc1c14*) ;; *) printf '%.40s' "$node_id" ;; esac # not that of nothing at all
 }
 # read_validator_key FILE: `TYPE VALUE` of the member pub_key
-read_validator_key() {
-  json_flat "$1" | sed -n 's/^.*"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}.*$/\1 \2/p'
-}
+read_validator_key() { json_find '"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}' '\1 \2' "$1"; }
 # read_number FILE KEY
-read_number() { json_flat "$1" | sed -n "s/^.*\"$2\":\"\{0,1\}\([0-9]*\)\"\{0,1\}[,}].*\$/\1/p"; }
+read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
 
 # observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_unit_path node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_id_file node_key_file node_sign_file node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
-  user_home=''
+  user_home='' held=''
   observe_user "$1" "$node_user"
   home=${node_wd:-$user_home}
   fact "$1" home "$home"
@@ -139,6 +166,11 @@ observe_node() {
 $node_paths
 EOT
   observe_files "$@"
+  for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
+  node_small=$(shift && find -L "$@" -maxdepth 0 -type f -size -4097k 2>/dev/null)
+  node_small="
+$node_small
+"
   while IFS= read -r path; do [ -z "$path" ] || text "$1" "$home/$path"; done <<EOT
 $node_texts
 EOT

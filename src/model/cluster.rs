@@ -7,7 +7,11 @@ use super::{
     login::Login,
 };
 use crate::chain::{
-    genesis::Overrides, peers::Strategy, profile::Profile, render::Settings, unit::UnitOverrides,
+    genesis::Overrides,
+    peers::Strategy,
+    profile::Profile,
+    render::{Basics, Settings},
+    unit::UnitOverrides,
 };
 
 #[derive(Debug, Clone)]
@@ -103,6 +107,17 @@ impl Cluster {
     pub fn machine_name(&self, machine: usize) -> String {
         let first = self.machines.get(machine).and_then(|m| m.nodes.first()).and_then(|n| self.nodes.get(*n));
         first.map_or_else(|| format!("machine {machine}"), |node| node.name.to_string())
+    }
+
+    /// What is known of a node before its init has run.
+    pub fn basics(&self, node: &Node) -> Basics {
+        Basics {
+            name: node.name.clone(),
+            chain_id: self.chain_id.clone(),
+            rpc_bind: node.rpc_bind.clone(),
+            ports: node.ports.clone(),
+            settings: node.settings.clone(),
+        }
     }
 
     /// Our folder for a node: manifest, pristine documents, audit log.

@@ -21,6 +21,7 @@ use crate::{
         genesis::Overrides,
         peers::Strategy,
         profile::{Profile, builtin_names},
+        render, unit,
     },
     inventory::{Host, Inventory},
     problem::{Problem, nearest},
@@ -52,9 +53,29 @@ pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Pro
     }
     name_units(&machines, &mut nodes, inventory);
     let cluster = whole(inventory, profile, machines, nodes, &mut problems);
+    if let Some(cluster) = &cluster {
+        judge_words(inventory, cluster, &mut problems);
+    }
     match cluster {
         Some(cluster) if !problems.iter().any(Problem::is_error) => Ok((cluster, problems)),
         _ => Err(problems),
+    }
+}
+
+/// `settings:` and `unit:` in the chain's and systemd's own words; what a group sets is said once.
+fn judge_words(inventory: &Inventory, cluster: &Cluster, problems: &mut Vec<Problem>) {
+    for node in &cluster.nodes {
+        let vars = inventory.hosts.get(node.name.as_str()).map(|host| &host.vars);
+        let settings = render::judge(&cluster.profile, &cluster.basics(node));
+        let unit = unit::apply("", &node.unit).err().unwrap_or_default();
+        for (variable, found) in [("settings", settings), ("unit", unit)] {
+            let place = vars.and_then(|vars| vars.get(variable)).and_then(|var| var.place.as_ref());
+            for problem in found.into_iter().map(|problem| problem.at(place)) {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+        }
     }
 }
 

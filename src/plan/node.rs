@@ -7,7 +7,7 @@ use crate::{
     chain::{
         peers::{self, PeerInfo},
         ports::{PortUse, ports_of},
-        render::{Basics, NodeContext, Rendered, pre_init_files, render_node},
+        render::{NodeContext, Rendered, pre_init_files, render_node},
     },
     facts::{Facts, NodeFacts, manifest::Entry},
     model::{
@@ -28,17 +28,6 @@ pub struct Wanted {
     pub inputs: Vec<RemotePath>,
 }
 
-/// What is known of a node before its init has run.
-fn basics(cluster: &Cluster, node: &Node) -> Basics {
-    Basics {
-        name: node.name.clone(),
-        chain_id: cluster.chain_id.clone(),
-        rpc_bind: node.rpc_bind.clone(),
-        ports: node.ports.clone(),
-        settings: node.settings.clone(),
-    }
-}
-
 /// Everything that rendering wants but the peers.
 fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeContext> {
     let home = seen.home.clone()?;
@@ -47,7 +36,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
         .filter_map(|(path, _)| Some((path.clone(), seen.pristine.get(&ask::kept_name(path))?.clone())))
         .collect();
     Some(NodeContext {
-        basics: basics(cluster, node),
+        basics: cluster.basics(node),
         binary: link(cluster, &home),
         home,
         user: node.user.clone(),
@@ -82,7 +71,7 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
 
 /// Files that must stand before init runs, by path below the node's folder.
 pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(String, String)> {
-    let files = pre_init_files(&cluster.profile, &basics(cluster, node), home).unwrap_or_default();
+    let files = pre_init_files(&cluster.profile, &cluster.basics(node), home).unwrap_or_default();
     let below = |path: &RemotePath| {
         path.as_str().trim_start_matches(home.as_str()).trim_start_matches('/').to_owned()
     };

@@ -76,8 +76,8 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
             Some(Record::Blob { scope, key, bytes: decode(&value)? })
         }
         "text" => {
-            let (scope, path, value) = three(rest)?;
-            Some(Record::Text { scope, path: text(&decode(&path)?), bytes: decode(&value)? })
+            let (scope, value, path) = three(rest)?;
+            Some(Record::Text { scope, path, bytes: decode(&value)? })
         }
         "locked" => {
             let (lock, holder) = rest.split_once(' ')?;

@@ -6,6 +6,8 @@ export LC_ALL PATH
 exec 3<&0 0</dev/null # children never read the life line
 trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
 me=$$ stop=0 changes='' watcher=''
+newline='
+'
 trap 'stop=1' TERM HUP INT
 
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
@@ -78,9 +80,7 @@ step_dir() {
 # put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed.
 put() {
   put_new="${1%/*}/.${1##*/}.loomctl-new"
-  rm -f "$put_new" || return 1
-  (umask 077 && cat >"$put_new") && chown "$2" "$put_new" && chmod "$3" "$put_new" && sync "$put_new" &&
-    mv -fT "$put_new" "$1" && return 0
+  install -m "$3" -o "${2%:*}" -g "${2#*:}" /dev/stdin "$put_new" && sync "$put_new" && mv -fT "$put_new" "$1" && return 0
   rm -f "$put_new"
   return 1
 }
@@ -93,7 +93,8 @@ step_file() {
     return 10
   fi
   [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  mkdir -p "${1%/*}" && printf '%s' "$5" | put "$1" "$2" "$3" || return 1
+  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
+  printf '%s' "$5" | put "$1" "$2" "$3" || return 1
   return 10
 }
 
@@ -109,8 +110,11 @@ step_link() {
 stamp_of() { stat -c '%i %s %.9Y %.9Z' "$1" 2>/dev/null; }
 # binary_holds PATH SHA256
 binary_holds() {
-  [ -f "$1" ] && [ -x "$1" ] && [ "$(owner_mode "$1")" = "$root_owner 755" ] || return 1
-  [ "$(cat "${1%/*}/.stamp" 2>/dev/null)" != "$(stamp_of "$1")" ] || return 0
+  [ -f "$1" ] && [ -x "$1" ] && holds=$(stat -c '%U:%G %a %i %s %.9Y %.9Z' "$1" 2>/dev/null) || return 1
+  case $holds in "$root_owner 755 "*) ;; *) return 1 ;; esac
+  stamp=''
+  read -r stamp 2>/dev/null <"${1%/*}/.stamp"
+  [ "$stamp" != "${holds#"$root_owner 755 "}" ] || return 0
   [ "$(sum_of "$1")" = "$2" ]
 }
 # settle_binary NEW PATH SHA256: checks what has arrived, and only then gives it its name.
@@ -202,7 +206,7 @@ init_place() {
 }
 
 # unit_is PROPERTY=VALUE, in what `systemctl show` has put into $unit_shows.
-unit_is() { printf '%s\n' "$unit_shows" | grep -qx "$1"; }
+unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0 ;; *) return 1 ;; esac; }
 # step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
 # unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
 # whether it needs one: a unit that is new to it is read when it is started.
@@ -285,21 +289,25 @@ step_unsigned() {
 # step_manifest PATH HEAD ENTRIES TAIL: ENTRIES are lines "json-begin<TAB>path"; the file's inode, size and times
 # are filled in here, where they are known.
 step_manifest() {
-  manifest_new=$(
-    printf '%s\n' "$2"
-    comma=''
-    while IFS='	' read -r entry_json entry_path; do
-      [ -n "$entry_path" ] || continue
-      printf '%s%s%s}' "$comma" "$entry_json" "$(stat --printf ',"inode":%i,"size":%s,"mtime":"%.9Y","ctime":"%.9Z"' "$entry_path" 2>/dev/null)"
-      comma=',
-'
-    done <<EOT
-$3
+  manifest_path=$1 manifest_head=$2 manifest_entries=$3 manifest_tail=$4
+  set --
+  while IFS='	' read -r _ entry_path; do set -- "$@" "$entry_path"; done <<EOT
+$manifest_entries
 EOT
-    printf '\n%s\n' "$4"
-  )
-  [ "$(cat "$1" 2>/dev/null)" != "$manifest_new" ] || return 0
-  mkdir -p "${1%/*}" && printf '%s\n' "$manifest_new" | put "$1" "$root_owner" 644 || return 1
+  manifest_stats=$newline$(stat --printf '%n	,"inode":%i,"size":%s,"mtime":"%.9Y","ctime":"%.9Z"\n' -- "$@" 2>/dev/null)$newline
+  manifest_new=$manifest_head$newline comma=''
+  while IFS='	' read -r entry_json entry_path; do
+    [ -n "$entry_path" ] || continue
+    entry_stat=${manifest_stats#*"$newline$entry_path	"}
+    [ "$entry_stat" != "$manifest_stats" ] || entry_stat='' # not there
+    manifest_new=$manifest_new$comma$entry_json${entry_stat%%"$newline"*}}
+    comma=,$newline
+  done <<EOT
+$manifest_entries
+EOT
+  manifest_new=$manifest_new$newline$manifest_tail
+  [ "$(cat "$manifest_path" 2>/dev/null)" != "$manifest_new" ] || return 0
+  mkdir -p "${manifest_path%/*}" && printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 644 || return 1
   return 10
 }
 

@@ -183,6 +183,8 @@ fn bad_inventories_in_words() {
         yaml("cometbft", ", privat_ip: 1.2.3.4, power: -3, working_directory: srv/x, ports: {rcp: 1}"),
         yaml("cometbft", ", rpc_bind: everywhere, role: boss, unit_name: a/b, binary_sha256: abc"),
         yaml("loom", ", genesis: {chian: {a: 1}}, ansible_password: hunter2, token: hunter2"),
+        yaml("cometbft", ", settings: {confg.toml: {a: 1}}, unit: {Service: {ExecStart: /bin/x}, service: {Nice: 1}}"),
+        yaml("loom", ", settings: {loom.yml: {QueryServrHost: x}}"),
         "all:\n  hosts:\n    a: {ansible_host: h, user: u, binary: /bin/sh}\n    b: {ansible_host: h, user: u, binary: /bin/sh}\n".into(),
     ];
     let words = |text: &String| {
