@@ -44,6 +44,7 @@ const MAY: &[(&str, &[&str])] = &[
             "plan",
             "problem",
             "remote",
+            "verify",
         ],
     ),
 ];

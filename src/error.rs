@@ -16,6 +16,8 @@ pub enum Failure {
     Refused(Vec<Refusal>),
     /// So many rows of the verification failed.
     Checks(usize),
+    /// A node that was restarted does not take part again: its name, and what it has not shown.
+    Gate(String, String),
     /// After its stages the plan still wants the same: a defect, or somebody works against us.
     NoProgress(String),
     /// The control machine itself.
@@ -46,7 +48,7 @@ impl Failure {
                 Some(Class::Input) => BAD_INPUT,
                 _ => FAILED,
             },
-            Self::Hosts(_) | Self::Checks(_) | Self::NoProgress(_) | Self::Here(_) => FAILED,
+            Self::Hosts(_) | Self::Checks(_) | Self::Gate(..) | Self::NoProgress(_) | Self::Here(_) => FAILED,
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::{
     fleet::{Fleet, Lock, Member},
     interrupt::Interrupt,
     model::cluster::{Cluster, Source},
-    plan::{Next, Stage, ask},
+    plan::{Gate, Next, Stage, ask},
     problem::Problem,
+    verify::{Limits, gate, voting},
 };
 
 /// Everything that a command on hosts works with.
@@ -22,6 +23,8 @@ pub struct Run {
     pub facts: Facts,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
+    /// For what is waited for between stages.
+    pub limits: Limits,
     who: String,
 }
 
@@ -33,6 +36,7 @@ pub struct How {
     pub what: String,
     /// Whether to hold the cluster's lock, and how long to wait for it.
     pub lock: Option<Duration>,
+    pub limits: Limits,
     pub interrupt: Interrupt,
 }
 
@@ -73,8 +77,15 @@ impl Run {
         }
         let errors: Vec<_> = connected.into_iter().map(|(m, e)| (cluster.machine_name(m), e)).collect();
         let who = actor();
-        let mut run =
-            Self { cluster, fleet, members: Vec::new(), facts: Facts::default(), changed: Vec::new(), who };
+        let mut run = Self {
+            cluster,
+            fleet,
+            members: Vec::new(),
+            facts: Facts::default(),
+            changed: Vec::new(),
+            limits: how.limits,
+            who,
+        };
         if !errors.is_empty() {
             return Err((Failure::Hosts(errors), Some(run.fleet)));
         }
@@ -119,10 +130,15 @@ impl Run {
         }
     }
 
-    /// Stage after stage, as `next` decides on what is known by then.
+    /// Who votes on the chain now, for whoever decides on restarts.
+    pub async fn ask_the_chain(&mut self) {
+        self.facts.voting = voting::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+    }
+
+    /// Stage after stage, as `next` decides on what is known by then; between two of them what the first one's gate wants.
     pub async fn converge(
         &mut self,
-        next: impl Fn(&Cluster, &Facts) -> Next,
+        mut next: impl FnMut(&Cluster, &Facts) -> Next,
     ) -> Result<Vec<crate::plan::Pending>, Failure> {
         let mut last: Option<Stage> = None;
         loop {
@@ -137,10 +153,23 @@ impl Run {
                         return Err(Failure::NoProgress(stuck(&stage)));
                     }
                     self.carry_out(&stage).await?;
+                    if let Some(gate) = &stage.gate {
+                        self.pass(gate).await?;
+                    }
                     last = Some(stage);
                 }
             }
         }
+    }
+
+    async fn pass(&mut self, gate: &Gate) -> Result<(), Failure> {
+        let result = gate::wait(&self.fleet, &self.cluster, &self.facts, gate, &self.limits).await;
+        if self.fleet.interrupt.is_set() {
+            return Err(Failure::Interrupted);
+        }
+        result.map_err(|why| Failure::Gate(gate.node.to_string(), why))?;
+        self.ask_the_chain().await;
+        Ok(())
     }
 
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {

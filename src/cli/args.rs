@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::verify::Limits;
+use crate::{plan, verify::Limits};
 
 #[derive(Debug, Parser)]
 #[command(name = "loomctl", version, about, max_term_width = 100)]
@@ -126,6 +126,34 @@ pub struct Up {
     /// Do not prove the result
     #[arg(long)]
     pub no_verify: bool,
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// What may be done to a chain that is there.
+#[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Consent {
+    /// Restart what has to be restarted on a live chain, one node after another
+    #[arg(long)]
+    pub roll: bool,
+    /// With --roll: give the nodes of a live chain another binary
+    #[arg(long)]
+    pub allow_upgrade: bool,
+    /// With --roll: go on even where blocks will stop meanwhile
+    #[arg(long)]
+    pub allow_halt: bool,
+    /// Remove the state (not the keys) of a cluster that has started but never made a block
+    #[arg(long)]
+    pub reset_unborn: bool,
+}
+
+impl Consent {
+    pub fn over(&self, options: &mut plan::Options) {
+        options.consent =
+            plan::Consent { roll: self.roll, upgrade: self.allow_upgrade, halt: self.allow_halt };
+        options.reset = self.reset_unborn;
+    }
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +166,8 @@ pub struct Plan {
     /// Exit 10 when changes are pending
     #[arg(long)]
     pub exit_code: bool,
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 #[derive(Debug, Args)]

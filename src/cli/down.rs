@@ -1,11 +1,8 @@
 //! `loomctl down`: stop, and with `--destroy` remove.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    time::Duration,
-};
+use std::time::Duration;
 
-use super::{args, start, view::View};
+use super::{args, question, start};
 use crate::{
     error::Failure,
     plan::{
@@ -26,7 +23,7 @@ pub async fn down(args: args::Down) -> u8 {
         Err(exit) => return exit,
     };
     let what = if args.destroy { Down::Destroy { delete_keys: args.delete_keys } } else { Down::Stop };
-    let result = match consent(&args, &view, &run) {
+    let result = match consent(&args, &run) {
         Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,
         Err(failure) => Err(failure),
     };
@@ -36,19 +33,14 @@ pub async fn down(args: args::Down) -> u8 {
 }
 
 /// Keys that are removed are gone: that is asked about, and without a terminal the answer is no.
-fn consent(args: &args::Down, _view: &View, run: &Run) -> Result<(), Failure> {
+fn consent(args: &args::Down, run: &Run) -> Result<(), Failure> {
     if !args.delete_keys || args.yes {
         return Ok(());
     }
     let question =
         format!("Remove the keys of {} nodes of {} for good?", run.cluster.nodes.len(), run.cluster.name);
-    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
-        eprint!("{question} [y/N] ");
-        let _ = std::io::stderr().flush();
-        let mut answer = String::new();
-        if std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-            return Ok(());
-        }
+    if question::yes(&question) {
+        return Ok(());
     }
     let refusal = Refusal::new(Class::Safety, None, question);
     Err(Failure::Refused(vec![refusal.advice("nothing was done; answer yes at a terminal, or give --yes")]))

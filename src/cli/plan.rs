@@ -12,7 +12,13 @@ pub async fn plan(args: Plan) -> u8 {
         Err(exit) => return exit,
     };
     match started.begin().await {
-        Ok((view, run, options)) => show_plan(view, run, &options, !args.no_diff, args.exit_code).await,
+        Ok((view, mut run, mut options)) => {
+            args.consent.over(&mut options);
+            if options.reset || options.consent.roll {
+                run.ask_the_chain().await;
+            }
+            show_plan(view, run, &options, !args.no_diff, args.exit_code).await
+        }
         Err(exit) => exit,
     }
 }

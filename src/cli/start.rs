@@ -19,6 +19,7 @@ use crate::{
     plan::Options,
     problem::Problem,
     run::{How, Run},
+    verify::Limits,
 };
 
 /// A host may work so long on one thing before it is given up, beyond the connection.
@@ -43,6 +44,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 limit: HOST_LIMIT,
                 what: format!("loomctl {command}"),
                 lock,
+                limits: Limits::default(),
                 interrupt: Interrupt::listen(),
             };
             Ok(Started { view, cluster, options, how })

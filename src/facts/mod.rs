@@ -146,23 +146,26 @@ impl NodeFacts {
     }
 }
 
+/// What the chain itself said of its validators, when it was asked: before and after each restart on a live chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voting {
+    pub height: u64,
+    pub voters: Vec<Voter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Voter {
+    pub key: ValidatorKey,
+    pub power: i64,
+    /// Its signature stands in one of the last commits.
+    pub signed: bool,
+}
+
 /// Everything that was seen: machines by the number they have in the cluster, nodes by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     pub machines: BTreeMap<usize, MachineFacts>,
     pub nodes: BTreeMap<NodeName, NodeFacts>,
-}
-
-impl Facts {
-    pub fn merge(&mut self, newer: Self) {
-        for (number, mut machine) in newer.machines {
-            if let Some(older) = self.machines.remove(&number) {
-                for (url, sha256) in older.pulled {
-                    machine.pulled.entry(url).or_insert(sha256);
-                }
-            }
-            self.machines.insert(number, machine);
-        }
-        self.nodes.extend(newer.nodes);
-    }
+    /// `None`: not asked, or nobody answered.
+    pub voting: Option<Voting>,
 }

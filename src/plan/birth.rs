@@ -26,8 +26,8 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
             match composed(cluster, facts) {
                 Ok(composed) if !agreed.is_empty() && composed != agreed => {
                     Err(vec![other_genesis(&agreed, &composed).advice(
-                        "the first start has fixed the documents in the nodes' state. `loomctl down --destroy` \
-                         (keys stay), then `loomctl up`, begins again with the new ones",
+                        "the first start has fixed the documents in the nodes' state. As long as there is no block, \
+                         `loomctl up --reset-unborn` removes that state (keys stay) and begins again with the new ones",
                     )])
                 }
                 Ok(composed) => Ok(composed),

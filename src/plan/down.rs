@@ -48,7 +48,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
     }
 }
 
-fn of(
+pub(super) fn of(
     nodes: &[(&Node, &NodeFacts)],
     name: &'static str,
     steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,

@@ -32,8 +32,11 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
     }
 }
 
-/// The furthest that any node has come.
+/// The furthest that any node has come, or that the chain itself says.
 pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
+    if facts.voting.as_ref().is_some_and(|voting| voting.height > 0) {
+        return Life::Live;
+    }
     cluster.nodes.iter().map(|node| of_node(cluster, node, facts)).max().unwrap_or(Life::Absent)
 }
 

@@ -9,6 +9,8 @@ pub mod node;
 pub mod predict;
 #[cfg(test)]
 pub(crate) mod recording;
+pub mod reset;
+pub mod roll;
 pub mod stages;
 pub mod step;
 #[cfg(test)]
@@ -53,13 +55,34 @@ pub struct Stage {
     pub steps: BTreeMap<NodeName, Vec<Planned>>,
     /// By machine.
     pub uploads: BTreeMap<usize, Vec<Upload>>,
+    /// What must hold after it, before the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+}
+
+/// What a node that was restarted on a live chain has to show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    pub node: NodeName,
+    pub shows: Shows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shows {
+    /// A validator: its signature in a commit.
+    Commit,
+    /// A node that does not vote: rising blocks.
+    Blocks,
+    /// The chain stands anyway: an answer of its RPC.
+    Answer,
 }
 
 impl Stage {
     /// Only the nodes that have something to do; `None`: nobody has.
     fn of(name: &'static str, steps: BTreeMap<NodeName, Vec<Planned>>) -> Option<Self> {
         let steps: BTreeMap<_, _> = steps.into_iter().filter(|(_, steps)| !steps.is_empty()).collect();
-        (!steps.is_empty()).then_some(Self { name, steps, uploads: BTreeMap::new() })
+        (!steps.is_empty()).then_some(Self { name, steps, uploads: BTreeMap::new(), gate: None })
     }
 }
 
@@ -68,6 +91,16 @@ impl Stage {
 pub struct Pending {
     pub node: NodeName,
     pub what: String,
+    pub wants: Wants,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wants {
+    /// `--roll`
+    Restart,
+    /// `--roll --allow-upgrade`
+    Upgrade,
 }
 
 /// Whose fault a refusal is: it decides the exit code.
@@ -105,6 +138,20 @@ impl Refusal {
 pub struct Options {
     /// `--limit`: only these are touched; `None`: all.
     pub limit: Option<BTreeSet<NodeName>>,
+    pub consent: Consent,
+    /// `--reset-unborn`
+    pub reset: bool,
+}
+
+/// What may be done to a live chain (S8).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Nodes may be restarted, one after another.
+    pub roll: bool,
+    /// They may be given another binary.
+    pub upgrade: bool,
+    /// Blocks may stop meanwhile.
+    pub halt: bool,
 }
 
 impl Options {
@@ -120,8 +167,34 @@ pub enum Next {
     Refused(Vec<Refusal>),
 }
 
+/// A run's way: the reset, where it was asked for, and then everything else.
+#[derive(Debug, Clone)]
+pub struct Course<'a> {
+    options: &'a Options,
+    resets: bool,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(options: &'a Options) -> Self {
+        Self { options, resets: options.reset }
+    }
+
+    pub fn next(&mut self, cluster: &Cluster, facts: &Facts) -> Next {
+        if self.resets {
+            match reset::next(cluster, facts, self.options) {
+                // From here on it is a birth like any other.
+                Next::Done(_) => self.resets = false,
+                other => return other,
+            }
+        }
+        next(cluster, facts, self.options)
+    }
+}
+
 /// The next stage towards the cluster, `Done` when there is none, or why there may be none.
 pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
+    let (cluster, upgrades) = roll::keep_binaries(cluster, facts, options);
+    let cluster = cluster.as_ref();
     let refusals = guard::accept(cluster, facts, options);
     if !refusals.is_empty() {
         return Next::Refused(refusals);
@@ -134,6 +207,9 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     match stages::agree_and_start(cluster, facts, options) {
         Err(refusals) => Next::Refused(refusals),
         Ok((Some(stage), _)) => Next::Stage(stage),
-        Ok((None, pending)) => Next::Done(pending),
+        Ok((None, waiting)) => match roll::next(cluster, facts, options, waiting) {
+            Next::Done(pending) => Next::Done(pending.into_iter().chain(upgrades).collect()),
+            other => other,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! What a stage brings about, without a host: `--check` unfolds the plan over it.
 
-use super::{Next, Options, Planned, Stage, life, next, node, step::Run, step::Step};
+use super::{Course, Next, Options, Planned, Stage, life, node, step::Run, step::Step};
 use crate::{
     facts::{Facts, FileFact, FileKind, NodeFacts},
     model::{
@@ -26,8 +26,9 @@ pub struct Unfolded {
 /// All stages that are to come, as far as they can be known now.
 pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
     let (mut facts, mut stages) = (facts.clone(), Vec::new());
+    let mut course = Course::new(options);
     loop {
-        match next(cluster, &facts, options) {
+        match course.next(cluster, &facts) {
             Next::Stage(stage) if stage.name == "fetch" => {
                 stages.push(stage);
                 return Unfolded { stages, end: Next::Done(Vec::new()) };
@@ -105,6 +106,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             if *run != Run::Leave {
                 "active".clone_into(&mut seen.unit.active);
                 seen.unit.main_pid = 1;
+                seen.unit.exe_sha256 = None; // that of the link
                 "predicted".clone_into(&mut seen.unit.invocation);
                 seen.started = Some((seen.unit.invocation.clone(), runs.clone()));
             }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Options, Pending, Planned, Refusal, Stage, Upload, ask, birth,
+    Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
     life::{self, Life},
     node::{self, Wanted},
+    roll::Waiting,
     step::{Init, Run, Step, staging},
 };
 use crate::{
@@ -100,7 +101,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         // First of all: what is made from here on can be found and removed again.
         Step::Manifest {
             path: manifest_path(&state),
-            manifest: manifest(cluster, node, home, Some(sha256), &[]),
+            manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
         },
         Step::Binary { path: path.clone(), sha256: sha256.clone(), url },
         Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false },
@@ -134,7 +135,7 @@ fn manifest_path(state: &RemotePath) -> RemotePath {
     state.join("manifest.json").unwrap_or_else(|_| state.clone())
 }
 
-fn manifest(
+fn manifest_of(
     cluster: &Cluster,
     node: &Node,
     home: &RemotePath,
@@ -160,17 +161,18 @@ pub fn agree_and_start(
     cluster: &Cluster,
     facts: &Facts,
     options: &Options,
-) -> Result<(Option<Stage>, Vec<Pending>), Vec<Refusal>> {
+) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Refusal>> {
     let documents = birth::documents(cluster, facts)?;
     let live = life::of_cluster(cluster, facts) == Life::Live;
-    let (mut steps, mut pending, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
     for (node, seen) in touched(cluster, facts, options) {
         match node::wanted(cluster, node, facts, &documents, &everybody) {
             Ok(wanted) => {
-                let (planned, waits) = start_node(cluster, node, facts, seen, &wanted, live);
-                pending.extend(waits);
+                let starting = Starting { cluster, node, facts, seen, wanted: &wanted };
+                let (planned, waits) = starting.planned(live);
+                waiting.extend(waits);
                 steps.insert(node.name.clone(), planned);
             }
             Err(found) => refusals.extend(found),
@@ -179,68 +181,96 @@ pub fn agree_and_start(
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    Ok((Stage::of("start", steps), pending))
+    Ok((Stage::of("start", steps), waiting))
 }
 
-fn start_node(
-    cluster: &Cluster,
-    node: &Node,
-    facts: &Facts,
-    seen: &NodeFacts,
-    wanted: &Wanted,
-    live: bool,
-) -> (Vec<Planned>, Option<Pending>) {
-    let mut planned = called_for(wanted.steps.clone(), seen);
-    let unit_path = ask::unit_path(node);
-    let reload = seen.unit.needs_reload
-        || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
-    let outdated = seen.unit.is_running().then(|| stale(cluster, node, facts, seen, wanted)).flatten();
-    let run = match &outdated {
-        Some(_) if live => Run::Leave,
-        Some(_) => Run::Restart,
-        None if seen.unit.is_running() => Run::Leave,
-        None => Run::Start,
-    };
-    let sha256 = ask::binary_sha256(node, facts);
-    let manifest = manifest(cluster, node, &wanted.home, sha256, &wanted.steps);
-    let state = cluster.state_folder(node);
-    let manifest = Step::Manifest { path: manifest_path(&state), manifest };
-    let name = node.unit_name.clone();
-    let unit = Step::Unit { name, run, reload, state, runs: wanted.runs.clone() };
-    planned.extend(called_for(vec![unit], seen));
-    // Inodes and times in the manifest go stale with every repair, so it is written again with it, before the start.
-    let at = planned.iter().position(|p| matches!(p.step, Step::Unit { .. })).unwrap_or(planned.len());
-    let why = manifest.wanted(seen).or_else(|| (at > 0).then(|| "what it lists has changed".to_owned()));
-    if let Some(why) = why {
-        planned.insert(at, Planned { step: manifest, why });
-    }
-    let waits = outdated.filter(|_| live).map(|what| Pending { node: node.name.clone(), what });
-    (planned, waits)
+/// One node at its start, with everything that is known of it.
+struct Starting<'a> {
+    cluster: &'a Cluster,
+    node: &'a Node,
+    facts: &'a Facts,
+    seen: &'a NodeFacts,
+    wanted: &'a Wanted,
 }
 
-/// Why the running process is not what its files say; `None`: it is.
-///
-/// What we started ourselves is written down. What systemd started since (a crash, a reboot) has read the files as
-/// they were then: fine, if they are right and have not changed after that start.
-fn stale(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts, wanted: &Wanted) -> Option<String> {
-    if let Some(why) = node::other_binary(cluster, node, facts, seen) {
-        return Some(why);
+impl Starting<'_> {
+    /// What is to be done on the node now, and what waits until it may be restarted.
+    fn planned(&self, live: bool) -> (Vec<Planned>, Option<Waiting>) {
+        let running = self.seen.unit.is_running();
+        let outdated = if running { self.stale() } else { None };
+        let (run, waits) = match outdated {
+            Some(what) if live => (Run::Leave, Some(what)),
+            Some(_) => (Run::Restart, None),
+            None => (if running { Run::Leave } else { Run::Start }, None),
+        };
+        // The link says what a crash would start: on a live chain it moves with the restart, not before.
+        let moves = |step: &Step| matches!(step, Step::Link { path, .. } if self.seen.has(path));
+        let (later, now): (Vec<Step>, Vec<Step>) = self
+            .wanted
+            .steps
+            .iter()
+            .cloned()
+            .partition(|step| waits.is_some() && moves(step) && step.wanted(self.seen).is_some());
+        let planned = self.with_unit(now, run, later.is_empty());
+        let steps = |what| (what, self.with_unit(later, Run::Restart, true));
+        let waiting = waits.map(steps);
+        (planned, waiting.map(|(what, steps)| Waiting { node: self.node.name.clone(), what, steps }))
     }
-    let recorded = seen.started.as_ref();
-    if recorded.is_some_and(|(invocation, runs)| *invocation == seen.unit.invocation && *runs == wanted.runs)
-    {
-        return None;
+
+    /// Those of the steps that the facts call for, and the unit. Inodes and times in the manifest go stale with every
+    /// change, so it is written again with it, before the start; but not with a binary that is not in place yet.
+    fn with_unit(&self, steps: Vec<Step>, run: Run, manifest: bool) -> Vec<Planned> {
+        let Self { cluster, node, seen, wanted, .. } = *self;
+        let mut planned = called_for(steps, seen);
+        let unit_path = ask::unit_path(node);
+        let reload = seen.unit.needs_reload
+            || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
+        let state = cluster.state_folder(node);
+        let listed = Step::Manifest {
+            path: manifest_path(&state),
+            manifest: manifest_of(
+                cluster,
+                node,
+                &wanted.home,
+                ask::binary_sha256(node, self.facts),
+                &wanted.steps,
+            ),
+        };
+        let changes = !planned.is_empty();
+        let (name, runs) = (node.unit_name.clone(), wanted.runs.clone());
+        let unit = called_for(vec![Step::Unit { name, run, reload, state, runs }], seen);
+        let why = listed.wanted(seen).or_else(|| changes.then(|| "what it lists has changed".to_owned()));
+        planned.extend(why.filter(|_| manifest).map(|why| Planned { step: listed, why }));
+        planned.extend(unit);
+        planned
     }
-    let machine = facts.machines.get(&node.machine)?;
-    let started = machine.clock - machine.uptime + seen.unit.started_monotonic;
-    for path in &wanted.inputs {
-        let Some(file) = seen.file(path) else { return Some(format!("{path} was missing")) };
-        if file.ctime.parse::<f64>().is_ok_and(|changed| changed > started) {
-            return Some(format!("{path} has changed since it started"));
+
+    /// Why the running process is not what its files say; `None`: it is.
+    ///
+    /// What we started ourselves is written down. What systemd started since (a crash, a reboot) has read the files as
+    /// they were then: fine, if they are right and have not changed after that start.
+    fn stale(&self) -> Option<String> {
+        let Self { cluster, node, facts, seen, wanted } = *self;
+        if let Some(why) = node::other_binary(cluster, node, facts, seen) {
+            return Some(why);
         }
+        let recorded = seen.started.as_ref();
+        if recorded
+            .is_some_and(|(invocation, runs)| *invocation == seen.unit.invocation && *runs == wanted.runs)
+        {
+            return None;
+        }
+        let machine = facts.machines.get(&node.machine)?;
+        let started = machine.clock - machine.uptime + seen.unit.started_monotonic;
+        for path in &wanted.inputs {
+            let Some(file) = seen.file(path) else { return Some(format!("{path} was missing")) };
+            if file.ctime.parse::<f64>().is_ok_and(|changed| changed > started) {
+                return Some(format!("{path} has changed since it started"));
+            }
+        }
+        let differs = wanted.steps.iter().find(|step| {
+            step.text().is_some_and(|(path, _)| wanted.inputs.contains(path)) && step.wanted(seen).is_some()
+        })?;
+        Some(format!("{} is not what it runs on", differs.name()))
     }
-    let differs = wanted.steps.iter().find(|step| {
-        step.text().is_some_and(|(path, _)| wanted.inputs.contains(path)) && step.wanted(seen).is_some()
-    })?;
-    Some(format!("{} is not what it runs on", differs.name()))
 }

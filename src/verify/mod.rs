@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod cause;
 pub mod clocks;
 pub mod document;
+pub mod gate;
 pub mod genesis;
 pub mod journal;
 pub mod observe;
@@ -13,6 +14,7 @@ pub mod ports;
 pub mod rpc;
 pub mod units;
 pub mod view;
+pub mod voting;
 pub mod wait;
 pub mod watch;
 

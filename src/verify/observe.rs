@@ -139,7 +139,7 @@ impl Client {
     }
 
     /// All pages of them.
-    async fn validators(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
+    pub(super) async fn validators(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
         let path = format!("/validators?height={height}&per_page=100");
         let mut all = self.ask(&path, probe::validators).await?;
         for page in 2.. {

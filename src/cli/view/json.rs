@@ -75,6 +75,9 @@ pub fn failed_hosts(failure: &Failure) -> BTreeMap<String, Value> {
                 hosts.insert(host.clone(), value);
             }
         }
+        Failure::Gate(host, why) => {
+            hosts.insert(host.clone(), json!({"result": "failed", "error": why}));
+        }
         Failure::Refused(refusals) => {
             for refusal in refusals {
                 let Some(node) = &refusal.node else { continue };

@@ -27,7 +27,7 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
     }
     if let Next::Done(pending) = &unfolded.end {
         for waits in pending {
-            let _ = writeln!(out, "pending  {}: needs a restart: {}", waits.node, waits.what);
+            let _ = writeln!(out, "{}", super::words::waits_for(waits));
         }
         let steps: usize = unfolded.stages.iter().flat_map(|stage| stage.steps.values()).map(Vec::len).sum();
         let _ = match steps {

@@ -8,7 +8,7 @@ use crate::{
     facts::{MachineFacts, NodeFacts},
     model::cluster::Node,
     ops::status::NodeStatus,
-    plan::Pending,
+    plan::{Pending, Wants},
     problem::Problem,
     run::Run,
 };
@@ -33,6 +33,11 @@ pub fn failure(failure: &Failure) -> Vec<String> {
             .map(|r| one(r.node.as_ref().map(ToString::to_string), &r.message, r.advice.clone()))
             .collect(),
         Failure::Checks(failed) => vec![one(None, &format!("{failed} checks failed"), None)],
+        Failure::Gate(host, why) => vec![one(
+            Some(host.clone()),
+            why,
+            Some("nothing else was restarted: `loomctl verify` says what is wrong with it".to_owned()),
+        )],
         Failure::NoProgress(what) => vec![one(
             None,
             &format!("these steps were done and are still wanted: {what}"),
@@ -51,6 +56,14 @@ pub fn failure(failure: &Failure) -> Vec<String> {
     }
 }
 
+pub fn waits_for(pending: &Pending) -> String {
+    let flags = match pending.wants {
+        Wants::Restart => "--roll",
+        Wants::Upgrade => "--roll --allow-upgrade",
+    };
+    format!("pending  {}: waits for a restart ({flags}): {}", pending.node, pending.what)
+}
+
 /// The last lines of a run.
 pub fn end(
     command: &str,
@@ -61,7 +74,7 @@ pub fn end(
 ) -> String {
     let mut out = String::new();
     for waits in pending {
-        let _ = writeln!(out, "pending  {}: needs a restart: {}", waits.node, waits.what);
+        let _ = writeln!(out, "{}", waits_for(waits));
     }
     let nodes = run.cluster.nodes.len();
     let done = match (run.changed.len(), failure) {

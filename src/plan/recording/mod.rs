@@ -16,8 +16,8 @@ use super::{Next, Options, Stage, ask, next, node};
 use crate::{
     chain::identity,
     facts::{
-        Account, Facts, FileFact, FileKind, MachineFacts, NodeFacts, ask::NodeQuestion, manifest::Manifest,
-        sockets::Listener,
+        Account, Facts, FileFact, FileKind, MachineFacts, NodeFacts, Voter, Voting, ask::NodeQuestion,
+        manifest::Manifest, sockets::Listener,
     },
     model::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
@@ -53,6 +53,8 @@ pub struct World {
     pub inits: u32,
     /// So many more changes, then the run is killed; `None`: never.
     pub fuel: Option<u32>,
+    /// The chain's own word on who votes is asked for, as before a rolling restart.
+    pub asks: bool,
 }
 
 /// A run as `Run::converge` does it.
@@ -136,7 +138,26 @@ impl World {
             let listeners: Vec<_> = uses.values().filter(|port| port.expected).map(listener).collect();
             facts.machines.get_mut(&node.machine).unwrap().listeners.extend(listeners);
         }
+        facts.voting = self.voting(cluster, &facts);
         facts
+    }
+
+    /// Who runs signs.
+    fn voting(&self, cluster: &Cluster, facts: &Facts) -> Option<Voting> {
+        let seen = |node: &Node| facts.nodes.get(&node.name);
+        if !self.asks || !cluster.nodes.iter().any(|n| seen(n).is_some_and(|s| s.unit.is_running())) {
+            return None;
+        }
+        let voter = |node: &Node| {
+            let seen = seen(node)?;
+            let power = node.power.as_ref().map_or(10, |power| power.get());
+            Some(Voter { key: seen.validator_key.clone()?, power, signed: seen.unit.is_running() })
+        };
+        let height = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
+        Some(Voting {
+            height: height.saturating_sub(1),
+            voters: cluster.validators().filter_map(voter).collect(),
+        })
     }
 
     fn machine(&self, host: &Host, number: usize) -> MachineFacts {
@@ -218,6 +239,7 @@ impl World {
             let pulled = self.host(cluster, node).pulled.clone();
             facts.machines.get_mut(&node.machine).unwrap().pulled.extend(pulled);
         }
+        facts.voting = self.voting(cluster, facts);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod life;
 mod refusals;
 mod repair;
+mod roll;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -154,7 +155,10 @@ pub fn writes_genesis(cluster: &Cluster, stages: &[Stage]) -> Vec<String> {
 }
 
 pub fn options(names: &[&str]) -> Options {
-    Options { limit: Some(names.iter().map(|name| NodeName::new(*name).unwrap()).collect()) }
+    Options {
+        limit: Some(names.iter().map(|name| NodeName::new(*name).unwrap()).collect()),
+        ..Options::default()
+    }
 }
 
 /// The refusals' texts with their class and advice.

@@ -1,0 +1,13 @@
+//! A question to the person at the terminal. Without a terminal the answer is no.
+
+use std::io::{IsTerminal as _, Write as _};
+
+pub fn yes(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    eprint!("{question} [y/N] ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

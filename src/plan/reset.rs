@@ -1,0 +1,51 @@
+//! `--reset-unborn`: a cluster that has started with documents which have to change loses its state, and keeps its keys
+//! (S1, S13).
+
+use super::{
+    Class, Next, Options, Refusal, down,
+    life::{self, Life},
+    step::Step,
+};
+use crate::{
+    facts::{Facts, NodeFacts},
+    model::cluster::{Cluster, Node},
+};
+
+/// Stop all, then remove; `Done`: there is no state that would have to go.
+pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
+    let refuse = |message: &str, advice: &str| {
+        Next::Refused(vec![Refusal::new(Class::Safety, None, message).advice(advice)])
+    };
+    match life::of_cluster(cluster, facts) {
+        Life::Absent | Life::Prepared => return Next::Done(Vec::new()),
+        Life::Live => {
+            return refuse(
+                "--reset-unborn: the chain has made blocks",
+                "leave the flag out. To begin another chain: `loomctl down --destroy` (keys stay), then `loomctl up`",
+            );
+        }
+        Life::Started if options.limit.is_some() => {
+            return refuse("--reset-unborn is for the whole cluster", "leave --limit out");
+        }
+        Life::Started => {}
+    }
+    let nodes: Vec<(&Node, &NodeFacts)> =
+        cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))).collect();
+    let stage = down::of(&nodes, "stop", |node, _| vec![Step::Stopped { unit: node.unit_name.clone() }])
+        .or_else(|| down::of(&nodes, "reset", |node, seen| state(cluster, node, seen)));
+    match stage {
+        Some(stage) => Next::Stage(stage),
+        None => Next::Done(Vec::new()),
+    }
+}
+
+/// What the first start has made; the sign state goes back to zero with it.
+fn state(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> {
+    let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
+    let signs = &profile.sign_state.file;
+    let data = profile.chain_data.iter().filter(|path| *path != signs).map(|path| path.under(home));
+    let mut steps: Vec<Step> = data.map(|path| Step::Gone { path }).collect();
+    steps.push(Step::Unsigned { path: signs.under(home) });
+    steps.extend(cluster.state_folder(node).join("started").ok().map(|path| Step::Gone { path }));
+    steps
+}

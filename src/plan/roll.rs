@@ -1,0 +1,138 @@
+//! Restarts on a live chain (S8): with consent only, one node after another, and never so many at once that blocks stop.
+
+use std::borrow::Cow;
+
+use super::{
+    Class, Gate, Next, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
+    life::{self, Life},
+};
+use crate::{
+    facts::{Facts, Voting},
+    model::{
+        cluster::{Cluster, LocalBinary, Node},
+        ids::NodeName,
+    },
+};
+
+/// A node that runs something else than its files say, and the steps that end with its restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    pub node: NodeName,
+    pub what: String,
+    pub steps: Vec<Planned>,
+}
+
+/// The next of those that wait, or all of them as pending where nobody has said yes.
+pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Next {
+    if !options.consent.roll {
+        let pending = |waits: Waiting| Pending { node: waits.node, what: waits.what, wants: Wants::Restart };
+        return Next::Done(waiting.into_iter().map(pending).collect());
+    }
+    let Some(first) = waiting.into_iter().next() else { return Next::Done(Vec::new()) };
+    match shows(cluster, facts, &first.node, options.consent.halt) {
+        Err(refusal) => Next::Refused(vec![refusal]),
+        Ok(shows) => {
+            let steps = [(first.node.clone(), first.steps)].into();
+            let gate = Some(Gate { node: first.node, shows });
+            Next::Stage(Stage { name: "roll", steps, uploads: Default::default(), gate })
+        }
+    }
+}
+
+/// Whether the node may go down now, and what it has to show before the next may.
+fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Refusal> {
+    let refuse =
+        |message: String, advice: &str| Err(Refusal::new(Class::Safety, Some(name), message).advice(advice));
+    let Some(voting) = &facts.voting else {
+        return if halt {
+            Ok(Shows::Answer)
+        } else {
+            refuse(
+                "it cannot be restarted: no node says who votes, so nobody knows whether blocks would go on"
+                    .to_owned(),
+                "start the nodes that are down (`loomctl up`), or accept a standstill with --allow-halt",
+            )
+        };
+    };
+    let power = Power::of(cluster, facts, voting, name);
+    if power.own > 0 && (power.off + power.own) * 3 >= power.total && !halt {
+        let down = if power.names.is_empty() {
+            String::new()
+        } else {
+            format!(" ({} down already)", power.names.join(", "))
+        };
+        return refuse(
+            format!(
+                "its restart would take {} of {} voting power offline{down}: one third or more, and blocks stop",
+                power.off + power.own,
+                power.total
+            ),
+            "bring the others up first, or accept a standstill with --allow-halt",
+        );
+    }
+    Ok(match (power.total - power.off) * 3 > power.total * 2 {
+        true if power.own > 0 => Shows::Commit,
+        true => Shows::Blocks,
+        false => Shows::Answer,
+    })
+}
+
+struct Power {
+    total: i128,
+    own: i128,
+    /// Of the others: whose unit does not run, or whose signature is in none of the last commits.
+    off: i128,
+    names: Vec<String>,
+}
+
+impl Power {
+    fn of(cluster: &Cluster, facts: &Facts, voting: &Voting, name: &NodeName) -> Self {
+        let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new() };
+        for voter in &voting.voters {
+            let is = |node: &&Node| {
+                facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key)
+            };
+            let node = cluster.nodes.iter().find(is);
+            let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.is_running());
+            let weight = i128::from(voter.power);
+            power.total += weight;
+            if node.is_some_and(|node| node.name == *name) {
+                power.own += weight;
+            } else if !runs || !voter.signed {
+                power.off += weight;
+                power.names.push(node.map_or_else(|| voter.key.to_string(), |node| node.name.to_string()));
+            }
+        }
+        power
+    }
+}
+
+/// A node of a live chain keeps the binary that it has until it may be given another one; what waits for that.
+pub fn keep_binaries<'a>(
+    cluster: &'a Cluster,
+    facts: &Facts,
+    options: &Options,
+) -> (Cow<'a, Cluster>, Vec<Pending>) {
+    let (mut kept, mut pending) = (Cow::Borrowed(cluster), Vec::new());
+    let free = options.consent.roll && options.consent.upgrade;
+    if free || life::of_cluster(cluster, facts) != Life::Live {
+        return (kept, pending);
+    }
+    for (number, node) in cluster.nodes.iter().enumerate().filter(|(_, node)| options.touches(&node.name)) {
+        let Some(manifest) = facts.nodes.get(&node.name).and_then(|seen| seen.manifest.as_ref()) else {
+            continue;
+        };
+        let (Some(there), Some(planned)) = (&manifest.binary_sha256, ask::binary_sha256(node, facts)) else {
+            continue;
+        };
+        if there == planned {
+            continue;
+        }
+        let what = format!("its binary {} becomes {}", there.short(), planned.short());
+        pending.push(Pending { node: node.name.clone(), what, wants: Wants::Upgrade });
+        let binary = &mut kept.to_mut().nodes[number].binary;
+        binary.pinned = manifest.pinned.then(|| there.clone());
+        binary.local = Some(LocalBinary { sha256: there.clone(), arch: None, size: 0 });
+    }
+    (kept, pending)
+}

@@ -1,0 +1,155 @@
+//! Restarts on a live chain (S8), and a cluster that is begun again before its first block (S1).
+
+use super::*;
+use crate::plan::{Consent, Course, Gate, Shows, Wants, recording::home_of, unfold};
+
+const SETTING: (&str, &str) = ("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
+
+fn changed(wishes: &Wishes) -> Cluster {
+    cluster(&wishes.yaml().replace(SETTING.0, SETTING.1))
+}
+
+fn living(count: usize) -> (Wishes, World) {
+    let wishes = plain("cometbft", count);
+    let (mut world, _) = born(&wishes.cluster(), 9);
+    world.asks = true;
+    (wishes, world)
+}
+
+fn with(roll: bool, upgrade: bool, halt: bool) -> Options {
+    Options { consent: Consent { roll, upgrade, halt }, ..Options::default() }
+}
+
+/// The stages that restart, each with its node and gate.
+fn rolled(stages: &[Stage]) -> Vec<(String, Option<Gate>)> {
+    let restarting = stages.iter().filter(|stage| restarts(std::slice::from_ref(*stage)) > 0);
+    restarting
+        .map(|stage| {
+            assert_eq!(stage.steps.len(), 1, "one node at a time");
+            (stage.steps.keys().next().unwrap().to_string(), stage.gate.clone())
+        })
+        .collect()
+}
+
+fn stop(world: &mut World, cluster: &Cluster, number: usize) {
+    let node = &cluster.nodes[number];
+    let unit = world.host(cluster, node).units.get_mut(&node.unit_name).unwrap();
+    (unit.active, unit.main_pid) = ("inactive".into(), 0);
+}
+
+#[test]
+fn s8_with_consent_one_after_another_each_behind_its_gate() {
+    let (wishes, mut world) = living(4);
+    let cluster = changed(&wishes);
+    let predicted = unfold(&cluster, &world.gather(&cluster), &with(true, false, false));
+    let outcome = world.up(&cluster, &with(true, false, false)).unwrap();
+    assert!(outcome.is_done(), "{:?}", outcome.end);
+    let names = ["n-0", "n-1", "n-2", "n-3"];
+    let gate = |name: &str| Some(Gate { node: NodeName::new(name).unwrap(), shows: Shows::Commit });
+    let expected: Vec<_> = names.iter().map(|name| ((*name).to_owned(), gate(name))).collect();
+    assert_eq!(rolled(&outcome.stages), expected);
+    assert_eq!(rolled(&predicted.stages), expected, "a plan shows the same");
+    assert!(again(&mut world, &cluster).stages.is_empty());
+}
+
+#[test]
+fn s8_less_than_one_third_is_ever_offline() {
+    // Of three each is a third.
+    let (wishes, mut world) = living(3);
+    let cluster = changed(&wishes);
+    let outcome = world.up(&cluster, &with(true, false, false)).unwrap();
+    let said = refused(&outcome.end);
+    assert!(said.contains("10 of 30 voting power") && said.contains("--allow-halt"), "{said}");
+    assert_eq!(restarts(&outcome.stages), 0);
+    let outcome = world.up(&cluster, &with(true, false, true)).unwrap();
+    assert!(outcome.is_done() && rolled(&outcome.stages).len() == 3, "{:?}", outcome.end);
+
+    // One of four is down already: the next would be the second.
+    let (wishes, mut world) = living(4);
+    let cluster = changed(&wishes);
+    stop(&mut world, &cluster, 3);
+    let some = Options { consent: with(true, false, false).consent, ..options(&["n-0", "n-1"]) };
+    let outcome = world.up(&cluster, &some).unwrap();
+    let said = refused(&outcome.end);
+    assert!(said.contains("20 of 40") && said.contains("n-3 down already"), "{said}");
+    assert_eq!(restarts(&outcome.stages), 0);
+    // In a run for all of them it comes up first: starting is never held back.
+    let outcome = world.up(&cluster, &with(true, false, false)).unwrap();
+    assert!(outcome.is_done() && rolled(&outcome.stages).len() == 3, "{:?}", outcome.end);
+}
+
+#[test]
+fn s8_nobody_knows_who_votes() {
+    let (wishes, mut world) = living(4);
+    world.asks = false;
+    let outcome = world.up(&changed(&wishes), &with(true, false, false)).unwrap();
+    assert!(refused(&outcome.end).contains("no node says who votes"));
+}
+
+#[test]
+fn s8_a_living_chain_keeps_its_binary_until_it_may_be_upgraded() {
+    let (wishes, mut world) = living(4);
+    let old = wishes.cluster();
+    let new = cluster(&wishes.yaml().replace("/bin/sh", "/bin/ls"));
+    let link = |world: &mut World, number: usize| {
+        let at = home_of(&new.nodes[number]).join("cometbft").unwrap();
+        world.host(&new, &new.nodes[number]).files[&at].target.clone().unwrap()
+    };
+    let before = link(&mut world, 0);
+    for consent in [with(false, false, false), with(true, false, false), with(false, true, false)] {
+        let outcome = world.up(&new, &consent).unwrap();
+        let Next::Done(pending) = &outcome.end else { panic!("{:?}", outcome.end) };
+        assert!(pending.len() == 4 && pending.iter().all(|waits| waits.wants == Wants::Upgrade));
+        assert_eq!(outcome.stages, [], "nothing is written, so that a crash starts what ran before");
+    }
+    // A new binary moves node by node: a killed run leaves the rest as it was.
+    let ticks = world.clone().up(&new, &with(true, true, false)).unwrap().stages.len();
+    assert!(ticks >= 5, "prepare and four nodes");
+    world.fuel = Some(14);
+    world.up(&new, &with(true, true, false)).unwrap_err();
+    assert_eq!(link(&mut world, 3), before);
+    world.fuel = None;
+    let outcome = world.up(&new, &with(true, true, false)).unwrap();
+    assert!(outcome.is_done(), "{:?}", outcome.end);
+    assert!((0..4).all(|number| link(&mut world, number) != before));
+    assert!(world.up(&new, &with(false, false, false)).unwrap().stages.is_empty());
+    // And back: a rollback is the same.
+    let Next::Done(pending) = again(&mut world, &old).end else { panic!() };
+    assert_eq!(pending.len(), 4);
+}
+
+#[test]
+fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
+    let reset = Options { reset: true, ..Options::default() };
+    for chain in ["cometbft", "loom"] {
+        let wishes = plain(chain, 3);
+        let other = wishes
+            .yaml()
+            .replace("vars: {", "vars: {genesis: {chain: {genesis_time: \"2026-01-01T00:00:00Z\"}}, ");
+        for height in [0, 1] {
+            let (mut world, first) = born(&wishes.cluster(), height);
+            let cluster = cluster(&other);
+            let said = refused(&again(&mut world, &cluster).end);
+            assert!(said.contains("--reset-unborn"), "{said}");
+            let mut course = Course::new(&reset);
+            let course = std::cell::RefCell::new(&mut course);
+            let outcome = world.converge(&cluster, |c, f| course.borrow_mut().next(c, f)).unwrap();
+            assert!(outcome.is_done(), "{:?}", outcome.end);
+            assert_eq!(outcome.stages.iter().map(|s| s.name).collect::<Vec<_>>(), ["stop", "reset", "start"]);
+            for (name, seen) in &outcome.facts.nodes {
+                assert_eq!(seen.node_id, first.facts.nodes[name].node_id);
+                assert_eq!(seen.signed_height, Some(0));
+            }
+            assert!(again(&mut world, &cluster).stages.is_empty());
+        }
+        // Who has made blocks, or leaves somebody out, is refused.
+        let (mut world, _) = born(&wishes.cluster(), 5);
+        let mut course = Course::new(&reset);
+        let facts = world.gather(&wishes.cluster());
+        assert!(refused(&course.next(&wishes.cluster(), &facts)).contains("has made blocks"));
+        let (mut world, _) = born(&wishes.cluster(), 0);
+        let some = Options { reset: true, ..options(&["n-0"]) };
+        let facts = world.gather(&wishes.cluster());
+        assert!(refused(&Course::new(&some).next(&wishes.cluster(), &facts)).contains("--limit"));
+    }
+}
