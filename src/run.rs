@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::join_all;
+
 use crate::{
     apply, binary,
     error::Failure,
@@ -10,7 +12,7 @@ use crate::{
     fleet::{Fleet, Lock, Member},
     interrupt::Interrupt,
     model::cluster::{Cluster, Source},
-    plan::{Gate, Next, Stage, ask},
+    plan::{Gate, Next, Stage, ask, roll},
     problem::Problem,
     verify::{Limits, gate, voting},
 };
@@ -133,6 +135,17 @@ impl Run {
     /// Who votes on the chain now, for whoever decides on restarts.
     pub async fn ask_the_chain(&mut self) {
         self.facts.voting = voting::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+    }
+
+    /// The same, once those that were just started have signed; who does not counts as offline.
+    pub async fn ask_once_all_sign(&mut self) {
+        self.ask_the_chain().await;
+        let late = roll::late(&self.cluster, &self.facts);
+        let waits =
+            late.iter().map(|gate| gate::wait(&self.fleet, &self.cluster, &self.facts, gate, &self.limits));
+        if !join_all(waits).await.is_empty() {
+            self.ask_the_chain().await;
+        }
     }
 
     /// Stage after stage, as `next` decides on what is known by then; between two of them what the first one's gate wants.

@@ -46,7 +46,7 @@ async fn work(args: &Up, view: &View, run: &mut Run, options: &Options) -> Resul
     first.consent.roll = false;
     let mut pending = converge(run, &first).await?;
     if !pending.is_empty() && may_roll(args, &run.cluster, &pending) {
-        run.ask_the_chain().await;
+        run.ask_once_all_sign().await;
         let mut second = options.clone();
         (second.consent.roll, second.reset) = (true, false);
         pending = converge(run, &second).await?;

@@ -7,7 +7,7 @@ use super::{
     life::{self, Life},
 };
 use crate::{
-    facts::{Facts, Voting},
+    facts::{Facts, Voter, Voting},
     model::{
         cluster::{Cluster, LocalBinary, Node},
         ids::NodeName,
@@ -77,6 +77,28 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
     })
 }
 
+/// Nodes that run but have not signed lately: just started, they are waited for before others are restarted. Nobody is
+/// waited for on a chain that stands.
+pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
+    let Some(voting) = &facts.voting else { return Vec::new() };
+    let (mut late, mut total, mut up) = (Vec::new(), 0, 0);
+    for voter in &voting.voters {
+        let node = node_of(cluster, facts, voter);
+        let runs = node.and_then(|node| facts.nodes.get(&node.name)).map(|seen| seen.unit.is_running());
+        total += i128::from(voter.power);
+        up += if runs.unwrap_or(voter.signed) { i128::from(voter.power) } else { 0 };
+        if let (Some(node), Some(true), false) = (node, runs, voter.signed) {
+            late.push(Gate { node: node.name.clone(), shows: Shows::Commit });
+        }
+    }
+    if up * 3 > total * 2 { late } else { Vec::new() }
+}
+
+fn node_of<'a>(cluster: &'a Cluster, facts: &Facts, voter: &Voter) -> Option<&'a Node> {
+    let key = |node: &&Node| facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
+    cluster.nodes.iter().find(|node| key(node) == Some(&voter.key))
+}
+
 struct Power {
     total: i128,
     own: i128,
@@ -89,10 +111,7 @@ impl Power {
     fn of(cluster: &Cluster, facts: &Facts, voting: &Voting, name: &NodeName) -> Self {
         let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new() };
         for voter in &voting.voters {
-            let is = |node: &&Node| {
-                facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key)
-            };
-            let node = cluster.nodes.iter().find(is);
+            let node = node_of(cluster, facts, voter);
             let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.is_running());
             let weight = i128::from(voter.power);
             power.total += weight;

@@ -4,6 +4,7 @@ mod causes;
 mod hosts;
 mod lab_itself;
 mod life;
+mod rolling;
 
 use crate::support::Suite;
 
@@ -12,4 +13,5 @@ pub fn register(suite: &mut Suite) {
     life::register(suite);
     hosts::register(suite);
     causes::register(suite);
+    rolling::register(suite);
 }
