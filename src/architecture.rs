@@ -61,10 +61,10 @@ const ONLY: &[(&[&str], &[&str])] = &[
     (&["process::exit"], &["interrupt.rs"]),
     (&["ExitCode"], &["main.rs"]),
     // Files of the control machine: the inventory's sources, the binary that goes up (and its size, for the
-    // progress), the socket's folder, and who we are for the lock's text.
+    // progress), the socket's folder, a saved plan, and who we are for the lock's text.
     (
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
-        &["inventory/sources.rs", "binary.rs", "apply.rs", "remote/", "run.rs"],
+        &["inventory/sources.rs", "cli/planfile.rs", "binary.rs", "apply.rs", "remote/", "run.rs"],
     ),
 ];
 

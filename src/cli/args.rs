@@ -126,6 +126,13 @@ pub struct Up {
     /// Do not prove the result
     #[arg(long)]
     pub no_verify: bool,
+    /// Carry out this plan (of `plan --out`), with the flags that it was made with, and nothing else
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["check", "limit", "roll", "allow_upgrade", "allow_halt", "reset_unborn"]
+    )]
+    pub plan: Option<PathBuf>,
     #[command(flatten)]
     pub consent: Consent,
 }
@@ -166,6 +173,9 @@ pub struct Plan {
     /// Exit 10 when changes are pending
     #[arg(long)]
     pub exit_code: bool,
+    /// Write the plan down, for `up --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub consent: Consent,
 }

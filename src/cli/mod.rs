@@ -4,6 +4,7 @@ pub mod args;
 mod down;
 mod look;
 mod plan;
+mod planfile;
 mod question;
 mod start;
 mod up;

@@ -1,8 +1,9 @@
 //! `loomctl plan`, and `up --check`.
 
-use super::{args::Plan, start, view::View};
+use super::{args::Plan, planfile, start, view::View};
 use crate::{
-    plan::{self, Options},
+    error::Failure,
+    plan::{self, Options, saved::Saved},
     run::Run,
 };
 
@@ -11,21 +12,31 @@ pub async fn plan(args: Plan) -> u8 {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    match started.begin().await {
-        Ok((view, mut run, mut options)) => {
-            args.consent.over(&mut options);
-            if options.reset || options.consent.roll {
-                run.ask_the_chain().await;
-            }
-            show_plan(view, run, &options, !args.no_diff, args.exit_code).await
-        }
-        Err(exit) => exit,
+    let (view, mut run, mut options) = match started.begin().await {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
+    };
+    args.consent.over(&mut options);
+    let unfolded = unfold(&mut run, &options).await;
+    if let Some(path) = &args.out
+        && let Err(problem) = planfile::write(path, &Saved::new(&run.cluster, &options, &unfolded.stages))
+    {
+        run.fleet.close().await;
+        return view.end_with(&Failure::Input(vec![problem]));
     }
+    show(view, run, &unfolded, !args.no_diff, args.exit_code).await
 }
 
-pub async fn show_plan(view: View, run: Run, options: &Options, diff: bool, exit_code: bool) -> u8 {
-    let unfolded = plan::unfold(&run.cluster, &run.facts, options);
-    view.plan(&unfolded, &run.facts, diff);
+/// What a run with these options would do.
+pub async fn unfold(run: &mut Run, options: &Options) -> plan::Unfolded {
+    if options.reset || options.consent.roll {
+        run.ask_the_chain().await;
+    }
+    plan::unfold(&run.cluster, &run.facts, options)
+}
+
+pub async fn show(view: View, run: Run, unfolded: &plan::Unfolded, diff: bool, exit_code: bool) -> u8 {
+    view.plan(unfolded, &run.facts, diff);
     run.fleet.close().await;
-    view.finish_plan(&unfolded, exit_code)
+    view.finish_plan(unfolded, exit_code)
 }

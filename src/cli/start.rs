@@ -53,6 +53,12 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
     }
 }
 
+/// The end of a command whose own files are wrong; the exit code.
+pub fn refuse(hosts: &Hosts, command: &'static str, problem: Problem) -> u8 {
+    let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
+    view.end_with(&Failure::Input(vec![problem]))
+}
+
 impl Started {
     /// Connects and gathers; the error is the exit code.
     pub async fn begin(self) -> Result<(View, Run, Options), u8> {

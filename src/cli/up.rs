@@ -2,16 +2,26 @@
 
 use std::time::Duration;
 
-use super::{args::Up, plan::show_plan, question, start, view::View};
+use super::{
+    args::Up,
+    plan::{show, unfold},
+    planfile, question, start,
+    view::View,
+};
 use crate::{
     error::Failure,
+    facts::Facts,
     model::cluster::Cluster,
-    plan::{self, Course, Options, Pending, Wants},
+    plan::{self, Course, Options, Pending, Wants, saved::Saved},
     run::Run,
     verify,
 };
 
 pub async fn up(args: Up) -> u8 {
+    let saved = match args.plan.as_deref().map(planfile::read).transpose() {
+        Ok(saved) => saved,
+        Err(problem) => return start::refuse(&args.hosts, "up", problem),
+    };
     let lock = (!args.check).then(|| Duration::from_secs(args.lock_wait));
     let started = match start::read(&args.hosts, "up", lock) {
         Ok(started) => started,
@@ -24,32 +34,47 @@ pub async fn up(args: Up) -> u8 {
     view.warnings(&plan::guard::warnings(&run.cluster, &run.facts));
     run.limits = args.deadlines.limits();
     args.consent.over(&mut options);
-    if options.reset || (args.check && options.consent.roll) {
-        run.ask_the_chain().await;
+    if let Some(saved) = &saved {
+        options = saved.options();
     }
     if args.check {
-        return show_plan(view, run, &options, args.diff, args.exit_code).await;
+        let unfolded = unfold(&mut run, &options).await;
+        return show(view, run, &unfolded, args.diff, args.exit_code).await;
     }
-    if args.diff {
-        view.plan(&plan::unfold(&run.cluster, &run.facts, &options), &run.facts, true);
-    }
-    let result = work(&args, &view, &mut run, &options).await;
+    let result = work(&args, &view, &mut run, &options, saved.as_ref()).await;
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
     let exit = view.finish(&run, result.as_ref().err(), pending);
     run.fleet.close().await;
     exit
 }
 
-async fn work(args: &Up, view: &View, run: &mut Run, options: &Options) -> Result<Vec<Pending>, Failure> {
-    // What is down comes up first: it counts when nodes are restarted.
-    let mut first = options.clone();
-    first.consent.roll = false;
-    let mut pending = converge(run, &first).await?;
-    if !pending.is_empty() && may_roll(args, &run.cluster, &pending) {
+async fn work(
+    args: &Up,
+    view: &View,
+    run: &mut Run,
+    options: &Options,
+    saved: Option<&Saved>,
+) -> Result<Vec<Pending>, Failure> {
+    if args.diff || saved.is_some() || options.reset {
+        let unfolded = unfold(run, options).await;
+        if args.diff {
+            view.plan(&unfolded, &run.facts, true);
+        }
+        let current = saved.map_or(Ok(()), |saved| saved.is_current(&run.cluster, &unfolded.stages));
+        current.map_err(|refusal| Failure::Refused(vec![refusal]))?;
+    }
+    let (mut course, mut number) = (Course::new(options), 0);
+    let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {
+        let next = course.next(cluster, facts);
+        let next = saved.map_or(next.clone(), |saved| saved.allows(number, next));
+        number += 1;
+        next
+    };
+    let mut pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
+    if !pending.is_empty() && may_roll(args, options, &run.cluster, &pending) {
+        course.roll();
         run.ask_once_all_sign().await;
-        let mut second = options.clone();
-        (second.consent.roll, second.reset) = (true, false);
-        pending = converge(run, &second).await?;
+        pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
     }
     if !args.no_verify {
         prove(view, run, &args.deadlines).await?;
@@ -57,14 +82,9 @@ async fn work(args: &Up, view: &View, run: &mut Run, options: &Options) -> Resul
     Ok(pending)
 }
 
-async fn converge(run: &mut Run, options: &Options) -> Result<Vec<Pending>, Failure> {
-    let mut course = Course::new(options);
-    run.converge(|cluster, facts| course.next(cluster, facts)).await
-}
-
 /// A live chain is not restarted without a yes (S8).
-fn may_roll(args: &Up, cluster: &Cluster, pending: &[Pending]) -> bool {
-    let may = |waits: &&Pending| waits.wants == Wants::Restart || args.consent.allow_upgrade;
+fn may_roll(args: &Up, options: &Options, cluster: &Cluster, pending: &[Pending]) -> bool {
+    let may = |waits: &&Pending| waits.wants == Wants::Restart || options.consent.upgrade;
     let mut nodes: Vec<&str> = pending.iter().filter(may).map(|waits| waits.node.as_str()).collect();
     nodes.dedup();
     if nodes.is_empty() {
@@ -80,7 +100,7 @@ fn may_roll(args: &Up, cluster: &Cluster, pending: &[Pending]) -> bool {
             cluster.name
         ))
     };
-    args.consent.roll || args.yes || (!args.hosts.json && ask())
+    options.consent.roll || args.plan.is_none() && (args.yes || (!args.hosts.json && ask()))
 }
 
 /// Runs the verification and shows its table.

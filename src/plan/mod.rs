@@ -11,6 +11,7 @@ pub mod predict;
 pub(crate) mod recording;
 pub mod reset;
 pub mod roll;
+pub mod saved;
 pub mod stages;
 pub mod step;
 #[cfg(test)]
@@ -21,7 +22,7 @@ use std::{
     path::PathBuf,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::Facts,
@@ -34,7 +35,7 @@ pub use predict::{Unfolded, unfold};
 use step::Step;
 
 /// A step that is to be done, and the fact that makes it so.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Planned {
     pub step: Step,
     pub why: String,
@@ -144,7 +145,7 @@ pub struct Options {
 }
 
 /// What may be done to a live chain (S8).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
     /// Nodes may be restarted, one after another.
     pub roll: bool,
@@ -167,27 +168,35 @@ pub enum Next {
     Refused(Vec<Refusal>),
 }
 
-/// A run's way: the reset, where it was asked for, and then everything else.
+/// A run's way: the reset, where it was asked for; then everything that restarts nothing on a live chain, since who is
+/// down counts when nodes are restarted; then, once it is told to, the restarts.
 #[derive(Debug, Clone)]
-pub struct Course<'a> {
-    options: &'a Options,
+pub struct Course {
+    options: Options,
     resets: bool,
 }
 
-impl<'a> Course<'a> {
-    pub fn new(options: &'a Options) -> Self {
-        Self { options, resets: options.reset }
+impl Course {
+    pub fn new(options: &Options) -> Self {
+        let mut options = options.clone();
+        options.consent.roll = false;
+        Self { resets: options.reset, options }
+    }
+
+    /// From here on it restarts; false: it did so before.
+    pub fn roll(&mut self) -> bool {
+        !std::mem::replace(&mut self.options.consent.roll, true)
     }
 
     pub fn next(&mut self, cluster: &Cluster, facts: &Facts) -> Next {
         if self.resets {
-            match reset::next(cluster, facts, self.options) {
+            match reset::next(cluster, facts, &self.options) {
                 // From here on it is a birth like any other.
                 Next::Done(_) => self.resets = false,
                 other => return other,
             }
         }
-        next(cluster, facts, self.options)
+        next(cluster, facts, &self.options)
     }
 }
 

@@ -45,6 +45,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
                     return Unfolded { stages, end: Next::Done(Vec::new()) };
                 }
             }
+            Next::Done(pending) if !pending.is_empty() && options.consent.roll && course.roll() => {}
             end => return Unfolded { stages, end },
         }
     }

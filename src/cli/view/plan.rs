@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     facts::Facts,
     model::ids::NodeName,
-    plan::{Next, Planned, Unfolded, predict::UNKNOWN, step::Step},
+    plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN, step::Step},
 };
 
 pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
@@ -56,6 +56,11 @@ pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
                 }
                 lines.push(line);
             }
+        }
+    }
+    if let Next::Done(pending) = &unfolded.end {
+        for Pending { node, what, wants } in pending {
+            lines.push(json!({"event": "pending", "host": node, "what": what, "wants": wants}));
         }
     }
     lines

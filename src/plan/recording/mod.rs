@@ -194,7 +194,7 @@ impl World {
     pub fn converge(
         &mut self,
         cluster: &Cluster,
-        decide: impl Fn(&Cluster, &Facts) -> Next,
+        mut decide: impl FnMut(&Cluster, &Facts) -> Next,
     ) -> Result<Outcome, Killed> {
         let mut facts = self.gather(cluster);
         let mut stages: Vec<Stage> = Vec::new();

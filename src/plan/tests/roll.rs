@@ -132,8 +132,7 @@ fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
             let said = refused(&again(&mut world, &cluster).end);
             assert!(said.contains("--reset-unborn"), "{said}");
             let mut course = Course::new(&reset);
-            let course = std::cell::RefCell::new(&mut course);
-            let outcome = world.converge(&cluster, |c, f| course.borrow_mut().next(c, f)).unwrap();
+            let outcome = world.converge(&cluster, |c, f| course.next(c, f)).unwrap();
             assert!(outcome.is_done(), "{:?}", outcome.end);
             assert_eq!(outcome.stages.iter().map(|s| s.name).collect::<Vec<_>>(), ["stop", "reset", "start"]);
             for (name, seen) in &outcome.facts.nodes {
