@@ -136,8 +136,11 @@ step_binary() {
 pull() {
   if command -v curl >/dev/null; then
     curl -fsSL --connect-timeout 20 --retry 2 -o "$2" -- "$1"
-  else
+  elif command -v wget >/dev/null; then
     wget -q -T 20 -t 3 -O "$2" -- "$1"
+  else
+    echo "neither curl nor wget is there"
+    false
   fi && return 0
   rm -f "$2"
   echo "could not download $1"

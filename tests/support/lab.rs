@@ -115,6 +115,11 @@ impl Lab {
         self.command(&["root", &host.to_string(), "sh", "-c", script])
     }
 
+    /// A program of this machine (`curl`) for a host that lacks it.
+    pub fn lend(&self, host: usize, program: &str) {
+        self.command(&["lend", &host.to_string(), program]).ok();
+    }
+
     /// Pulls the plug: every process of the host is gone at once.
     pub fn kill(&self, host: usize) {
         self.command(&["kill", &host.to_string()]).ok();
