@@ -45,7 +45,12 @@ async fn work(args: &Up, view: &View, run: &mut Run, options: &Options) -> Resul
 /// Runs the verification and shows its table.
 pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadlines) -> Result<(), Failure> {
     let limits = deadlines.limits();
-    let checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits).await;
+    let mut interrupt = run.fleet.interrupt.clone();
+    let checks = tokio::select! {
+        checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits) => checks,
+        // What nobody has looked at has not failed.
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+    };
     view.checks(&checks);
     match checks.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),

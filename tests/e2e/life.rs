@@ -1,10 +1,14 @@
 //! The main job: a fresh cluster, the same again, repair, a killed run, an end.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use crate::support::{Lab, Suite, tests};
+use crate::support::{Lab, Suite, command::Running, tests};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
@@ -12,6 +16,7 @@ pub fn register(suite: &mut Suite) {
         a_run_killed_at_any_step_is_finished_by_the_next,
         down_stops_and_destroy_leaves_the_keys,
         two_nodes_on_one_host,
+        an_interrupted_run_lets_go_and_the_next_goes_on,
         only_one_run_at_a_time
     ]);
 }
@@ -226,4 +231,57 @@ fn only_one_run_at_a_time(lab: &Lab) {
     assert!(second.stderr.contains("loomctl up") && second.stderr.contains("since"), "{second}");
     first.kill();
     lab.loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "35"]).ok();
+}
+
+/// The last words of a run that a signal has ended, a few seconds after it.
+fn interrupted(mut run: Running, moment: &str, signal: &str) {
+    assert!(run.says(moment), "{moment} was not reached: {}", run.kill());
+    run.signal(signal);
+    let signalled = Instant::now();
+    let run = run.wait_for(Duration::from_secs(20)).exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(8), "{run}");
+    assert_eq!(
+        (run.summary()["result"].clone(), run.summary()["exit"].clone()),
+        ("interrupted".into(), 130.into())
+    );
+    assert!(run.stderr.contains("interrupted"), "{run}");
+}
+
+/// Ctrl-C and SIGTERM, at moments that the hosts make long.
+fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let no_lock_no_unit = || {
+        for host in 0..lab.hosts() {
+            let free = "for lock in /run/loomctl/labnet.cluster.lock /run/loomctl/labnet.lock; do \
+                        [ ! -e $lock ] || flock -n $lock true || echo $lock is held; done; \
+                        ! systemctl is-active -q cometbft || echo the unit is active";
+            assert_eq!(lab.root(host, free).ok(), "", "on host {host}");
+        }
+    };
+    // Everything that is done as the node's user takes a while, as on a slow machine.
+    for host in 0..lab.hosts() {
+        let slow = "printf '#!/bin/sh\\nsleep 3\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
+                    chmod 755 /usr/local/bin/setpriv";
+        lab.root(host, slow).ok();
+    }
+    let up = ["up", "-i", inventory, "--no-verify", "--json"];
+    interrupted(lab.start_loomctl(&up), "\"step\":\"init ", "INT");
+    no_lock_no_unit();
+    // The hosts are still at what the first run has begun.
+    lab.loomctl(&up).exits(0);
+    let ids = node_ids(lab, inventory);
+    assert!(!ids.contains(&Value::Null), "{ids:?}");
+    assert_eq!(lab.root(1, "ls -d /home/ubuntu/node/.loomctl-init 2>/dev/null; true").ok(), "");
+    assert_eq!(lab.loomctl(&up).exits(0).summary()["changed"], 0);
+
+    // While it waits for blocks that do not come: what was not looked at has not failed.
+    lab.root(2, "systemctl kill -s STOP cometbft").ok();
+    lab.root(3, "systemctl kill -s STOP cometbft").ok();
+    let run = lab.start_loomctl(&["up", "-i", inventory, "--json", "--blocks-timeout", "60"]);
+    std::thread::sleep(Duration::from_secs(2));
+    interrupted(run, "\"stage\":\"gather\"", "TERM");
+    lab.root(2, "systemctl kill -s CONT cometbft").ok();
+    lab.root(3, "systemctl kill -s CONT cometbft").ok();
+    lab.loomctl(&["up", "-i", inventory]).ok();
 }

@@ -117,6 +117,12 @@ impl Running {
         self.outcome(None)
     }
 
+    /// A signal by its name (`INT`), as a terminal or a service manager sends it.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", name, &pid])).ok();
+    }
+
     /// Waits until stdout or stderr has this text. False if the command ended or a minute passed before.
     pub fn says(&mut self, text: &str) -> bool {
         let end = Instant::now() + Duration::from_secs(60);
