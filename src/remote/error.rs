@@ -68,6 +68,9 @@ impl HostError {
             Self::Lost(_) | Self::Silent(..) => {
                 "run the same command again: it goes on from where this host stands"
             }
+            Self::Upload(why) if why.contains("that arrived has sha256") => {
+                "did the file change while it was being sent? What arrived was thrown away unused: run again"
+            }
             Self::Upload(_) => "is the disk full (`df -h /var/lib`)?",
             Self::Step { output, .. } => return step_advice(output).map(str::to_owned),
             Self::Interrupted => return None,

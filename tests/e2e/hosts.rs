@@ -10,7 +10,8 @@ pub fn register(suite: &mut Suite) {
         difficult_hosts_are_worked_with,
         cloned_keys_are_refused_by_name,
         private_keys_stay_where_they_are,
-        errors_say_what_to_do
+        errors_say_what_to_do,
+        a_host_that_cannot_serve_stops_the_run_before_any_write
     ]);
 }
 
@@ -195,4 +196,39 @@ fn errors_say_what_to_do(lab: &Lab) {
     lab.root(1, "rm /etc/systemd/system/cometbft.service; install -d -o ubuntu /home/ubuntu/node/config; echo {} >/home/ubuntu/node/config/node_key.json").ok();
     fails(base, 3, &["node_key.json is there, and loomctl has not made it"]);
     lab.root(0, "test ! -e /home/ubuntu/node").ok();
+}
+
+fn a_host_that_cannot_serve_stops_the_run_before_any_write(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let refused = |node: usize, words: &[&str]| {
+        let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(1);
+        assert!(run.stderr.starts_with(&format!("error: node-{node}: ")), "{run}");
+        for word in words {
+            assert!(run.stderr.contains(word), "{word:?} is not in\n{run}");
+        }
+        for host in 0..lab.hosts() {
+            lab.root(host, "test ! -e /home/ubuntu/node && test ! -e /var/lib/loomctl").ok();
+        }
+    };
+    // By this folder programs tell that systemd is pid 1.
+    lab.root(1, "mv /run/systemd/system /run/systemd/elsewhere").ok();
+    refused(1, &["systemd is not the init system", "use a host that booted with systemd"]);
+    lab.root(1, "mv /run/systemd/elsewhere /run/systemd/system; mv /usr/bin/setpriv /root").ok();
+    refused(1, &["programs are missing there: setpriv", "install coreutils, util-linux"]);
+    lab.root(1, "mv /root/setpriv /usr/bin").ok();
+
+    lab.root(2, "systemd-run -q --unit=squatter systemd-socket-activate -l 26656 cat").ok();
+    lab.root(2, "until grep -q :6820 /proc/net/tcp6; do sleep 0.05; done").ok();
+    let pid = lab.root(2, "systemctl show -p MainPID --value squatter").ok();
+    let who = format!("taken by systemd-socket- (pid {}) of squatter.service", pid.trim());
+    refused(2, &["port 26656 (p2p) is", &who, "ports: {p2p: …}"]);
+    lab.root(2, "systemctl stop squatter").ok();
+    // A socket unit's port is held by systemd itself.
+    lab.root(3, "printf '[Socket]\\nListenStream=127.0.0.1:26657\\nAccept=yes\\n' >/run/systemd/system/held.socket; \
+                 printf '[Service]\\nExecStart=/bin/cat\\n' >/run/systemd/system/held@.service; systemctl start held.socket")
+        .ok();
+    refused(3, &["port 26657 (rpc) is taken by systemd (pid 1)", "ports: {rpc: …}"]);
+    lab.root(3, "systemctl stop held.socket").ok();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
 }

@@ -5,6 +5,7 @@ mod download;
 mod hosts;
 mod lab_itself;
 mod life;
+mod trust;
 
 use crate::support::Suite;
 
@@ -14,4 +15,5 @@ pub fn register(suite: &mut Suite) {
     hosts::register(suite);
     causes::register(suite);
     download::register(suite);
+    trust::register(suite);
 }
