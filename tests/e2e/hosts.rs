@@ -9,7 +9,6 @@ pub fn register(suite: &mut Suite) {
         one_host_off_and_no_other_is_touched,
         difficult_hosts_are_worked_with,
         cloned_keys_are_refused_by_name,
-        private_keys_stay_where_they_are,
         errors_say_what_to_do,
         a_host_that_cannot_serve_stops_the_run_before_any_write
     ]);
@@ -69,50 +68,6 @@ fn cloned_keys_are_refused_by_name(lab: &Lab) {
     let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(3);
     assert!(run.stderr.contains("node-3: the node key is missing"), "{run}");
     lab.root(3, "test ! -e /home/ubuntu/node/config/node_key.json").ok();
-}
-
-/// S3, with its positive control: the search does find a key where there is one.
-fn private_keys_stay_where_they_are(lab: &Lab) {
-    let inventory = lab.inventory("cometbft").write(lab);
-    let inventory = inventory.to_str().unwrap();
-    let mut said = String::new();
-    for command in [
-        vec!["up", "-vv", "--diff"],
-        vec!["up", "--json"],
-        vec!["plan", "--json"],
-        vec!["facts", "--json", "-vv"],
-        vec!["verify", "-vv"],
-    ] {
-        let run = lab.loomctl(&[&command[..], &["-i", inventory]].concat());
-        said += &run.stdout;
-        said += &run.stderr;
-    }
-    let read = "sed -n 's/.*\"value\": *\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p; s/.*\"value\":\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p' \
-                /home/ubuntu/node/config/node_key.json /home/ubuntu/node/config/priv_validator_key.json";
-    for host in 0..lab.hosts() {
-        let keys = lab.root(host, read).ok();
-        let keys: Vec<&str> = keys.lines().collect();
-        assert_eq!(keys.len(), 2, "a node key and a validator key: {keys:?}");
-        for key in keys {
-            // The first half of the bytes is the secret; the second is the public key, which is no secret.
-            let secret = &key[..40];
-            assert!(!said.contains(secret), "a private key of host {host} was printed");
-            let there = lab
-                .root(host, &format!("grep -rlF '{secret}' /var/lib/loomctl /run/loomctl /tmp; true"))
-                .ok();
-            assert_eq!(there, "", "a private key was copied on host {host}");
-            let control = lab.root(host, &format!("grep -rlF '{secret}' /home/ubuntu/node")).ok();
-            assert!(!control.is_empty(), "the search finds nothing even where the key is");
-            for entry in fs::read_dir(lab.folder()).unwrap().flatten().filter(|e| e.path().is_file()) {
-                let text = fs::read(entry.path()).unwrap_or_default();
-                assert!(
-                    !String::from_utf8_lossy(&text).contains(secret),
-                    "{} holds a private key",
-                    entry.path().display()
-                );
-            }
-        }
-    }
 }
 
 fn errors_say_what_to_do(lab: &Lab) {

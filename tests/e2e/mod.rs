@@ -3,6 +3,7 @@
 mod causes;
 mod download;
 mod hosts;
+mod keys;
 mod lab_itself;
 mod life;
 mod trust;
@@ -13,6 +14,7 @@ pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
     life::register(suite);
     hosts::register(suite);
+    keys::register(suite);
     causes::register(suite);
     download::register(suite);
     trust::register(suite);

@@ -127,7 +127,7 @@ impl Running {
     pub fn says(&mut self, text: &str) -> bool {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
-            let over = self.child.try_wait().expect("a child of ours can be waited for").is_some();
+            let over = self.is_over();
             if read(&self.stdout).contains(text) || read(&self.stderr).contains(text) {
                 return true;
             }
@@ -136,6 +136,10 @@ impl Running {
             }
             sleep(Duration::from_millis(2));
         }
+    }
+
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours can be waited for").is_some()
     }
 
     pub fn id(&self) -> u32 {

@@ -169,7 +169,7 @@ impl Lab {
         let mut loomctl = Command::new(env!("CARGO_BIN_EXE_loomctl"));
         loomctl.args(arguments).current_dir(self.scratch.path());
         // Neither an agent's keys nor a developer's settings belong to the test.
-        for name in ["SSH_AUTH_SOCK", "LOOMCTL_INVENTORY", "RUST_LOG"] {
+        for name in ["SSH_AUTH_SOCK", "LOOMCTL_INVENTORY", "RUST_LOG", "XDG_RUNTIME_DIR"] {
             loomctl.env_remove(name);
         }
         command::start(&mut loomctl)
