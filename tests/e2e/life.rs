@@ -254,15 +254,15 @@ fn only_one_run_at_a_time(lab: &Lab) {
     let inventory = inventory.to_str().unwrap();
     let mut first = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
     assert!(first.says("\"step\":\"upload "));
-    // It keeps what it has: a silent run is given up after 30 s only.
+    // It keeps what it has: a silent run is given up after 30 s only, which the bounds below stay under.
     first.signal("STOP");
     let second = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(4);
     let holder = format!("(pid {}) with `loomctl up`, since 20", first.id());
     assert!(second.stderr.contains(&holder), "{holder:?} is not in\n{second}");
-    assert!(second.seconds < 10.0, "it does not wait unless told to: {second}");
+    assert!(second.seconds < 20.0, "it does not wait unless told to: {second}");
     first.kill();
     let third = lab.loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "35"]).exits(0);
-    assert!(third.seconds < 15.0, "a lock outlived its holder: {third}");
+    assert!(third.seconds < 25.0, "a lock outlived its holder: {third}");
 }
 
 /// The last words of a run that a signal has ended, a few seconds after it.
