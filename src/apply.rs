@@ -33,10 +33,20 @@ pub struct Done {
 
 pub type Results = BTreeMap<usize, Result<Done, HostError>>;
 
+/// Seconds for the script of the stage before to end, which has said its last word already.
+const WORK_WAIT: &str = "5";
+
 /// The steps of one machine: its nodes one after another, each step with the node that it is for.
 type Work<'a> = Vec<(&'a NodeName, &'a Step)>;
 
-pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, who: &str) -> Results {
+/// For whom a stage is carried out: the cluster's name, and who is written down for it.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    pub cluster: &'a str,
+    pub who: &'a str,
+}
+
+pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>) -> Results {
     let all: FuturesUnordered<_> = members
         .iter()
         .filter_map(|member| {
@@ -46,7 +56,7 @@ pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, who: &str) 
                 .filter_map(|q| stage.steps.get_key_value(&q.node))
                 .flat_map(|(node, steps)| steps.iter().map(move |planned| (node, &planned.step)))
                 .collect();
-            (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, who))
+            (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, by))
         })
         .collect();
     all.collect().await
@@ -57,7 +67,7 @@ async fn on_machine(
     member: &Member,
     stage: &Stage,
     work: Work<'_>,
-    who: &str,
+    by: By<'_>,
 ) -> (usize, Result<Done, HostError>) {
     let forks = fleet.forks();
     let _turn = forks.acquire().await;
@@ -66,7 +76,7 @@ async fn on_machine(
         None => Err(HostError::Lost("beginning the stage".to_owned())),
         Some(host) => {
             let mut interrupt = fleet.interrupt.clone();
-            let work = carry_out(fleet, host, member, stage, &work, who);
+            let work = carry_out(fleet, host, member, stage, &work, by);
             tokio::select! {
                 result = work => result,
                 // Dropping the script cuts its life line: the host ends it between two steps.
@@ -90,19 +100,20 @@ async fn carry_out(
     member: &Member,
     stage: &Stage,
     work: &Work<'_>,
-    who: &str,
+    by: By<'_>,
 ) -> Result<Done, HostError> {
     for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
         send_up(&fleet.events, host, member, stage.name, upload).await?;
     }
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
+    script.line(words(["take_work", by.cluster, WORK_WAIT, by.who]));
     for (number, (_, step)) in work.iter().enumerate() {
         render::steps(&mut script, std::slice::from_ref(*step), number);
     }
     for question in &member.questions {
         if stage.steps.contains_key(&question.node) {
-            let begin = serde_json::json!({"who": who, "stage": stage.name, "node": question.node});
+            let begin = serde_json::json!({"who": by.who, "stage": stage.name, "node": question.node});
             let begin = begin.to_string();
             script.line(words(["audit", question.state.as_str(), begin.trim_end_matches('}')]));
         }
@@ -175,6 +186,7 @@ impl Follow<'_> {
                 let output = if output.trim().is_empty() { format!("status {status}") } else { output };
                 return Err(HostError::Step { step: step.name(), output: output.trim().to_owned() });
             }
+            Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::End { status } if status != 0 => return Err(HostError::Interrupted),
             Record::End { .. } | Record::Ready => {}
             other => return Ok(Some(other)),

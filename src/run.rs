@@ -188,7 +188,8 @@ impl Run {
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
         // The binary's checksum may have become known since: the questions name it.
         self.members = members(&self.cluster, &self.facts);
-        let results = apply::stage(&self.fleet, &self.members, stage, &self.who).await;
+        let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who };
+        let results = apply::stage(&self.fleet, &self.members, stage, by).await;
         let mut errors = Vec::new();
         for (machine, result) in results {
             match result {

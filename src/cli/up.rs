@@ -106,7 +106,12 @@ fn may_roll(args: &Up, options: &Options, cluster: &Cluster, pending: &[Pending]
 /// Runs the verification and shows its table.
 pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadlines) -> Result<(), Failure> {
     let limits = deadlines.limits();
-    let checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits).await;
+    let mut interrupt = run.fleet.interrupt.clone();
+    let checks = tokio::select! {
+        checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits) => checks,
+        // What nobody has looked at has not failed.
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+    };
     view.checks(&checks);
     match checks.iter().filter(|check| !check.ok).count() {
         0 => Ok(()),

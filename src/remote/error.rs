@@ -68,6 +68,9 @@ impl HostError {
             Self::Lost(_) | Self::Silent(..) => {
                 "run the same command again: it goes on from where this host stands"
             }
+            Self::Upload(why) if why.contains("that arrived has sha256") => {
+                "did the file change while it was being sent? What arrived was thrown away unused: run again"
+            }
             Self::Upload(_) => "is the disk full (`df -h /var/lib`)?",
             Self::Step { output, .. } => return step_advice(output).map(str::to_owned),
             Self::Interrupted => return None,
@@ -87,6 +90,18 @@ fn step_advice(output: &str) -> Option<&'static str> {
         (
             "Permission denied",
             "the file system may be mounted noexec, or a folder on the way is closed to the user",
+        ),
+        (
+            "neither curl nor wget",
+            "install one of them on the host, or set `binary` to a file of this machine: it is sent over ssh",
+        ),
+        (
+            "could not download",
+            "can the host reach that address? Try the same there with curl or wget; a file of this machine as `binary` needs no download",
+        ),
+        (
+            "the binary that arrived has sha256",
+            "it was thrown away unused: is the build behind `binary` the one that `binary_sha256` names?",
         ),
         ("invalid user", "the user does not exist on the host: create it, or set `user`"),
     ];
@@ -142,7 +157,20 @@ pub fn from_preamble(stderr: &str) -> HostError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_failed_download_has_advice() {
+        let step = |output: &str| HostError::Step { step: "binary".into(), output: output.into() }.advice();
+        let no_tool = step("neither curl nor wget is there\ncould not download http://x/y").unwrap();
+        assert!(
+            no_tool.contains("install one of them"),
+            "the cause comes before what it has caused: {no_tool}"
+        );
+        assert!(step("could not download http://x/y").unwrap().contains("reach that address"));
+        assert!(step("the binary that arrived has sha256 0, expected 1").unwrap().contains("binary_sha256"));
+    }
 
     #[test]
     fn ssh_words_are_told_apart() {

@@ -140,8 +140,11 @@ step_binary() {
 pull() {
   if command -v curl >/dev/null; then
     curl -fsSL --connect-timeout 20 --retry 2 -o "$2" -- "$1"
-  else
+  elif command -v wget >/dev/null; then
     wget -q -T 20 -t 3 -O "$2" -- "$1"
+  else
+    echo "neither curl nor wget is there"
+    false
   fi && return 0
   rm -f "$2"
   echo "could not download $1"
@@ -317,7 +320,7 @@ audit() {
   printf '%s,"time":"%s","changed":"%s"}\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${changes# }" >>"$1/audit.log"
 }
 
-# take_lock NAME SECONDS WHO: lives as long as the descriptor that was opened for it (8 or 9); WHO is for the one who
+# take_lock NAME SECONDS WHO FD: lives as long as the descriptor that was opened for it (7 to 9); WHO is for the one who
 # comes too late. A lock file's text says nothing by itself: flock(2) decides.
 take_lock() {
   if ! flock -w "$2" "$4"; then
@@ -337,6 +340,14 @@ take_locks() {
   fi
   exec 9>>"$run/$1.lock" || finish 1
   take_lock "$1" "$((5 + $3))" "$4" 9
+  # A run that was cut off has let these go, but its host is at its last step until that ends.
+  take_work "$1" "$((30 + $3))" "$4"
+  exec 7>&-
+}
+# take_work CLUSTER SECONDS WHO: held by what works, with its children, and not by who asked for it.
+take_work() {
+  exec 7>>"$run/$1.work.lock" || finish 1
+  take_lock "$1.work" "$2" "$3" 7
 }
 # hold: until the life line ends.
 hold() {

@@ -56,7 +56,6 @@ pub async fn until_blocks(
         tokio::time::Instant::now() + Duration::from_secs(1),
         Duration::from_secs(1),
     );
-    let mut interrupt = fleet.interrupt.clone();
     loop {
         tokio::select! {
             done = all.next() => match done {
@@ -69,7 +68,6 @@ pub async fn until_blocks(
                 }
             }
             () = &mut looking => {}
-            () = interrupt.wait() => return answered,
         }
     }
 }

@@ -9,8 +9,8 @@ pub fn register(suite: &mut Suite) {
         one_host_off_and_no_other_is_touched,
         difficult_hosts_are_worked_with,
         cloned_keys_are_refused_by_name,
-        private_keys_stay_where_they_are,
-        errors_say_what_to_do
+        errors_say_what_to_do,
+        a_host_that_cannot_serve_stops_the_run_before_any_write
     ]);
 }
 
@@ -68,50 +68,6 @@ fn cloned_keys_are_refused_by_name(lab: &Lab) {
     let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(3);
     assert!(run.stderr.contains("node-3: the node key is missing"), "{run}");
     lab.root(3, "test ! -e /home/ubuntu/node/config/node_key.json").ok();
-}
-
-/// S3, with its positive control: the search does find a key where there is one.
-fn private_keys_stay_where_they_are(lab: &Lab) {
-    let inventory = lab.inventory("cometbft").write(lab);
-    let inventory = inventory.to_str().unwrap();
-    let mut said = String::new();
-    for command in [
-        vec!["up", "-vv", "--diff"],
-        vec!["up", "--json"],
-        vec!["plan", "--json"],
-        vec!["facts", "--json", "-vv"],
-        vec!["verify", "-vv"],
-    ] {
-        let run = lab.loomctl(&[&command[..], &["-i", inventory]].concat());
-        said += &run.stdout;
-        said += &run.stderr;
-    }
-    let read = "sed -n 's/.*\"value\": *\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p; s/.*\"value\":\"\\([A-Za-z0-9+\\/=]\\{80,\\}\\)\".*/\\1/p' \
-                /home/ubuntu/node/config/node_key.json /home/ubuntu/node/config/priv_validator_key.json";
-    for host in 0..lab.hosts() {
-        let keys = lab.root(host, read).ok();
-        let keys: Vec<&str> = keys.lines().collect();
-        assert_eq!(keys.len(), 2, "a node key and a validator key: {keys:?}");
-        for key in keys {
-            // The first half of the bytes is the secret; the second is the public key, which is no secret.
-            let secret = &key[..40];
-            assert!(!said.contains(secret), "a private key of host {host} was printed");
-            let there = lab
-                .root(host, &format!("grep -rlF '{secret}' /var/lib/loomctl /run/loomctl /tmp; true"))
-                .ok();
-            assert_eq!(there, "", "a private key was copied on host {host}");
-            let control = lab.root(host, &format!("grep -rlF '{secret}' /home/ubuntu/node")).ok();
-            assert!(!control.is_empty(), "the search finds nothing even where the key is");
-            for entry in fs::read_dir(lab.folder()).unwrap().flatten().filter(|e| e.path().is_file()) {
-                let text = fs::read(entry.path()).unwrap_or_default();
-                assert!(
-                    !String::from_utf8_lossy(&text).contains(secret),
-                    "{} holds a private key",
-                    entry.path().display()
-                );
-            }
-        }
-    }
 }
 
 fn errors_say_what_to_do(lab: &Lab) {
@@ -195,4 +151,39 @@ fn errors_say_what_to_do(lab: &Lab) {
     lab.root(1, "rm /etc/systemd/system/cometbft.service; install -d -o ubuntu /home/ubuntu/node/config; echo {} >/home/ubuntu/node/config/node_key.json").ok();
     fails(base, 3, &["node_key.json is there, and loomctl has not made it"]);
     lab.root(0, "test ! -e /home/ubuntu/node").ok();
+}
+
+fn a_host_that_cannot_serve_stops_the_run_before_any_write(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let refused = |node: usize, words: &[&str]| {
+        let run = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(1);
+        assert!(run.stderr.starts_with(&format!("error: node-{node}: ")), "{run}");
+        for word in words {
+            assert!(run.stderr.contains(word), "{word:?} is not in\n{run}");
+        }
+        for host in 0..lab.hosts() {
+            lab.root(host, "test ! -e /home/ubuntu/node && test ! -e /var/lib/loomctl").ok();
+        }
+    };
+    // By this folder programs tell that systemd is pid 1.
+    lab.root(1, "mv /run/systemd/system /run/systemd/elsewhere").ok();
+    refused(1, &["systemd is not the init system", "use a host that booted with systemd"]);
+    lab.root(1, "mv /run/systemd/elsewhere /run/systemd/system; mv /usr/bin/setpriv /root").ok();
+    refused(1, &["programs are missing there: setpriv", "install coreutils, util-linux"]);
+    lab.root(1, "mv /root/setpriv /usr/bin").ok();
+
+    lab.root(2, "systemd-run -q --unit=squatter systemd-socket-activate -l 26656 cat").ok();
+    lab.root(2, "until grep -q :6820 /proc/net/tcp6; do sleep 0.05; done").ok();
+    let pid = lab.root(2, "systemctl show -p MainPID --value squatter").ok();
+    let who = format!("taken by systemd-socket- (pid {}) of squatter.service", pid.trim());
+    refused(2, &["port 26656 (p2p) is", &who, "ports: {p2p: …}"]);
+    lab.root(2, "systemctl stop squatter").ok();
+    // A socket unit's port is held by systemd itself.
+    lab.root(3, "printf '[Socket]\\nListenStream=127.0.0.1:26657\\nAccept=yes\\n' >/run/systemd/system/held.socket; \
+                 printf '[Service]\\nExecStart=/bin/cat\\n' >/run/systemd/system/held@.service; systemctl start held.socket")
+        .ok();
+    refused(3, &["port 26657 (rpc) is taken by systemd (pid 1)", "ports: {rpc: …}"]);
+    lab.root(3, "systemctl stop held.socket").ok();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
 }

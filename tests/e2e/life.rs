@@ -1,10 +1,14 @@
 //! The main job: a fresh cluster, the same again, repair, a killed run, an end.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
-use crate::support::{Lab, Suite, tests};
+use crate::support::{Lab, Suite, command::Running, tests};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
@@ -12,6 +16,7 @@ pub fn register(suite: &mut Suite) {
         a_run_killed_at_any_step_is_finished_by_the_next,
         down_stops_and_destroy_leaves_the_keys,
         two_nodes_on_one_host,
+        an_interrupted_run_lets_go_and_the_next_goes_on,
         only_one_run_at_a_time
     ]);
 }
@@ -121,52 +126,70 @@ fn repair(lab: &Lab, inventory: &str) {
     assert_eq!(rest.summary()["changed"], 0);
 }
 
-fn node_ids(lab: &Lab, inventory: &str) -> Vec<Value> {
+/// By host; null where there is no key yet.
+fn node_ids(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
     let facts = lab.loomctl(&["facts", "-i", inventory, "--json"]).exits(0);
-    facts.events().iter().filter(|e| e["event"] == "facts").map(|e| e["node"]["node_id"].clone()).collect()
+    let events = facts.events();
+    let of = |event: &Value| (event["host"].as_str().unwrap().to_owned(), event["node"]["node_id"].clone());
+    let ids: BTreeMap<_, _> = events.iter().filter(|event| event["event"] == "facts").map(of).collect();
+    assert_eq!(ids.len(), lab.hosts());
+    ids
 }
 
-/// S7: SIGKILL at a step's begin and end, all the way through a birth; one plain `up` after each goes on.
+/// What is made once and never again: each node's id, the inodes of its key and of the marker that init has run.
+fn made_once(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
+    let look = "stat -c '%n %i' /home/ubuntu/node/config/node_key.json /var/lib/loomctl/labnet/*/initialised 2>/dev/null; true";
+    let mut once = node_ids(lab, inventory);
+    for host in 0..lab.hosts() {
+        for line in lab.root(host, look).ok().lines() {
+            let (path, inode) = line.split_once(' ').unwrap();
+            once.insert(format!("host {host}: {path}"), inode.into());
+        }
+    }
+    once
+}
+
+/// What has been seen stays; what is new is remembered.
+fn still_the_same(known: &mut BTreeMap<String, Value>, seen: BTreeMap<String, Value>, when: &str) {
+    for (what, before) in known.iter().filter(|(_, before)| !before.is_null()) {
+        assert_eq!(seen.get(what), Some(before), "{when}: {what} was lost or made anew");
+    }
+    known.extend(seen);
+}
+
+/// S7: SIGKILL at a step's begin, all the way through a birth; what one run leaves the next goes on with.
 fn a_run_killed_at_any_step_is_finished_by_the_next(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
-    let (mut ids, mut hits): (Vec<Value>, usize) = (Vec::new(), 0);
+    let (mut known, mut cut) = (BTreeMap::new(), Vec::new());
     let steps = [
-        "upload",
-        "manifest",
-        "folder",
-        "init",
-        "genesis.json",
-        "config.toml",
-        "link",
-        "cometbft.service",
-        "unit",
+        "upload ",
+        "manifest ",
+        "folder ",
+        "init ",
+        "file /home/ubuntu/node/config/genesis.json",
+        "file /home/ubuntu/node/config/config.toml",
+        "link ",
+        "file /etc/systemd/system/cometbft.service",
+        "unit ",
     ];
-    for boundary in steps {
+    for step in steps {
         let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
         // What a killed run had begun its hosts may have ended, so a later one need not come there any more.
-        if run.says(boundary) {
-            run.kill();
-            hits += 1;
-        } else {
-            run.wait().ok();
+        let reached = run.says(&format!("\"step\":\"{step}"));
+        let run = if reached { run.kill() } else { run.wait().exits(0) };
+        if !run.stdout.contains("\"event\":\"summary\"") {
+            cut.push(step);
         }
-        for (number, id) in node_ids(lab, inventory).into_iter().enumerate() {
-            match ids.get(number) {
-                Some(known) if !known.is_null() => {
-                    assert_eq!(id, *known, "{boundary}: a key was lost or made anew");
-                }
-                Some(_) => ids[number] = id,
-                None => ids.push(id),
-            }
-        }
+        still_the_same(&mut known, made_once(lab, inventory), step);
     }
-    assert!(hits >= 5, "only {hits} of the boundaries were met");
+    for step in ["upload ", "init ", "unit "] {
+        assert!(cut.contains(&step), "no run was cut at `{step}`, only at {cut:?}");
+    }
+    assert!(cut.len() >= 6, "runs were cut only at {cut:?}");
     lab.loomctl(&["up", "-i", inventory]).ok();
-    let after = node_ids(lab, inventory);
-    for (known, id) in ids.iter().zip(&after) {
-        assert!(known.is_null() || known == id, "{known} became {id}");
-    }
+    still_the_same(&mut known, made_once(lab, inventory), "the last run");
+    assert_eq!(known.len(), 3 * lab.hosts(), "{known:?}");
     for host in 0..lab.hosts() {
         let left = lab
             .root(host, "find /home /var/lib/loomctl /etc/systemd -name '*loomctl-*' -o -name '*.new'")
@@ -216,14 +239,76 @@ fn two_nodes_on_one_host(lab: &Lab) {
     assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
 }
 
+/// Everything that is done as the node's user takes three seconds longer, as on a slow machine.
+fn slow_init(lab: &Lab) {
+    for host in 0..lab.hosts() {
+        let slow = "printf '#!/bin/sh\\nsleep 3\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
+                    chmod 755 /usr/local/bin/setpriv";
+        lab.root(host, slow).ok();
+    }
+}
+
 /// S12: one works, the other is told who holds the lock; a vanished holder does not hold it for long.
 fn only_one_run_at_a_time(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
     let mut first = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
-    assert!(first.says("upload"));
+    assert!(first.says("\"step\":\"upload "));
+    // It keeps what it has: a silent run is given up after 30 s only, which the bounds below stay under.
+    first.signal("STOP");
     let second = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(4);
-    assert!(second.stderr.contains("loomctl up") && second.stderr.contains("since"), "{second}");
+    let holder = format!("(pid {}) with `loomctl up`, since 20", first.id());
+    assert!(second.stderr.contains(&holder), "{holder:?} is not in\n{second}");
+    assert!(second.seconds < 20.0, "it does not wait unless told to: {second}");
     first.kill();
-    lab.loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "35"]).ok();
+    let third = lab.loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "35"]).exits(0);
+    assert!(third.seconds < 25.0, "a lock outlived its holder: {third}");
+}
+
+/// The last words of a run that a signal has ended, a few seconds after it.
+fn interrupted(mut run: Running, moment: &str, signal: &str) {
+    assert!(run.says(moment), "{moment} was not reached: {}", run.kill());
+    run.signal(signal);
+    let signalled = Instant::now();
+    let run = run.wait_for(Duration::from_secs(20)).exits(130);
+    assert!(signalled.elapsed() < Duration::from_secs(8), "{run}");
+    assert_eq!(
+        (run.summary()["result"].clone(), run.summary()["exit"].clone()),
+        ("interrupted".into(), 130.into())
+    );
+    assert!(run.stderr.contains("interrupted"), "{run}");
+}
+
+/// Ctrl-C and SIGTERM, at moments that the hosts make long.
+fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let no_lock_no_unit = || {
+        for host in 0..lab.hosts() {
+            let free = "for lock in /run/loomctl/labnet.cluster.lock /run/loomctl/labnet.lock; do \
+                        [ ! -e $lock ] || flock -n $lock true || echo $lock is held; done; \
+                        ! systemctl is-active -q cometbft || echo the unit is active";
+            assert_eq!(lab.root(host, free).ok(), "", "on host {host}");
+        }
+    };
+    slow_init(lab);
+    let up = ["up", "-i", inventory, "--no-verify", "--json"];
+    interrupted(lab.start_loomctl(&up), "\"step\":\"init ", "INT");
+    no_lock_no_unit();
+    // The hosts are still at what the first run has begun.
+    lab.loomctl(&up).exits(0);
+    let ids = node_ids(lab, inventory);
+    assert!(ids.values().all(Value::is_string), "{ids:?}");
+    assert_eq!(lab.root(1, "ls -d /home/ubuntu/node/.loomctl-init 2>/dev/null; true").ok(), "");
+    assert_eq!(lab.loomctl(&up).exits(0).summary()["changed"], 0);
+
+    // While it waits for blocks that do not come: what was not looked at has not failed.
+    lab.root(2, "systemctl kill -s STOP cometbft").ok();
+    lab.root(3, "systemctl kill -s STOP cometbft").ok();
+    let run = lab.start_loomctl(&["up", "-i", inventory, "--json", "--blocks-timeout", "60"]);
+    std::thread::sleep(Duration::from_secs(2));
+    interrupted(run, "\"stage\":\"gather\"", "TERM");
+    lab.root(2, "systemctl kill -s CONT cometbft").ok();
+    lab.root(3, "systemctl kill -s CONT cometbft").ok();
+    lab.loomctl(&["up", "-i", inventory]).ok();
 }

@@ -1,10 +1,13 @@
 //! On real hosts, over real ssh.
 
 mod causes;
+mod download;
 mod hosts;
+mod keys;
 mod lab_itself;
 mod life;
 mod rolling;
+mod trust;
 
 use crate::support::Suite;
 
@@ -12,6 +15,9 @@ pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
     life::register(suite);
     hosts::register(suite);
+    keys::register(suite);
     causes::register(suite);
     rolling::register(suite);
+    download::register(suite);
+    trust::register(suite);
 }

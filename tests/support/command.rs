@@ -117,11 +117,17 @@ impl Running {
         self.outcome(None)
     }
 
+    /// A signal by its name (`INT`), as a terminal or a service manager sends it.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        run(Command::new("kill").args(["-s", name, &pid])).ok();
+    }
+
     /// Waits until stdout or stderr has this text. False if the command ended or a minute passed before.
     pub fn says(&mut self, text: &str) -> bool {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
-            let over = self.child.try_wait().expect("a child of ours can be waited for").is_some();
+            let over = self.is_over();
             if read(&self.stdout).contains(text) || read(&self.stderr).contains(text) {
                 return true;
             }
@@ -130,6 +136,10 @@ impl Running {
             }
             sleep(Duration::from_millis(2));
         }
+    }
+
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours can be waited for").is_some()
     }
 
     pub fn id(&self) -> u32 {

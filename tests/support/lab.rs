@@ -115,6 +115,11 @@ impl Lab {
         self.command(&["root", &host.to_string(), "sh", "-c", script])
     }
 
+    /// A program of this machine (`curl`) for a host that lacks it.
+    pub fn lend(&self, host: usize, program: &str) {
+        self.command(&["lend", &host.to_string(), program]).ok();
+    }
+
     /// Pulls the plug: every process of the host is gone at once.
     pub fn kill(&self, host: usize) {
         self.command(&["kill", &host.to_string()]).ok();
@@ -164,7 +169,7 @@ impl Lab {
         let mut loomctl = Command::new(env!("CARGO_BIN_EXE_loomctl"));
         loomctl.args(arguments).current_dir(self.scratch.path());
         // Neither an agent's keys nor a developer's settings belong to the test.
-        for name in ["SSH_AUTH_SOCK", "LOOMCTL_INVENTORY", "RUST_LOG"] {
+        for name in ["SSH_AUTH_SOCK", "LOOMCTL_INVENTORY", "RUST_LOG", "XDG_RUNTIME_DIR"] {
             loomctl.env_remove(name);
         }
         command::start(&mut loomctl)
