@@ -6,6 +6,7 @@ mod hosts;
 mod keys;
 mod lab_itself;
 mod life;
+mod plans;
 mod rolling;
 mod trust;
 
@@ -17,6 +18,7 @@ pub fn register(suite: &mut Suite) {
     hosts::register(suite);
     keys::register(suite);
     causes::register(suite);
+    plans::register(suite);
     rolling::register(suite);
     download::register(suite);
     trust::register(suite);

@@ -8,6 +8,7 @@ mod life;
 mod refusals;
 mod repair;
 mod roll;
+mod saved;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

@@ -1,0 +1,72 @@
+//! A plan that was written down is carried out as it stands, or not at all.
+
+use super::*;
+use crate::plan::{Course, recording::home_of, saved::Saved, unfold};
+
+/// Through the file's own text and back.
+fn written(world: &mut World, cluster: &Cluster, options: &Options) -> Saved {
+    let unfolded = unfold(cluster, &world.gather(cluster), options);
+    let text = serde_json::to_string(&Saved::new(cluster, options, &unfolded.stages)).unwrap();
+    assert!(!text.contains(crate::plan::recording::CANARY), "S3");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// As `up --plan` does it.
+fn carry_out(world: &mut World, cluster: &Cluster, saved: &Saved) -> Outcome {
+    let unfolded = unfold(cluster, &world.gather(cluster), &saved.options());
+    if let Err(refusal) = saved.is_current(cluster, &unfolded.stages) {
+        let facts = world.gather(cluster);
+        return Outcome { stages: Vec::new(), end: Next::Refused(vec![refusal]), facts };
+    }
+    let (mut course, mut number) = (Course::new(&saved.options()), 0);
+    let decide = |cluster: &Cluster, facts: &crate::facts::Facts| {
+        number += 1;
+        saved.allows(number - 1, course.next(cluster, facts))
+    };
+    world.converge(cluster, decide).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_birth_by_a_saved_plan_is_a_birth(wishes in wishes(6)) {
+        let mut wishes = wishes;
+        wishes.url = false; // what a URL holds is known only when it was pulled
+        let cluster = wishes.cluster();
+        let mut world = World::default();
+        let saved = written(&mut world, &cluster, &Options::default());
+        prop_assert!(saved.stages.len() == 2);
+        let outcome = carry_out(&mut world, &cluster, &saved);
+        prop_assert!(outcome.is_done(), "{:?}", outcome.end);
+        prop_assert!(again(&mut world, &cluster).stages.is_empty());
+        // Once is enough: it does not fit what it has made.
+        let said = refused(&carry_out(&mut world, &cluster, &saved).end);
+        prop_assert!(said.contains("the plan does not fit any more"), "{said}");
+    }
+}
+
+#[test]
+fn a_saved_repair_fits_only_the_damage_that_it_saw() {
+    let cluster = plain("cometbft", 3).cluster();
+    let (mut world, _) = born(&cluster, 5);
+    let damage = |world: &mut World, number: usize, below: &str| {
+        let node = &cluster.nodes[number];
+        let at = home_of(node).join(below).unwrap();
+        world.host(&cluster, node).files.remove(&at).unwrap();
+    };
+    damage(&mut world, 1, "config/config.toml");
+    let saved = written(&mut world, &cluster, &Options::default());
+    assert!(carry_out(&mut world.clone(), &cluster, &saved).is_done());
+    damage(&mut world, 2, "config/genesis.json");
+    let before = world.fingerprint();
+    let said = refused(&carry_out(&mut world, &cluster, &saved).end);
+    assert!(
+        said.starts_with("Safety") && said.contains("n-2: file") && said.contains("genesis.json"),
+        "{said}"
+    );
+    assert_eq!(before, world.fingerprint(), "nothing is half done");
+    // Another inventory is another plan.
+    let other = plain("cometbft", 2).cluster();
+    assert!(refused(&carry_out(&mut world, &other, &saved).end).contains("does not fit"));
+}
