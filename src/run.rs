@@ -1,6 +1,10 @@
 //! One run on a cluster: connect, gather, then stage after stage until there is none.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::future::join_all;
 
@@ -11,9 +15,13 @@ use crate::{
     facts::Facts,
     fleet::{Fleet, Lock, Member},
     interrupt::Interrupt,
-    model::cluster::{Cluster, Source},
-    plan::{Gate, Next, Stage, ask, roll},
+    model::{
+        cluster::{Cluster, Source},
+        ids::NodeName,
+    },
+    plan::{Class, Gate, Next, Refusal, Stage, ask, roll},
     problem::Problem,
+    remote::error::HostError,
     verify::{Limits, gate, voting},
 };
 
@@ -23,6 +31,8 @@ pub struct Run {
     pub fleet: Fleet,
     pub members: Vec<Member>,
     pub facts: Facts,
+    /// Machines that could not be asked, and that this run does not touch.
+    pub absent: BTreeMap<usize, HostError>,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
     /// For what is waited for between stages.
@@ -38,6 +48,10 @@ pub struct How {
     pub what: String,
     /// Whether to hold the cluster's lock, and how long to wait for it.
     pub lock: Option<Duration>,
+    /// `--lock-host`: whose machine holds the cluster's lock, instead of the first one.
+    pub lock_host: Option<String>,
+    /// Nodes that the run touches; the others' machines may be down. `None`: all.
+    pub only: Option<BTreeSet<NodeName>>,
     pub limits: Limits,
     pub interrupt: Interrupt,
 }
@@ -55,7 +69,7 @@ impl Run {
         let mut fleet = Fleet::new(events, how.interrupt.clone(), how.forks, how.limit).map_err(here)?;
         let names = binary::named(&cluster);
         let hashing = tokio::task::spawn_blocking(move || binary::measure(names));
-        let mut members = members(&cluster, &Facts::default());
+        let members = members(&cluster, &Facts::default());
         let connected = fleet.connect(&members).await;
         let measured = match hashing.await {
             Ok(measured) => measured,
@@ -77,46 +91,94 @@ impl Run {
         if !problems.is_empty() {
             return Err((Failure::Input(problems), Some(fleet)));
         }
-        let errors: Vec<_> = connected.into_iter().map(|(m, e)| (cluster.machine_name(m), e)).collect();
-        let who = actor();
         let mut run = Self {
             cluster,
             fleet,
             members: Vec::new(),
             facts: Facts::default(),
+            absent: BTreeMap::new(),
             changed: Vec::new(),
-            limits: how.limits,
-            who,
+            limits: how.limits.clone(),
+            who: actor(),
         };
-        if !errors.is_empty() {
-            return Err((Failure::Hosts(errors), Some(run.fleet)));
-        }
-        members = self::members(&run.cluster, &run.facts);
-        run.members = members;
-        let lock = how.lock.map(|wait| Lock {
-            cluster: run.cluster.name.to_string(),
-            first: run.cluster.nodes.first().map_or(0, |node| node.machine),
-            who: format!("{} (pid {}) with `{}`", run.who, std::process::id(), how.what),
-            wait,
-        });
-        match run.gather(lock.as_ref()).await {
+        match run.reached(connected, &how).await {
             Ok(()) => Ok(run),
             Err(failure) => Err((failure, Some(run.fleet))),
         }
     }
 
-    async fn gather(&mut self, lock: Option<&Lock>) -> Result<(), Failure> {
-        let mut errors = Vec::new();
-        for (machine, answer) in self.fleet.gather(&self.members, lock).await {
+    /// Gathers from the machines that are connected, under the lock if there is to be one.
+    async fn reached(&mut self, connected: BTreeMap<usize, HostError>, how: &How) -> Result<(), Failure> {
+        self.may_be_absent(connected, how)?;
+        self.members = self.present();
+        let lock = match how.lock {
+            Some(wait) => Some(Lock {
+                cluster: self.cluster.name.to_string(),
+                first: self.lock_machine(how)?,
+                who: format!("{} (pid {}) with `{}`", self.who, std::process::id(), how.what),
+                wait,
+            }),
+            None => None,
+        };
+        let mut errors = BTreeMap::new();
+        for (machine, answer) in self.fleet.gather(&self.members, lock.as_ref()).await {
             match answer {
                 Ok((facts, nodes)) => {
                     self.facts.machines.insert(machine, facts);
                     self.take_nodes(machine, nodes);
                 }
-                Err(error) => errors.push((self.cluster.machine_name(machine), error)),
+                Err(error) => drop(errors.insert(machine, error)),
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }
+        self.may_be_absent(errors, how)?;
+        self.members = self.present();
+        Ok(())
+    }
+
+    /// A machine may be missing where none of its nodes is touched; a lock that somebody holds is not passed over.
+    fn may_be_absent(&mut self, errors: BTreeMap<usize, HostError>, how: &How) -> Result<(), Failure> {
+        let touched = |machine: &usize| {
+            let nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
+            how.only
+                .as_ref()
+                .is_none_or(|limit| nodes.map(|node| &node.name).any(|name| limit.contains(name)))
+        };
+        let (fatal, absent): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            errors.into_iter().partition(|(machine, e)| {
+                touched(machine) || matches!(e, HostError::Locked(..) | HostError::Interrupted)
+            });
+        if !fatal.is_empty() {
+            let name = |(machine, e)| (self.cluster.machine_name(machine), e);
+            return Err(Failure::Hosts(fatal.into_iter().map(name).collect()));
+        }
+        self.absent.extend(absent);
+        Ok(())
+    }
+
+    /// The machine with the cluster's lock: every run has to take the same.
+    fn lock_machine(&self, how: &How) -> Result<usize, Failure> {
+        let node = match &how.lock_host {
+            Some(name) => {
+                self.cluster.nodes.iter().find(|node| node.name.as_str() == name).ok_or_else(|| {
+                    Failure::Input(vec![Problem::error(format!(
+                        "--lock-host: there is no host {name} in the inventory"
+                    ))])
+                })?
+            }
+            None => self.cluster.nodes.first().ok_or(Failure::Here("the cluster has no nodes".to_owned()))?,
+        };
+        if self.absent.contains_key(&node.machine) {
+            let message = format!("the cluster's lock is on {}, which cannot be reached", node.name);
+            let advice = "name another host for it with --lock-host; every run must name the same until that host is back";
+            let refusal = Refusal::new(Class::Host, Some(&node.name), message).advice(advice);
+            return Err(Failure::Refused(vec![refusal]));
+        }
+        Ok(node.machine)
+    }
+
+    fn present(&self) -> Vec<Member> {
+        let all = members(&self.cluster, &self.facts).into_iter();
+        all.filter(|member| !self.absent.contains_key(&member.machine)).collect()
     }
 
     fn take_nodes(
@@ -187,7 +249,7 @@ impl Run {
 
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
         // The binary's checksum may have become known since: the questions name it.
-        self.members = members(&self.cluster, &self.facts);
+        self.members = self.present();
         let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who };
         let results = apply::stage(&self.fleet, &self.members, stage, by).await;
         let mut errors = Vec::new();

@@ -68,6 +68,9 @@ pub struct Hosts {
     /// Seconds that a host may take to connect
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub timeout: u64,
+    /// The host that holds the cluster's lock, when the first one of the inventory is down
+    #[arg(long, value_name = "NAME")]
+    pub lock_host: Option<String>,
     /// Ask for the sudo password
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,

@@ -44,6 +44,8 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 limit: HOST_LIMIT,
                 what: format!("loomctl {command}"),
                 lock,
+                lock_host: hosts.lock_host.clone(),
+                only: options.limit.clone(),
                 limits: Limits::default(),
                 interrupt: Interrupt::listen(),
             };
@@ -64,7 +66,10 @@ impl Started {
     pub async fn begin(self) -> Result<(View, Run, Options), u8> {
         let Self { view, cluster, options, how } = self;
         match Run::begin(cluster, view.events(), how).await {
-            Ok(run) => Ok((view, run, options)),
+            Ok(run) => {
+                view.absent(&run);
+                Ok((view, run, options))
+            }
             Err((failure, fleet)) => {
                 if let Some(fleet) = fleet {
                     fleet.close().await;

@@ -12,7 +12,7 @@ use crate::{
     facts::{Facts, NodeFacts, manifest::Entry},
     model::{
         cluster::{Cluster, Node},
-        ids::{PeerAddr, RemotePath, Sha256},
+        ids::{NodeId, PeerAddr, RemotePath, Sha256},
     },
     problem::Problem,
 };
@@ -60,13 +60,32 @@ pub fn ports(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> BTreeMap<Strin
 
 /// Where the nodes connect to each other; those whose identity is not known yet are left out.
 pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
+    let unseen = NodeFacts::default();
     let peer = |node: &Node| {
-        let seen = facts.nodes.get(&node.name)?;
-        let port = ports(cluster, node, seen).values().find(|port| port.public)?.port;
+        let seen = facts.nodes.get(&node.name);
+        let port = ports(cluster, node, seen.unwrap_or(&unseen)).values().find(|port| port.public)?.port;
         let addr = PeerAddr { host: node.private_ip.clone(), port };
-        Some(PeerInfo { name: node.name.clone(), id: seen.node_id.clone()?, addr })
+        let id = match seen {
+            Some(seen) => seen.node_id.clone(),
+            None => remembered(facts, &addr),
+        };
+        Some(PeerInfo { name: node.name.clone(), id: id?, addr })
     };
     cluster.nodes.iter().filter_map(peer).collect()
+}
+
+/// The id of a node whose host cannot be asked, as the files of the others have it: who is down stays their peer.
+fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
+    let marked = format!("@{addr}");
+    let texts =
+        facts.nodes.values().flat_map(|seen| seen.files.values()).filter_map(|file| file.content.as_deref());
+    texts.flat_map(|text| text.match_indices(&marked).map(move |(at, _)| (text, at))).find_map(
+        |(text, at)| {
+            let ends = !text[at + marked.len()..].starts_with(|c: char| c.is_ascii_digit());
+            let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+            NodeId::new(id).ok().filter(|_| ends)
+        },
+    )
 }
 
 /// Files that must stand before init runs, by path below the node's folder.

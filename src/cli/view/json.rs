@@ -50,6 +50,9 @@ pub fn hosts(run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> BTree
     let of = |node: &crate::model::cluster::Node| {
         let name = node.name.to_string();
         let changed = run.changed.iter().filter(|(on, _)| *on == name).count();
+        if let Some(error) = run.absent.get(&node.machine) {
+            return (name, json!({"result": "skipped", "changed": 0, "error": error.to_string()}));
+        }
         let mut value = failed
             .remove(&name)
             .unwrap_or_else(|| json!({"result": if changed > 0 { "changed" } else { "ok" }}));

@@ -89,6 +89,17 @@ impl View {
         self.problems(&problems);
     }
 
+    /// Who is left out of this run.
+    pub fn absent(&self, run: &Run) {
+        let left_out = |(machine, error): (&usize, &crate::remote::error::HostError)| {
+            format!(
+                "{}: {error}: left out, since --limit does not name it",
+                run.cluster.machine_name(*machine)
+            )
+        };
+        self.warnings(&run.absent.iter().map(left_out).collect::<Vec<_>>());
+    }
+
     /// The plan by stage, host and step; with `diff` the differences of contents.
     pub fn plan(&self, unfolded: &Unfolded, facts: &Facts, diff: bool) {
         self.settle();
