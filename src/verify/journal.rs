@@ -32,7 +32,7 @@ pub async fn of_unit(host: &Host, unit: &UnitName) -> Journal {
 async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
     let mut script = Script::new(&nonce());
     script.set("unit", &format!("{unit}.service"));
-    let mut grep = vec!["grep", "-aF"];
+    let mut grep = vec!["grep", "-aiF"];
     for sign in cause::signs() {
         grep.extend(["-e", sign]);
     }
