@@ -1,6 +1,7 @@
 //! On real hosts, over real ssh.
 
 mod causes;
+mod damage;
 mod hosts;
 mod lab_itself;
 mod life;
@@ -12,4 +13,5 @@ pub fn register(suite: &mut Suite) {
     life::register(suite);
     hosts::register(suite);
     causes::register(suite);
+    damage::register(suite);
 }

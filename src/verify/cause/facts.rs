@@ -46,6 +46,11 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
         "V3" if check.seen.contains("chain id") || check.seen.contains("node id") => Some(
             "another process answers there, or the node's files were changed while it ran: restart it, or see V1".to_owned(),
         ),
+        "V3" if view.answer(node).is_some_and(|rpc| rpc.status.is_none()) && listens(view, node) => Some(format!(
+            "its process listens and says nothing: stopped, overloaded, or waiting for a disk. Look at its state in `ps` \
+             (T: stopped, D: disk), then `systemctl restart {unit}`"
+        )),
+        "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
         "V6" => {
             let port = node::ports(view.cluster, node, view.seen(node)?).into_values().find(|port| port.public)?.port;
             Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
@@ -74,6 +79,19 @@ fn document_gone(view: &View<'_>, node: &Node) -> bool {
     let silent = view.answer(node).is_none_or(|rpc| rpc.status.is_none());
     let mut documents = view.cluster.profile.documents.values();
     silent && documents.any(|document| seen.file(&document.path.under(home)).is_none())
+}
+
+/// The port that its RPC is asked on.
+fn listens(view: &View<'_>, node: &Node) -> bool {
+    let port = view.seen(node).and_then(|seen| {
+        node::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
+    });
+    view.machine(node).is_some_and(|machine| machine.listeners.iter().any(|l| Some(l.port) == port))
+}
+
+fn nobody_else(view: &View<'_>, node: &Node) -> bool {
+    let answers = |other: &Node| view.answer(other).is_some_and(|rpc| rpc.status.is_some());
+    !view.looked_at().any(|other| other.name != node.name && answers(other))
 }
 
 fn has_peers(view: &View<'_>, node: &Node) -> Option<bool> {
@@ -196,7 +214,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
 
 fn documents(check: &Check) -> String {
     if check.seen.contains("missing") {
-        "a document is gone, and the node will not start again: `loomctl up` restores it from hosts that agree".to_owned()
+        "a document is gone, and the node may not start again without it: `loomctl up` restores it from hosts that agree"
+            .to_owned()
     } else {
         "this host's document is not the others'. Before the first block: `loomctl down --destroy` (keys stay), then \
          `loomctl up`; on a live chain put the others' in its place"
@@ -207,7 +226,8 @@ fn documents(check: &Check) -> String {
 fn two_chains(node: &Node) -> String {
     format!(
         "{0} is on a chain of its own: it ran before it got the common genesis, or with other documents. Throw its chain \
-         data away: `loomctl down --destroy --limit {0}` (keys stay), then `loomctl up`",
+         data away: `loomctl down` (all nodes must stand), `loomctl down --destroy --limit {0}` (keys stay), then \
+         `loomctl up`",
         node.name
     )
 }
