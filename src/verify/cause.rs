@@ -16,7 +16,7 @@ use super::{
 use crate::model::ids::NodeName;
 
 struct Cause {
-    /// What stands in the log.
+    /// What stands in the log; small and capital letters are alike (Tendermint wrote `Wrong`, CometBFT writes `wrong`).
     sign: &'static str,
     why: &'static str,
     advice: &'static str,
@@ -56,7 +56,7 @@ const TABLE: &[Cause] = &[
     },
     Cause {
         sign: "Peer is on a different network",
-        why: "this node's chain id is not the others'",
+        why: "its chain id and a peer's are not the same, so the two do not talk to each other",
         advice: DOCUMENT,
     },
     Cause {
@@ -135,7 +135,7 @@ const TABLE: &[Cause] = &[
         advice: "stop it (`systemctl list-units`, `ps`)",
     },
     Cause {
-        sign: "conflicting votes from ourselves",
+        sign: "conflicting vote from ourselves",
         why: "another process signs with this node's validator key",
         advice: "stop one of the two at once: double signing is punished",
     },
@@ -170,16 +170,20 @@ pub fn signs() -> impl Iterator<Item = &'static str> {
 
 /// The likely cause by the lines of a journal.
 pub fn of_journal(lines: &[String]) -> Option<String> {
-    let found =
-        TABLE.iter().find_map(|cause| Some((cause, lines.iter().rfind(|line| line.contains(cause.sign))?)));
-    found.map(|(cause, line)| {
-        format!("{}: {} (the log says `{}`)", cause.why, cause.advice, excerpt(line, cause.sign))
+    let last = |cause: &Cause| lines.iter().rev().find_map(|line| Some((line, place(line, cause.sign)?)));
+    let found = TABLE.iter().find_map(|cause| Some((cause, last(cause)?)));
+    found.map(|(cause, (line, at))| {
+        format!("{}: {} (the log says `{}`)", cause.why, cause.advice, excerpt(line, at, cause.sign))
     })
 }
 
+/// Where the sign stands. ASCII letters only are folded, so the place is the line's own.
+fn place(line: &str, sign: &str) -> Option<usize> {
+    line.to_ascii_lowercase().find(&sign.to_ascii_lowercase())
+}
+
 /// The line around the sign, shortened.
-fn excerpt(line: &str, sign: &str) -> String {
-    let at = line.find(sign).unwrap_or(0);
+fn excerpt(line: &str, at: usize, sign: &str) -> String {
     let from = line[..at].char_indices().rev().nth(60).map_or(0, |(from, _)| from);
     let shown: String = line[from..].chars().take(60 + sign.chars().count() + 80).collect();
     shown.trim().to_owned()
@@ -278,7 +282,19 @@ mod tests {
         ("panic: Cannot compare identical validators", "stands twice"),
         (
             "E[2026-11-21] Dialing failed module=pex err=\"incompatible: Peer is on a different network. Got a, expected b\"",
-            "chain id is not the others'",
+            "chain id and a peer's are not the same",
+        ),
+        (
+            "I[2026-11-21|11:37:40.409] error dialing peer module=p2p err=\"incompatible: peer is on a different network. Got a, expected b\"",
+            "chain id and a peer's are not the same",
+        ),
+        (
+            "E[2026-11-21] CONSENSUS FAILURE!!! module=consensus err=\"+2/3 committed an invalid block: wrong Block.Header.AppHash.  Expected 00, got 01\"",
+            "another state than the others'",
+        ),
+        (
+            "E[2026-11-21|11:36:54.671] Found conflicting vote from ourselves. Did you unsafe_reset a validator? module=consensus height=3 round=0 type=2",
+            "signs with this node's validator key",
         ),
         (
             "ERROR: failed to create node: couldn't read GenesisDoc file: open b/config/genesis.json: no such file or directory",
@@ -312,13 +328,15 @@ mod tests {
 
     #[test]
     fn the_reason_goes_before_the_fact_that_consensus_failed() {
-        let lines = [REAL[14].0.to_owned(), REAL[0].0.to_owned(), REAL[14].0.to_owned()];
+        let failed = "E[2026-11-21] CONSENSUS FAILURE!!! err=\"runtime error\"".to_owned();
+        let lines = [failed.clone(), REAL[0].0.to_owned(), failed];
         assert!(of_journal(&lines).is_some_and(|hint| hint.contains("genesis_time is not the same")));
     }
 
     #[test]
     fn an_excerpt_is_cut_between_characters() {
         let line = "ü".repeat(200) + "address already in use" + &"ß".repeat(200);
-        assert!(excerpt(&line, "address already in use").chars().count() <= 170);
+        let hint = of_journal(&[line]).unwrap_or_default();
+        assert!(hint.contains("üaddress already in useß") && hint.chars().count() <= 300, "{hint}");
     }
 }

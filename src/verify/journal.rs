@@ -12,11 +12,23 @@ use crate::{
 /// How long a journal is waited for: it may lie on a slow disk.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// What went wrong before somebody restarted the unit says nothing about now. While systemd restarts it, the reason
+/// stands in the run before.
+const THIS_RUN: &str = r#"this_run() {
+  run=$(systemctl show -p InvocationID --value "$unit")
+  restarts=$(systemctl show -p NRestarts --value "$unit")
+  if [ "$restarts" = 0 ] && [ -n "$run" ]; then
+    entries -n "$1" "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run"
+  else
+    entries -n "$1" -u "$unit"
+  fi
+}"#;
+
 #[derive(Debug, Clone, Default)]
 pub struct Journal {
     /// The last 20 lines.
     pub last: Vec<String>,
-    /// Of the last few thousand, those with a sign of a cause, oldest first.
+    /// Of the last few thousand of this run, those with a sign of a cause, oldest first.
     pub signs: Vec<String>,
 }
 
@@ -32,14 +44,16 @@ pub async fn of_unit(host: &Host, unit: &UnitName) -> Journal {
 async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
     let mut script = Script::new(&nonce());
     script.set("unit", &format!("{unit}.service"));
-    let mut grep = vec!["grep", "-aF"];
+    let mut grep = vec!["grep", "-aiF"];
     for sign in cause::signs() {
         grep.extend(["-e", sign]);
     }
-    script.line("entries() { journalctl -q --no-pager -o cat -u \"$unit\" -n \"$1\" 2>&1; }");
+    script.line("entries() { journalctl -q --no-pager -o cat \"$@\" 2>&1; }");
+    script.line(THIS_RUN);
     script.line("send() { printf '%s blob 0 %s %s\\n' \"$NONCE\" \"$1\" \"$(base64 -w0)\"; }");
-    script.line("say ready\nwatch\nentries 20 | cut -c1-2000 | send last");
-    script.line(format!("entries 5000 | {} | tail -n 20 | cut -c1-2000 | send signs\nfinish 0", words(grep)));
+    script.line("say ready\nwatch\nentries -u \"$unit\" -n 20 | cut -c1-2000 | send last");
+    script
+        .line(format!("this_run 5000 | {} | tail -n 20 | cut -c1-2000 | send signs\nfinish 0", words(grep)));
     let mut running = host.start(&script, "reading the journal").await?;
     running.keep_alive();
     let mut journal = Journal::default();

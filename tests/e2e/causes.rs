@@ -10,17 +10,26 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![loom_by_the_playbooks_inventory, broken_nodes_are_explained]);
 }
 
-/// The failed rows of a verification: `(line, host, everything it says)`.
-fn failures(lab: &Lab, inventory: &str) -> Vec<(String, String, String)> {
-    let run = lab
-        .loomctl(&["verify", "-i", inventory, "--json", "--listen-timeout", "8", "--blocks-timeout", "8"])
-        .exits(1);
+/// A failed row of a verification: `(line, host, everything it says)`.
+pub type Failure = (String, String, String);
+
+fn failures(lab: &Lab, inventory: &str) -> Vec<Failure> {
+    failures_within(lab, inventory, 8)
+}
+
+/// Seconds that a node's RPC may take to come up.
+pub fn failures_within(lab: &Lab, inventory: &str, seconds: u32) -> Vec<Failure> {
+    let limits = format!(
+        "--listen-timeout {seconds} --blocks-timeout 8 --sync-timeout 3 --rpc-timeout 4 -i {inventory}"
+    );
+    let arguments: Vec<&str> = ["verify", "--json"].into_iter().chain(limits.split(' ')).collect();
+    let run = lab.loomctl(&arguments).exits(1);
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     let failed = run.events().into_iter().filter(|row| row["event"] == "check" && row["result"] == "failed");
     failed.map(|row| (text(&row, "id"), text(&row, "host"), row.to_string())).collect()
 }
 
-fn expect(rows: &[(String, String, String)], id: &str, host: &str, word: &str) {
+pub fn expect(rows: &[Failure], id: &str, host: &str, word: &str) {
     let hit = rows.iter().any(|(i, h, text)| i == id && h == host && text.contains(word));
     assert!(hit, "no {id} of {host} with {word:?} in {rows:#?}");
 }

@@ -7,6 +7,7 @@ use crate::support::{Lab, Suite, inventory::Inventory, tests};
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         one_host_off_and_no_other_is_touched,
+        a_host_that_is_down_is_left_out_by_limit,
         difficult_hosts_are_worked_with,
         cloned_keys_are_refused_by_name,
         errors_say_what_to_do,
@@ -28,6 +29,38 @@ fn one_host_off_and_no_other_is_touched(lab: &Lab) {
         lab.root(host, "test ! -e /home/ubuntu/node && test ! -e /var/lib/loomctl").ok();
     }
     lab.start(2);
+}
+
+/// Its peers keep it, though it cannot say who it is.
+fn a_host_that_is_down_is_left_out_by_limit(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let up = |more: &[&str], code| {
+        let mut arguments = vec!["up", "-i", inventory.to_str().unwrap(), "--json", "--timeout", "3"];
+        arguments.extend(more);
+        lab.loomctl(&arguments).exits(code)
+    };
+    up(&["--no-verify"], 0);
+    lab.kill(0);
+    assert!(up(&[], 1).stderr.contains("node-0: unreachable"));
+    let rest = "all:!node-0";
+    let refused = up(&["--limit", rest], 1);
+    assert!(
+        refused.stderr.contains("lock is on node-0") && refused.stderr.contains("--lock-host"),
+        "{refused}"
+    );
+    lab.root(2, "rm /home/ubuntu/node/config/genesis.json").ok();
+    let run = up(&["--limit", rest, "--lock-host", "node-1"], 0);
+    assert!(run.stderr.contains("node-0: unreachable") && run.stderr.contains("left out"), "{run}");
+    let summary = run.summary();
+    assert_eq!(
+        (&summary["changed"], &summary["pending"]),
+        (&2.into(), &0.into()),
+        "one file, one manifest: {run}"
+    );
+    assert_eq!(summary["hosts"]["node-0"]["result"], "skipped");
+    assert!(up(&["--lock-host", "node-9", "--limit", rest], 2).stderr.contains("no host node-9"));
+    lab.start(0);
+    assert_eq!(up(&[], 0).summary()["changed"], 0);
 }
 
 fn difficult_hosts_are_worked_with(lab: &Lab) {

@@ -1,6 +1,7 @@
 //! On real hosts, over real ssh.
 
 mod causes;
+mod damage;
 mod download;
 mod hosts;
 mod keys;
@@ -22,4 +23,5 @@ pub fn register(suite: &mut Suite) {
     rolling::register(suite);
     download::register(suite);
     trust::register(suite);
+    damage::register(suite);
 }

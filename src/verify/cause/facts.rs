@@ -16,7 +16,7 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
     }
     match check.id {
         "V1" => unit(view, node),
-        "V2" => held_port(view, node).or_else(|| elsewhere(view, node)),
+        "V2" => held_port(view, node).or_else(|| elsewhere(view, node)).or_else(|| future(view, node)),
         "V3" => silent(view, node, check),
         "V4" => Some(documents(check)),
         "V7" => too_few(view).or_else(|| future(view, node)),
@@ -32,9 +32,13 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 /// What it may be where nothing else is known.
 pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
     let unit = &node.unit_name;
-    let stands = view.seen(node).is_some_and(|seen| seen.unit.active != "active");
     match check.id {
-        "V2" | "V3" if stands => Some("its unit does not run: see V1".to_owned()),
+        "V1" | "V2" | "V3" if document_gone(view, node) => Some(
+            "one of its genesis documents is gone (V4), and it does not start without it: `loomctl up` restores it from \
+             hosts that agree"
+                .to_owned(),
+        ),
+        "V2" | "V3" if stands(view, node) => Some("its unit does not run: see V1".to_owned()),
         "V1" => Some(format!("look at `systemctl status {unit}` and `journalctl -u {unit}`; `loomctl up` repairs what it manages")),
         "V2" if check.seen.contains("unannounced") => {
             Some("if that is wanted bind it to 127.0.0.1 with `settings:`, or name it in the profile's ports".to_owned())
@@ -42,15 +46,52 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
         "V3" if check.seen.contains("chain id") || check.seen.contains("node id") => Some(
             "another process answers there, or the node's files were changed while it ran: restart it, or see V1".to_owned(),
         ),
+        "V3" if view.answer(node).is_some_and(|rpc| rpc.status.is_none()) && listens(view, node) => Some(format!(
+            "its process listens and says nothing: stopped, overloaded, or waiting for a disk. Look at its state in `ps` \
+             (T: stopped, D: disk), then `systemctl restart {unit}`"
+        )),
+        "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
         "V6" => {
             let port = node::ports(view.cluster, node, view.seen(node)?).into_values().find(|port| port.public)?.port;
             Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
         }
         "V7" if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
         "V7" => other_documents(view, node).map(str::to_owned),
+        "V10" if has_peers(view, node) == Some(false) => {
+            Some("it has no peers to fetch blocks from: see V6".to_owned())
+        }
         "V10" => Some("it is still fetching old blocks: wait, and run `loomctl verify` again".to_owned()),
         _ => None,
     }
+}
+
+/// It does not run, or only from one restart to the next.
+fn stands(view: &View<'_>, node: &Node) -> bool {
+    let before = view.before.nodes.get(&node.name).map_or(0, |seen| seen.unit.restarts);
+    view.seen(node).is_some_and(|seen| seen.unit.active != "active" || seen.unit.restarts > before)
+}
+
+/// Of a node that does not answer.
+fn document_gone(view: &View<'_>, node: &Node) -> bool {
+    let Some((seen, home)) = view.seen(node).and_then(|seen| Some((seen, seen.home.as_ref()?))) else {
+        return false;
+    };
+    let silent = view.answer(node).is_none_or(|rpc| rpc.status.is_none());
+    let mut documents = view.cluster.profile.documents.values();
+    silent && documents.any(|document| seen.file(&document.path.under(home)).is_none())
+}
+
+/// The port that its RPC is asked on.
+fn listens(view: &View<'_>, node: &Node) -> bool {
+    let port = view.seen(node).and_then(|seen| {
+        node::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
+    });
+    view.machine(node).is_some_and(|machine| machine.listeners.iter().any(|l| Some(l.port) == port))
+}
+
+fn nobody_else(view: &View<'_>, node: &Node) -> bool {
+    let answers = |other: &Node| view.answer(other).is_some_and(|rpc| rpc.status.is_some());
+    !view.looked_at().any(|other| other.name != node.name && answers(other))
 }
 
 fn has_peers(view: &View<'_>, node: &Node) -> Option<bool> {
@@ -173,7 +214,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
 
 fn documents(check: &Check) -> String {
     if check.seen.contains("missing") {
-        "a document is gone, and the node will not start again: `loomctl up` restores it from hosts that agree".to_owned()
+        "a document is gone, and the node may not start again without it: `loomctl up` restores it from hosts that agree"
+            .to_owned()
     } else {
         "this host's document is not the others'. Before the first block: `loomctl down --destroy` (keys stay), then \
          `loomctl up`; on a live chain put the others' in its place"
@@ -184,10 +226,14 @@ fn documents(check: &Check) -> String {
 fn two_chains(node: &Node) -> String {
     format!(
         "{0} is on a chain of its own: it ran before it got the common genesis, or with other documents. Throw its chain \
-         data away: `loomctl down --destroy --limit {0}` (keys stay), then `loomctl up`",
+         data away: `loomctl down` (all nodes must stand), `loomctl down --destroy --limit {0}` (keys stay), then \
+         `loomctl up`",
         node.name
     )
 }
+
+/// Go's: a node puts the time of its first start in its place.
+const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// In what the document that a chain runs on is not the file; what the chain fills in by itself does not count.
 pub fn other_document(running: &Value, file: &Value) -> Option<String> {
@@ -195,7 +241,8 @@ pub fn other_document(running: &Value, file: &Value) -> Option<String> {
         return None;
     }
     for key in ["chain_id", "genesis_time"] {
-        if running[key].is_string() && file[key].is_string() && running[key] != file[key] {
+        let filled_in = file[key] == ZERO_TIME;
+        if running[key].is_string() && file[key].is_string() && running[key] != file[key] && !filled_in {
             return Some(format!("{key} {} → {}", running[key], file[key]));
         }
     }
@@ -208,7 +255,11 @@ pub fn other_document(running: &Value, file: &Value) -> Option<String> {
         members
     };
     let (then, now) = (members(running), members(file));
-    (then != now).then(|| format!("its validators: {} then, {} now", then.len(), now.len()))
+    let what = match (then.len(), now.len()) {
+        (then, now) if then == now => "its validators or their powers".to_owned(),
+        (then, now) => format!("its validators: {then} then, {now} now"),
+    };
+    (then != now).then_some(what)
 }
 
 #[cfg(test)]
@@ -225,9 +276,14 @@ mod tests {
             "validators": [{"power": "10", "pub_key": {"value": "a", "type": "t"}}]});
         assert_eq!(other_document(&running, &file), None);
         file["validators"][0]["power"] = json!("20");
-        assert_eq!(other_document(&running, &file).as_deref(), Some("its validators: 1 then, 1 now"));
+        assert_eq!(other_document(&running, &file).as_deref(), Some("its validators or their powers"));
+        file["validators"] = json!([]);
+        assert_eq!(other_document(&running, &file).as_deref(), Some("its validators: 1 then, 0 now"));
         file["chain_id"] = json!("d");
         assert_eq!(other_document(&running, &file).as_deref(), Some("chain_id \"c\" → \"d\""));
         assert_eq!(other_document(&Value::Null, &file), None);
+        file = running.clone();
+        file["genesis_time"] = json!(ZERO_TIME);
+        assert_eq!(other_document(&running, &file), None, "the node has filled it in by itself");
     }
 }
