@@ -52,7 +52,7 @@ pub struct NodeContext {
     /// From `peers::peers_for`.
     pub peers: Vec<PeerInfo>,
     pub unit: UnitOverrides,
-    /// The files that init made (those with `base: init`), as init made them.
+    /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, String>,
 }
 
@@ -149,12 +149,12 @@ fn file_text(
     node: Option<&NodeContext>,
 ) -> Result<String, Vec<Problem>> {
     let Some(file) = profile.files.get(path) else { return Ok(String::new()) };
+    let there = node.and_then(|node| node.init_files.get(path));
     let base = match &file.template {
-        Some(template) => {
+        Some(template) if there.is_none() => {
             template::configuration(profile, template, basics).map_err(|problem| vec![problem])?
         }
-        None => node
-            .and_then(|node| node.init_files.get(path))
+        _ => there
             .cloned()
             .ok_or_else(|| vec![Problem::error(format!("{}: init has made no {path}", basics.name))])?,
     };

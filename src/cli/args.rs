@@ -133,7 +133,7 @@ pub struct Up {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["check", "limit", "roll", "allow_upgrade", "allow_halt", "reset_unborn"]
+        conflicts_with_all = ["check", "limit", "roll", "allow_upgrade", "allow_halt", "reset_unborn", "adopt"]
     )]
     pub plan: Option<PathBuf>,
     #[command(flatten)]
@@ -156,6 +156,9 @@ pub struct Consent {
     /// Remove the state (not the keys) of a cluster that has started but never made a block
     #[arg(long)]
     pub reset_unborn: bool,
+    /// Take over nodes that somebody else made: their keys, documents and configuration stay
+    #[arg(long)]
+    pub adopt: bool,
 }
 
 impl Consent {
@@ -163,6 +166,7 @@ impl Consent {
         options.consent =
             plan::Consent { roll: self.roll, upgrade: self.allow_upgrade, halt: self.allow_halt };
         options.reset = self.reset_unborn;
+        options.adopt = self.adopt;
     }
 }
 

@@ -39,6 +39,16 @@ pub fn kept(cluster: &Cluster) -> Vec<(String, String)> {
     documents.chain(files).collect()
 }
 
+/// Configuration that we write whole, as an adopted node had it: what is set there counts on.
+pub fn adopted(cluster: &Cluster) -> Vec<(String, String)> {
+    let whole = cluster.profile.files.iter().filter(|(_, file)| file.base.is_none());
+    whole.map(|(path, _)| (adopted_name(path), path.to_string())).collect()
+}
+
+pub fn adopted_name(path: &HomePath) -> String {
+    format!("adopted_{}", kept_name(path))
+}
+
 /// The name under which a configuration file is kept: its path, as one word.
 pub fn kept_name(path: &HomePath) -> String {
     path.as_str().replace('/', "_")
@@ -76,7 +86,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         state: cluster.state_folder(node),
         paths,
         texts,
-        pristine: kept(cluster).into_iter().map(|(name, _)| name).collect(),
+        pristine: kept(cluster).into_iter().chain(adopted(cluster)).map(|(name, _)| name).collect(),
         node_key: profile.node_key.file.to_string(),
         validator_key: profile.validator_key.file.to_string(),
         sign_state: profile.sign_state.file.to_string(),

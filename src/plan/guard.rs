@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, ask, life};
+use super::{Class, Options, Refusal, adopt, ask, life};
 use crate::{
     facts::{Facts, MachineFacts, NodeFacts},
     model::{
@@ -27,7 +27,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
         let host = can_host(cluster, node, machine, seen);
         if host.is_empty() {
             refusals.extend(ports_free(cluster, node, machine, seen));
-            refusals.extend(is_ours(cluster, node, seen));
+            refusals.extend(is_ours(cluster, node, facts, seen, options));
             refusals.extend(same_unit(node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
         }
@@ -119,32 +119,30 @@ fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Nod
 }
 
 /// Files and units that somebody else made are not taken over in passing.
-fn is_ours(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
-    let Some(home) = &seen.home else { return Vec::new() };
+fn is_ours(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    seen: &NodeFacts,
+    options: &Options,
+) -> Vec<Refusal> {
+    let foreign = adopt::foreign(cluster, node, seen);
+    if foreign.is_some() && options.adopt {
+        return adopt::refusals(cluster, node, facts, seen, options);
+    }
     let mut refusals = Vec::new();
-    let state = cluster.state_folder(node);
-    let initialised = state.join("initialised").is_ok_and(|marker| seen.has(&marker));
-    let staged = super::step::staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
-    if !initialised && !staged {
-        let there: Vec<RemotePath> = cluster
-            .profile
-            .init
-            .makes
-            .iter()
-            .map(|made| made.path.under(home))
-            .filter(|path| seen.has(path))
-            .collect();
-        if let Some(first) = there.first() {
-            let message = format!("{first} is there, and loomctl has not made it");
-            let advice = "a node that somebody else made is not taken over: use another working_directory, or move its files away after a backup of the keys";
-            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
-        }
+    if let Some(first) = &foreign {
+        let message = format!("{first} is there, and loomctl has not made it");
+        let advice = "a chain that runs already is taken over with --adopt, keys and documents as they are. To begin anew \
+                      use another working_directory, or move the files away after a backup of the keys";
+        refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }
     let unit = ask::unit_path(node);
     let masked = seen.file(&unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
+    let initialised = cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker));
     if seen.manifest.is_none() && seen.has(&unit) && !masked && !initialised {
         let message = format!("{unit} is there, and loomctl has not made it");
-        let advice = "set `unit_name` to another name, or remove that unit";
+        let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }
     refusals

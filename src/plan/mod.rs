@@ -1,5 +1,6 @@
 //! The only place that decides: from what is wanted and what is seen to the next stage. Pure.
 
+pub mod adopt;
 pub mod ask;
 pub mod birth;
 pub mod down;
@@ -142,6 +143,8 @@ pub struct Options {
     pub consent: Consent,
     /// `--reset-unborn`
     pub reset: bool,
+    /// `--adopt`
+    pub adopt: bool,
 }
 
 /// What may be done to a live chain (S8).
@@ -208,7 +211,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     if !refusals.is_empty() {
         return Next::Refused(refusals);
     }
-    for stage in [stages::fetch, stages::prepare] {
+    for stage in [adopt::stage, stages::fetch, stages::prepare] {
         if let Some(stage) = stage(cluster, facts, options) {
             return Next::Stage(stage);
         }

@@ -7,6 +7,7 @@ use crate::{
     chain::{
         peers::{self, PeerInfo},
         ports::{PortUse, ports_of},
+        profile::{ConfigFile, HomePath},
         render::{NodeContext, Rendered, pre_init_files, render_node},
     },
     facts::{Facts, NodeFacts, manifest::Entry},
@@ -31,10 +32,11 @@ pub struct Wanted {
 /// Everything that rendering wants but the peers.
 fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeContext> {
     let home = seen.home.clone()?;
-    let with_base = cluster.profile.files.iter().filter(|(_, file)| file.base.is_some());
-    let init_files = with_base
-        .filter_map(|(path, _)| Some((path.clone(), seen.pristine.get(&ask::kept_name(path))?.clone())))
-        .collect();
+    let base = |(path, file): (&HomePath, &ConfigFile)| {
+        let name = if file.base.is_some() { ask::kept_name(path) } else { ask::adopted_name(path) };
+        Some((path.clone(), seen.pristine.get(&name)?.clone()))
+    };
+    let init_files = cluster.profile.files.iter().filter_map(base).collect();
     Some(NodeContext {
         basics: cluster.basics(node),
         binary: link(cluster, &home),

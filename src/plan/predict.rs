@@ -100,6 +100,18 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
                 put(seen, &marker, FileKind::File, super::step::ROOT, 0o644, Some(""), None);
             }
         }
+        Step::Adopt(adopt) => {
+            for (name, below) in &adopt.keep {
+                if let Some(text) =
+                    adopt.home.join(below).ok().and_then(|at| seen.text(&at).map(str::to_owned))
+                {
+                    seen.pristine.insert(name.clone(), text);
+                }
+            }
+            if let Ok(marker) = adopt.state.join("initialised") {
+                put(seen, &marker, FileKind::File, super::step::ROOT, 0o644, Some(""), None);
+            }
+        }
         Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),
         Step::Unit { run, runs, .. } => {
             "enabled".clone_into(&mut seen.unit.file_state);

@@ -19,6 +19,7 @@ pub struct Saved {
     pub limit: Option<BTreeSet<NodeName>>,
     pub consent: Consent,
     pub reset: bool,
+    pub adopt: bool,
     pub stages: Vec<SavedStage>,
 }
 
@@ -38,12 +39,13 @@ impl Saved {
             limit: options.limit.clone(),
             consent: options.consent,
             reset: options.reset,
+            adopt: options.adopt,
             stages: stages.iter().map(stage).collect(),
         }
     }
 
     pub fn options(&self) -> Options {
-        Options { limit: self.limit.clone(), consent: self.consent, reset: self.reset }
+        Options { limit: self.limit.clone(), consent: self.consent, reset: self.reset, adopt: self.adopt }
     }
 
     /// Whether the same plan would be made now; else what is different.

@@ -43,6 +43,8 @@ pub enum Step {
     },
     /// The chain's own init, once, in a staging folder.
     Init(Init),
+    /// What somebody else's node runs on is kept, pristine, and the node is ours from then on.
+    Adopt(Adopt),
     /// What we manage on this host, with what only the host knows filled in there.
     Manifest {
         path: RemotePath,
@@ -107,6 +109,14 @@ pub struct Init {
     pub argv: Vec<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Adopt {
+    pub home: RemotePath,
+    pub state: RemotePath,
+    /// What is kept under the state folder: name → path below the home.
+    pub keep: Vec<(String, String)>,
+}
+
 /// Where `init` works before its files go to their places.
 pub fn staging(home: &RemotePath) -> RemotePath {
     home.join(".loomctl-init").unwrap_or_else(|_| home.clone())
@@ -122,6 +132,7 @@ impl Step {
             Self::Binary { .. } => "binary",
             Self::Fetch { .. } => "fetch",
             Self::Init(_) => "init",
+            Self::Adopt(_) => "adopt",
             Self::Manifest { .. } => "manifest",
             Self::Unit { .. } => "unit",
             Self::Stopped { .. } => "stopped",
@@ -147,6 +158,7 @@ impl Step {
             Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
             Self::Fetch { url, .. } => url.clone(),
             Self::Init(init) => init.home.to_string(),
+            Self::Adopt(adopt) => adopt.home.to_string(),
             Self::Unit { name, run: Run::Restart, .. } => format!("{name} restart"),
             Self::Unit { name, run: Run::Start, .. } => format!("{name} start"),
             Self::Unit { name, .. } | Self::Stopped { unit: name } | Self::Disabled { unit: name } => {
@@ -185,6 +197,10 @@ impl Step {
             Self::Init(init) => {
                 let marker = init.state.join("initialised").ok()?;
                 (!facts.has(&marker)).then(|| "has not run".to_owned())
+            }
+            Self::Adopt(adopt) => {
+                let marker = adopt.state.join("initialised").ok()?;
+                (!facts.has(&marker)).then(|| "somebody else has made it".to_owned())
             }
             Self::Manifest { manifest, .. } => match &facts.manifest {
                 None => Some("is missing".to_owned()),

@@ -37,6 +37,10 @@ fn call(step: &Step) -> String {
         }
         Step::Fetch { name, url } => words(["step_fetch", name, url]),
         Step::Init(init) => init_call(init),
+        Step::Adopt(adopt) => {
+            let keep: Vec<String> = adopt.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
+            words(["step_adopt", adopt.home.as_str(), adopt.state.as_str(), &keep.join("\n")])
+        }
         Step::Manifest { path, manifest } => {
             let (head, entries, tail) = manifest_parts(manifest);
             words(["step_manifest", path.as_str(), &head, &entries, &tail])

@@ -194,6 +194,19 @@ EOT
   rm -rf "$staging"
   return 10
 }
+# step_adopt HOME STATE FILES: what is there is kept ("name path" a line), then the marker says that it is ours.
+step_adopt() {
+  [ ! -e "$2/initialised" ] || return 0
+  mkdir -p "$2/pristine" || return 1
+  while IFS=' ' read -r doc_name doc_path; do
+    [ -f "$1/$doc_path" ] || continue
+    put "$2/pristine/$doc_name" "$root_owner" 644 <"$1/$doc_path" || return 1
+  done <<EOT || return 1
+$3
+EOT
+  date -u '+%Y-%m-%dT%H:%M:%SZ adopted' | put "$2/initialised" "$root_owner" 644 || return 1
+  return 10
+}
 # init_place STAGING HOME: folders are made, files renamed; what a run before moved already is gone from staging.
 init_place() {
   (

@@ -1,5 +1,6 @@
 //! On real hosts, over real ssh.
 
+mod adopt;
 mod causes;
 mod damage;
 mod download;
@@ -19,6 +20,7 @@ pub fn register(suite: &mut Suite) {
     hosts::register(suite);
     keys::register(suite);
     causes::register(suite);
+    adopt::register(suite);
     plans::register(suite);
     rolling::register(suite);
     download::register(suite);

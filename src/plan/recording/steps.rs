@@ -91,6 +91,17 @@ impl World {
                 self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))
             }
             Step::Init(init) => self.init(cluster, address, init),
+            Step::Adopt(adopt) => {
+                for (name, below) in &adopt.keep {
+                    if let Some(file) =
+                        self.hosts[address].files.get(&adopt.home.join(below).unwrap()).cloned()
+                    {
+                        let kept = adopt.state.join(&format!("pristine/{name}")).unwrap();
+                        self.put(address, &kept, FileFact { owner: ROOT.into(), ..file })?;
+                    }
+                }
+                self.put(address, &adopt.state.join("initialised").unwrap(), plain("adopted\n", ROOT, 0o644))
+            }
             Step::Manifest { path, manifest } => self.manifest(address, path, manifest),
             Step::Unit { name, run, reload, state, runs } => {
                 self.enable(address, name, *reload)?;

@@ -1,0 +1,118 @@
+//! `--adopt`: a node that somebody else made is taken over as it is: its keys, its documents and its configuration stay.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Class, Options, Planned, Refusal, Stage, ask,
+    life::{self, Life},
+    step::{Adopt, Step},
+};
+use crate::{
+    facts::{Facts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node},
+        ids::RemotePath,
+    },
+};
+
+/// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
+pub fn foreign(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<RemotePath> {
+    let home = seen.home.as_ref()?;
+    let initialised = cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker));
+    let staged = super::step::staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
+    let mut made = cluster.profile.init.makes.iter().map(|made| made.path.under(home));
+    if initialised || staged { None } else { made.find(|path| seen.has(path)) }
+}
+
+/// Why this node cannot be taken over.
+pub fn refusals(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    seen: &NodeFacts,
+    options: &Options,
+) -> Vec<Refusal> {
+    let refuse =
+        |message: String, advice: &str| Refusal::new(Class::Safety, Some(&node.name), message).advice(advice);
+    let mut refusals: Vec<Refusal> =
+        [other_unit(cluster, node, seen), other_owner(cluster, node, seen)].into_iter().flatten().collect();
+    if life::of_node(cluster, node, facts) < Life::Started {
+        refusals.push(refuse(
+            "it has keys but has never started: there is no chain to take over".to_owned(),
+            "move the files away after a backup of the keys, and let `loomctl up` make a chain",
+        ));
+    }
+    if seen.node_id.is_none() || seen.validator_key.is_none() || seen.signed_height.is_none() {
+        refusals.push(refuse(
+            "its node key, validator key or sign state is missing or cannot be read".to_owned(),
+            "a node is taken over whole or not at all: is `working_directory` the one that it runs in?",
+        ));
+    }
+    if let Some(there) = chain_id(cluster, seen).filter(|there| *there != cluster.chain_id.as_str()) {
+        refusals.push(refuse(
+            format!("its chain is {there:?}, the inventory says {:?}", cluster.chain_id.as_str()),
+            "set `chain_id` to what the chain is called",
+        ));
+    }
+    let other = super::node::other_binary(cluster, node, facts, seen);
+    if let Some(other) = other.filter(|_| !options.consent.upgrade) {
+        refusals.push(refuse(
+            other,
+            "give the binary that runs there (`binary`), so that taking over changes nothing else; or --allow-upgrade",
+        ));
+    }
+    refusals
+}
+
+/// A unit of that name has to run this chain's program in this folder.
+fn other_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let path = ask::unit_path(node);
+    let text = seen.text(&path)?;
+    let line = |key: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
+    let exec = line("ExecStart=").unwrap_or_default();
+    let program =
+        exec.trim_start_matches(['-', '@', ':', '+', '!', '"']).split([' ', '"']).next().unwrap_or_default();
+    let home = seen.home.as_ref()?.as_str();
+    let here = exec.contains(home)
+        || line("WorkingDirectory=").is_some_and(|folder| folder.trim_end_matches('/') == home);
+    let ours = program.rsplit('/').next() == Some(cluster.profile.binary.name.as_str()) && here;
+    (!ours).then(|| {
+        let message =
+            format!("{path} is something else: it does not run {} in {home}", cluster.profile.binary.name);
+        Refusal::new(Class::Safety, Some(&node.name), message)
+            .advice("set `unit_name` and `working_directory` to those of the node that is to be taken over")
+    })
+}
+
+fn other_owner(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let key = cluster.profile.validator_key.file.under(seen.home.as_ref()?);
+    let owner = seen.file(&key)?.owner.split(':').next()?;
+    (owner != node.user.as_str()).then(|| {
+        let message =
+            format!("{key} belongs to {owner}, but the inventory has the node run as {}", node.user);
+        Refusal::new(Class::Safety, Some(&node.name), message).advice(format!("set `user: {owner}`"))
+    })
+}
+
+fn chain_id(cluster: &Cluster, seen: &NodeFacts) -> Option<String> {
+    let document = cluster.profile.documents.get("chain")?;
+    let text = seen.text(&document.path.under(seen.home.as_ref()?))?;
+    let json: serde_json::Value = serde_json::from_str(text).ok()?;
+    json["chain_id"].as_str().map(str::to_owned)
+}
+
+/// Everything that has to be copied before the first change; from then on it is a node like any other.
+pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+    let mut steps = BTreeMap::new();
+    for node in cluster.nodes.iter().filter(|node| options.adopt && options.touches(&node.name)) {
+        let Some(seen) = facts.nodes.get(&node.name) else { continue };
+        let (Some(first), Some(home)) = (foreign(cluster, node, seen), &seen.home) else { continue };
+        let step = Step::Adopt(Adopt {
+            home: home.clone(),
+            state: cluster.state_folder(node),
+            keep: ask::kept(cluster).into_iter().chain(ask::adopted(cluster)).collect(),
+        });
+        steps.insert(node.name.clone(), vec![Planned { step, why: format!("{first} is there") }]);
+    }
+    Stage::of("adopt", steps)
+}
