@@ -109,9 +109,18 @@ impl Fleet {
     pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>) -> Answers {
         let asked: Vec<_> = {
             let this = &*self;
-            let all: FuturesUnordered<_> =
+            let mut all: FuturesUnordered<_> =
                 members.iter().map(|member| this.gather_one(member, lock)).collect();
-            all.collect().await
+            let mut asked = Vec::new();
+            while let Some(one) = all.next().await {
+                // Where the cluster's own lock is denied, the others wait for nothing.
+                let denied = matches!(&one.2, Err(HostError::Locked(lock, _)) if lock.ends_with(".cluster"));
+                asked.push(one);
+                if denied {
+                    break;
+                }
+            }
+            asked
         };
         let mut answers = Answers::new();
         for (machine, host, answer) in asked {
