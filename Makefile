@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo demo-down test audit bench lint clean-lab
+.PHONY: help demo demo-down test test-faults audit bench lint clean-lab
 help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
+	@echo 'make test-faults  the kill matrix: faults at random moments (about 40 minutes)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -25,6 +26,12 @@ test:
 	@tests/lab/setup
 	@$(MAKE) --no-print-directory lint
 	cargo test --locked
+
+# How many of each fault: FAULTS=loomctl:100,session:25,host:25; LOOMCTL_SEED replays.
+FAULTS ?= loomctl:100,session:25,host:25
+test-faults:
+	@tests/lab/setup
+	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- killed_at_random_moments
 
 audit:
 	@tests/audit

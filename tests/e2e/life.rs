@@ -137,7 +137,7 @@ fn node_ids(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
 }
 
 /// What is made once and never again: each node's id, the inodes of its key and of the marker that init has run.
-fn made_once(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
+pub(super) fn made_once(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
     let look = "stat -c '%n %i' /home/ubuntu/node/config/node_key.json /var/lib/loomctl/labnet/*/initialised 2>/dev/null; true";
     let mut once = node_ids(lab, inventory);
     for host in 0..lab.hosts() {
@@ -150,7 +150,7 @@ fn made_once(lab: &Lab, inventory: &str) -> BTreeMap<String, Value> {
 }
 
 /// What has been seen stays; what is new is remembered.
-fn still_the_same(known: &mut BTreeMap<String, Value>, seen: BTreeMap<String, Value>, when: &str) {
+pub(super) fn still_the_same(known: &mut BTreeMap<String, Value>, seen: BTreeMap<String, Value>, when: &str) {
     for (what, before) in known.iter().filter(|(_, before)| !before.is_null()) {
         assert_eq!(seen.get(what), Some(before), "{when}: {what} was lost or made anew");
     }

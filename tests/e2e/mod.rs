@@ -8,6 +8,7 @@ mod hosts;
 mod keys;
 mod lab_itself;
 mod life;
+mod matrix;
 mod plans;
 mod rolling;
 mod trust;
@@ -21,6 +22,7 @@ pub fn register(suite: &mut Suite) {
     keys::register(suite);
     causes::register(suite);
     adopt::register(suite);
+    matrix::register(suite);
     plans::register(suite);
     rolling::register(suite);
     download::register(suite);
