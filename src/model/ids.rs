@@ -237,6 +237,24 @@ impl HostAddr {
         self.0.parse().ok()
     }
 
+    /// Neither private, loopback, link-local, carrier-grade NAT nor documentation: routable, as Tendermint's address
+    /// book means it. A name may be anything, so it does not count as public.
+    pub fn is_public(&self) -> bool {
+        match self.ip() {
+            Some(IpAddr::V4(ip)) => {
+                let [a, b, ..] = ip.octets();
+                let shared = a == 100 && (64..128).contains(&b);
+                let local = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified();
+                !(local || shared || ip.is_documentation())
+            }
+            Some(IpAddr::V6(ip)) => {
+                let local = ip.is_unique_local() || ip.is_unicast_link_local();
+                !(local || ip.is_loopback() || ip.is_unspecified())
+            }
+            None => false,
+        }
+    }
+
     /// `host:port`, an IPv6 address in brackets.
     pub fn with_port(&self, port: u16) -> String {
         match self.ip() {

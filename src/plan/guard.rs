@@ -139,8 +139,7 @@ fn is_ours(
     }
     let unit = ask::unit_path(node);
     let masked = seen.file(&unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
-    let initialised = cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker));
-    if seen.manifest.is_none() && seen.has(&unit) && !masked && !initialised {
+    if seen.manifest.is_none() && seen.has(&unit) && !masked && !life::is_ours(cluster, node, seen) {
         let message = format!("{unit} is there, and loomctl has not made it");
         let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
@@ -162,7 +161,7 @@ fn same_unit(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
 /// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
 fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let Some(home) = &seen.home else { return Vec::new() };
-    if !cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker)) {
+    if !life::is_ours(cluster, node, seen) {
         return Vec::new();
     }
     let profile = &cluster.profile;

@@ -32,6 +32,11 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
     }
 }
 
+/// Init has run, or the node was adopted: the marker that comes last is there.
+pub fn is_ours(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
+    cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker))
+}
+
 /// The furthest that any node has come, or that the chain itself says.
 pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
     if facts.voting.as_ref().is_some_and(|voting| voting.height > 0) {

@@ -1,7 +1,5 @@
 //! Which keys of a file are set to what, from whom.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 
 use super::{Basics, NodeContext};
@@ -12,7 +10,6 @@ use crate::{
         ports::listen_of,
         profile::{Bind, ConfigFile, Format, HomePath, Profile},
     },
-    model::ids::PeerAddr,
     problem::{Problem, nearest},
 };
 
@@ -103,22 +100,5 @@ fn file_named<'a>(profile: &'a Profile, name: &str) -> Option<&'a HomePath> {
 
 fn all_public(node: &NodeContext) -> bool {
     let peers = node.peers.iter().map(|peer| &peer.addr);
-    peers.chain([&node.external_address]).all(is_public)
-}
-
-/// Routable as Tendermint's address book means it. A name may be anything, so it does not count as public.
-fn is_public(address: &PeerAddr) -> bool {
-    match address.host.ip() {
-        Some(IpAddr::V4(ip)) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let local = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified();
-            !(local || shared || ip.is_documentation())
-        }
-        Some(IpAddr::V6(ip)) => {
-            let local = ip.is_unique_local() || ip.is_unicast_link_local();
-            !(local || ip.is_loopback() || ip.is_unspecified())
-        }
-        None => false,
-    }
+    peers.chain([&node.external_address]).all(|address| address.host.is_public())
 }

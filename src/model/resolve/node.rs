@@ -1,0 +1,138 @@
+//! One node: what it is, where it lives, what it runs.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+
+use super::host::controller_path;
+use crate::{
+    chain::profile::Profile,
+    model::{
+        cluster::{Binary, Node, Role, Source},
+        ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
+        login::{Login, Via},
+        read::Reader,
+    },
+    problem::{Problem, nearest},
+};
+
+pub(super) fn node(
+    reader: &mut Reader,
+    base: &Path,
+    profile: &Profile,
+    login: &Login,
+    machine: usize,
+) -> Option<Node> {
+    let host = reader.host;
+    let name = NodeName::new(host.name.as_str())
+        .map_err(|why| reader.problems.push(Problem::error(why.to_string()).at(host.place.as_ref())))
+        .ok();
+    let binary = binary(reader, base, profile);
+    let user = reader.typed(&["user"], UserName::new).or_else(|| login.user.clone());
+    if user.is_none() && !host.vars.contains_key("user") {
+        let problem =
+            Problem::error(format!("{}: missing variable `user`", host.name)).at(host.place.as_ref());
+        reader
+            .problems
+            .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
+    }
+    let role = reader.typed(&["role"], |text| match text.as_str() {
+        "validator" => Ok(Role::Validator),
+        "full" => Ok(Role::Full),
+        _ => Err(format!("unknown role {text:?}: validator or full")),
+    });
+    let local = || HostAddr::new("127.0.0.1").ok();
+    let address = if login.via == Via::Local { local() } else { Some(login.host.clone()) };
+    Some(Node {
+        machine,
+        role: role.unwrap_or(Role::Validator),
+        power: power(reader),
+        folder: reader.typed(&["working_directory"], RemotePath::new),
+        private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
+        public_ip: reader.typed(&["public_ip"], HostAddr::new),
+        rpc_bind: rpc_bind(reader),
+        ports: ports(reader, profile),
+        settings: reader
+            .maps("settings")
+            .into_iter()
+            .map(|(file, keys)| (file, keys.into_iter().collect()))
+            .collect(),
+        unit: reader.maps("unit"),
+        unit_name: reader.typed(&["unit_name"], UnitName::new).unwrap_or_else(|| profile.unit.name.clone()),
+        name: name?,
+        user: user?,
+        binary: binary?,
+    })
+}
+
+fn power(reader: &mut Reader) -> Option<Power> {
+    let (name, value) = reader.any(&["power"])?;
+    Power::try_from(value).map_err(|why| reader.wrong(name, why)).ok()
+}
+
+fn rpc_bind(reader: &mut Reader) -> Option<HostAddr> {
+    let ip = |text: String| match HostAddr::new(text.as_str()) {
+        Ok(address) if address.ip().is_some() => Ok(address),
+        _ => Err(format!("{text:?} is not an IP address")),
+    };
+    reader.typed(&["rpc_bind"], ip)
+}
+
+fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
+    let mut ports = BTreeMap::new();
+    for (name, value) in reader.map("ports") {
+        if !profile.ports.contains_key(&name) {
+            let known: Vec<&str> = profile.ports.keys().map(String::as_str).collect();
+            let meant = nearest(&name, known.iter().copied()).map(|m| format!("; did you mean `{m}`?"));
+            let list = known.join(", ");
+            let why = format!(
+                "{} has no port {name:?} (it has: {list}){}",
+                profile.name,
+                meant.unwrap_or_default()
+            );
+            reader.wrong("ports", why);
+            continue;
+        }
+        match value.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0) {
+            Some(port) => drop(ports.insert(name, port)),
+            None => reader.wrong("ports", format!("ports.{name}: {value} is not a port (1–65535)")),
+        }
+    }
+    ports
+}
+
+/// `binary`, or the playbook's `loom_build`: a slash makes a path, `://` a URL, else it names a build.
+fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary> {
+    let pinned = reader.typed(&["binary_sha256"], Sha256::new);
+    let Some((name, value)) = reader.any(&["binary", "loom_build"]) else {
+        let host = reader.host;
+        let problem =
+            Problem::error(format!("{}: missing variable `binary`", host.name)).at(host.place.as_ref());
+        reader.problems.push(problem.help(format!(
+            "set `binary` to the path of {} on this machine, or to a URL that each host can pull it from",
+            profile.binary.name
+        )));
+        return None;
+    };
+    let Value::String(text) = value else {
+        reader.wrong(name, format!("{name} must be a path or a URL"));
+        return None;
+    };
+    let source = if text.contains("://") {
+        Source::Url(text)
+    } else if name == "binary" || text.contains('/') {
+        let path = controller_path(base, &text);
+        if !path.is_file() {
+            reader.wrong(name, format!("{name}: there is no file {}", path.display()));
+            return None;
+        }
+        Source::File(path)
+    } else if let Some(template) = &profile.binary.build_url {
+        Source::Url(template.replace("{build}", &text))
+    } else {
+        reader
+            .wrong(name, format!("{name}: {} has no download place for builds; set `binary`", profile.name));
+        return None;
+    };
+    Some(Binary { source, pinned, local: None })
+}
