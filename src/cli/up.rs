@@ -12,7 +12,7 @@ use crate::{
     error::Failure,
     facts::Facts,
     model::cluster::Cluster,
-    plan::{self, Course, Options, Pending, Wants, saved::Saved},
+    plan::{self, Course, Options, Pending, Wants, roll, saved::Saved},
     run::Run,
     verify,
 };
@@ -62,6 +62,9 @@ async fn work(
         }
         let current = saved.map_or(Ok(()), |saved| saved.is_current(&run.cluster, &unfolded.stages));
         current.map_err(|refusal| Failure::Refused(vec![refusal]))?;
+    }
+    if roll::starts_a_validator(&run.cluster, &run.facts, options) {
+        run.ask_the_chain().await;
     }
     let (mut course, mut number) = (Course::new(options), 0);
     let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {

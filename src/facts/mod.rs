@@ -146,7 +146,8 @@ impl NodeFacts {
     }
 }
 
-/// What the chain itself said of its validators, when it was asked: before and after each restart on a live chain.
+/// What the chain itself said of its validators, when it was asked: before a validator is started on a live chain, and
+/// before and after each restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voting {
     pub height: u64,
@@ -157,8 +158,10 @@ pub struct Voting {
 pub struct Voter {
     pub key: ValidatorKey,
     pub power: i64,
-    /// Its signature stands in one of the last commits.
+    /// Its signature stands in one of the very last commits.
     pub signed: bool,
+    /// The highest of the commits looked at that it has signed; 0: none.
+    pub last_signed: u64,
 }
 
 /// Everything that was seen: machines by the number they have in the cluster, nodes by name.

@@ -30,6 +30,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
             refusals.extend(is_ours(cluster, node, facts, seen, options));
             refusals.extend(same_unit(node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
+            refusals.extend(sign_state_is_whole(node, facts, seen));
         }
         refusals.extend(host);
     }
@@ -190,6 +191,21 @@ fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusa
         Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
     };
     missing.into_iter().map(refuse).collect()
+}
+
+/// S13: the chain shows a signature of this key that its sign state here does not know.
+fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Refusal> {
+    let (key, signed) = (seen.validator_key.as_ref()?, seen.signed_height?);
+    let voter = facts.voting.as_ref()?.voters.iter().find(|voter| voter.key == *key)?;
+    (!seen.unit.is_running() && voter.last_signed > signed).then(|| {
+        let message = format!(
+            "its sign state stands at height {signed}, but the chain has its signature at {}",
+            voter.last_signed
+        );
+        let advice = "either the same key signs elsewhere (find and stop that process), or the sign state is an old copy: \
+                      put the last one back. Started as it is, it could sign twice";
+        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+    })
 }
 
 /// S11: what is not pinned by a person must be the same on all hosts.

@@ -77,6 +77,18 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
     })
 }
 
+/// Whether a validator of a live chain is about to be started: then the chain is asked first what it knows of its key.
+pub fn starts_a_validator(cluster: &Cluster, facts: &Facts, options: &Options) -> bool {
+    let stopped = |node: &Node| {
+        options.touches(&node.name)
+            && facts
+                .nodes
+                .get(&node.name)
+                .is_some_and(|seen| seen.validator_key.is_some() && !seen.unit.is_running())
+    };
+    life::of_cluster(cluster, facts) == Life::Live && cluster.validators().any(stopped)
+}
+
 /// Nodes that run but have not signed lately: just started, they are waited for before others are restarted. Nobody is
 /// waited for on a chain that stands.
 pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {

@@ -11,6 +11,7 @@ mod life;
 mod matrix;
 mod plans;
 mod rolling;
+mod signs;
 mod trust;
 
 use crate::support::Suite;
@@ -25,6 +26,7 @@ pub fn register(suite: &mut Suite) {
     matrix::register(suite);
     plans::register(suite);
     rolling::register(suite);
+    signs::register(suite);
     download::register(suite);
     trust::register(suite);
     damage::register(suite);

@@ -151,7 +151,8 @@ impl World {
         let voter = |node: &Node| {
             let seen = seen(node)?;
             let power = node.power.as_ref().map_or(10, |power| power.get());
-            Some(Voter { key: seen.validator_key.clone()?, power, signed: seen.unit.is_running() })
+            let (signed, last_signed) = (seen.unit.is_running(), seen.signed_height.unwrap_or(0));
+            Some(Voter { key: seen.validator_key.clone()?, power, signed, last_signed })
         };
         let height = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
         Some(Voting {

@@ -173,3 +173,25 @@ fn s13_destroy_wants_every_node_stopped() {
     assert!(said.contains("Safety n-1") && said.contains("Safety n-2"), "{said}");
     assert_eq!(touched(&down.stages), BTreeSet::from(["n-0".to_owned()]));
 }
+
+#[test]
+fn s13_what_the_chain_remembers_is_not_signed_again() {
+    let cluster = plain("cometbft", 4).cluster();
+    let (mut world, _) = born(&cluster, 9);
+    world.asks = true;
+    let mut facts = world.gather(&cluster);
+    let voter = facts.nodes[&cluster.nodes[1].name].validator_key.clone().unwrap();
+    let at = |facts: &mut crate::facts::Facts, running: bool, last: u64| {
+        let seen = facts.nodes.get_mut(&cluster.nodes[1].name).unwrap();
+        seen.unit.active = if running { "active".into() } else { "inactive".into() };
+        seen.unit.main_pid = u32::from(running);
+        let voting = facts.voting.as_mut().unwrap();
+        voting.voters.iter_mut().find(|other| other.key == voter).unwrap().last_signed = last;
+        crate::plan::next(&cluster, facts, &Options::default())
+    };
+    let said = refused(&at(&mut facts, false, 10));
+    assert!(said.starts_with("Safety n-1: its sign state stands at height 9"), "{said}");
+    assert!(said.contains("has its signature at 10"), "{said}");
+    assert!(matches!(at(&mut facts, false, 9), Next::Stage(_)), "what it knows itself is no danger");
+    assert!(matches!(at(&mut facts, true, 10), Next::Done(_)), "it runs: it may be ahead of its file");
+}

@@ -1,0 +1,37 @@
+//! S13 on hosts: a validator is not started when the chain knows of a signature that its sign state has forgotten.
+
+use crate::support::{Lab, Suite, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![s13_a_forgotten_signature_keeps_a_validator_down]);
+}
+
+const STATE: &str = "/home/ubuntu/node/data/priv_validator_state.json";
+
+fn s13_a_forgotten_signature_keeps_a_validator_down(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let up = |code| lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(code);
+    lab.loomctl(&["up", "-i", inventory]).ok();
+
+    // An old copy of the sign state, and the chain goes on without this node.
+    lab.root(3, &format!("cp -p {STATE} /tmp/old; sleep 3; systemctl stop cometbft; cp -p {STATE} /tmp/new; cp -p /tmp/old {STATE}")).ok();
+    let refused = up(3);
+    assert!(refused.stderr.contains("node-3: its sign state stands at height"), "{refused}");
+    assert!(refused.stderr.contains("the chain has its signature at"), "{refused}");
+    lab.root(3, "! systemctl is-active -q cometbft").ok();
+    lab.root(3, &format!("cp -p /tmp/new {STATE}")).ok();
+    up(0);
+    lab.root(3, "systemctl is-active -q cometbft").ok();
+
+    // The same key signs elsewhere: a copy of the folder, taken while the node was down.
+    let copied = "systemctl stop cometbft; cp -a /home/ubuntu/node /home/ubuntu/copy; \
+                  systemd-run -q --unit=copy --uid=ubuntu /home/ubuntu/copy/cometbft start --home /home/ubuntu/copy --proxy_app=kvstore; sleep 6";
+    lab.root(3, copied).ok();
+    let refused = up(3);
+    assert!(refused.stderr.contains("the same key signs elsewhere"), "{refused}");
+    lab.root(3, "systemctl stop copy").ok();
+    assert!(up(3).stderr.contains("put the last one back"), "what the copy has signed is not forgotten");
+    lab.root(3, &format!("cp -p /home/ubuntu/copy/data/priv_validator_state.json {STATE}")).ok();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+}
