@@ -2,6 +2,7 @@
 
 mod causes;
 mod download;
+mod hardened;
 mod hosts;
 mod keys;
 mod lab_itself;
@@ -20,4 +21,5 @@ pub fn register(suite: &mut Suite) {
     rolling::register(suite);
     download::register(suite);
     trust::register(suite);
+    hardened::register(suite);
 }
