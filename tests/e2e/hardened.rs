@@ -50,9 +50,9 @@ fn units_are_hardened_and_nodes_make_blocks_wherever_they_live(lab: &Lab) {
     for (host, folder) in folders.into_iter().enumerate() {
         inventory = inventory.host_var(&format!("node-{host}"), "working_directory", folder);
     }
-    let inventory = write(lab, &inventory);
-    lab.loomctl(&["up", "-i", &inventory]).ok();
-    assert_eq!(lab.loomctl(&["up", "-i", &inventory, "--json"]).exits(0).summary()["changed"], 0);
+    let path = write(lab, &inventory);
+    lab.loomctl(&["up", "-i", &path]).ok();
+    assert_eq!(lab.loomctl(&["up", "-i", &path, "--json"]).exits(0).summary()["changed"], 0);
     for host in 0..lab.hosts() {
         unit_is_clean(lab, host, "cometbft");
         // `user: root` is somebody's own choice.
@@ -63,6 +63,24 @@ fn units_are_hardened_and_nodes_make_blocks_wherever_they_live(lab: &Lab) {
     let confined = confinement(lab, 0, "cometbft");
     assert!(confined.contains("CapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2"), "{confined}");
     assert!(confined.contains("node") && !confined.contains("private"), "{confined}");
+    data_elsewhere(lab, inventory);
+}
+
+/// Data behind a link that leads out of the node's folder: said why, and allowed by the inventory.
+fn data_elsewhere(lab: &Lab, inventory: Inventory) {
+    let out = "cd /home/ubuntu/node && systemctl stop cometbft && mv data /srv/data && ln -s /srv/data data && \
+               systemctl start cometbft";
+    lab.root(0, out).ok();
+    let path = write(lab, &inventory);
+    let failed =
+        lab.loomctl(&["verify", "-i", &path, "--listen-timeout", "5", "--blocks-timeout", "5"]).exits(1);
+    assert!(failed.stdout.contains("read-only file system"), "{failed}");
+    assert!(failed.stdout.contains("ReadWritePaths"), "{failed}");
+    lab.root(0, "systemctl stop cometbft").ok();
+    let allowed = inventory.host_var("node-0", "unit", json!({"Service": {"ReadWritePaths": "/srv/data"}}));
+    lab.loomctl(&["up", "-i", &write(lab, &allowed)]).ok();
+    lab.root(0, "test -s /srv/data/priv_validator_state.json").ok();
+    assert!(exposure(lab, 0, "cometbft") <= 1.5);
 }
 
 fn loom_is_hardened_in_its_users_home(lab: &Lab) {
