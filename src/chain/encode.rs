@@ -61,6 +61,17 @@ pub fn bare_path(path: &str) -> Result<String, Invalid> {
     bare("path", path)
 }
 
+/// `BindPaths=` with one folder, the same inside: words end at blanks and colons, which quotes keep together. A
+/// backslash takes the next character as it is, and is no C escape.
+pub fn bind_paths(path: &str) -> Result<String, Invalid> {
+    let path = bare_path(path)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=@,+%~".contains(c);
+    if path.chars().all(plain) {
+        return Ok(path);
+    }
+    Ok(format!("\"{}\"", path.replace('\\', r"\\").replace('"', "\\\"")))
+}
+
 /// Free text such as `Description=`.
 pub fn text(text: &str) -> Result<String, Invalid> {
     bare("text", text)
@@ -157,6 +168,22 @@ mod tests {
         plain
     }
 
+    /// A model of what systemd makes of one word of `BindPaths=`: no C escapes, and a colon ends it.
+    fn bound(line: &str) -> String {
+        let (mut word, mut quoted) = (String::new(), false);
+        let mut rest = line.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '"' => quoted = !quoted,
+                '\\' => word.push(rest.next().unwrap()),
+                ' ' | '\t' | ':' | '\'' if !quoted => panic!("{line:?} is not one word"),
+                c => word.push(c),
+            }
+        }
+        assert!(!quoted, "an open quote");
+        word
+    }
+
     fn decode_exec(line: &str) -> Vec<String> {
         assert!(!line.contains('\n') && !line.ends_with('\\'));
         let specifiers = words(line).into_iter().map(|word| undouble(&word, '%'));
@@ -166,7 +193,7 @@ mod tests {
     fn hostile() -> impl Strategy<Value = String> {
         prop_oneof![
             ".{0,12}",
-            "[ \"'\\\\$%;{}a\t#-]{0,10}",
+            "[ \"'\\\\$%;:{}a\t#-]{0,10}",
             Just(String::new()),
             Just(";".into()),
             Just("${HOME}".into()),
@@ -200,8 +227,11 @@ mod tests {
             }
             let path = format!("/home/{value}");
             if let Ok(line) = bare_path(&path) {
-                prop_assert_eq!(undouble(line.trim(), '%'), path);
+                prop_assert_eq!(undouble(line.trim(), '%'), path.as_str());
                 prop_assert!(!line.ends_with('\\') && !line.contains('\n'));
+                prop_assert_eq!(undouble(&bound(&bind_paths(&path).unwrap()), '%'), path);
+            } else {
+                prop_assert!(bind_paths(&path).is_err());
             }
         }
     }
@@ -221,6 +251,8 @@ mod tests {
         assert!(exec_start(&[]).is_err() && exec_start(&argv(&["loom"])).is_err());
         let long = exec_start(&argv(&["/x", &"p".repeat(200_000)])).unwrap_err();
         assert!(long.to_string().contains("Linux takes up to 131071"));
+        assert_eq!(bind_paths("/srv/node-0").unwrap(), "/srv/node-0");
+        assert_eq!(bind_paths("/a b:c/100%").unwrap(), r#""/a b:c/100%%""#);
         assert!(bare_path("/a ").is_err() && bare_path("/a\\").is_err() && bare_path("a").is_err());
         assert!(environment("1A", "").is_err() && environment("A B", "").is_err());
     }

@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// What a unit template may use; every value is encoded for the directive of its name.
-pub const CONTEXT: &[&str] = &["description", "user", "working_directory", "exec_start"];
+pub const CONTEXT: &[&str] = &["description", "user", "working_directory", "bind_paths", "exec_start"];
 
 /// `unit: {Service: {Key: value}}`: a text or number replaces the directive, a list makes several lines of it, null
-/// drops it. Values are systemd's own syntax, as the user wrote them.
+/// drops it (of `ADDED` ours stays). Values are systemd's own syntax, as the user wrote them.
 pub type UnitOverrides = IndexMap<String, IndexMap<String, Value>>;
 
 /// Directives that loomctl answers for, with the variable that changes them.
@@ -22,6 +22,9 @@ const OURS: [(&str, &str); 3] = [
     ("User", "`user`"),
     ("WorkingDirectory", "`working_directory`"),
 ];
+
+/// Directives whose line in the template stays behind what the inventory gives: without its own folder no node starts.
+const ADDED: [(&str, &str); 1] = [("Service", "BindPaths")];
 
 const SECTIONS: [&str; 3] = ["Unit", "Service", "Install"];
 
@@ -44,6 +47,8 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     context.insert("user", ask.user.as_str());
     let home = encode::bare_path(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("working_directory", &home);
+    let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
+    context.insert("bind_paths", &bound);
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
     let text = fill(profile, &profile.unit.template, &context).map_err(|problem| vec![problem])?;
     apply(&text, ask.overrides)
@@ -60,7 +65,12 @@ pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Proble
         }
         for (key, value) in directives {
             match directive_lines(section, key, value) {
-                Ok(new) => replace(&mut lines, section, key, new),
+                Ok(mut new) => {
+                    if ADDED.contains(&(section, key)) {
+                        new.extend(lines.iter().filter(|line| is_directive(line, key)).cloned());
+                    }
+                    replace(&mut lines, section, key, new);
+                }
                 Err(problem) => problems.push(problem),
             }
         }
@@ -113,6 +123,10 @@ fn directive(section: &str, key: &str, value: &Value) -> Result<String, Problem>
     Ok(format!("{key}={text}"))
 }
 
+fn is_directive(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| name.trim() == key)
+}
+
 /// The first line of the directive is replaced by the new ones, the others go.
 fn replace(lines: &mut Vec<String>, section: &str, key: &str, new: Vec<String>) {
     let header = format!("[{section}]");
@@ -124,7 +138,7 @@ fn replace(lines: &mut Vec<String>, section: &str, key: &str, new: Vec<String>) 
         return;
     };
     let end = lines[start..].iter().position(|line| line.starts_with('[')).map_or(lines.len(), |n| start + n);
-    let is_it = |line: &String| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+    let is_it = |line: &String| is_directive(line, key);
     let last_text =
         lines[start..end].iter().rposition(|line| !line.trim().is_empty()).map_or(start, |n| start + n + 1);
     let at = lines[start..end].iter().position(is_it).map_or(last_text, |n| start + n);
@@ -169,7 +183,7 @@ mod tests {
 # Written by loomctl: change the inventory (`unit: {Service: {…}}`), not this file.
 [Unit]
 Description=loom node loom-0
-After=network-online.target
+After=network-online.target time-sync.target
 Wants=network-online.target
 StartLimitIntervalSec=0
 
@@ -181,7 +195,38 @@ ExecStart=/home/ubuntu/loom run --persistent-peers tcp://a@10.0.0.1:26656
 Restart=always
 RestartSec=2
 LimitNOFILE=500000
-TimeoutStopSec=30
+# Time to close its databases before it is killed.
+TimeoutStopSec=120
+# What the node may do and see: itself, its own folder, the network (docs/hardening.md).
+CapabilityBoundingSet=
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateIPC=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProcSubset=pid
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+ProtectHome=tmpfs
+BindPaths=\"/home/ubuntu/100%% node\"
+# AF_UNIX: a build's contracts may be programs of their own, which it talks to over sockets in /tmp.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0027
 
 [Install]
 WantedBy=multi-user.target
@@ -196,13 +241,47 @@ WantedBy=multi-user.target
         assert_eq!(changed("Service", "RestartSec", json!(5)), plain.replace("RestartSec=2", "RestartSec=5"));
         assert_eq!(changed("Service", "LimitNOFILE", Value::Null), plain.replace("LimitNOFILE=500000\n", ""));
         let environment = changed("Service", "Environment", json!(["A=1", "B=2"]));
-        let expected =
-            plain.replace("TimeoutStopSec=30\n", "TimeoutStopSec=30\nEnvironment=A=1\nEnvironment=B=2\n");
+        let expected = plain.replace("UMask=0027\n", "UMask=0027\nEnvironment=A=1\nEnvironment=B=2\n");
         assert_eq!(environment, expected);
         let after = changed("Unit", "After", json!(["a.service", "b.service"]));
         assert!(after.contains("loom-0\nAfter=a.service\nAfter=b.service\nWants="), "{after}");
         let alias = changed("Install", "Alias", json!("l.service"));
         assert!(alias.ends_with("WantedBy=multi-user.target\nAlias=l.service\n"), "{alias}");
+    }
+
+    #[test]
+    fn a_nodes_own_folder_stays_bound() {
+        let ours = "BindPaths=\"/home/ubuntu/100%% node\"\n";
+        for (given, lines) in [
+            (json!("/home/ubuntu/more"), "BindPaths=/home/ubuntu/more\n"),
+            (json!(["", "/a:/b"]), "BindPaths=\nBindPaths=/a:/b\n"),
+            (Value::Null, ""),
+        ] {
+            let expected = unit(&UnitOverrides::new()).unwrap().replace(ours, &format!("{lines}{ours}"));
+            assert_eq!(unit(&overrides("Service", "BindPaths", given)).unwrap(), expected);
+        }
+    }
+
+    /// A new chain is hardened too, or says in its template why not.
+    #[test]
+    fn every_chain_is_hardened() {
+        let always = [
+            "CapabilityBoundingSet=\n",
+            "NoNewPrivileges=yes\n",
+            "ProtectSystem=strict\n",
+            "ProtectHome=tmpfs\nBindPaths={{ bind_paths }}\n",
+            "RestrictNamespaces=yes\n",
+            "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n",
+            "Restart=always\n",
+            "After=network-online.target time-sync.target\n",
+        ];
+        for chain in crate::chain::profile::builtin_names() {
+            let profile = Profile::builtin(chain).unwrap();
+            let template = &profile.templates[&profile.unit.template];
+            for lines in always {
+                assert!(template.contains(lines), "{chain}: {lines}");
+            }
+        }
     }
 
     #[test]

@@ -126,9 +126,23 @@ EOT
   # What `show` says of it may be as old as the last reload.
   fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
   [ "${unit_pid:-0}" != 0 ] || return 0
-  fact "$1" exe "$(readlink "/proc/$unit_pid/exe")"
+  fact "$1" exe "$(exe_of "$unit_pid")"
   printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
   fact "$1" exe_sum "$(exe_sum "$unit_pid" "$3" "$4")"
+}
+# exe_of PID: what it runs. A unit counts as started when systemd has forked; the fork then sets up what confines the
+# node, and becomes the node a moment later.
+exe_of() {
+  tries=40
+  while exe=$(readlink "/proc/$1/exe"); do
+    case $exe in
+      */systemd/systemd | */systemd/systemd-executor) [ "$tries" -gt 0 ] || break ;;
+      *) break ;;
+    esac
+    tries=$((tries - 1))
+    sleep 0.05
+  done
+  echo "$exe"
 }
 # exe_sum PID BINARY SHA256: the running binary's checksum; the planned file, seen to hold it, is not hashed again.
 exe_sum() {

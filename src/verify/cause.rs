@@ -105,6 +105,11 @@ const TABLE: &[Cause] = &[
         advice: "`loomctl up` puts the binary back; check `binary` and the mount options",
     },
     Cause {
+        sign: "Failed to set up user namespacing",
+        why: "the host forbids user namespaces, which the unit's PrivateUsers= needs",
+        advice: "`sysctl user.max_user_namespaces`, or `unit: {Service: {PrivateUsers: false}}`",
+    },
+    Cause {
         sign: "status=217/USER",
         why: "the user that the unit runs as does not exist",
         advice: "create it (`useradd -m …`), or set `user`",
@@ -113,6 +118,17 @@ const TABLE: &[Cause] = &[
         sign: "status=200/CHDIR",
         why: "the working directory is not there, or closed to the node's user",
         advice: "check `working_directory` and the folders above it",
+    },
+    Cause {
+        sign: "status=226/NAMESPACE",
+        why: "systemd could not set up what the node sees: its working directory or a folder of `unit:` is not there, or \
+              the host forbids mount namespaces",
+        advice: "the log names the folder; check `working_directory`, `unit:`, and docs/hardening.md",
+    },
+    Cause {
+        sign: "read-only file system",
+        why: "the node writes outside of its folder, which its unit forbids, or its disk has become read-only",
+        advice: "a folder that it needs: `unit: {Service: {ReadWritePaths: /THAT/FOLDER}}`; a disk: `dmesg`",
     },
     Cause {
         sign: "no space left on device",
@@ -314,6 +330,14 @@ mod tests {
         (
             "E[2026-11-21] CONSENSUS FAILURE!!! module=consensus err=\"runtime error: index out of range\"",
             "failed for good",
+        ),
+        (
+            "ERROR: failed to create node: failed to initialize database: open /home/ubuntu/node/data/blockstore.db/LOCK: read-only file system",
+            "outside of its folder",
+        ),
+        (
+            "cometbft.service: Main process exited, code=exited, status=226/NAMESPACE",
+            "or a folder of `unit:`",
         ),
     ];
 

@@ -4,6 +4,7 @@ mod adopt;
 mod causes;
 mod damage;
 mod download;
+mod hardened;
 mod hosts;
 mod keys;
 mod lab_itself;
@@ -30,4 +31,5 @@ pub fn register(suite: &mut Suite) {
     download::register(suite);
     trust::register(suite);
     damage::register(suite);
+    hardened::register(suite);
 }

@@ -121,7 +121,10 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
         "203" => {
             Some("systemd could not execute the binary: missing, another architecture, or no exec there")
         }
-        "217" => Some("the user that the unit runs as does not exist: create it, or set `user`"),
+        // With an account it is the log that knows more.
+        "217" if view.seen(node)?.account.is_none() => {
+            Some("the user that the unit runs as does not exist: create it, or set `user`")
+        }
         "200" => Some("the working directory is not there, or closed to the node's user"),
         _ => None,
     };
