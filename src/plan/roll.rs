@@ -1,6 +1,6 @@
 //! Restarts on a live chain (S8): with consent only, one node after another, and never so many at once that blocks stop.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Class, Gate, Next, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
@@ -34,7 +34,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Wa
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
             let gate = Some(Gate { node: first.node, shows });
-            Next::Stage(Stage { name: "roll", steps, uploads: Default::default(), gate })
+            Next::Stage(Stage { name: "roll", steps, uploads: BTreeMap::new(), gate })
         }
     }
 }
