@@ -49,6 +49,8 @@ pub struct Node {
     pub role: Role,
     pub power: Option<Power>,
     pub user: UserName,
+    /// Where the host has no such account it is made.
+    pub create_user: bool,
     /// `working_directory`; `None`: the user's home.
     pub folder: Option<RemotePath>,
     pub private_ip: HostAddr,

@@ -10,6 +10,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("loom_build", "a build's name, a path, or a URL: as in the playbook"),
     ("working_directory", "the node's folder (default: the home of `user`)"),
     ("user", "the account that the node runs as (default: ansible_user)"),
+    ("create_user", "true: where the account is missing it is made, as a system account with a home"),
     ("private_ip", "where the other nodes connect to (default: ansible_host)"),
     ("public_ip", "address under which the node is known outside"),
     ("role", "validator (default) or full"),

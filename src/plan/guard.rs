@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, adopt, ask, life};
+use super::{Class, Options, Refusal, adopt, ask, life, stages};
 use crate::{
     facts::{Facts, MachineFacts, NodeFacts},
     model::{
@@ -60,9 +60,13 @@ fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
         let refusal = host(format!("programs are missing there: {}", missing.join(", ")));
         refusals.push(refusal.advice("install coreutils, util-linux, findutils, sed and systemd"));
     }
-    if seen.account.is_none() {
+    if seen.account.is_none() && !stages::may_create_user(cluster, node, seen) {
         let refusal = host(format!("there is no user {:?} on this host", node.user.as_str()));
-        refusals.push(refusal.advice("create it (`useradd -m …`), or set `user` to one that exists"));
+        refusals.push(refusal.advice(if node.create_user {
+            "the node was made with one: create it with the uid that its files belong to (`ls -ln`)"
+        } else {
+            "create it (`useradd -m …`) or set `create_user: true`, or set `user` to one that exists"
+        }));
     }
     if let Some(local) = &node.binary.local
         && let Some(arch) = local.arch

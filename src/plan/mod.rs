@@ -211,7 +211,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     if !refusals.is_empty() {
         return Next::Refused(refusals);
     }
-    for stage in [adopt::stage, stages::fetch, stages::prepare] {
+    for stage in [adopt::stage, stages::accounts, stages::fetch, stages::prepare] {
         if let Some(stage) = stage(cluster, facts, options) {
             return Next::Stage(stage);
         }

@@ -2,7 +2,7 @@
 
 use super::{Course, Next, Options, Planned, Stage, life, node, step::Run, step::Step};
 use crate::{
-    facts::{Facts, FileFact, FileKind, NodeFacts},
+    facts::{Account, Facts, FileFact, FileKind, NodeFacts},
     model::{
         cluster::Cluster,
         ids::{NodeName, RemotePath, Sha256},
@@ -89,6 +89,12 @@ pub fn apply(stage: &Stage, facts: &mut Facts, init: impl Fn(&NodeName, &mut Nod
 
 fn bring_about(step: &Step, seen: &mut NodeFacts) {
     match step {
+        Step::Account { user } => {
+            // As useradd does it where nobody has changed its defaults.
+            let home = RemotePath::new(format!("/home/{user}")).ok();
+            seen.home = seen.home.take().or_else(|| home.clone());
+            seen.account = home.map(|home| Account { uid: 0, group: user.to_string(), home });
+        }
         Step::Folder { path, owner, mode, .. } => put(seen, path, FileKind::Folder, owner, *mode, None, None),
         Step::File { path, owner, mode, content } => {
             put(seen, path, FileKind::File, owner, *mode, Some(content), None);

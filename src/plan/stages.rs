@@ -1,4 +1,4 @@
-//! The stages of a birth and of every later run, in their order: fetch, prepare, agree and start.
+//! The stages of a birth and of every later run, in their order: accounts, fetch, prepare, agree and start.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,24 @@ fn touched<'a>(
 /// Keeps the steps that the facts call for.
 pub(super) fn called_for(steps: Vec<Step>, seen: &NodeFacts) -> Vec<Planned> {
     steps.into_iter().filter_map(|step| step.wanted(seen).map(|why| Planned { step, why })).collect()
+}
+
+/// Accounts that nodes are to run as, where `create_user` asks for them.
+pub fn accounts(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+    let mut steps = BTreeMap::new();
+    for (node, seen) in touched(cluster, facts, options) {
+        if may_create_user(cluster, node, seen) {
+            let called = called_for(vec![Step::Account { user: node.user.clone() }], seen);
+            steps.insert(node.name.clone(), called);
+        }
+    }
+    Stage::of("accounts", steps)
+}
+
+/// Only before init: an account made anew may have another uid than the one that the node's files belong to.
+pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
+    let marker = cluster.state_folder(node).join("initialised");
+    node.create_user && marker.is_ok_and(|marker| !seen.has(&marker))
 }
 
 /// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.

@@ -13,6 +13,10 @@ pub const ROOT: &str = "root:root";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Step {
+    /// A system account with a group and a home of its own. Nothing removes it again.
+    Account {
+        user: UserName,
+    },
     /// A folder with this owner; `mode` counts for one that is made, and for one that is there if `strict`.
     Folder {
         path: RemotePath,
@@ -126,6 +130,7 @@ impl Step {
     /// The kind's own word, as in the JSON form.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Account { .. } => "account",
             Self::Folder { .. } => "folder",
             Self::File { .. } => "file",
             Self::Link { .. } => "link",
@@ -154,6 +159,7 @@ impl Step {
             | Self::Gone { path }
             | Self::Unused { path }
             | Self::EmptyGone { path } => path.to_string(),
+            Self::Account { user } => user.to_string(),
             Self::Reload => "systemd".to_owned(),
             Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
             Self::Fetch { url, .. } => url.clone(),
@@ -171,6 +177,7 @@ impl Step {
     /// Why the step is to be done on a host with these facts; `None`: it is so already.
     pub fn wanted(&self, facts: &NodeFacts) -> Option<String> {
         match self {
+            Self::Account { .. } => facts.account.is_none().then(|| "does not exist".to_owned()),
             Self::Folder { path, owner, mode, strict } => match facts.file(path) {
                 None => Some("is missing".to_owned()),
                 // A link to a folder is as good as one: large disks are mounted elsewhere.

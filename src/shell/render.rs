@@ -24,6 +24,7 @@ pub fn steps(script: &mut Script, steps: &[Step], first: usize) {
 
 fn call(step: &Step) -> String {
     match step {
+        Step::Account { user } => words(["step_account", user.as_str()]),
         Step::Folder { path, owner, mode, strict } => {
             let strict = if *strict { "1" } else { "0" };
             words(["step_dir", path.as_str(), owner, &octal(*mode), strict])
@@ -269,6 +270,7 @@ mod tests {
         let gone = Step::Stopped { unit: unit.clone() };
         let text = [
             call(&gone),
+            call(&Step::Account { user: UserName::new("nobody-of-ours").unwrap() }),
             call(&Step::Disabled { unit: unit.clone() }),
             call(&Step::Unsigned { path: path("/nowhere/x") }),
             call(&Step::EmptyGone { path: path("/nowhere/x") }),

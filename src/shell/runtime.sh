@@ -62,6 +62,16 @@ as_user() {
   fi
 }
 
+# step_account USER: with a group of that name, which may be there already.
+step_account() {
+  ! id -u "$1" >/dev/null 2>&1 || return 0
+  command -v useradd >/dev/null || { echo "useradd is not there: create the user $1 by hand"; return 1; }
+  account_group=--user-group
+  ! getent group "$1" >/dev/null || account_group=--gid=$1
+  useradd --system --create-home --shell=/usr/sbin/nologin "$account_group" -- "$1" || return 1
+  return 10
+}
+
 # step_dir PATH OWNER:GROUP MODE MODE_TOO: MODE counts for a new folder, for one that is there only if MODE_TOO is 1.
 step_dir() {
   if [ -d "$1" ]; then

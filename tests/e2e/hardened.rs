@@ -8,7 +8,8 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         units_are_hardened_and_nodes_make_blocks_wherever_they_live,
         loom_is_hardened_in_its_users_home,
-        an_older_unit_waits_and_rolls_to_the_hardened_one
+        an_older_unit_waits_and_rolls_to_the_hardened_one,
+        a_missing_user_is_made_where_that_is_asked_for
     ]);
 }
 
@@ -119,4 +120,27 @@ fn an_older_unit_waits_and_rolls_to_the_hardened_one(lab: &Lab) {
         assert_ne!(processes()[host], *old);
         assert!(exposure(lab, host, "cometbft") <= 1.5);
     }
+}
+
+fn a_missing_user_is_made_where_that_is_asked_for(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").without("working_directory").var("user", "chain");
+    // One has the group already, one the account.
+    lab.root(1, "groupadd chain").ok();
+    lab.root(2, "useradd -m chain").ok();
+    let refused = lab.loomctl(&["up", "-i", &write(lab, &inventory)]).exits(1);
+    assert!(refused.stderr.contains("there is no user \"chain\"") && refused.stderr.contains("create_user"));
+    let path = write(lab, &inventory.var("create_user", true));
+    let plan = lab.loomctl(&["plan", "-i", &path]).ok();
+    assert!(plan.matches("account chain").count() == 3 && plan.contains("init /home/chain"), "{plan}");
+    lab.root(0, "! id chain").ok();
+    lab.loomctl(&["up", "-i", &path]).ok();
+    let account =
+        lab.root(1, "id -un $(systemctl show -p User --value cometbft); getent passwd chain; id -gn chain");
+    let account = account.ok();
+    assert!(account.starts_with("chain\nchain:x:") && account.ends_with("chain\n"), "{account}");
+    assert!(account.contains(":/home/chain:/usr/sbin/nologin\n"), "{account}");
+    assert_eq!(lab.loomctl(&["up", "-i", &path, "--json"]).summary()["changed"], 0);
+    lab.loomctl(&["down", "-i", &path]).ok();
+    lab.loomctl(&["down", "-i", &path, "--destroy", "--delete-keys", "--yes"]).ok();
+    lab.root(0, "id chain").ok();
 }

@@ -60,6 +60,7 @@ pub(super) fn node(
         unit: reader.maps("unit"),
         unit_name: reader.typed(&["unit_name"], UnitName::new).unwrap_or_else(|| profile.unit.name.clone()),
         name: name?,
+        create_user: reader.truth("create_user").unwrap_or(false),
         user: user?,
         binary: binary?,
     })

@@ -6,7 +6,7 @@
 mod init;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ use crate::{
     },
     model::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
-        ids::{RemotePath, Sha256, UnitName, ValidatorKey},
+        ids::{RemotePath, Sha256, UnitName, UserName, ValidatorKey},
         resolve::{self, Given},
     },
     problem::Problem,
@@ -42,6 +42,8 @@ pub struct Host {
     pub files: BTreeMap<RemotePath, FileFact>,
     pub units: BTreeMap<UnitName, crate::facts::UnitFacts>,
     pub pulled: BTreeMap<String, Sha256>,
+    /// Accounts that are not there; all others are.
+    pub strangers: BTreeSet<UserName>,
 }
 
 /// All machines, by the address that the inventory has for them: its order may change.
@@ -275,13 +277,13 @@ pub fn home_of(node: &Node) -> RemotePath {
 /// gather.sh's `observe_node`.
 fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     let user_home = path(&format!("/home/{}", question.user));
-    let home = question.folder.clone().unwrap_or_else(|| user_home.clone());
+    let known = !host.strangers.contains(&question.user);
+    let home = question.folder.clone().or_else(|| known.then(|| user_home.clone()));
+    let account = Account { uid: 1000, group: question.user.to_string(), home: user_home };
     let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();
-    let mut seen = NodeFacts {
-        account: Some(Account { uid: 1000, group: question.user.to_string(), home: user_home }),
-        home: Some(home.clone()),
-        ..NodeFacts::default()
-    };
+    let mut seen =
+        NodeFacts { account: known.then_some(account), home: home.clone(), ..NodeFacts::default() };
+    let home = home.unwrap_or_else(|| path("/"));
     let mut paths = vec![home.clone(), question.state.clone(), question.unit_path.clone()];
     for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
         paths.push(below(&home, name));

@@ -60,6 +60,7 @@ impl World {
         let address = &Self::address(&cluster.machines[node.machine]);
         let there = |at: &RemotePath| self.hosts[address].files.get(at).cloned();
         match step {
+            Step::Account { user } => self.change(address, |host| host.strangers.retain(|name| name != user)),
             Step::Folder { path, owner, mode, strict } => match there(path) {
                 Some(file) if file.kind == FileKind::Link => Ok(()),
                 Some(file) if file.owner == *owner && (!strict || file.mode == *mode) => Ok(()),

@@ -162,3 +162,36 @@ fn a_thousand_nodes_in_reasonable_time() {
         eprintln!("{chain}: unfold() with a gather took {:?}", begun.elapsed());
     }
 }
+
+#[test]
+fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
+    let yaml = plain("cometbft", 2).yaml();
+    let (without, with) =
+        (cluster(&yaml), cluster(&yaml.replace("user: ubuntu", "user: node, create_user: true")));
+    let stranger = |cluster: &Cluster, world: &mut World| {
+        let node = &cluster.nodes[1];
+        world.host(cluster, node).strangers.insert(node.user.clone());
+    };
+    let mut world = World::default();
+    stranger(&without, &mut world);
+    let said = refused(&again(&mut world, &without).end);
+    assert!(said.contains("there is no user \"ubuntu\" on this host"), "{said}");
+
+    let mut world = World::default();
+    stranger(&with, &mut world);
+    let facts = world.gather(&with);
+    assert_eq!(facts.nodes[&with.nodes[1].name].home, None, "its home is not known before");
+    let planned = unfold(&with, &facts, &Options::default());
+    let outcome = again(&mut world, &with);
+    let names = |stages: &[Stage]| stages.iter().map(|stage| stage.name).collect::<Vec<_>>();
+    assert_eq!(names(&outcome.stages), ["accounts", "prepare", "start"]);
+    assert_eq!(names(&planned.stages), names(&outcome.stages));
+    let steps: Vec<_> =
+        outcome.stages[0].steps.values().flatten().map(|planned| planned.step.name()).collect();
+    assert_eq!(steps, ["account node"], "of the one host that lacks it");
+    assert!(outcome.is_done() && again(&mut world, &with).stages.is_empty());
+
+    stranger(&with, &mut world);
+    let said = refused(&again(&mut world, &with).end);
+    assert!(said.contains("there is no user \"node\""), "its files belong to another uid: {said}");
+}
