@@ -220,6 +220,10 @@ impl Run {
             if self.fleet.interrupt.is_set() {
                 return Err(Failure::Interrupted);
             }
+            if let Some(machine) = self.fleet.lost_lock() {
+                let error = HostError::Lost("holding the lock".to_owned());
+                return Err(Failure::Hosts(vec![(self.cluster.machine_name(machine), error)]));
+            }
             match next(&self.cluster, &self.facts) {
                 Next::Done(pending) => return Ok(pending),
                 Next::Refused(refusals) => return Err(Failure::Refused(refusals)),

@@ -47,6 +47,7 @@ fn killed_at_random_moments(lab: &Lab) {
                 *cut.entry(kind).or_default() += 1;
             }
             converges(lab, inventory, &mut known, &when);
+            eprintln!("ok: {when}");
         }
     }
     eprintln!("runs that were cut before their end: {cut:?}");
