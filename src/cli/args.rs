@@ -29,6 +29,8 @@ pub enum Command {
     Status(Status),
     /// What the hosts say of themselves
     Facts(Facts),
+    /// What was changed on the nodes, when and by whom
+    History(History),
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -190,6 +192,12 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Status {
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
     #[command(flatten)]
     pub hosts: Hosts,
 }

@@ -41,6 +41,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Verify(args) => look::verify(args).await,
         Command::Status(args) => look::status(args).await,
         Command::Facts(args) => look::facts(args).await,
+        Command::History(args) => look::history(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "loomctl", &mut std::io::stdout());

@@ -1,3 +1,4 @@
 //! Commands on a running cluster that are neither plan nor proof.
 
+pub mod history;
 pub mod status;

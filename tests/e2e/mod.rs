@@ -6,6 +6,7 @@ mod hosts;
 mod keys;
 mod lab_itself;
 mod life;
+mod look;
 mod rolling;
 mod trust;
 
@@ -13,6 +14,7 @@ use crate::support::Suite;
 
 pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
+    look::register(suite);
     life::register(suite);
     hosts::register(suite);
     keys::register(suite);
