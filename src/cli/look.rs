@@ -62,7 +62,7 @@ pub async fn history(args: History) -> u8 {
 }
 
 /// Hosts that were lost on the way are the command's failure.
-async fn end(view: View, look: Look) -> u8 {
+pub async fn end(view: View, look: Look) -> u8 {
     let exit = view.finish_look(&look, look.failure().as_ref());
     look.fleet.close().await;
     exit

@@ -5,7 +5,11 @@ use serde_json::Value;
 use crate::support::{Lab, Suite, command::Run, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![history_says_who_changed_what, a_host_that_is_off_is_a_row_of_status]);
+    suite.on_lab(tests![
+        history_says_who_changed_what,
+        journals_are_one_stream,
+        a_host_that_is_off_is_a_row_of_status
+    ]);
 }
 
 fn of_kind(run: &Run, kind: &str) -> Vec<Value> {
@@ -60,6 +64,80 @@ fn history_says_who_changed_what(lab: &Lab) {
         ["2999-01-01T00:00:00Z", "node-0", "xy", "start", "z"]
     );
     assert!(!run.stdout.contains("node-1"), "{run}");
+}
+
+fn journals_are_one_stream(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").first(3).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let logs = |more: &[&str]| {
+        let mut arguments = vec!["logs", "-i", inventory];
+        arguments.extend(more);
+        lab.loomctl(&arguments)
+    };
+
+    let run = logs(&["--json"]).exits(0);
+    let lines = of_kind(&run, "log");
+    let times = texts(&lines, "time");
+    assert!(times.is_sorted(), "in time order");
+    for (number, host) in ["node-0", "node-1", "node-2"].into_iter().enumerate() {
+        let there = lab.root(
+            number,
+            "journalctl -q -u cometbft -o cat --until \"$(date -d '-3 sec' '+%F %T')\" | grep -c .",
+        );
+        let all = lines.iter().filter(|line| line["host"] == host).count();
+        assert!(all + 5 > there.ok().trim().parse().unwrap(), "every line of {host}: {all}");
+    }
+    assert!(lines.iter().any(|line| line["identifier"] == "systemd" && line["unit"] == "cometbft"));
+
+    // The last of all together, and of those that match. Nothing of it is for a shell.
+    let run = logs(&["-n", "7"]).exits(0);
+    assert_eq!(run.stdout.lines().count(), 7, "{run}");
+    assert!(run.stdout.lines().all(|line| line.starts_with("node-")), "{run}");
+    let run = logs(&["--grep", "Started comet|Starting comet", "--json"]).exits(0);
+    assert!(texts(&of_kind(&run, "log"), "message").iter().all(|text| text.contains("omet")), "{run}");
+    let run =
+        logs(&["--grep", "$(touch /tmp/hit)`touch /tmp/hit`';touch /tmp/hit;'", "--since", "-1h"]).exits(0);
+    assert_eq!(run.stdout, "");
+    assert_eq!(logs(&["--since", "2999-01-01 00:00"]).ok(), "");
+    let run = logs(&["--since", "'; touch /tmp/hit; '"]).exits(1);
+    assert!(run.stderr.contains("node-1: journalctl: Failed to parse timestamp"), "{run}");
+    (0..3).for_each(|host| drop(lab.root(host, "test ! -e /tmp/hit").ok()));
+
+    // Following goes on where what was there ends, until Ctrl-C, and leaves nothing behind.
+    let mut follow = lab.start_loomctl(&[
+        "logs",
+        "-i",
+        inventory,
+        "-f",
+        "--limit",
+        "node-0:node-1",
+        "--grep",
+        "MARK|Stopped",
+    ]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    for (host, mark) in [(1, "MARK-1\\033[2J"), (0, "MARK-2")] {
+        lab.root(
+            host,
+            &format!("printf 'MESSAGE={mark}\nOBJECT_SYSTEMD_UNIT=cometbft.service\n' | logger --journald"),
+        )
+        .ok();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    lab.root(2, "systemctl stop cometbft").ok();
+    assert!(follow.says("MARK-2"));
+    follow.signal("INT");
+    let run = follow.exits(130);
+    let marks: Vec<&str> = run.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(marks, ["MARK-1", "MARK-2"], "{run}");
+    assert!(run.stdout.starts_with("node-1 ") && !run.stdout.contains('\u{1b}'), "{run}");
+    for host in 0..2 {
+        lab.root(
+            host,
+            "for i in 1 2 3 4 5 6 7 8 9; do pgrep -x journalctl || exit 0; sleep 0.3; done; exit 1",
+        )
+        .ok();
+    }
 }
 
 fn a_host_that_is_off_is_a_row_of_status(lab: &Lab) {

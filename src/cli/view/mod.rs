@@ -25,9 +25,10 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    ops::{history::Entry, status::NodeStatus},
+    ops::{history::Entry, logs, status::NodeStatus},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
+    remote::error::HostError,
     run::Run,
     verify::Check,
 };
@@ -118,6 +119,22 @@ impl View {
         } else {
             anstream::print!("{}", words::status(nodes));
         }
+    }
+
+    /// One line of a journal, its node's name as wide as the widest; whether anybody reads it.
+    pub fn log(&self, entry: &logs::Entry, width: usize) -> bool {
+        self.settle();
+        let written = if self.style.json {
+            writeln!(std::io::stdout(), "{}", json::with_event("log", json!(entry)))
+        } else {
+            write!(anstream::stdout(), "{}", words::log(entry, width))
+        };
+        written.is_ok()
+    }
+
+    pub fn lost(&self, host: &str, error: &HostError) {
+        self.settle();
+        say(&Failure::Hosts(vec![(host.to_owned(), error.clone())]));
     }
 
     pub fn history(&self, entries: &[Entry]) {

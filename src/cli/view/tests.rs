@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use clap::CommandFactory as _;
-
 use super::{checks, json, plan, words};
 use crate::{
-    cli::args::Cli,
+    cli::args,
     error::Failure,
     facts::Facts,
     model::cluster::Cluster,
@@ -223,7 +221,7 @@ fn the_table_of_proof() {
 #[test]
 fn help_of_every_command() {
     // What the environment says must not stand in the text.
-    let mut root = Cli::command()
+    let mut root = args::command()
         .term_width(100)
         .mut_subcommands(|command| command.mut_args(|arg| arg.hide_env_values(true)));
     root.build();

@@ -7,7 +7,7 @@ use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
     model::cluster::Node,
-    ops::{history::Entry, status::NodeStatus},
+    ops::{history::Entry, logs, status::NodeStatus},
     plan::{Pending, Wants},
     problem::Problem,
     run::Run,
@@ -112,6 +112,14 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         ]);
     }
     table.trim_fmt() + "\n"
+}
+
+/// The node in front of every line, also of a message that has several.
+pub fn log(entry: &logs::Entry, width: usize) -> String {
+    let head = format!("{:width$}  {}  {}: ", entry.host, entry.time, entry.identifier);
+    let lines: Vec<&str> = entry.message.lines().collect();
+    let lines = if lines.is_empty() { &[""][..] } else { &lines[..] };
+    lines.iter().map(|line| plain(&format!("{head}{line}")) + "\n").collect()
 }
 
 /// One line an entry: what a host wrote there goes to a terminal, so without control characters.
