@@ -106,17 +106,11 @@ async fn carry_out(
         send_up(&fleet.events, host, member, stage.name, upload).await?;
     }
     let mut script = Script::new(&nonce());
+    audit(&mut script, member, stage, work, by.who);
     script.line("say ready\nwatch");
     script.line(words(["take_work", by.cluster, WORK_WAIT, by.who]));
     for (number, (_, step)) in work.iter().enumerate() {
         render::steps(&mut script, std::slice::from_ref(*step), number);
-    }
-    for question in &member.questions {
-        if stage.steps.contains_key(&question.node) {
-            let begin = serde_json::json!({"who": by.who, "stage": stage.name, "node": question.node});
-            let begin = begin.to_string();
-            script.line(words(["audit", question.state.as_str(), begin.trim_end_matches('}')]));
-        }
     }
     let questions: Vec<NodeQuestion> = member.questions.clone();
     ask::nodes(&mut script, &questions);
@@ -136,6 +130,23 @@ async fn carry_out(
     let mut done = follow.done;
     (done.pulled, done.nodes) = collector.finish();
     Ok(done)
+}
+
+/// What the script writes into the audit log of each node, at its end: what it has changed by then.
+fn audit(script: &mut Script, member: &Member, stage: &Stage, work: &Work<'_>, who: &str) {
+    script.line("at_end() {\nat_end=$1");
+    for question in member.questions.iter().filter(|question| stage.steps.contains_key(&question.node)) {
+        let begin = serde_json::json!({"who": who, "stage": stage.name, "node": question.node}).to_string();
+        let begin = words([question.state.as_str(), begin.trim_end_matches('}')]);
+        let mut line = format!("audit \"$at_end\" {begin}");
+        let own = work.iter().enumerate().filter(|(_, (node, _))| **node == question.node);
+        for (number, (_, step)) in own {
+            let name = serde_json::Value::from(step.name()).to_string();
+            line = format!("{line} {}", words([number.to_string().as_str(), name.as_str()]));
+        }
+        script.line(line);
+    }
+    script.line("}");
 }
 
 /// Follows the records of a stage's steps.

@@ -27,7 +27,9 @@ const MAY: &[(&str, &[&str])] = &[
     ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "model", "plan", "remote", "shell"]),
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
-    ("ops", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell", "verify"]),
+    // Commands that only look: as a run begins, but without the hosts that a run would end for.
+    ("look", &["error", "event", "facts", "fleet", "model", "remote", "run"]),
+    ("ops", &["chain", "facts", "fleet", "look", "model", "plan", "remote", "shell", "verify"]),
     // Exit codes are made of what went wrong, wherever it did.
     ("error", &["plan", "problem", "remote::error"]),
     (

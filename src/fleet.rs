@@ -76,6 +76,13 @@ impl Fleet {
         self.hosts.get(&machine)
     }
 
+    /// Ends the connection to a machine, so that the next one is new.
+    pub async fn forget(&mut self, machine: usize) {
+        if let Some(host) = self.hosts.remove(&machine) {
+            host.close().await;
+        }
+    }
+
     pub fn forks(&self) -> Arc<Semaphore> {
         Arc::clone(&self.forks)
     }

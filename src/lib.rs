@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fleet;
 pub mod interrupt;
 pub mod inventory;
+pub mod look;
 pub mod model;
 pub mod ops;
 pub mod plan;

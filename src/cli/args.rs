@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{plan, verify::Limits};
 
@@ -17,6 +17,13 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The command line as it is read. `-f` is `--forks` everywhere but in `logs`, where it is what journalctl has.
+pub fn command() -> clap::Command {
+    Cli::command().mut_subcommand("logs", |logs| {
+        logs.mut_arg("forks", |forks| forks.short(None)).mut_arg("follow", |follow| follow.short('f'))
+    })
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring the cluster up: plan, apply, verify. Safe to run again
@@ -29,6 +36,10 @@ pub enum Command {
     Status(Status),
     /// What the hosts say of themselves
     Facts(Facts),
+    /// The journals of all nodes' units as one stream
+    Logs(Logs),
+    /// What was changed on the nodes, when and by whom
+    History(History),
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -197,6 +208,30 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Status {
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    /// Go on with what comes, until Ctrl-C; without -n and --since after the last 10 lines
+    #[arg(long)]
+    pub follow: bool,
+    /// From then on, in journalctl's words: 2026-01-31 12:00, today, -1h
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only messages that match, as journalctl's --grep does
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub grep: Option<String>,
+    /// Only the last so many lines of all nodes together
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub lines: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
     #[command(flatten)]
     pub hosts: Hosts,
 }

@@ -1,19 +1,24 @@
-//! The commands that only look: `verify`, `status`, `facts`.
+//! The commands that only look: `verify`, `status`, `facts`, `history`.
 
 use super::{
-    args::{Facts, Status, Verify},
-    start::{self, Started},
+    args::{Facts, History, Status, Verify},
+    start,
     up::prove,
+    view::View,
 };
-use crate::{ops, plan::Options, run::Run};
-
-async fn begun(started: Result<Started, u8>) -> Result<(super::view::View, Run, Options), u8> {
-    started?.begin().await
-}
+use crate::{
+    look::{Look, narrowed},
+    ops,
+};
 
 pub async fn verify(args: Verify) -> u8 {
-    match begun(start::read(&args.hosts, "verify", None)).await {
-        Ok((view, mut run, _)) => {
+    let started = match start::read(&args.hosts, "verify", None) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    match started.begin().await {
+        Ok((view, mut run, options)) => {
+            run.members = narrowed(std::mem::take(&mut run.members), options.limit.as_ref());
             let result = prove(&view, &mut run, &args.deadlines).await;
             let exit = view.finish(&run, result.as_ref().err(), &[]);
             run.fleet.close().await;
@@ -24,26 +29,41 @@ pub async fn verify(args: Verify) -> u8 {
 }
 
 pub async fn status(args: Status) -> u8 {
-    match begun(start::read(&args.hosts, "status", None)).await {
-        Ok((view, run, _)) => {
-            let nodes = ops::status::status(&run.fleet, &run.members, &run.cluster, &run.facts).await;
-            view.status(&nodes);
-            let exit = view.finish_look(&run);
-            run.fleet.close().await;
-            exit
+    match start::look(&args.hosts, "status").await {
+        Ok((view, mut look)) => {
+            look.gather().await;
+            view.status(&ops::status::status(&look).await);
+            end(view, look).await
         }
         Err(exit) => exit,
     }
 }
 
 pub async fn facts(args: Facts) -> u8 {
-    match begun(start::read(&args.hosts, "facts", None)).await {
-        Ok((view, run, _)) => {
-            view.facts(&run);
-            let exit = view.finish_look(&run);
-            run.fleet.close().await;
-            exit
+    match start::look(&args.hosts, "facts").await {
+        Ok((view, mut look)) => {
+            look.gather().await;
+            view.facts(&look);
+            end(view, look).await
         }
         Err(exit) => exit,
     }
+}
+
+pub async fn history(args: History) -> u8 {
+    match start::look(&args.hosts, "history").await {
+        Ok((view, mut look)) => {
+            let entries = ops::history::history(&mut look).await;
+            view.history(&entries);
+            end(view, look).await
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Hosts that were lost on the way are the command's failure.
+pub async fn end(view: View, look: Look) -> u8 {
+    let exit = view.finish_look(&look, look.failure().as_ref());
+    look.fleet.close().await;
+    exit
 }

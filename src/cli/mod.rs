@@ -2,6 +2,7 @@
 
 pub mod args;
 mod down;
+mod logs;
 mod look;
 mod plan;
 mod planfile;
@@ -10,14 +11,14 @@ mod start;
 mod up;
 pub mod view;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::FromArgMatches as _;
 
 use crate::error;
 use args::{Cli, Command};
 
 /// Runs the command line; the exit code is the result.
 pub fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();
@@ -41,12 +42,14 @@ async fn dispatch(command: Command) -> u8 {
         Command::Verify(args) => look::verify(args).await,
         Command::Status(args) => look::status(args).await,
         Command::Facts(args) => look::facts(args).await,
+        Command::Logs(args) => logs::logs(args).await,
+        Command::History(args) => look::history(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "loomctl", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut args::command(), "loomctl", &mut std::io::stdout());
             error::OK
         }
-        Command::Man => match clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()) {
+        Command::Man => match clap_mangen::Man::new(args::command()).render(&mut std::io::stdout()) {
             Ok(()) => error::OK,
             Err(_) => error::FAILED,
         },

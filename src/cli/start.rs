@@ -10,6 +10,7 @@ use crate::{
     error::Failure,
     interrupt::Interrupt,
     inventory,
+    look::Look,
     model::{
         cluster::Cluster,
         ids::NodeName,
@@ -77,6 +78,16 @@ impl Started {
                 Err(view.end_with(&failure))
             }
         }
+    }
+}
+
+/// Reads the inventory and connects for a look at the nodes that `--limit` names; hosts that cannot be reached do not
+/// end it.
+pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), u8> {
+    let Started { view, cluster, options, how } = read(hosts, command, None)?;
+    match Look::reach(cluster, view.events(), how, options.limit.as_ref()).await {
+        Ok(look) => Ok((view, look)),
+        Err(failure) => Err(view.end_with(&failure)),
     }
 }
 

@@ -1,3 +1,5 @@
 //! Commands on a running cluster that are neither plan nor proof.
 
+pub mod history;
+pub mod logs;
 pub mod status;

@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, stream::FuturesOrdered};
 use serde::Serialize;
 
-use crate::{
-    chain::probe,
-    facts::Facts,
-    fleet::{Fleet, Member},
-    model::cluster::{Cluster, Node},
-    verify::observe::Client,
-};
+use crate::{chain::probe, look::Look, model::cluster::Node, verify::observe::Client};
 
 /// How long a node may take for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -35,23 +29,15 @@ pub struct NodeStatus {
     pub rpc_error: Option<String>,
 }
 
-/// In inventory order; all nodes are asked at once. `facts`: as just gathered.
-pub async fn status(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts) -> Vec<NodeStatus> {
-    let asked = |node: &Node| members.iter().flat_map(|m| &m.questions).any(|q| q.node == node.name);
-    let all: FuturesUnordered<_> = cluster
-        .nodes
-        .iter()
-        .enumerate()
-        .filter(|(_, node)| asked(node))
-        .map(|(place, node)| async move { (place, of_node(fleet, cluster, node, facts).await) })
-        .collect();
-    let mut all: Vec<(usize, NodeStatus)> = all.collect().await;
-    all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, status)| status).collect()
+/// In inventory order; all are asked at once.
+pub async fn status(look: &Look) -> Vec<NodeStatus> {
+    let all: FuturesOrdered<_> = look.nodes().map(|node| of_node(look, node)).collect();
+    all.collect().await
 }
 
-async fn of_node(fleet: &Fleet, cluster: &Cluster, node: &Node, facts: &Facts) -> NodeStatus {
-    let seen = facts.nodes.get(&node.name);
+async fn of_node(look: &Look, node: &Node) -> NodeStatus {
+    let lost = look.lost.get(&node.machine);
+    let seen = look.facts.nodes.get(&node.name).filter(|_| lost.is_none());
     let mut status = NodeStatus {
         host: node.name.to_string(),
         unit: node.unit_name.to_string(),
@@ -66,7 +52,11 @@ async fn of_node(fleet: &Fleet, cluster: &Cluster, node: &Node, facts: &Facts) -
         peers: None,
         rpc_error: None,
     };
-    let Some(client) = Client::new(fleet, cluster, node, facts, ANSWER) else {
+    if let Some(why) = lost {
+        status.rpc_error = Some(why.to_string());
+        return status;
+    }
+    let Some(client) = Client::new(&look.fleet, &look.cluster, node, &look.facts, ANSWER) else {
         status.rpc_error = Some("its host was not reached".to_owned());
         return status;
     };

@@ -12,7 +12,7 @@ use crate::{
     plan::step::{Init, Run, Step},
 };
 
-/// The steps in order, numbered from 0, then a line in the audit log; `actor` says who, in a JSON object's beginning.
+/// The steps in order, numbered from `first`.
 pub fn steps(script: &mut Script, steps: &[Step], first: usize) {
     for (offset, step) in steps.iter().enumerate() {
         if let Step::Init(init) = step {

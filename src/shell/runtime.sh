@@ -13,10 +13,12 @@ trap 'stop=1' TERM HUP INT
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
 say() { printf '%s %s\n' "$NONCE" "$*"; }
 finish() {
+  at_end "$1"
   [ -z "$watcher" ] || kill "$watcher" 2>/dev/null
   say "end $1"
   exit "$1"
 }
+at_end() { :; } # of a stage: what it did goes into the audit log, however it ended
 # From here on stdin is the life line: its end, or silence for $HEARTBEAT seconds, turns into TERM.
 watch() {
   (
@@ -337,10 +339,18 @@ EOT
   return 10
 }
 
-# audit STATE LINE-BEGIN: one line of JSON, only when something changed.
+# audit STATUS STATE LINE-BEGIN STEP NAME…: one line of JSON with the names (in JSON's notation) of those steps that
+# changed something; no line when none did.
 audit() {
-  [ -n "$changes" ] && [ -d "$1" ] || return 0
-  printf '%s,"time":"%s","changed":"%s"}\n' "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "${changes# }" >>"$1/audit.log"
+  audit_end=failed audit_state=$2 audit_line=$3 audit_names=''
+  case $1 in 0) audit_end=ok ;; 143) audit_end=interrupted ;; esac
+  shift 3
+  while [ $# -ge 2 ]; do
+    case "$changes " in *" $1 "*) audit_names=$audit_names,$2 ;; esac
+    shift 2
+  done
+  [ -n "$audit_names" ] && [ -d "$audit_state" ] || return 0
+  printf '%s,"time":"%s","result":"%s","changed":[%s]}\n' "$audit_line" "$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)" "$audit_end" "${audit_names#,}" >>"$audit_state/audit.log"
 }
 
 # take_lock NAME SECONDS WHO FD: lives as long as the descriptor that was opened for it (7 to 9); WHO is for the one who

@@ -71,7 +71,8 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(bytes).lines().map(plain).filter(|line| !line.trim().is_empty()).collect()
 }
 
-fn plain(line: &str) -> String {
+/// Without colours and other control characters.
+pub fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars();
     while let Some(c) = chars.next() {

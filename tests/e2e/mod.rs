@@ -9,6 +9,7 @@ mod hosts;
 mod keys;
 mod lab_itself;
 mod life;
+mod look;
 mod matrix;
 mod plans;
 mod rolling;
@@ -19,6 +20,7 @@ use crate::support::Suite;
 
 pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
+    look::register(suite);
     life::register(suite);
     hosts::register(suite);
     keys::register(suite);

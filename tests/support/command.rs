@@ -110,6 +110,12 @@ impl Running {
         self.outcome(status.and_then(|status| status.code()))
     }
 
+    /// Waits for its end with this status.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Run {
+        self.wait().exits(code)
+    }
+
     /// SIGKILL, as a crash or an out-of-memory killer would do it.
     pub fn kill(mut self) -> Run {
         self.child.kill().expect("a child of ours can be killed");

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::{
     error::{self, Failure},
     event::Event,
+    look::Look,
+    model::cluster::Node,
     plan::Pending,
     run::Run,
 };
@@ -14,6 +16,23 @@ use crate::{
 /// Seconds with milliseconds: more would only be noise.
 pub fn seconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// An object with the name of its event in front.
+pub fn with_event(name: &str, value: Value) -> Value {
+    let mut event = json!({"event": name});
+    if let (Some(event), Value::Object(value)) = (event.as_object_mut(), value) {
+        event.extend(value);
+    }
+    event
+}
+
+/// What became of each node of a look.
+pub fn looked_at(look: &Look, failure: Option<&Failure>) -> BTreeMap<String, Value> {
+    let ok = |node: &Node| (node.name.to_string(), json!({"result": "ok", "changed": 0}));
+    let mut hosts: BTreeMap<String, Value> = look.nodes().map(ok).collect();
+    hosts.append(&mut failure.map(failed_hosts).unwrap_or_default());
+    hosts
 }
 
 pub fn event(event: &Event) -> Option<Value> {

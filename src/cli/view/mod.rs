@@ -24,9 +24,11 @@ use crate::{
     error::{self, Failure},
     event::{Event, Events},
     facts::Facts,
-    ops::status::NodeStatus,
+    look::Look,
+    ops::{history::Entry, logs, status::NodeStatus},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
+    remote::error::HostError,
     run::Run,
     verify::Check,
 };
@@ -123,19 +125,44 @@ impl View {
         self.settle();
         if self.style.json {
             for node in nodes {
-                let mut value = json!(node);
-                value["event"] = "status".into();
-                print_line(&value);
+                print_line(&json::with_event("status", json!(node)));
             }
         } else {
             anstream::print!("{}", words::status(nodes));
         }
     }
 
-    pub fn facts(&self, run: &Run) {
+    /// One line of a journal, its node's name as wide as the widest; whether anybody reads it.
+    pub fn log(&self, entry: &logs::Entry, width: usize) -> bool {
         self.settle();
-        for node in &run.cluster.nodes {
-            let (machine, seen) = (run.facts.machines.get(&node.machine), run.facts.nodes.get(&node.name));
+        let written = if self.style.json {
+            writeln!(std::io::stdout(), "{}", json::with_event("log", json!(entry)))
+        } else {
+            write!(anstream::stdout(), "{}", words::log(entry, width))
+        };
+        written.is_ok()
+    }
+
+    pub fn lost(&self, host: &str, error: &HostError) {
+        self.settle();
+        say(&Failure::Hosts(vec![(host.to_owned(), error.clone())]));
+    }
+
+    pub fn history(&self, entries: &[Entry]) {
+        self.settle();
+        if self.style.json {
+            for entry in entries {
+                print_line(&json::with_event("history", json!(entry)));
+            }
+        } else {
+            let _ = write!(anstream::stdout(), "{}", words::history(entries));
+        }
+    }
+
+    pub fn facts(&self, look: &Look) {
+        self.settle();
+        for node in look.nodes() {
+            let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
             if self.style.json {
                 print_line(&json!({"event": "facts", "host": node.name, "machine": machine, "node": seen}));
             } else {
@@ -162,11 +189,17 @@ impl View {
     }
 
     /// The end of a command that only showed something.
-    pub fn finish_look(&self, run: &Run) -> u8 {
-        if self.style.json {
-            self.summary(error::OK, 0, 0, None, &json::hosts(run, None, &[]));
+    pub fn finish_look(&self, look: &Look, failure: Option<&Failure>) -> u8 {
+        self.settle();
+        // After an interruption nothing is to be gone on with.
+        if let Some(failure) = failure.filter(|failure| !matches!(failure, Failure::Interrupted)) {
+            say(failure);
         }
-        error::OK
+        let exit = failure.map_or(error::OK, Failure::exit);
+        if self.style.json {
+            self.summary(exit, 0, 0, failure, &json::looked_at(look, failure));
+        }
+        exit
     }
 
     /// The end of a plan that was only looked at.

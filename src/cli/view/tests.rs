@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use clap::CommandFactory as _;
-
 use super::{checks, json, plan, words};
 use crate::{
-    cli::args::Cli,
+    cli::args,
     error::Failure,
     facts::Facts,
     model::cluster::Cluster,
@@ -223,7 +221,7 @@ fn the_table_of_proof() {
 #[test]
 fn help_of_every_command() {
     // What the environment says must not stand in the text.
-    let mut root = Cli::command()
+    let mut root = args::command()
         .term_width(100)
         .mut_subcommands(|command| command.mut_args(|arg| arg.hide_env_values(true)));
     root.build();
@@ -232,4 +230,24 @@ fn help_of_every_command() {
         texts.push(command.render_long_help().to_string());
     }
     golden("help", &texts.join("\n\n=====\n\n"));
+}
+
+/// What hosts wrote is shown without what would move a terminal's cursor.
+#[test]
+fn the_history_of_a_cluster() {
+    let entry = |time: &str, host: &str, result: &str, changed: &[&str]| crate::ops::history::Entry {
+        time: time.into(),
+        host: host.into(),
+        who: "me@here\u{1b}[2J\u{7}".into(),
+        stage: "start".into(),
+        result: result.into(),
+        changed: changed.iter().map(|step| (*step).to_owned()).collect(),
+    };
+    let entries = [
+        entry("2026-01-02T03:04:05.678Z", "n-0", "ok", &["file /etc/x", "unit cometbft start"]),
+        entry("2026-01-02T03:04:06.001Z", "validator-1", "failed", &["file /etc/\r\u{9b}2Jx"]),
+    ];
+    let text = words::history(&entries);
+    assert!(!text.replace('\n', "").contains(char::is_control), "{text:?}");
+    golden("history", &text);
 }

@@ -7,10 +7,11 @@ use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
     model::cluster::Node,
-    ops::status::NodeStatus,
+    ops::{history::Entry, logs, status::NodeStatus},
     plan::{Pending, Wants},
     problem::Problem,
     run::Run,
+    verify::journal::plain,
 };
 
 /// One message a host, and what to do.
@@ -76,7 +77,7 @@ pub fn end(
     for waits in pending {
         let _ = writeln!(out, "{}", waits_for(waits));
     }
-    let nodes = run.cluster.nodes.len();
+    let nodes: usize = run.members.iter().map(|member| member.questions.len()).sum();
     let done = match (run.changed.len(), failure) {
         _ if matches!(command, "verify" | "status" | "facts") => String::new(),
         (0, None) => ", nothing to change".to_owned(),
@@ -95,7 +96,7 @@ pub fn end(
 pub fn status(nodes: &[NodeStatus]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["host", "unit", "height", "peers", "catching up", "version"]);
+    table.set_header(["host", "unit", "state", "height", "peers", "catching up", "version"]);
     for node in nodes {
         let number = |n: Option<u64>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
         let catching = node.catching_up.map_or("–", |yes| if yes { "yes" } else { "no" });
@@ -103,6 +104,7 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         table.add_row([
             node.host.clone(),
             node.unit.clone(),
+            if node.state.is_empty() { "–".to_owned() } else { node.state.clone() },
             number(node.height),
             number(node.peers.map(|n| n as u64)),
             catching.to_owned(),
@@ -110,6 +112,28 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         ]);
     }
     table.trim_fmt() + "\n"
+}
+
+/// The node in front of every line, also of a message that has several.
+pub fn log(entry: &logs::Entry, width: usize) -> String {
+    let head = format!("{:width$}  {}  {}: ", entry.host, entry.time, entry.identifier);
+    let lines: Vec<&str> = entry.message.lines().collect();
+    let lines = if lines.is_empty() { &[""][..] } else { &lines[..] };
+    lines.iter().map(|line| plain(&format!("{head}{line}")) + "\n").collect()
+}
+
+/// One line an entry: what a host wrote there goes to a terminal, so without control characters.
+pub fn history(entries: &[Entry]) -> String {
+    let width = |text: fn(&Entry) -> &str| entries.iter().map(|e| text(e).chars().count()).max().unwrap_or(0);
+    let (host, who, stage) = (width(|e| &e.host), width(|e| &e.who), width(|e| &e.stage));
+    let line = |e: &Entry| {
+        let result = if e.result == "ok" { String::new() } else { format!(" ({})", e.result) };
+        let changed = e.changed.join(", ");
+        let line =
+            format!("{}  {:host$}  {:who$}  {:stage$}  {changed}{result}", e.time, e.host, e.who, e.stage);
+        plain(&line) + "\n"
+    };
+    entries.iter().map(line).collect()
 }
 
 pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFacts>) -> String {

@@ -1,0 +1,94 @@
+//! One line of journalctl's JSON.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What journalctl is asked to send; time and cursor come anyway.
+pub const FIELDS: &str =
+    "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT,COREDUMP_UNIT";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// RFC 3339 in UTC, as the host's clock had it.
+    pub time: String,
+    /// The node's name.
+    pub host: String,
+    pub unit: String,
+    /// Who wrote it: the program, or `systemd` about the unit.
+    pub identifier: String,
+    /// syslog's: 3 is an error, 6 is information.
+    pub priority: Option<u8>,
+    pub message: String,
+    /// Since 1970.
+    #[serde(skip)]
+    pub micros: u64,
+    /// Where the host's journal goes on after it.
+    #[serde(skip)]
+    pub cursor: String,
+}
+
+impl Entry {
+    /// `nodes`: name and unit of each node on that machine.
+    pub fn parse<'a>(line: &str, nodes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let json: Value = serde_json::from_str(line).ok()?;
+        let micros: u64 = json["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
+        let about = ["UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"];
+        let units: Vec<String> = about.iter().map(|key| text(&json[*key])).collect();
+        let is_about = |unit: &str| units.iter().any(|about| about.strip_suffix(".service") == Some(unit));
+        let (host, unit) = nodes.into_iter().find(|(_, unit)| is_about(unit))?;
+        let who = text(&json["SYSLOG_IDENTIFIER"]);
+        Some(Self {
+            time: humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string(),
+            host: host.to_owned(),
+            unit: unit.to_owned(),
+            identifier: if who.is_empty() { text(&json["_COMM"]) } else { who },
+            priority: text(&json["PRIORITY"]).parse().ok(),
+            message: text(&json["MESSAGE"]),
+            micros,
+            cursor: text(&json["__CURSOR"]),
+        })
+    }
+}
+
+/// What is not UTF-8 or holds control characters comes as a list of bytes; of a field that is there twice the first counts.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => match parts.first() {
+            Some(Value::Number(_)) => {
+                let byte = |part: &Value| part.as_u64().and_then(|byte| u8::try_from(byte).ok());
+                String::from_utf8_lossy(&parts.iter().filter_map(byte).collect::<Vec<_>>()).into_owned()
+            }
+            first => first.map(text).unwrap_or_default(),
+        },
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NODES: [(&str, &str); 2] = [("a", "cometbft-a"), ("b", "cometbft-b")];
+
+    #[test]
+    fn a_line_is_for_the_node_whose_unit_it_is_about() {
+        let line = r#"{"__REALTIME_TIMESTAMP":"1767323045000001","__CURSOR":"s=1","_SYSTEMD_UNIT":"init.scope",
+            "UNIT":"cometbft-b.service","SYSLOG_IDENTIFIER":"systemd","PRIORITY":"6","MESSAGE":"Started."}"#;
+        let entry = Entry::parse(line, NODES).unwrap();
+        assert_eq!((entry.host.as_str(), entry.unit.as_str()), ("b", "cometbft-b"));
+        assert_eq!((entry.time.as_str(), entry.priority), ("2026-01-02T03:04:05.000001Z", Some(6)));
+        assert!(Entry::parse(&line.replace("cometbft-b", "other"), NODES).is_none());
+        assert!((0..line.len()).all(|cut| Entry::parse(&line[..cut], NODES).is_none()));
+    }
+
+    #[test]
+    fn bytes_are_a_text() {
+        let line = r#"{"__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"cometbft-a.service","_COMM":["x","y"],"MESSAGE":[27,91,109,255]}"#;
+        let entry = Entry::parse(line, NODES).unwrap();
+        assert_eq!((entry.message.as_str(), entry.identifier.as_str()), ("\u{1b}[m\u{fffd}", "x"));
+    }
+}

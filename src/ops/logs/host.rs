@@ -1,0 +1,94 @@
+//! One host's journal, as journalctl there has it.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Sender;
+
+use super::{
+    Item, Wanted,
+    entry::{Entry, FIELDS},
+};
+use crate::{
+    fleet::Member,
+    remote::{error::HostError, host::Host, http::nonce},
+    shell::{quote::words, record::Record, script::Script},
+};
+
+/// journalctl in a process group of its own, so that it ends with us also while its journal is silent. What it writes
+/// is marked line by line; JSON has no line breaks of its own.
+const STREAM: &str = r#"stream() {
+  fact host begun "$(date +%s.%6N)"
+  setsid sh -c '{ journalctl "$@" 2>&1; echo "ended $?"; } | sed -u "s/^/$0 fact host log /"' "$NONCE" "$@" 3<&- &
+  group=$!
+  wait "$group"
+  [ "$stop" = 0 ] || kill -TERM "-$group"
+  finish 0
+}"#;
+
+/// Sends everything that is wanted. A receiver that is gone ends it.
+pub async fn send(host: Arc<Host>, member: Member, wanted: Wanted, to: Sender<Item>) {
+    if let Err(error) = sent(&host, &member, &wanted, &to).await {
+        let _ = to.send(Item::Lost(error)).await;
+    }
+}
+
+async fn sent(host: &Host, member: &Member, wanted: &Wanted, to: &Sender<Item>) -> Result<(), HostError> {
+    let mut arguments = shared(member, wanted);
+    arguments.extend(wanted.since.iter().map(|since| format!("--since={since}")));
+    // With --since or --grep, -n means other things in other releases: then the lines are counted here.
+    if let (None, None, Some(lines)) = (&wanted.since, &wanted.grep, wanted.lines) {
+        arguments.push(format!("--lines={lines}"));
+    }
+    let place = stream(host, member, &arguments, to).await?;
+    if wanted.follow && to.send(Item::Caught).await.is_ok() {
+        let mut arguments = shared(member, wanted);
+        arguments.extend(["--follow".to_owned(), "--no-tail".to_owned(), place]);
+        stream(host, member, &arguments, to).await?;
+    }
+    Ok(())
+}
+
+fn shared(member: &Member, wanted: &Wanted) -> Vec<String> {
+    let mut arguments: Vec<String> =
+        ["--quiet", "--no-pager", "--all", "--output=json"].map(str::to_owned).to_vec();
+    arguments.push(format!("--output-fields={FIELDS}"));
+    arguments.extend(member.questions.iter().map(|question| format!("--unit={}.service", question.unit)));
+    arguments.extend(wanted.grep.iter().map(|pattern| format!("--grep={pattern}")));
+    arguments
+}
+
+/// Gives back, as an argument of journalctl, where it goes on from.
+async fn stream(
+    host: &Host,
+    member: &Member,
+    arguments: &[String],
+    to: &Sender<Item>,
+) -> Result<String, HostError> {
+    let mut script = Script::new(&nonce());
+    script.line(STREAM);
+    script.line("say ready\nwatch");
+    script.line(format!("stream {}", words(arguments.iter().map(String::as_str))));
+    let mut running = host.start(&script, "reading the journal").await?;
+    running.keep_alive();
+    let nodes = || member.questions.iter().map(|q| (q.node.as_str(), q.unit.as_str()));
+    let (mut place, mut said) = (String::new(), String::new());
+    while let Some(record) = running.next().await? {
+        let Record::Fact { key, value, .. } = record else { continue };
+        if key == "begun" {
+            place = format!("--since=@{value}");
+        } else if let Some(entry) = Entry::parse(&value, nodes()) {
+            place = format!("--after-cursor={}", entry.cursor);
+            if to.send(Item::Entry(entry)).await.is_err() {
+                break;
+            }
+        } else if let Some(status) = value.strip_prefix("ended ") {
+            // Without a word it has only found nothing.
+            if status != "0" && !said.is_empty() {
+                return Err(HostError::Step { step: "journalctl".to_owned(), output: said });
+            }
+        } else if !value.starts_with('{') {
+            said = value;
+        }
+    }
+    Ok(place)
+}

@@ -1,0 +1,176 @@
+//! The commands that only look: history, logs, doctor, status.
+
+use serde_json::Value;
+
+use crate::support::{Lab, Suite, command::Run, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![
+        history_says_who_changed_what,
+        journals_are_one_stream,
+        a_host_that_is_off_is_a_row_of_status
+    ]);
+}
+
+fn of_kind(run: &Run, kind: &str) -> Vec<Value> {
+    run.events().into_iter().filter(|event| event["event"] == kind).collect()
+}
+
+fn texts<'a>(events: &'a [Value], key: &str) -> Vec<&'a str> {
+    events.iter().map(|event| event[key].as_str().unwrap_or_default()).collect()
+}
+
+fn history_says_who_changed_what(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").first(2).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    assert_eq!(lab.loomctl(&["history", "-i", inventory]).ok(), "", "nothing has happened yet");
+
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).ok();
+    let run = lab.loomctl(&["history", "-i", inventory, "--json"]).exits(0);
+    let entries = of_kind(&run, "history");
+    assert_eq!(texts(&entries, "stage"), ["prepare", "prepare", "start", "start"], "{run}");
+    let hosts = texts(&entries, "host");
+    assert!(
+        hosts[0] != hosts[1] && hosts[2] != hosts[3],
+        "each once a stage, and none by the second run: {run}"
+    );
+    assert!(
+        texts(&entries, "time").is_sorted() && texts(&entries, "result").iter().all(|r| *r == "ok"),
+        "{run}"
+    );
+    let changed = |entry: &Value| entry["changed"].to_string();
+    assert!(changed(&entries[0]).contains("init /home/ubuntu/node"), "{run}");
+    assert!(changed(&entries[3]).contains("unit cometbft start"), "{run}");
+
+    // A stage that fails says what it had done by then.
+    let broken = "rm /home/ubuntu/node/config/config.toml; systemctl stop cometbft; \
+                  printf '#!/bin/sh\nexit 1\n' >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl";
+    lab.root(1, broken).ok();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(1);
+    let run = lab.loomctl(&["history", "-i", inventory, "--json"]).exits(0);
+    let last = of_kind(&run, "history").pop().unwrap();
+    assert_eq!((&last["host"], &last["result"]), (&"node-1".into(), &"failed".into()), "{run}");
+    assert!(changed(&last).contains("config.toml") && !changed(&last).contains("unit"), "{run}");
+
+    // What stands in a log goes to the terminal without what moves its cursor; half a line is no entry.
+    let line = r#"{"who":"x\u001b[2J\u0007y","stage":"start","result":"ok","time":"2999-01-01T00:00:00Z","changed":["z"]}"#;
+    lab.root(0, &format!("printf '%s\\n{{\"who\":' '{line}' >>/var/lib/loomctl/labnet/node-0/audit.log"))
+        .ok();
+    let run = lab.loomctl(&["history", "-i", inventory, "--limit", "node-0"]).exits(0);
+    let last = run.stdout.lines().next_back().unwrap();
+    assert_eq!(
+        last.split_whitespace().collect::<Vec<_>>(),
+        ["2999-01-01T00:00:00Z", "node-0", "xy", "start", "z"]
+    );
+    assert!(!run.stdout.contains("node-1"), "{run}");
+}
+
+fn journals_are_one_stream(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").first(3).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let logs = |more: &[&str]| {
+        let mut arguments = vec!["logs", "-i", inventory];
+        arguments.extend(more);
+        lab.loomctl(&arguments)
+    };
+
+    let run = logs(&["--json"]).exits(0);
+    let lines = of_kind(&run, "log");
+    let times = texts(&lines, "time");
+    assert!(times.is_sorted(), "in time order");
+    for (number, host) in ["node-0", "node-1", "node-2"].into_iter().enumerate() {
+        let there = lab.root(
+            number,
+            "journalctl -q -u cometbft -o cat --until \"$(date -d '-3 sec' '+%F %T')\" | grep -c .",
+        );
+        let all = lines.iter().filter(|line| line["host"] == host).count();
+        assert!(all + 5 > there.ok().trim().parse().unwrap(), "every line of {host}: {all}");
+    }
+    assert!(lines.iter().any(|line| line["identifier"] == "systemd" && line["unit"] == "cometbft"));
+
+    // The last of all together, and of those that match. Nothing of it is for a shell.
+    let run = logs(&["-n", "7"]).exits(0);
+    assert_eq!(run.stdout.lines().count(), 7, "{run}");
+    assert!(run.stdout.lines().all(|line| line.starts_with("node-")), "{run}");
+    let run = logs(&["--grep", "Started comet|Starting comet", "--json"]).exits(0);
+    assert!(texts(&of_kind(&run, "log"), "message").iter().all(|text| text.contains("omet")), "{run}");
+    let run =
+        logs(&["--grep", "$(touch /tmp/hit)`touch /tmp/hit`';touch /tmp/hit;'", "--since", "-1h"]).exits(0);
+    assert_eq!(run.stdout, "");
+    assert_eq!(logs(&["--since", "2999-01-01 00:00"]).ok(), "");
+    let run = logs(&["--since", "'; touch /tmp/hit; '"]).exits(1);
+    assert!(run.stderr.contains("node-1: journalctl: Failed to parse timestamp"), "{run}");
+    (0..3).for_each(|host| drop(lab.root(host, "test ! -e /tmp/hit").ok()));
+
+    // Following goes on where what was there ends, until Ctrl-C, and leaves nothing behind.
+    let mut follow = lab.start_loomctl(&[
+        "logs",
+        "-i",
+        inventory,
+        "-f",
+        "--limit",
+        "node-0:node-1",
+        "--grep",
+        "MARK|Stopped",
+    ]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    for (host, mark) in [(1, "MARK-1\\033[2J"), (0, "MARK-2")] {
+        lab.root(
+            host,
+            &format!("printf 'MESSAGE={mark}\nOBJECT_SYSTEMD_UNIT=cometbft.service\n' | logger --journald"),
+        )
+        .ok();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    lab.root(2, "systemctl stop cometbft").ok();
+    assert!(follow.says("MARK-2"));
+    follow.signal("INT");
+    let run = follow.exits(130);
+    let marks: Vec<&str> = run.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(marks, ["MARK-1", "MARK-2"], "{run}");
+    assert!(run.stdout.starts_with("node-1 ") && !run.stdout.contains('\u{1b}'), "{run}");
+    for host in 0..2 {
+        lab.root(
+            host,
+            "for i in 1 2 3 4 5 6 7 8 9; do pgrep -x journalctl || exit 0; sleep 0.3; done; exit 1",
+        )
+        .ok();
+    }
+}
+
+fn a_host_that_is_off_is_a_row_of_status(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.kill(2);
+    let look = |command: &str, more: &[&str]| {
+        let mut arguments = vec![command, "-i", inventory, "--json", "--timeout", "3"];
+        arguments.extend(more);
+        lab.loomctl(&arguments)
+    };
+    let run = look("status", &[]).exits(1);
+    let rows = of_kind(&run, "status");
+    assert_eq!(texts(&rows, "host"), ["node-0", "node-1", "node-2", "node-3"], "{run}");
+    assert!(
+        rows[2]["rpc_error"].as_str().unwrap().starts_with("unreachable") && rows[2]["height"].is_null(),
+        "{run}"
+    );
+    assert!([0, 1, 3].iter().all(|row| rows[*row]["height"].as_u64() > Some(0)), "{run}");
+    assert_eq!(run.summary()["hosts"]["node-2"]["result"], "failed", "{run}");
+    assert_eq!(of_kind(&look("facts", &[]).exits(1), "facts").len(), 4);
+
+    // With --limit nobody else is even dialled.
+    let rest = ["--limit", "all:!node-2"];
+    for command in ["status", "facts"] {
+        let run = look(command, &rest).exits(0);
+        assert!(!run.stdout.contains("\"node-2\""), "{run}");
+    }
+    lab.start(2);
+    let run = look("verify", &["--limit", "node-0:node-1"]).exits(0);
+    assert!(
+        texts(&of_kind(&run, "check"), "host").iter().all(|host| ["node-0", "node-1"].contains(host)),
+        "{run}"
+    );
+}
