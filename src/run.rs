@@ -19,7 +19,10 @@ use crate::{
         cluster::{Cluster, Source},
         ids::NodeName,
     },
-    plan::{Class, Gate, Next, Refusal, Stage, ask, roll},
+    plan::{
+        Class, Gate, Next, Planned, Refusal, Stage, ask, roll,
+        step::{Run as Start, Step},
+    },
     problem::Problem,
     remote::error::HostError,
     verify::{Limits, gate, voting},
@@ -268,6 +271,13 @@ impl Run {
                     self.take_nodes(machine, done.nodes);
                 }
                 Err(error) => errors.push((self.cluster.machine_name(machine), error)),
+            }
+        }
+        let starts =
+            |planned: &Planned| matches!(planned.step, Step::Unit { run: Start::Start | Start::Restart, .. });
+        for (node, _) in stage.steps.iter().filter(|(_, steps)| steps.iter().any(starts)) {
+            if let Some(seen) = self.facts.nodes.get_mut(node) {
+                seen.unit.tried = true;
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }

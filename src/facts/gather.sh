@@ -207,6 +207,6 @@ EOT
 # Binaries that were pulled from a URL before anyone knew their checksum.
 observe_pulled() {
   for pulled in "$lib"/bin/*/.url; do
-    [ ! -f "$pulled" ] || each_line host pulled <"$pulled"
+    ! read -r pulled_is 2>/dev/null <"$pulled" || fact host pulled "$pulled_is"
   done
 }

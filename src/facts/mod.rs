@@ -96,6 +96,9 @@ pub struct UnitFacts {
     pub exe: String,
     pub exe_sha256: Option<Sha256>,
     pub command: Vec<String>,
+    /// This run has started it already.
+    #[serde(skip)]
+    pub tried: bool,
 }
 
 impl UnitFacts {

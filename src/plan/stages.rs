@@ -255,9 +255,8 @@ impl Starting<'_> {
             ),
         };
         let changes = !planned.is_empty();
-        // What ends at its start is systemd's to start again, until something about it has changed.
-        let crashes = run == Run::Start && seen.unit.active == "activating";
-        let run = if crashes && !changes { Run::Leave } else { run };
+        // Once is enough: why it does not stay up is for the verification to say.
+        let run = if run == Run::Start && seen.unit.tried && !changes { Run::Leave } else { run };
         let (name, runs) = (node.unit_name.clone(), wanted.runs.clone());
         let unit = called_for(vec![Step::Unit { name, run, reload, state, runs }], seen);
         let why = listed.wanted(seen).or_else(|| changes.then(|| "what it lists has changed".to_owned()));
