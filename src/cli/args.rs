@@ -36,6 +36,8 @@ pub enum Command {
     Status(Status),
     /// What the hosts say of themselves
     Facts(Facts),
+    /// What a rollout would meet on the hosts, before there is one
+    Doctor(Doctor),
     /// The journals of all nodes' units as one stream
     Logs(Logs),
     /// What was changed on the nodes, when and by whom
@@ -201,6 +203,12 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Status {
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
     #[command(flatten)]
     pub hosts: Hosts,
 }

@@ -3,6 +3,7 @@
 //! stdout carries the result, stderr the progress and the errors.
 
 mod checks;
+mod doctor;
 mod json;
 mod plan;
 mod problems;
@@ -25,7 +26,7 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    ops::{history::Entry, logs, status::NodeStatus},
+    ops::{doctor::Finding, history::Entry, logs, status::NodeStatus},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
     remote::error::HostError,
@@ -118,6 +119,17 @@ impl View {
             }
         } else {
             anstream::print!("{}", words::status(nodes));
+        }
+    }
+
+    pub fn findings(&self, findings: &[Finding]) {
+        self.settle();
+        if self.style.json {
+            for finding in findings {
+                print_line(&json::with_event("doctor", json!(finding)));
+            }
+        } else {
+            let _ = write!(anstream::stdout(), "{}", doctor::text(findings));
         }
     }
 
