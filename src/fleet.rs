@@ -53,6 +53,8 @@ pub struct Fleet {
     hosts: BTreeMap<usize, Arc<Host>>,
     locks: Vec<Running>,
     forks: Arc<Semaphore>,
+    /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
+    forgotten: usize,
     /// How long a host may be silent before it is given up.
     pub limit: Duration,
 }
@@ -67,6 +69,7 @@ impl Fleet {
             hosts: BTreeMap::new(),
             locks: Vec::new(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
+            forgotten: 0,
             limit,
         })
     }
@@ -80,6 +83,7 @@ impl Fleet {
         if let Some(host) = self.hosts.remove(&machine) {
             host.close().await;
         }
+        self.forgotten += 1;
     }
 
     pub fn forks(&self) -> Arc<Semaphore> {
@@ -159,7 +163,7 @@ impl Fleet {
         if let Some(host) = self.hosts.get(&member.machine) {
             return Ok(Arc::clone(host));
         }
-        let (login, name) = (Arc::clone(&member.login), format!("{}", member.machine));
+        let (login, name) = (Arc::clone(&member.login), format!("{}r{}", member.machine, self.forgotten));
         let mut interrupt = self.interrupt.clone();
         tokio::select! {
             host = Host::connect(login, self.folder.path(), &name) => host.map(Arc::new),

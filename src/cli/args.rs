@@ -205,6 +205,9 @@ pub struct Verify {
 pub struct Status {
     #[command(flatten)]
     pub hosts: Hosts,
+    /// Look again every so many seconds until Ctrl-C, with rates, lags and what is left of the disk
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..))]
+    pub watch: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,13 @@
 //! The commands that only look: `verify`, `status`, `facts`, `history`, `doctor`.
 
+use std::time::Duration;
+
 use super::{
     args::{Doctor, Facts, History, Status, Verify},
     start,
     up::prove,
     view::View,
+    watch,
 };
 use crate::{
     error::Failure,
@@ -31,6 +34,9 @@ pub async fn verify(args: Verify) -> u8 {
 
 pub async fn status(args: Status) -> u8 {
     match start::look(&args.hosts, "status").await {
+        Ok((view, look)) if args.watch.is_some() => {
+            watch::watch(view, look, Duration::from_secs(args.watch.unwrap_or_default())).await
+        }
         Ok((view, mut look)) => {
             look.gather().await;
             view.status(&ops::status::status(&look).await);

@@ -10,6 +10,7 @@ mod question;
 mod start;
 mod up;
 pub mod view;
+mod watch;
 
 use clap::FromArgMatches as _;
 

@@ -4,3 +4,4 @@ pub mod doctor;
 pub mod history;
 pub mod logs;
 pub mod status;
+pub mod watch;

@@ -8,6 +8,7 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         history_says_who_changed_what,
         journals_are_one_stream,
+        status_goes_on_looking,
         the_doctor_sees_what_a_rollout_would_meet,
         a_host_that_is_off_is_a_row_of_status
     ]);
@@ -208,6 +209,30 @@ fn the_doctor_sees_what_a_rollout_would_meet(lab: &Lab) {
     assert_eq!(rows.iter().filter(|row| row["host"] == "node-3").count(), 1, "{run}");
     lab.root(2, "mv /root/setpriv /usr/bin").ok();
     lab.start(3);
+}
+
+fn status_goes_on_looking(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.kill(3);
+    let mut watch = lab.start_loomctl(&["status", "-i", inventory, "--watch", "1", "--timeout", "3"]);
+    let row =
+        |host: &str, state: &str| format!("\"host\":\"{host}\",\"unit\":\"cometbft\",\"state\":\"{state}");
+    assert!(watch.says(&row("node-3", "\"")) && watch.says("\"power_online\":30"));
+    lab.start(3);
+    assert!(watch.says(&row("node-3", "active")), "it is found again");
+    lab.kill(2);
+    assert!(watch.says(&row("node-2", "\"")), "and another one lost");
+    watch.signal("INT");
+    lab.start(2);
+    let run = watch.exits(130);
+    let rows = of_kind(&run, "status");
+    let of_first: Vec<&Value> = rows.iter().filter(|row| row["host"] == "node-0").collect();
+    assert!(of_first.len() >= 3 && of_first[0]["rate"].is_null(), "{run}");
+    assert!(of_first.iter().skip(1).any(|row| row["rate"].as_f64().unwrap_or(0.0) > 0.1), "{run}");
+    assert!(of_kind(&run, "cluster").iter().any(|cluster| cluster["power_total"] == 40), "{run}");
+    assert!(!run.stdout.contains("interrupted"), "{run}");
 }
 
 fn a_host_that_is_off_is_a_row_of_status(lab: &Lab) {
