@@ -29,7 +29,10 @@ const MAY: &[(&str, &[&str])] = &[
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
     // Commands that only look: as a run begins, but without the hosts that a run would end for.
     ("look", &["error", "event", "facts", "fleet", "model", "remote", "run"]),
-    ("ops", &["chain", "facts", "fleet", "look", "model", "plan", "remote", "shell", "verify"]),
+    (
+        "ops",
+        &["binary", "chain", "event", "facts", "fleet", "look", "model", "plan", "remote", "shell", "verify"],
+    ),
     // Exit codes are made of what went wrong, wherever it did.
     ("error", &["plan", "problem", "remote::error"]),
     (

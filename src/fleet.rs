@@ -54,6 +54,8 @@ pub struct Fleet {
     /// By machine: what holds its locks.
     locks: Vec<(usize, Running)>,
     forks: Arc<Semaphore>,
+    /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
+    forgotten: usize,
     /// How long a host may be silent before it is given up.
     pub limit: Duration,
 }
@@ -68,6 +70,7 @@ impl Fleet {
             hosts: BTreeMap::new(),
             locks: Vec::new(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
+            forgotten: 0,
             limit,
         })
     }
@@ -81,6 +84,7 @@ impl Fleet {
         if let Some(host) = self.hosts.remove(&machine) {
             host.close().await;
         }
+        self.forgotten += 1;
     }
 
     pub fn forks(&self) -> Arc<Semaphore> {
@@ -169,7 +173,7 @@ impl Fleet {
         if let Some(host) = self.hosts.get(&member.machine) {
             return Ok(Arc::clone(host));
         }
-        let (login, name) = (Arc::clone(&member.login), format!("{}", member.machine));
+        let (login, name) = (Arc::clone(&member.login), format!("{}r{}", member.machine, self.forgotten));
         let mut interrupt = self.interrupt.clone();
         tokio::select! {
             host = Host::connect(login, self.folder.path(), &name) => host.map(Arc::new),

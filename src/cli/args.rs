@@ -36,6 +36,8 @@ pub enum Command {
     Status(Status),
     /// What the hosts say of themselves
     Facts(Facts),
+    /// What a rollout would meet on the hosts, before there is one
+    Doctor(Doctor),
     /// The journals of all nodes' units as one stream
     Logs(Logs),
     /// What was changed on the nodes, when and by whom
@@ -208,6 +210,15 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Status {
+    #[command(flatten)]
+    pub hosts: Hosts,
+    /// Look again every so many seconds until Ctrl-C, with rates, lags and what is left of the disk
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..))]
+    pub watch: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
     #[command(flatten)]
     pub hosts: Hosts,
 }

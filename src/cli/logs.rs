@@ -29,8 +29,10 @@ pub async fn logs(args: Logs) -> u8 {
         }
     }
     tokio::select! {
-        () = logs::logs(&mut look, &wanted, &mut tell) => {}
+        // First: what an interruption has ended is not shown as what was seen.
+        biased;
         () = interrupt.wait() => {}
+        () = logs::logs(&mut look, &wanted, &mut tell) => {}
     }
     end(view, look).await
 }

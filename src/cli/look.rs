@@ -1,14 +1,18 @@
-//! The commands that only look: `verify`, `status`, `facts`, `history`.
+//! The commands that only look: `verify`, `status`, `facts`, `history`, `doctor`.
+
+use std::time::Duration;
 
 use super::{
-    args::{Facts, History, Status, Verify},
+    args::{Doctor, Facts, History, Status, Verify},
     start,
     up::prove,
     view::View,
+    watch,
 };
 use crate::{
+    error::Failure,
     look::{Look, narrowed},
-    ops,
+    ops::{self, doctor::Verdict},
 };
 
 pub async fn verify(args: Verify) -> u8 {
@@ -30,6 +34,9 @@ pub async fn verify(args: Verify) -> u8 {
 
 pub async fn status(args: Status) -> u8 {
     match start::look(&args.hosts, "status").await {
+        Ok((view, look)) if args.watch.is_some() => {
+            watch::watch(view, look, Duration::from_secs(args.watch.unwrap_or_default())).await
+        }
         Ok((view, mut look)) => {
             look.gather().await;
             view.status(&ops::status::status(&look).await);
@@ -56,6 +63,25 @@ pub async fn history(args: History) -> u8 {
             let entries = ops::history::history(&mut look).await;
             view.history(&entries);
             end(view, look).await
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// A row that fails is the command's failure, and a host that was lost is such a row.
+pub async fn doctor(args: Doctor) -> u8 {
+    match start::look(&args.hosts, "doctor").await {
+        Ok((view, mut look)) => {
+            let findings = ops::doctor::doctor(&mut look).await;
+            view.findings(&findings);
+            let failed = findings.iter().filter(|finding| finding.result == Verdict::Failed).count();
+            let failure = match look.failure() {
+                Some(Failure::Interrupted) => Some(Failure::Interrupted),
+                _ => (failed > 0).then_some(Failure::Checks(failed)),
+            };
+            let exit = view.finish_look(&look, failure.as_ref());
+            look.fleet.close().await;
+            exit
         }
         Err(exit) => exit,
     }

@@ -10,6 +10,7 @@ mod question;
 mod start;
 mod up;
 pub mod view;
+mod watch;
 
 use clap::FromArgMatches as _;
 
@@ -42,6 +43,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Verify(args) => look::verify(args).await,
         Command::Status(args) => look::status(args).await,
         Command::Facts(args) => look::facts(args).await,
+        Command::Doctor(args) => look::doctor(args).await,
         Command::Logs(args) => logs::logs(args).await,
         Command::History(args) => look::history(args).await,
         Command::Down(args) => down::down(args).await,

@@ -157,6 +157,18 @@ pub struct Voting {
     pub voters: Vec<Voter>,
 }
 
+impl Voting {
+    pub fn total(&self) -> i64 {
+        self.voters.iter().map(|voter| voter.power).fold(0, i64::saturating_add)
+    }
+
+    /// Of those that have signed lately.
+    pub fn online(&self) -> i64 {
+        let signed = self.voters.iter().filter(|voter| voter.signed);
+        signed.map(|voter| voter.power).fold(0, i64::saturating_add)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voter {
     pub key: ValidatorKey,

@@ -1,5 +1,7 @@
 //! Commands on a running cluster that are neither plan nor proof.
 
+pub mod doctor;
 pub mod history;
 pub mod logs;
 pub mod status;
+pub mod watch;

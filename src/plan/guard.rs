@@ -15,7 +15,7 @@ use crate::{
 const CLOCK_LIMIT: f64 = 30.0;
 /// What a node needs beside its binary to begin with, in KiB.
 const ROOM_KB: u64 = 32 * 1024;
-const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
+pub const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
 
 pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
     let mut refusals = Vec::new();
@@ -84,7 +84,7 @@ fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
     refusals
 }
 
-fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
+pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
     let local = node.binary.local.as_ref()?;
     if seen.binaries.get(&cluster.binary_path(&local.sha256)) == Some(&local.sha256) {
         return None;
@@ -98,7 +98,7 @@ fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts
 }
 
 /// A port that somebody else holds would let the node crash at its start.
-fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
     if seen.unit.is_running() {
         return Vec::new();
     }

@@ -8,6 +8,8 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         history_says_who_changed_what,
         journals_are_one_stream,
+        status_goes_on_looking,
+        the_doctor_sees_what_a_rollout_would_meet,
         a_host_that_is_off_is_a_row_of_status
     ]);
 }
@@ -138,6 +140,99 @@ fn journals_are_one_stream(lab: &Lab) {
         )
         .ok();
     }
+}
+
+fn the_doctor_sees_what_a_rollout_would_meet(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let doctor = || lab.loomctl(&["doctor", "-i", inventory, "--json", "--timeout", "3"]);
+    let run = doctor().exits(0);
+    let rows = of_kind(&run, "doctor");
+    let ids = [
+        "ssh",
+        "sudo",
+        "systemd",
+        "programs",
+        "user",
+        "architecture",
+        "disk",
+        "memory",
+        "ports",
+        "clock",
+        "ntp",
+        "peers",
+        "sessions",
+        "limits",
+        "journal",
+    ];
+    for host in ["node-0", "node-1", "node-2", "node-3"] {
+        let of_host: Vec<&str> =
+            rows.iter().filter(|row| row["host"] == host).map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(of_host, ids, "{run}");
+    }
+    assert!(rows.iter().filter(|row| row["id"] == "peers").all(|row| row["seen"] == "reaches 3"), "{run}");
+    (0..4).for_each(|host| {
+        drop(lab.root(host, "test ! -e /var/lib/loomctl && test ! -e /home/ubuntu/node").ok());
+    });
+
+    // What is not well on each host, at once; what is well stays well.
+    lab.root(0, "systemd-run -q --unit=squatter systemd-socket-activate -l 26656 cat").ok();
+    lab.root(0, &format!("ip route add blackhole {}/32", lab.address(2))).ok();
+    lab.root(1, "rm -f /etc/sudoers.d/ubuntu").ok();
+    lab.sshd(2, "MaxSessions 1");
+    lab.root(2, "mv /usr/bin/setpriv /root; rm -rf /var/log/journal").ok();
+    lab.kill(3);
+    let run = doctor().exits(1);
+    let rows = of_kind(&run, "doctor");
+    let row = |host: &str, id: &str| {
+        let row = rows.iter().find(|row| row["host"] == host && row["id"] == id);
+        row.unwrap_or_else(|| panic!("no {id} of {host} in {run}")).clone()
+    };
+    for (host, id, result, seen, help) in [
+        ("node-0", "ports", "failed", "port 26656 (p2p) is taken by systemd-socket-", "ports: {p2p: …}"),
+        ("node-0", "peers", "failed", "node-2 at 10.77.", "private_ip"),
+        ("node-2", "peers", "failed", ":26656: no answer", "private_ip"),
+        ("node-1", "ssh", "ok", "connected", ""),
+        ("node-1", "sudo", "failed", "sudo", ""),
+        ("node-2", "programs", "failed", "missing: setpriv", "util-linux"),
+        ("node-2", "sessions", "warning", "MaxSessions 1", "sshd_config"),
+        ("node-2", "journal", "warning", "gone with a reboot", "/var/log/journal"),
+        ("node-3", "ssh", "failed", "unreachable", "is the machine up"),
+    ] {
+        let row = row(host, id);
+        let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        assert!(
+            row["result"] == result && text("seen").contains(seen) && text("help").contains(help),
+            "{row}"
+        );
+    }
+    assert_eq!(rows.iter().filter(|row| row["host"] == "node-3").count(), 1, "{run}");
+    lab.root(2, "mv /root/setpriv /usr/bin").ok();
+    lab.start(3);
+}
+
+fn status_goes_on_looking(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.kill(3);
+    let mut watch = lab.start_loomctl(&["status", "-i", inventory, "--watch", "1", "--timeout", "3"]);
+    let row =
+        |host: &str, state: &str| format!("\"host\":\"{host}\",\"unit\":\"cometbft\",\"state\":\"{state}");
+    assert!(watch.says(&row("node-3", "\"")) && watch.says("\"power_online\":30"));
+    lab.start(3);
+    assert!(watch.says(&row("node-3", "active")), "it is found again");
+    lab.kill(2);
+    assert!(watch.says(&row("node-2", "\"")), "and another one lost");
+    watch.signal("INT");
+    lab.start(2);
+    let run = watch.exits(130);
+    let rows = of_kind(&run, "status");
+    let of_first: Vec<&Value> = rows.iter().filter(|row| row["host"] == "node-0").collect();
+    assert!(of_first.len() >= 3 && of_first[0]["rate"].is_null(), "{run}");
+    assert!(of_first.iter().skip(1).any(|row| row["rate"].as_f64().unwrap_or(0.0) > 0.1), "{run}");
+    assert!(of_kind(&run, "cluster").iter().any(|cluster| cluster["power_total"] == 40), "{run}");
+    assert!(!run.stdout.contains("interrupted"), "{run}");
 }
 
 fn a_host_that_is_off_is_a_row_of_status(lab: &Lab) {

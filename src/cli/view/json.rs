@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 use crate::{
     error::{self, Failure},
     event::Event,
+    facts::Voting,
     look::Look,
     model::cluster::Node,
+    ops::watch::Now,
     plan::Pending,
     run::Run,
 };
@@ -25,6 +27,14 @@ pub fn with_event(name: &str, value: Value) -> Value {
         event.extend(value);
     }
     event
+}
+
+/// Who votes, and how much of that power has signed lately.
+pub fn power(now: &Now) -> Value {
+    let height = now.nodes.iter().filter_map(|node| node.status.height).max();
+    let online = now.voting.as_ref().map(Voting::online);
+    let total = now.voting.as_ref().map(Voting::total);
+    json!({"event": "cluster", "height": height, "power_online": online, "power_total": total})
 }
 
 /// What became of each node of a look.

@@ -3,6 +3,7 @@
 //! stdout carries the result, stderr the progress and the errors.
 
 mod checks;
+mod doctor;
 mod json;
 mod plan;
 mod problems;
@@ -25,7 +26,7 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    ops::{history::Entry, logs, status::NodeStatus},
+    ops::{doctor::Finding, history::Entry, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
     remote::error::HostError,
@@ -129,6 +130,31 @@ impl View {
             }
         } else {
             anstream::print!("{}", words::status(nodes));
+        }
+    }
+
+    /// In place at a terminal, else one JSON object a node and one of the cluster; whether anybody reads it.
+    pub fn watch(&self, now: &Now) -> bool {
+        self.settle();
+        let mut out = anstream::stdout();
+        if std::io::stdout().is_terminal() && !self.style.json {
+            // Home, each line and then the rest of the screen cleared behind what is written: no flicker.
+            let text = words::watch(now).replace('\n', "\x1b[K\n");
+            return write!(out, "\x1b[H{text}\x1b[J").and_then(|()| out.flush()).is_ok();
+        }
+        let nodes = now.nodes.iter().map(|node| json::with_event("status", json!(node)));
+        let all: Vec<Value> = nodes.chain([json::power(now)]).collect();
+        all.iter().all(|value| writeln!(std::io::stdout(), "{value}").is_ok())
+    }
+
+    pub fn findings(&self, findings: &[Finding]) {
+        self.settle();
+        if self.style.json {
+            for finding in findings {
+                print_line(&json::with_event("doctor", json!(finding)));
+            }
+        } else {
+            let _ = write!(anstream::stdout(), "{}", doctor::text(findings));
         }
     }
 

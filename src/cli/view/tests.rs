@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{checks, json, plan, words};
+use super::{checks, doctor, json, plan, words};
 use crate::{
     cli::args,
     error::Failure,
@@ -250,4 +250,25 @@ fn the_history_of_a_cluster() {
     let text = words::history(&entries);
     assert!(!text.replace('\n', "").contains(char::is_control), "{text:?}");
     golden("history", &text);
+}
+
+#[test]
+fn what_the_doctor_sees() {
+    use crate::ops::doctor::{Finding, Verdict};
+    let finding = |host: &str, id: &'static str, result, seen: &str, help: Option<&str>| Finding {
+        host: host.into(),
+        id,
+        result,
+        seen: seen.into(),
+        help: help.map(str::to_owned),
+    };
+    let findings = [
+        finding("n-0", "ssh", Verdict::Ok, "connected", None),
+        finding("n-0", "memory", Verdict::Ok, "7812 MiB available", None),
+        finding("n-0", "ntp", Verdict::Unknown, "not known: a container (lxc) has its host's clock", None),
+        finding("n-1", "ssh", Verdict::Ok, "connected", None),
+        finding("n-1", "memory", Verdict::Warning, "800 MiB available", Some("add swap")),
+        finding("n-2", "ssh", Verdict::Failed, "unreachable: timed out", Some("is the machine up")),
+    ];
+    golden("doctor", &doctor::text(&findings));
 }

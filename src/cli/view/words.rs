@@ -7,7 +7,7 @@ use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
     model::cluster::Node,
-    ops::{history::Entry, logs, status::NodeStatus},
+    ops::{history::Entry, logs, status::NodeStatus, watch::Now},
     plan::{Pending, Wants},
     problem::Problem,
     run::Run,
@@ -112,6 +112,49 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         ]);
     }
     table.trim_fmt() + "\n"
+}
+
+pub fn watch(now: &Now) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    let header = [
+        "host",
+        "state",
+        "height",
+        "blocks/s",
+        "lag",
+        "peers",
+        "catching up",
+        "restarts",
+        "free",
+        "days left",
+        "",
+    ];
+    table.set_header(header);
+    let some = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    for node in &now.nodes {
+        let seen = &node.status;
+        let catching = match (seen.catching_up, node.catches_up_in) {
+            (Some(true), Some(left)) => format!("{left} s left"),
+            (Some(yes), _) => if yes { "yes" } else { "no" }.to_owned(),
+            (None, _) => "–".to_owned(),
+        };
+        table.add_row([
+            seen.host.clone(),
+            some((!seen.state.is_empty()).then(|| seen.state.clone())),
+            some(seen.height.map(|height| height.to_string())),
+            some(node.rate.map(|rate| format!("{rate:.2}"))),
+            some(node.lag.map(|lag| lag.to_string())),
+            some(seen.peers.map(|peers| peers.to_string())),
+            catching,
+            seen.restarts.to_string(),
+            some(node.free_mib.map(|mib| format!("{mib} MiB"))),
+            some(node.days_left.map(|days| format!("{days:.0}"))),
+            plain(seen.rpc_error.as_deref().unwrap_or_default()),
+        ]);
+    }
+    let power = now.voting.as_ref().map(|voting| format!("{} of {}", voting.online(), voting.total()));
+    format!("voting power that signs: {}\n\n{}\n", some(power), table.trim_fmt())
 }
 
 /// The node in front of every line, also of a message that has several.

@@ -1,0 +1,28 @@
+//! `loomctl status --watch`: until Ctrl-C.
+
+use std::time::Duration;
+
+use super::{look::end, view::View};
+use crate::{look::Look, ops::watch::Watch};
+
+pub async fn watch(view: View, mut look: Look, pause: Duration) -> u8 {
+    let mut watch = Watch::begin(&mut look, pause);
+    let mut interrupt = look.fleet.interrupt.clone();
+    let mut ticks = tokio::time::interval(pause);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let watching = async {
+        loop {
+            ticks.tick().await;
+            if !view.watch(&watch.look(&mut look).await) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        // First: what an interruption has ended is not shown as what was seen.
+        biased;
+        () = interrupt.wait() => {}
+        () = watching => {}
+    }
+    end(view, look).await
+}

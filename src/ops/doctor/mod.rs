@@ -1,0 +1,141 @@
+//! `loomctl doctor`: what a rollout would meet on the hosts, before there is one.
+
+mod ask;
+mod judge;
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use serde::Serialize;
+
+use crate::{
+    binary,
+    chain::peers::{PeerInfo, peers_of_checked},
+    facts::NodeFacts,
+    look::Look,
+    model::{
+        cluster::{Cluster, Node, Source},
+        ids::{NodeId, PeerAddr},
+    },
+    plan::node,
+    remote::error::HostError,
+};
+use ask::Said;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    /// It will work, and may trouble later.
+    Warning,
+    Failed,
+    /// The host has no means to tell.
+    Unknown,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub host: String,
+    /// What was looked at: `disk`.
+    pub id: &'static str,
+    pub result: Verdict,
+    pub seen: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// One row a node and id, in inventory order; of a host that cannot be reached only why. With `--limit` these hosts alone
+/// are asked, and only about each other.
+pub async fn doctor(look: &mut Look) -> Vec<Finding> {
+    let names = binary::named(&look.cluster);
+    let measuring = tokio::task::spawn_blocking(move || binary::measure(names));
+    let unreached = look.lost.clone();
+    look.gather().await;
+    for (path, local) in measuring.await.unwrap_or_default() {
+        let Ok(local) = local else { continue };
+        let is_it = |node: &&mut Node| node.binary.source == Source::File(path.clone());
+        look.cluster.nodes.iter_mut().filter(is_it).for_each(|node| node.binary.local = Some(local.clone()));
+    }
+    let said = asked(look).await;
+    let nodes: Vec<&Node> = look.nodes().collect();
+    let mut findings = Vec::new();
+    for node in nodes {
+        match (look.lost.get(&node.machine), said.get(&node.machine)) {
+            (Some(error), _) if unreached.contains_key(&node.machine) => {
+                findings.push(lost(node, "ssh", error));
+            }
+            (Some(error), _) => {
+                let id = if is_about_rights(error) { "sudo" } else { "ssh" };
+                findings.extend((id == "sudo").then(|| judge::ssh(node)));
+                findings.push(lost(node, id, error));
+            }
+            (None, said) => {
+                let unsaid = Said::default();
+                findings.extend(judge::node(look, node, said.unwrap_or(&unsaid), &dials(look, node)));
+            }
+        }
+    }
+    findings
+}
+
+fn is_about_rights(error: &HostError) -> bool {
+    matches!(
+        error,
+        HostError::NoSudo(_)
+            | HostError::SudoPasswordWanted
+            | HostError::SudoPasswordWrong
+            | HostError::NoShell(_)
+            | HostError::NotRoot(_)
+    )
+}
+
+fn lost(node: &Node, id: &'static str, error: &HostError) -> Finding {
+    let (host, seen) = (node.name.to_string(), error.to_string());
+    Finding { host, id, result: Verdict::Failed, seen, help: error.advice() }
+}
+
+/// Who cannot be asked has rows that say so.
+async fn asked(look: &Look) -> BTreeMap<usize, Said> {
+    let all: FuturesUnordered<_> = look
+        .reached()
+        .map(|(member, host)| async move {
+            let of = |name| look.cluster.nodes.iter().find(|node| node.name == name);
+            let nodes: Vec<&Node> = member.questions.iter().filter_map(|q| of(q.node.clone())).collect();
+            let folder = |node: &&Node| {
+                let seen = look.facts.nodes.get(&node.name).and_then(|seen| seen.home.as_ref());
+                seen.or(node.folder.as_ref()).map_or_else(|| "/".to_owned(), ToString::to_string)
+            };
+            let folders: Vec<String> = nodes.iter().map(folder).collect();
+            let dialled = nodes.iter().flat_map(|node| dials(look, node));
+            let peers: Vec<(String, u16)> =
+                dialled.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
+            Some((member.machine, ask::ask(host, member, &folders, &peers).await.ok()?))
+        })
+        .collect();
+    all.filter_map(|said| async { said }).collect().await
+}
+
+/// Whom a node would dial, as far as its machine was reached; the choice goes by names alone, so it needs no keys.
+fn dials(look: &Look, node: &Node) -> Vec<PeerInfo> {
+    let cluster = &look.cluster;
+    let Ok(id) = NodeId::new("0".repeat(40)) else { return Vec::new() };
+    let peer = |node: &Node| {
+        let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, look)? };
+        Some(PeerInfo { name: node.name.clone(), id: id.clone(), addr })
+    };
+    let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
+    let mut chosen = peers_of_checked(&node.name, &all, cluster.strategy).unwrap_or_default();
+    chosen.retain(|peer| {
+        look.nodes()
+            .find(|other| other.name == peer.name)
+            .is_some_and(|other| other.machine != node.machine && !look.lost.contains_key(&other.machine))
+    });
+    chosen
+}
+
+fn p2p(cluster: &Cluster, node: &Node, look: &Look) -> Option<u16> {
+    let unseen = NodeFacts::default();
+    let ports = node::ports(cluster, node, look.facts.nodes.get(&node.name).unwrap_or(&unseen));
+    ports.values().find(|port| port.public).map(|port| port.port)
+}
