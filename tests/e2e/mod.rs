@@ -4,6 +4,7 @@ mod adopt;
 mod causes;
 mod damage;
 mod download;
+mod faults;
 mod hosts;
 mod keys;
 mod lab_itself;
@@ -28,4 +29,5 @@ pub fn register(suite: &mut Suite) {
     download::register(suite);
     trust::register(suite);
     damage::register(suite);
+    faults::register(suite);
 }
