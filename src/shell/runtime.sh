@@ -9,6 +9,7 @@ me=$$ stop=0 changes='' watcher=''
 newline='
 '
 trap 'stop=1' TERM HUP INT
+echo # ends a greeting that lacks its newline, or our first line would be part of it
 
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
 say() { printf '%s %s\n' "$NONCE" "$*"; }
