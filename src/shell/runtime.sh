@@ -122,7 +122,7 @@ binary_holds() {
 settle_binary() {
   sync "$1" & # to the disk while it is being hashed
   settle_sum=$(sum_of "$1")
-  wait "$!" || return 1
+  wait "$!" || { rm -f "$1"; return 1; }
   if [ "$settle_sum" != "$3" ]; then
     rm -f "$1"
     echo "the binary that arrived has sha256 $settle_sum, expected $3"
