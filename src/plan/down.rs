@@ -118,7 +118,8 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     steps.push(gone(staging(home)));
     steps.push(Step::Reload);
     if delete_keys {
-        steps.extend(key_removal(cluster, seen, node));
+        let keys = key_removal(cluster, seen, node).into_iter().filter(|step| !steps.contains(step));
+        steps.extend(keys.collect::<Vec<_>>());
     } else {
         steps.push(Step::Unsigned { path: signs.under(home) });
         steps.extend(state.join("started").ok().map(gone));
@@ -130,13 +131,17 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     steps
 }
 
-/// Keys, our own record of the node, and the folders that are empty then.
+/// Keys, whatever else `init` has made (before the first start no manifest lists it, and without our record the next
+/// `up` would take it for somebody else's), our own record of the node, and the folders that are empty then.
 fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let mut files = vec![&profile.node_key.file, &profile.validator_key.file];
     if profile.sign_state.file != profile.validator_key.file {
         files.push(&profile.sign_state.file);
     }
+    files.extend(profile.init.makes.iter().map(|made| &made.path));
+    files.sort();
+    files.dedup();
     let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();
     let mut folders: Vec<_> =
         profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();
