@@ -95,7 +95,10 @@ fn step_advice(output: &str) -> Option<&'static str> {
             "No space left on device",
             "the disk is full: make room (`df -h`, `journalctl --vacuum-size=100M`) and run again",
         ),
-        ("Read-only file system", "the file system is mounted read-only"),
+        (
+            "Read-only file system",
+            "that file system is mounted read-only, by its own error or on purpose (`dmesg`, /etc/fstab): make it writable (`mount -o remount,rw …`) and run again",
+        ),
         ("Exec format error", "the binary is of another architecture than the host"),
         (
             "Permission denied",

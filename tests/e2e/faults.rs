@@ -105,7 +105,8 @@ fn six(lab: &Lab, host: usize) -> String {
 fn with_passphrase(lab: &Lab) -> std::path::PathBuf {
     let key = lab.path("locked");
     fs::copy(lab.key(), &key).unwrap();
-    command::run(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(&key)).ok();
+    command::run(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(&key))
+        .ok();
     fs::copy(lab.key().with_extension("pub"), key.with_extension("pub")).unwrap();
     key
 }
@@ -160,8 +161,7 @@ fn hosts_that_cannot_be_worked_with_say_why(lab: &Lab) {
 
     lab.root(3, "mount --bind /etc /etc && mount -o remount,ro,bind /etc").ok();
     let run = lab.loomctl(&up).exits(1);
-    says(&run, &["node-3: ", "Read-only file system", "help"]);
-    eprintln!("{}", run.stderr);
+    says(&run, &["node-3: ", "Read-only file system", "remount,rw"]);
     lab.root(3, "umount /etc").ok();
     lab.loomctl(&up).exits(0);
 }
@@ -183,7 +183,6 @@ fn a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next(lab: &Lab) {
     let cut = Instant::now();
     lab.reboot(2);
     let run = run.wait_for(Duration::from_secs(30)).exits(1);
-    eprintln!("{} {:?}", run.stderr, cut.elapsed());
     assert!(cut.elapsed() < Duration::from_secs(15), "{run}");
     let lost = "the connection was lost while carrying out `prepare`";
     says(&run, &[&format!("node-1: {lost}"), &format!("node-2: {lost}"), "run the same command again"]);
@@ -195,25 +194,26 @@ fn a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next(lab: &Lab) {
     }
     lab.root(1, "ip link set host0 up").ok();
     let mut known = made_once(lab, inventory);
-    let t = Instant::now();
     lab.loomctl(&["up", "-i", inventory]).exits(0);
-    eprintln!("{:?}", t.elapsed());
     still_the_same(&mut known, made_once(lab, inventory), "after the next run");
 }
 
 /// Between the look at its space and the upload.
 fn the_disk_fills_while_the_binary_arrives(lab: &Lab, inventory: &str) {
     lab.root(1, "mkdir -p /var/lib/loomctl && mount -t tmpfs -o size=600m none /var/lib/loomctl").ok();
-    lab.root(0, "mkdir -p /run/loomctl; systemd-run -q --unit=holder flock /run/loomctl/labnet.cluster.lock sleep 60").ok();
-    let mut run =
-        lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "60", "--json"]);
+    lab.root(
+        0,
+        "mkdir -p /run/loomctl; systemd-run -q --unit=holder flock /run/loomctl/labnet.cluster.lock sleep 60",
+    )
+    .ok();
+    let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--lock-wait", "60", "--json"]);
     assert!(run.says("\"host\":\"node-1\",\"stage\":\"gather\",\"result\":\"ok\""), "{}", run.kill());
     lab.root(1, "fallocate -l 590m /var/lib/loomctl/filler").ok();
     lab.root(0, "systemctl stop holder").ok();
     let run = run.wait().exits(1);
     says(&run, &["node-1: upload failed", "No space left on device", "df -h /var/lib"]);
-    eprintln!("{}", run.stderr);
-    let left = lab.root(1, "find /var/lib/loomctl -type f ! -name filler; ls -d /home/ubuntu/node; true").ok();
+    let left =
+        lab.root(1, "find /var/lib/loomctl -type f ! -name filler; ls -d /home/ubuntu/node; true").ok();
     assert_eq!(left, "", "nothing half");
     lab.root(1, "umount /var/lib/loomctl").ok();
 }
