@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, step::Step, step::staging};
+use super::{Class, Next, Options, Planned, Refusal, Stage, ask, life, step::Step, step::staging};
 use crate::{
     facts::{Facts, NodeFacts},
     model::{
@@ -98,14 +98,15 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let state = cluster.state_folder(node);
     let gone = |path| Step::Gone { path };
+    let initialised = life::is_ours(cluster, node, seen);
+    // An init that has ended and was cut off while its files went to their places: the keys are still in there.
+    let complete = staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
+    let staged = (delete_keys || !complete).then(|| gone(staging(home)));
     // Without a manifest nothing there is ours, but what a killed init left in its staging folder.
     let Some(manifest) = &seen.manifest else {
-        let initialised = state.join("initialised").is_ok_and(|marker| seen.has(&marker));
-        return if initialised && delete_keys {
-            key_removal(cluster, seen, node)
-        } else {
-            vec![gone(staging(home))]
-        };
+        let keys = delete_keys && (initialised || complete);
+        let keys = keys.then(|| key_removal(cluster, seen, node)).into_iter().flatten();
+        return staged.into_iter().chain(keys).collect();
     };
     let mut steps: Vec<Step> = manifest
         .paths
@@ -113,12 +114,18 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .filter(|entry| matches!(entry.kind.as_str(), "unit" | "file" | "link" | "genesis"))
         .map(|entry| gone(entry.path.clone()))
         .collect();
+    // A birth that was cut off has made these before it could list them.
+    let unlisted = [Some(ask::unit_path(node)), home.join(&profile.binary.name).ok()];
+    steps.extend(
+        unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
+    );
     let signs = &profile.sign_state.file;
     steps.extend(profile.chain_data.iter().filter(|path| *path != signs).map(|path| gone(path.under(home))));
-    steps.push(gone(staging(home)));
+    steps.extend(staged);
     steps.push(Step::Reload);
     if delete_keys {
-        steps.extend(key_removal(cluster, seen, node));
+        let keys = key_removal(cluster, seen, node).into_iter().filter(|step| !steps.contains(step));
+        steps.extend(keys.collect::<Vec<_>>());
     } else {
         steps.push(Step::Unsigned { path: signs.under(home) });
         steps.extend(state.join("started").ok().map(gone));
@@ -130,13 +137,18 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     steps
 }
 
-/// Keys, our own record of the node, and the folders that are empty then.
+/// Keys, whatever else `init` has made (before the first start no manifest lists it, and without our record the next
+/// `up` would take it for somebody else's), our own record of the node, and the folders that are empty then.
 fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let mut files = vec![&profile.node_key.file, &profile.validator_key.file];
     if profile.sign_state.file != profile.validator_key.file {
         files.push(&profile.sign_state.file);
     }
+    files.extend(profile.init.makes.iter().map(|made| &made.path));
+    files.extend(profile.files.keys());
+    files.sort();
+    files.dedup();
     let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();
     let mut folders: Vec<_> =
         profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub enum HostError {
     #[error("unreachable: {0}")]
     Unreachable(String),
+    #[error("hung up on before the login: {0}")]
+    HungUpOn(String),
     #[error("the host name does not resolve: {0}")]
     NoSuchName(String),
     #[error("its host key has changed or is not known: {0}")]
@@ -16,6 +18,8 @@ pub enum HostError {
     NoSsh(String),
     #[error("no sudo: {0}")]
     NoSudo(String),
+    #[error("sudo wants a terminal: {0}")]
+    SudoWantsTerminal(String),
     #[error("sudo wants a password")]
     SudoPasswordWanted,
     #[error("sudo refused the password")]
@@ -45,16 +49,22 @@ impl HostError {
             Self::Unreachable(_) => {
                 "is the machine up, and are ansible_host and ansible_port right? Try the same with `ssh`"
             }
+            Self::HungUpOn(_) => {
+                "sshd there or on the jump host lets in too few at once (MaxStartups: try --forks 4, or a longer --timeout), is still booting, or keeps this machine out (fail2ban, hosts.deny)"
+            }
             Self::NoSuchName(_) => "check ansible_host, /etc/hosts and DNS",
             Self::HostKey(_) => {
                 "if the machine was really made anew, remove its old key with `ssh-keygen -R HOST`; else somebody may be in between"
             }
             Self::LoginRefused(_) => {
-                "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key"
+                "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key, and a key with a passphrase must be in an ssh agent (`ssh-add`)"
             }
             Self::NoSsh(_) => "install openssh-client and look at ansible_ssh_common_args",
             Self::NoSudo(_) => {
                 "install sudo and let the login user use it, or log in as root (ansible_user: root)"
+            }
+            Self::SudoWantsTerminal(_) => {
+                "take `requiretty` out of sudoers, or add `Defaults:USER !requiretty` for the login user"
             }
             Self::SudoPasswordWanted => {
                 "give it with -K or ansible_become_password, or allow NOPASSWD in sudoers"
@@ -85,7 +95,10 @@ fn step_advice(output: &str) -> Option<&'static str> {
             "No space left on device",
             "the disk is full: make room (`df -h`, `journalctl --vacuum-size=100M`) and run again",
         ),
-        ("Read-only file system", "the file system is mounted read-only"),
+        (
+            "Read-only file system",
+            "that file system is mounted read-only, by its own error or on purpose (`dmesg`, /etc/fstab): make it writable (`mount -o remount,rw …`) and run again",
+        ),
         ("Exec format error", "the binary is of another architecture than the host"),
         (
             "Permission denied",
@@ -136,7 +149,17 @@ pub fn from_ssh_log(log: &str) -> HostError {
     {
         return HostError::NoSsh(last);
     }
+    if dropped_at_the_door(log) {
+        return HostError::HungUpOn(last);
+    }
     HostError::Unreachable(last)
+}
+
+/// MaxStartups: sshd hangs up before it says who it is; pam_nologin: the host is still booting.
+pub fn dropped_at_the_door(log: &str) -> bool {
+    ["kex_exchange_identification", "Connection reset by", "System is booting up", "Exceeded MaxStartups"]
+        .iter()
+        .any(|sign| log.contains(sign))
 }
 
 /// What the remote side wrote before a script could say `ready`.
@@ -144,7 +167,9 @@ pub fn from_preamble(stderr: &str) -> HostError {
     let last =
         stderr.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("nothing was said").to_owned();
     let has = |sign: &str| stderr.contains(sign);
-    if has("a password is required") || has("a terminal is required") || has("no askpass program") {
+    if has("you must have a tty") {
+        HostError::SudoWantsTerminal(last)
+    } else if has("a password is required") || has("a terminal is required") || has("no askpass program") {
         HostError::SudoPasswordWanted
     } else if has("Sorry, try again") || has("incorrect password") {
         HostError::SudoPasswordWrong
@@ -180,7 +205,11 @@ mod tests {
         assert!(matches!(from_ssh_log(refused), HostError::LoginRefused(_)));
         let off = "ssh: connect to host 10.0.0.9 port 22: No route to host\n";
         assert!(matches!(from_ssh_log(off), HostError::Unreachable(_)));
+        let dropped = "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1 port 22\n";
+        assert!(matches!(from_ssh_log(dropped), HostError::HungUpOn(_)));
         assert_eq!(from_preamble("sudo: a password is required\n"), HostError::SudoPasswordWanted);
+        let tty = "sudo: sorry, you must have a tty to run sudo\n";
+        assert!(matches!(from_preamble(tty), HostError::SudoWantsTerminal(_)));
         assert!(matches!(from_preamble("u is not in the sudoers file.\n"), HostError::NoSudo(_)));
     }
 }

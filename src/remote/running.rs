@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Split},
     sync::Mutex,
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -35,7 +35,8 @@ pub struct Pipes {
 pub struct Running {
     nonce: String,
     stdin: Arc<Mutex<Option<Writer>>>,
-    lines: Lines<BufReader<Reader>>,
+    /// As bytes: what a login shell greets with may be in any encoding.
+    lines: Split<BufReader<Reader>>,
     stderr: Arc<StdMutex<String>>,
     tasks: Vec<JoinHandle<()>>,
     /// What is being done, for the message when it stops: `gathering facts`.
@@ -59,7 +60,7 @@ impl Running {
         let mut running = Self {
             nonce: nonce.to_owned(),
             stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
-            lines: BufReader::new(pipes.stdout).lines(),
+            lines: BufReader::new(pipes.stdout).split(b'\n'),
             stderr,
             tasks: vec![listener],
             doing: doing.to_owned(),
@@ -127,12 +128,15 @@ impl Running {
 
     /// The next line that is ours; `None` at the end of the output.
     async fn next_record(&mut self) -> Option<Record> {
-        while let Ok(Some(line)) = self.lines.next_line().await {
+        while let Ok(Some(line)) = self.lines.next_segment().await {
+            let line = String::from_utf8_lossy(&line);
             let record = parse(&self.nonce, &line);
             if record.is_some() {
                 return record;
             }
-            tracing::debug!(line, "not a line of ours");
+            if !line.is_empty() {
+                tracing::debug!(%line, "not a line of ours");
+            }
         }
         None
     }

@@ -9,18 +9,16 @@ use std::{
 };
 
 use openssh::{ForwardType, Session, Socket};
-use tokio::{process::Command, sync::Mutex};
+use tokio::{process::Command, sync::Mutex, time::Instant};
 
 use super::{
-    error::{HostError, from_ssh_log},
+    error::{HostError, dropped_at_the_door, from_ssh_log},
     running::Pipes,
 };
 use crate::model::login::Login;
 
 /// A master without clients ends by itself after so many seconds: what a killed loomctl leaves does not stay.
 const PERSIST: &str = "60";
-/// sshd's MaxStartups drops connections when many come at once: tried again so often, with jitter.
-const CONNECT_TRIES: u32 = 4;
 /// A session that sshd refused (MaxSessions) is tried again so often: on the first connection only in case one is
 /// just ending, on the spare one, where only one script runs at a time, until the last one has ended for sshd too.
 const MAIN_TRIES: u32 = 3;
@@ -176,6 +174,9 @@ fn login_arguments(login: &Login) -> Vec<String> {
 async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>, HostError> {
     let accept_new = asks_about_host_keys(login).await?;
     let (control, log) = (folder.join(name), folder.join(format!("{name}.log")));
+    // sshd's MaxStartups drops connections when many come at once, a jump host's above all: for as long as a host may
+    // take to connect, it is tried again.
+    let patience = Instant::now() + login.connect_timeout;
     let mut tries = 0;
     loop {
         let _ = std::fs::remove_file(&log);
@@ -192,23 +193,19 @@ async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>
         }
         let said = std::fs::read_to_string(&log).unwrap_or_default();
         tries += 1;
-        if tries >= CONNECT_TRIES || !dropped_at_the_door(&said) {
+        let pause = pause_after(tries);
+        if !dropped_at_the_door(&said) || Instant::now() + pause > patience {
             return Err(from_ssh_log(&said));
         }
-        tokio::time::sleep(jitter(tries, name)).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
-/// MaxStartups: sshd hangs up before it says who it is; pam_nologin: the host is still booting.
-fn dropped_at_the_door(said: &str) -> bool {
-    ["kex_exchange_identification", "Connection reset by", "System is booting up", "Exceeded MaxStartups"]
-        .iter()
-        .any(|sign| said.contains(sign))
-}
-
-fn jitter(tries: u32, name: &str) -> Duration {
-    let spread = name.bytes().fold(tries, |sum, b| sum.wrapping_mul(31).wrapping_add(u32::from(b))) % 400;
-    Duration::from_millis(u64::from(150 * tries + spread))
+/// Longer from try to try, and by chance: hosts that were dropped together must not come back together.
+fn pause_after(tries: u32) -> Duration {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    let most = u64::from(150 * tries.min(8));
+    Duration::from_millis(100 + RandomState::new().build_hasher().finish() % most)
 }
 
 /// Whether ssh would ask a person about an unknown host key, which cannot be answered here (S10).

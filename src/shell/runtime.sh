@@ -9,6 +9,7 @@ me=$$ stop=0 changes='' watcher=''
 newline='
 '
 trap 'stop=1' TERM HUP INT
+echo # ends a greeting that lacks its newline, or our first line would be part of it
 
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
 say() { printf '%s %s\n' "$NONCE" "$*"; }
@@ -133,7 +134,7 @@ binary_holds() {
 settle_binary() {
   sync "$1" & # to the disk while it is being hashed
   settle_sum=$(sum_of "$1")
-  wait "$!" || return 1
+  wait "$!" || { rm -f "$1"; return 1; }
   if [ "$settle_sum" != "$3" ]; then
     rm -f "$1"
     echo "the binary that arrived has sha256 $settle_sum, expected $3"

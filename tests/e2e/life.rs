@@ -240,7 +240,7 @@ fn two_nodes_on_one_host(lab: &Lab) {
 }
 
 /// Everything that is done as the node's user takes three seconds longer, as on a slow machine.
-fn slow_init(lab: &Lab) {
+pub(super) fn slow_init(lab: &Lab) {
     for host in 0..lab.hosts() {
         let slow = "printf '#!/bin/sh\\nsleep 3\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
                     chmod 755 /usr/local/bin/setpriv";

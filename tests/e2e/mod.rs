@@ -4,6 +4,7 @@ mod adopt;
 mod causes;
 mod damage;
 mod download;
+mod faults;
 mod hardened;
 mod hosts;
 mod keys;
@@ -34,4 +35,5 @@ pub fn register(suite: &mut Suite) {
     trust::register(suite);
     damage::register(suite);
     hardened::register(suite);
+    faults::register(suite);
 }

@@ -166,13 +166,18 @@ impl Lab {
 
     /// The same, still running: to be watched, or killed in the middle.
     pub fn start_loomctl(&self, arguments: &[&str]) -> Running {
+        command::start(&mut self.loomctl_command(arguments))
+    }
+
+    /// The same, not yet started: for an environment of its own.
+    pub fn loomctl_command(&self, arguments: &[&str]) -> Command {
         let mut loomctl = Command::new(env!("CARGO_BIN_EXE_loomctl"));
         loomctl.args(arguments).current_dir(self.scratch.path());
         // Neither an agent's keys nor a developer's settings belong to the test.
         for name in ["SSH_AUTH_SOCK", "LOOMCTL_INVENTORY", "RUST_LOG", "XDG_RUNTIME_DIR"] {
             loomctl.env_remove(name);
         }
-        command::start(&mut loomctl)
+        loomctl
     }
 
     fn command(&self, arguments: &[&str]) -> Run {

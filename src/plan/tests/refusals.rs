@@ -163,6 +163,31 @@ fn down_and_up_again_keep_keys_and_begin_a_new_chain() {
 }
 
 #[test]
+fn a_birth_that_was_cut_off_anywhere_can_be_destroyed_and_begun_again() {
+    for (chain, delete_keys) in [("cometbft", false), ("cometbft", true), ("loom", false), ("loom", true)] {
+        let cluster = plain(chain, 1).cluster();
+        for fuel in 0.. {
+            let mut world = World::dying(fuel);
+            let killed = world.up(&cluster, &Options::default()).is_err();
+            world.fuel = None;
+            let had = world.gather(&cluster).nodes.into_values().next().unwrap();
+            let (all, destroy) = (Options::default(), Down::Destroy { delete_keys });
+            let down = world.converge(&cluster, |c, f| down::next(c, f, &all, destroy)).unwrap();
+            assert!(down.is_done(), "{chain}, killed at change {fuel}: {:?}", down.end);
+            let outcome = again(&mut world, &cluster);
+            assert!(outcome.is_done(), "{chain}, {delete_keys}, killed at change {fuel}: {:?}", outcome.end);
+            let has = outcome.facts.nodes.into_values().next().unwrap();
+            let kept = |had: &Option<_>, has: &Option<_>| delete_keys || had.is_none() || had == has;
+            let all = kept(&had.validator_key, &has.validator_key);
+            assert!(all, "{chain}, killed at change {fuel}: a key was lost");
+            if !killed {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn s13_destroy_wants_every_node_stopped() {
     let cluster = plain("cometbft", 3).cluster();
     let (mut world, _) = born(&cluster, 7);
