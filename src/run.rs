@@ -227,6 +227,7 @@ impl Run {
                     if last.as_ref() == Some(&stage) {
                         return Err(Failure::NoProgress(stuck(&stage)));
                     }
+                    self.still_locked().await?;
                     self.carry_out(&stage).await?;
                     if let Some(gate) = &stage.gate {
                         self.pass(gate).await?;
@@ -235,6 +236,12 @@ impl Run {
                 }
             }
         }
+    }
+
+    async fn still_locked(&mut self) -> Result<(), Failure> {
+        let lost = self.fleet.lost_locks().await.into_iter();
+        let lost: Vec<_> = lost.map(|(machine, e)| (self.cluster.machine_name(machine), e)).collect();
+        if lost.is_empty() { Ok(()) } else { Err(Failure::Hosts(lost)) }
     }
 
     async fn pass(&mut self, gate: &Gate) -> Result<(), Failure> {
