@@ -34,7 +34,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Wa
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
             let gate = Some(Gate { node: first.node, shows });
-            Next::Stage(Stage { name: "roll", steps, uploads: Default::default(), gate })
+            Next::Stage(Stage { name: "roll", steps, uploads: std::collections::BTreeMap::default(), gate })
         }
     }
 }

@@ -116,7 +116,7 @@ fn what_cannot_be_taken_over_says_why() {
     let unit = "/etc/systemd/system/cometbft.service";
     let said = refused_with(7, &|world, cluster| {
         file(world, cluster, unit, &|unit| {
-            unit.content = Some("[Service]\nExecStart=/usr/bin/nginx\n".into())
+            unit.content = Some("[Service]\nExecStart=/usr/bin/nginx\n".into());
         });
     });
     assert!(said.contains("Safety n-1") && said.contains("is something else"), "{said}");
