@@ -23,9 +23,6 @@ use crate::{
     shell::{quote::words, record::Record, script::Script},
 };
 
-/// Between two stages it is seen by now if a lock has ended.
-const LOCK_LOOK: Duration = Duration::from_millis(5);
-
 /// One machine of the run. `name` is what people call it: its node, or the first of them.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -54,8 +51,7 @@ pub struct Fleet {
     pub events: Events,
     pub interrupt: Interrupt,
     hosts: BTreeMap<usize, Arc<Host>>,
-    /// With the machine that each is on.
-    locks: Vec<(usize, Running)>,
+    locks: Vec<Running>,
     forks: Arc<Semaphore>,
     /// How long a host may be silent before it is given up.
     pub limit: Duration,
@@ -130,7 +126,7 @@ impl Fleet {
         for (machine, host, answer) in asked {
             self.hosts.extend(host.map(|host| (machine, host)));
             let answer = answer.map(|(answer, held)| {
-                self.locks.extend(held.map(|held| (machine, held)));
+                self.locks.extend(held);
                 answer
             });
             answers.insert(machine, answer);
@@ -177,27 +173,12 @@ impl Fleet {
         self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
     }
 
-    /// Machines whose lock is ours no more: whoever slept longer than its hosts wait (a suspended laptop, Ctrl-Z) must
-    /// not go on beside the next run.
-    pub async fn lost_locks(&mut self) -> Vec<(usize, HostError)> {
-        let looks: FuturesUnordered<_> = self
-            .locks
-            .iter_mut()
-            .map(|(machine, lock)| async {
-                // One that is held has nothing to say.
-                let said = tokio::time::timeout(LOCK_LOOK, lock.next()).await;
-                said.is_ok().then(|| (*machine, HostError::Lost("holding the lock".to_owned())))
-            })
-            .collect();
-        looks.filter_map(std::future::ready).collect().await
-    }
-
     /// Lets the locks go and ends the connections; nothing of ours runs on the hosts afterwards.
     pub async fn close(mut self) {
-        for (_, lock) in &mut self.locks {
+        for lock in &mut self.locks {
             lock.hang_up().await;
         }
-        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(|(_, lock)| until_end(lock)).collect();
+        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(until_end).collect();
         let _ = tokio::time::timeout(Duration::from_secs(3), ends.collect::<Vec<()>>()).await;
         self.locks.clear();
         let closing: FuturesUnordered<_> = self.hosts.values().map(|host| host.close()).collect();

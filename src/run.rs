@@ -38,6 +38,8 @@ pub struct Run {
     /// For what is waited for between stages.
     pub limits: Limits,
     who: String,
+    /// The same with process and command: as whom this run holds its locks.
+    holder: String,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +102,7 @@ impl Run {
             changed: Vec::new(),
             limits: how.limits.clone(),
             who: actor(),
+            holder: format!("{} (pid {}) with `{}`", actor(), std::process::id(), how.what),
         };
         match run.reached(connected, &how).await {
             Ok(()) => Ok(run),
@@ -115,7 +118,7 @@ impl Run {
             Some(wait) => Some(Lock {
                 cluster: self.cluster.name.to_string(),
                 first: self.lock_machine(how)?,
-                who: format!("{} (pid {}) with `{}`", self.who, std::process::id(), how.what),
+                who: self.holder.clone(),
                 wait,
             }),
             None => None,
@@ -227,7 +230,6 @@ impl Run {
                     if last.as_ref() == Some(&stage) {
                         return Err(Failure::NoProgress(stuck(&stage)));
                     }
-                    self.still_locked().await?;
                     self.carry_out(&stage).await?;
                     if let Some(gate) = &stage.gate {
                         self.pass(gate).await?;
@@ -236,12 +238,6 @@ impl Run {
                 }
             }
         }
-    }
-
-    async fn still_locked(&mut self) -> Result<(), Failure> {
-        let lost = self.fleet.lost_locks().await.into_iter();
-        let lost: Vec<_> = lost.map(|(machine, e)| (self.cluster.machine_name(machine), e)).collect();
-        if lost.is_empty() { Ok(()) } else { Err(Failure::Hosts(lost)) }
     }
 
     async fn pass(&mut self, gate: &Gate) -> Result<(), Failure> {
@@ -257,7 +253,7 @@ impl Run {
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
         // The binary's checksum may have become known since: the questions name it.
         self.members = self.present();
-        let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who };
+        let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who, holder: &self.holder };
         let results = apply::stage(&self.fleet, &self.members, stage, by).await;
         let mut errors = Vec::new();
         for (machine, result) in results {
