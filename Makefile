@@ -7,7 +7,7 @@ help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
-	@echo 'make test-faults  the kill matrix: faults at random moments (about 40 minutes)'
+	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (about 40 minutes)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -31,6 +31,7 @@ test:
 FAULTS ?= loomctl:100,session:25,host:25
 test-faults:
 	@tests/lab/setup
+	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- faults::slow_
 	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- killed_at_random_moments
 
 audit:

@@ -36,14 +36,18 @@ pub type Results = BTreeMap<usize, Result<Done, HostError>>;
 /// Seconds for the script of the stage before to end, which has said its last word already.
 const WORK_WAIT: &str = "5";
 
+/// What was being done when a run has slept longer than its hosts wait for it.
+pub const HOLDING: &str = "holding the lock";
+
 /// The steps of one machine: its nodes one after another, each step with the node that it is for.
 type Work<'a> = Vec<(&'a NodeName, &'a Step)>;
 
-/// For whom a stage is carried out: the cluster's name, and who is written down for it.
+/// For whom a stage is carried out: the cluster's name, who is written down for it, and as whom the locks are held.
 #[derive(Debug, Clone, Copy)]
 pub struct By<'a> {
     pub cluster: &'a str,
     pub who: &'a str,
+    pub holder: &'a str,
 }
 
 pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>) -> Results {
@@ -108,7 +112,8 @@ async fn carry_out(
     let mut script = Script::new(&nonce());
     audit(&mut script, member, stage, work, by.who);
     script.line("say ready\nwatch");
-    script.line(words(["take_work", by.cluster, WORK_WAIT, by.who]));
+    script.line(words(["take_work", by.cluster, WORK_WAIT, by.holder]));
+    script.line(words(["still_mine", by.cluster, by.holder]));
     for (number, (_, step)) in work.iter().enumerate() {
         render::steps(&mut script, std::slice::from_ref(*step), number);
     }
@@ -198,6 +203,7 @@ impl Follow<'_> {
                 return Err(HostError::Step { step: step.name(), output: output.trim().to_owned() });
             }
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
+            Record::Unlocked => return Err(HostError::Lost(HOLDING.to_owned())),
             Record::End { status } if status != 0 => return Err(HostError::Interrupted),
             Record::End { .. } | Record::Ready => {}
             other => return Ok(Some(other)),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -51,8 +51,7 @@ pub struct Fleet {
     pub events: Events,
     pub interrupt: Interrupt,
     hosts: BTreeMap<usize, Arc<Host>>,
-    /// By machine: what holds its locks.
-    locks: Vec<(usize, Running)>,
+    locks: Vec<Running>,
     forks: Arc<Semaphore>,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
@@ -138,7 +137,7 @@ impl Fleet {
         for (machine, host, answer) in asked {
             self.hosts.extend(host.map(|host| (machine, host)));
             let answer = answer.map(|(answer, held)| {
-                self.locks.extend(held.map(|held| (machine, held)));
+                self.locks.extend(held);
                 answer
             });
             answers.insert(machine, answer);
@@ -185,26 +184,12 @@ impl Fleet {
         self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
     }
 
-    /// A machine whose lock has ended under us: another run may have begun.
-    pub fn lost_lock(&mut self) -> Option<usize> {
-        let lost = |(machine, lock): &mut (usize, Running)| {
-            // What it still says is of no interest; that it has nothing to say is how it should be.
-            while let Some(said) = lock.next().now_or_never() {
-                if !matches!(said, Ok(Some(ref record)) if !matches!(record, Record::End { .. })) {
-                    return Some(*machine);
-                }
-            }
-            None
-        };
-        self.locks.iter_mut().find_map(lost)
-    }
-
     /// Lets the locks go and ends the connections; nothing of ours runs on the hosts afterwards.
     pub async fn close(mut self) {
-        for (_, lock) in &mut self.locks {
+        for lock in &mut self.locks {
             lock.hang_up().await;
         }
-        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(|(_, lock)| until_end(lock)).collect();
+        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(until_end).collect();
         let _ = tokio::time::timeout(Duration::from_secs(3), ends.collect::<Vec<()>>()).await;
         self.locks.clear();
         let closing: FuturesUnordered<_> = self.hosts.values().map(|host| host.close()).collect();

@@ -41,6 +41,8 @@ pub struct Run {
     /// For what is waited for between stages.
     pub limits: Limits,
     who: String,
+    /// The same with process and command: as whom this run holds its locks.
+    holder: String,
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +105,7 @@ impl Run {
             changed: Vec::new(),
             limits: how.limits.clone(),
             who: actor(),
+            holder: format!("{} (pid {}) with `{}`", actor(), std::process::id(), how.what),
         };
         match run.reached(connected, &how).await {
             Ok(()) => Ok(run),
@@ -118,7 +121,7 @@ impl Run {
             Some(wait) => Some(Lock {
                 cluster: self.cluster.name.to_string(),
                 first: self.lock_machine(how)?,
-                who: format!("{} (pid {}) with `{}`", self.who, std::process::id(), how.what),
+                who: self.holder.clone(),
                 wait,
             }),
             None => None,
@@ -223,10 +226,6 @@ impl Run {
             if self.fleet.interrupt.is_set() {
                 return Err(Failure::Interrupted);
             }
-            if let Some(machine) = self.fleet.lost_lock() {
-                let error = HostError::Lost("holding the lock".to_owned());
-                return Err(Failure::Hosts(vec![(self.cluster.machine_name(machine), error)]));
-            }
             match next(&self.cluster, &self.facts) {
                 Next::Done(pending) => return Ok(pending),
                 Next::Refused(refusals) => return Err(Failure::Refused(refusals)),
@@ -257,7 +256,7 @@ impl Run {
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
         // The binary's checksum may have become known since: the questions name it.
         self.members = self.present();
-        let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who };
+        let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who, holder: &self.holder };
         let results = apply::stage(&self.fleet, &self.members, stage, by).await;
         let mut errors = Vec::new();
         for (machine, result) in results {

@@ -38,6 +38,8 @@ pub enum Record {
         lock: String,
         holder: String,
     },
+    /// The lock that this run held is held no more, or by another run.
+    Unlocked,
     /// All facts are there; the script goes on holding its lock.
     Gathered,
     End {
@@ -83,6 +85,7 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
             let (lock, holder) = rest.split_once(' ')?;
             Some(Record::Locked { lock: lock.to_owned(), holder: text(&decode(holder)?) })
         }
+        "unlocked" => Some(Record::Unlocked),
         "gathered" => Some(Record::Gathered),
         "end" => Some(Record::End { status: rest.parse().ok()? }),
         _ => None,

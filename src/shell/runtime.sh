@@ -383,6 +383,12 @@ take_work() {
   exec 7>>"$run/$1.work.lock" || finish 1
   take_lock "$1.work" "$2" "$3" 7
 }
+# still_mine CLUSTER WHO: a run that slept (a suspended laptop) has lost its lock, and another may have worked here since.
+still_mine() {
+  flock -n "$run/$1.lock" true || case $(cat "$run/$1.lock") in "$2, since "*) return ;; esac
+  say unlocked
+  finish 1
+}
 # hold: until the life line ends.
 hold() {
   say gathered
