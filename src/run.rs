@@ -38,6 +38,8 @@ pub struct Run {
     pub absent: BTreeMap<usize, HostError>,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
+    /// Nodes that did not sign when it was waited for, and the chain's height then.
+    silent: BTreeMap<NodeName, u64>,
     /// For what is waited for between stages.
     pub limits: Limits,
     who: String,
@@ -103,6 +105,7 @@ impl Run {
             facts: Facts::default(),
             absent: BTreeMap::new(),
             changed: Vec::new(),
+            silent: BTreeMap::new(),
             limits: how.limits.clone(),
             who: actor(),
             holder: format!("{} (pid {}) with `{}`", actor(), std::process::id(), how.what),
@@ -200,9 +203,18 @@ impl Run {
         }
     }
 
-    /// Who votes on the chain now, for whoever decides on restarts.
+    /// Who votes on the chain now, for whoever decides on restarts. Who did not show a commit when it was waited for
+    /// has not signed until it does: its older signatures say nothing of now.
     pub async fn ask_the_chain(&mut self) {
-        self.facts.voting = voting::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+        let mut voting = voting::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+        for voter in voting.iter_mut().flat_map(|voting| &mut voting.voters) {
+            let silent = |(name, height): (&NodeName, &u64)| {
+                let key = self.facts.nodes.get(name).and_then(|seen| seen.validator_key.as_ref());
+                key == Some(&voter.key) && voter.last_signed <= *height
+            };
+            voter.signed &= !self.silent.iter().any(silent);
+        }
+        self.facts.voting = voting;
     }
 
     /// The same, once those that were just started have signed; who does not counts as offline.
@@ -211,7 +223,11 @@ impl Run {
         let late = roll::late(&self.cluster, &self.facts);
         let waits =
             late.iter().map(|gate| gate::wait(&self.fleet, &self.cluster, &self.facts, gate, &self.limits));
-        if !join_all(waits).await.is_empty() {
+        let shown = join_all(waits).await;
+        let height = self.facts.voting.as_ref().map_or(0, |voting| voting.height);
+        let failed = late.iter().zip(shown).filter(|(_, shown)| shown.is_err());
+        self.silent.extend(failed.map(|(gate, _)| (gate.node.clone(), height)));
+        if !late.is_empty() {
             self.ask_the_chain().await;
         }
     }

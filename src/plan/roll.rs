@@ -89,17 +89,23 @@ pub fn starts_a_validator(cluster: &Cluster, facts: &Facts, options: &Options) -
     life::of_cluster(cluster, facts) == Life::Live && cluster.validators().any(stopped)
 }
 
-/// Nodes that run but have not signed lately: just started, they are waited for before others are restarted. Nobody is
-/// waited for on a chain that stands.
+/// Who was started so many seconds ago may have signed the last commits before that, and not be there now.
+const JUST_STARTED: f64 = 60.0;
+
+/// Nodes that run but have not signed lately, or were started a moment ago: they have to show a commit before others are
+/// restarted. Nobody is waited for on a chain that stands.
 pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
     let Some(voting) = &facts.voting else { return Vec::new() };
     let (mut late, mut total, mut up) = (Vec::new(), 0, 0);
     for voter in &voting.voters {
         let node = node_of(cluster, facts, voter);
-        let runs = node.and_then(|node| facts.nodes.get(&node.name)).map(|seen| seen.unit.is_running());
+        let seen = node.and_then(|node| facts.nodes.get(&node.name));
+        let runs = seen.map(|seen| seen.unit.is_running());
         total += i128::from(voter.power);
         up += if runs.unwrap_or(voter.signed) { i128::from(voter.power) } else { 0 };
-        if let (Some(node), Some(true), false) = (node, runs, voter.signed) {
+        let (Some(node), Some(seen), Some(true)) = (node, seen, runs) else { continue };
+        let uptime = facts.machines.get(&node.machine).map_or(0.0, |machine| machine.uptime);
+        if !voter.signed || seen.unit.tried || uptime - seen.unit.started_monotonic < JUST_STARTED {
             late.push(Gate { node: node.name.clone(), shows: Shows::Commit });
         }
     }

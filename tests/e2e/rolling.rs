@@ -84,7 +84,8 @@ fn a_live_chain_rolls_only_with_consent(lab: &Lab) {
     assert!(stuck.stderr.contains("node-0: its RPC does not answer"), "{stuck}");
     assert!(stuck.stderr.contains("nothing else was restarted"), "{stuck}");
     assert_eq!(invocations(lab)[1..], running[1..]);
-    let again = lab.loomctl(&["up", "-i", &inventory, "--roll", "--no-verify"]).exits(3);
+    let again =
+        lab.loomctl(&["up", "-i", &inventory, "--roll", "--no-verify", "--listen-timeout", "6"]).exits(3);
     assert!(again.stderr.contains("20 of 40 voting power offline (node-0 down already)"), "{again}");
     // Back to what was: that one is started anew, the others keep running.
     let inventory = write(lab, &plain.var("binary", newer.to_str().unwrap()));

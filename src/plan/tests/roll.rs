@@ -152,3 +152,22 @@ fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
         assert!(refused(&Course::new(&some).next(&wishes.cluster(), &facts)).contains("--limit"));
     }
 }
+
+#[test]
+fn s8_an_old_signature_is_no_sign_of_life() {
+    let (wishes, mut world) = living(4);
+    let cluster = wishes.cluster();
+    let mut facts = world.gather(&cluster);
+    let late = |facts: &crate::facts::Facts| {
+        crate::plan::roll::late(&cluster, facts).iter().map(|gate| gate.node.to_string()).collect::<Vec<_>>()
+    };
+    for machine in facts.machines.values_mut() {
+        machine.uptime += 3600.0;
+    }
+    assert!(late(&facts).is_empty(), "all have run for long, and sign");
+    let name = |number: usize| cluster.nodes[number].name.clone();
+    facts.nodes.get_mut(&name(1)).unwrap().unit.tried = true;
+    facts.nodes.get_mut(&name(2)).unwrap().unit.started_monotonic += 3600.0;
+    facts.voting.as_mut().unwrap().voters[3].signed = false;
+    assert_eq!(late(&facts), ["n-1", "n-2", "n-3"]);
+}
