@@ -27,8 +27,8 @@ test:
 	@$(MAKE) --no-print-directory lint
 	cargo test --locked
 
-# How many of each fault: FAULTS=loomctl:100,session:25,host:25; LOOMCTL_SEED replays.
-FAULTS ?= loomctl:100,session:25,host:25
+# How many of each fault: FAULTS=step:20,loomctl:100,session:25,host:25; LOOMCTL_SEED replays.
+FAULTS ?= step:20,loomctl:100,session:25,host:25
 test-faults:
 	@tests/lab/setup
 	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- faults::slow_

@@ -1,6 +1,7 @@
 //! The kill matrix (S7): faults at random moments of births, repairs and second births; after each, one plain `up`.
 //!
-//! `LOOMCTL_FAULTS=loomctl:100,session:25,host:25` says how many of each, `LOOMCTL_SEED` replays; `make test-faults`.
+//! `LOOMCTL_FAULTS=step:20,loomctl:100,session:25,host:25` says how many of each, `LOOMCTL_SEED` replays; `make
+//! test-faults`. `step` and `loomctl` are both SIGKILL of loomctl: at a step's boundary, and at any moment.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -41,9 +42,9 @@ fn killed_at_random_moments(lab: &Lab) {
         let (kind, count) = part.split_once(':').unwrap();
         for number in 0..count.parse().unwrap() {
             let state = prepared(lab, inventory, &mut dice, &mut known);
-            let wait = Duration::from_millis(100 + dice.below(2900));
-            let when = format!("seed {seed}, {kind} {number}, {state}, after {wait:?}");
-            if strike(lab, inventory, kind, wait, &mut dice) {
+            let moment = Moment::of(kind, &mut dice);
+            let when = format!("seed {seed}, {kind} {number}, {state}, {moment:?}");
+            if strike(lab, inventory, kind, moment, &mut dice) {
                 *cut.entry(kind).or_default() += 1;
             }
             converges(lab, inventory, &mut known, &when);
@@ -52,6 +53,23 @@ fn killed_at_random_moments(lab: &Lab) {
     }
     eprintln!("runs that were cut before their end: {cut:?}");
     assert!(cut.values().all(|count| *count > 0), "nothing was hit: {cut:?}");
+}
+
+/// When a run is struck. A run has said some fifty lines when it ends, ten of them before its first step.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    After(Duration),
+    Line(usize),
+}
+
+impl Moment {
+    /// A host that has nothing to do is not missed: what strikes a host comes while there are steps.
+    fn of(kind: &str, dice: &mut Dice) -> Self {
+        match kind {
+            "loomctl" => Self::After(Duration::from_millis(100 + dice.below(2900))),
+            _ => Self::Line(usize::try_from(dice.below(50)).unwrap()),
+        }
+    }
 }
 
 /// What the struck run begins with: bare hosts, hosts with keys, or a live chain that has damage.
@@ -82,16 +100,19 @@ fn prepared(
 }
 
 /// Runs `up`, and the fault in the middle of it; whether the run was cut.
-fn strike(lab: &Lab, inventory: &str, kind: &str, wait: Duration, dice: &mut Dice) -> bool {
+fn strike(lab: &Lab, inventory: &str, kind: &str, moment: Moment, dice: &mut Dice) -> bool {
     let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
-    std::thread::sleep(wait);
+    match moment {
+        Moment::After(wait) => std::thread::sleep(wait),
+        Moment::Line(number) => drop(run.has_said_lines(number)),
+    }
     if run.is_over() {
         run.wait().exits(0);
         return false;
     }
     let host = dice.host(lab);
     let run = match kind {
-        "loomctl" => run.kill(),
+        "step" | "loomctl" => run.kill(),
         "session" => {
             lab.root(host, "pkill -KILL -f '^sshd: ubuntu'; true").ok();
             run.wait()
@@ -102,7 +123,7 @@ fn strike(lab: &Lab, inventory: &str, kind: &str, wait: Duration, dice: &mut Dic
             lab.start(host);
             run
         }
-        other => panic!("no fault {other:?}: loomctl, session, host"),
+        other => panic!("no fault {other:?}: step, loomctl, session, host"),
     };
     !run.stdout.contains("\"result\":\"ok\",\"seconds\"") || run.code != Some(0)
 }

@@ -131,10 +131,14 @@ impl Running {
 
     /// Waits until stdout or stderr has this text. False if the command ended or a minute passed before.
     pub fn says(&mut self, text: &str) -> bool {
+        self.says_in(|stdout, stderr| stdout.contains(text) || stderr.contains(text))
+    }
+
+    fn says_in(&mut self, enough: impl Fn(&str, &str) -> bool) -> bool {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             let over = self.is_over();
-            if read(&self.stdout).contains(text) || read(&self.stderr).contains(text) {
+            if enough(&read(&self.stdout), &read(&self.stderr)) {
                 return true;
             }
             if over || Instant::now() > end {
@@ -142,6 +146,11 @@ impl Running {
             }
             sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits until stdout has this many lines. False if the command ended or a minute passed before.
+    pub fn has_said_lines(&mut self, number: usize) -> bool {
+        self.says_in(|stdout, _| stdout.lines().count() >= number)
     }
 
     pub fn is_over(&mut self) -> bool {
