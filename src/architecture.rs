@@ -23,7 +23,7 @@ const MAY: &[(&str, &[&str])] = &[
     // Steps are the plan's data, and a manifest is written by a step.
     ("shell", &["model::ids", "facts::manifest", "plan::step"]),
     ("remote", &["model::ids", "model::login", "shell"]),
-    ("binary", &["model"]),
+    ("binary", &["model", "problem"]),
     ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "model", "plan", "remote", "shell"]),
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
@@ -66,10 +66,10 @@ const ONLY: &[(&[&str], &[&str])] = &[
     (&["process::exit"], &["interrupt.rs"]),
     (&["ExitCode"], &["main.rs"]),
     // Files of the control machine: the inventory's sources, the binary that goes up (and its size, for the
-    // progress), the socket's folder, a saved plan, and who we are for the lock's text.
+    // progress), the socket's folder, files that commands read and write, and who we are for the lock's text.
     (
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
-        &["inventory/sources.rs", "cli/planfile.rs", "binary.rs", "apply.rs", "remote/", "run.rs"],
+        &["inventory/sources.rs", "cli/files.rs", "binary.rs", "apply.rs", "remote/", "run.rs"],
     ),
 ];
 

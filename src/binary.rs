@@ -9,14 +9,34 @@ use std::{
 
 use sha2::Digest;
 
-use crate::model::{
-    cluster::{Cluster, LocalBinary, Source},
-    ids::Sha256,
+use crate::{
+    model::{
+        cluster::{Cluster, LocalBinary, Source},
+        ids::Sha256,
+    },
+    problem::Problem,
 };
 
 /// Every local binary of the cluster once; blocking.
 pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, io::Result<LocalBinary>> {
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
+}
+
+/// Writes what was measured into the cluster; what could not be read is a problem of the inventory.
+pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalBinary>>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (path, result) in measured {
+        match result {
+            Ok(local) => {
+                let source = Source::File(path);
+                for node in cluster.nodes.iter_mut().filter(|node| node.binary.source == source) {
+                    node.binary.local = Some(local.clone());
+                }
+            }
+            Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
+        }
+    }
+    problems
 }
 
 /// The local binaries that a cluster names, each once.

@@ -15,10 +15,7 @@ use crate::{
     facts::Facts,
     fleet::{Fleet, Lock, Member},
     interrupt::Interrupt,
-    model::{
-        cluster::{Cluster, Source},
-        ids::NodeName,
-    },
+    model::{cluster::Cluster, ids::NodeName},
     plan::{
         Class, Gate, Next, Planned, Refusal, Stage, ask, roll,
         step::{Run as Start, Step},
@@ -82,19 +79,7 @@ impl Run {
             Ok(measured) => measured,
             Err(e) => return Err((Failure::Here(e.to_string()), Some(fleet))),
         };
-        let mut problems = Vec::new();
-        for (path, result) in measured {
-            match result {
-                Ok(local) => {
-                    for node in &mut cluster.nodes {
-                        if node.binary.source == Source::File(path.clone()) {
-                            node.binary.local = Some(local.clone());
-                        }
-                    }
-                }
-                Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
-            }
-        }
+        let problems = binary::note(&mut cluster, measured);
         if !problems.is_empty() {
             return Err((Failure::Input(problems), Some(fleet)));
         }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::genesis::path::DocPath;
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
-pub use parse::builtin_names;
+pub use parse::{builtin_files, builtin_names};
 pub use values::{HomePath, Mode};
 
 #[derive(Debug, Clone, Deserialize)]

@@ -42,6 +42,20 @@ pub enum Command {
     Logs(Logs),
     /// What was changed on the nodes, when and by whom
     History(History),
+    /// Genesis documents in files: merge what each node's init made, check one, compare two
+    Genesis {
+        #[command(subcommand)]
+        command: Genesis,
+    },
+    /// Who dials whom, from facts that were written down
+    Peers(Peers),
+    /// Everything that `up` would put on each host, as files below a folder
+    Render(Render),
+    /// The chains that are known, and profiles of your own
+    Chain {
+        #[command(subcommand)]
+        command: Chain,
+    },
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -50,22 +64,29 @@ pub enum Command {
     Man,
 }
 
+/// Where the desired state comes from.
+#[derive(Debug, Args)]
+pub struct Desired {
+    /// Inventory file; may be given more than once
+    #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
+    pub inventory: Vec<PathBuf>,
+    /// Variables over all others: k=v, @FILE or {json}
+    #[arg(short, long, value_name = "VARS")]
+    pub extra_vars: Vec<String>,
+}
+
 /// What every command on hosts shares.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
 pub struct Hosts {
-    /// Inventory file; may be given more than once
-    #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
-    pub inventory: Vec<PathBuf>,
+    #[command(flatten)]
+    pub desired: Desired,
     /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// How many machines at once
     #[arg(short, long, value_name = "N", default_value_t = 64)]
     pub forks: usize,
-    /// Variables over all others: k=v, @FILE or {json}
-    #[arg(short, long, value_name = "VARS")]
-    pub extra_vars: Vec<String>,
     /// One JSON object a line on stdout
     #[arg(long)]
     pub json: bool,
@@ -269,4 +290,108 @@ pub struct Down {
     /// Seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,
+}
+
+/// A document, and the chain whose rules it follows.
+#[derive(Debug, Args)]
+pub struct DocumentOf {
+    /// The chain's name, or the folder of a profile of your own
+    #[arg(long, value_name = "NAME")]
+    pub chain: String,
+    /// Which of the chain's documents, where it has several
+    #[arg(long, value_name = "NAME")]
+    pub document: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Genesis {
+    /// The first file with the validators of all, in this order; to stdout
+    Merge {
+        #[command(flatten)]
+        of: DocumentOf,
+        /// Instead of the first file's own
+        #[arg(long, value_name = "ID")]
+        chain_id: Option<String>,
+        /// What `init` made on each host
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Everything that is wrong with a document
+    Check {
+        #[command(flatten)]
+        of: DocumentOf,
+        file: PathBuf,
+    },
+    /// What two documents have otherwise, by its meaning
+    Diff {
+        /// The chain's name, where the documents do not show it
+        #[arg(long, value_name = "NAME")]
+        chain: Option<String>,
+        /// Which of the chain's documents
+        #[arg(long, value_name = "NAME", requires = "chain")]
+        document: Option<String>,
+        /// Exit 10 when they differ
+        #[arg(long)]
+        exit_code: bool,
+        /// One JSON object a line on stdout
+        #[arg(long)]
+        json: bool,
+        left: PathBuf,
+        right: PathBuf,
+    },
+}
+
+/// A command without hosts: the inventory, and what the hosts said when they were asked.
+#[derive(Debug, Args)]
+pub struct Offline {
+    #[command(flatten)]
+    pub desired: Desired,
+    /// What `loomctl facts --json` printed; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    pub facts: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Peers {
+    #[command(flatten)]
+    pub offline: Offline,
+    /// Only what this node dials
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    #[arg(long, value_enum, default_value_t = PeersFormat::Flag)]
+    pub format: PeersFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PeersFormat {
+    /// As the chain writes it
+    Flag,
+    /// As a line of TOML
+    Toml,
+    /// As objects with name, id, host and port
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Render {
+    #[command(flatten)]
+    pub offline: Offline,
+    /// A new folder: DIR/NODE/absolute/path
+    #[arg(short, long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Chain {
+    /// The chains in this program
+    List,
+    /// A chain's profile; with -o all its files, to begin one's own with
+    Show {
+        name: String,
+        /// A new folder for profile and templates
+        #[arg(short, long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// What is wrong with the profile in a folder
+    Check { dir: PathBuf },
 }

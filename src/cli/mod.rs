@@ -1,9 +1,13 @@
 //! Arguments in, exit code out: the only place that reads arguments and prints.
 
 pub mod args;
+mod chains;
 mod down;
+mod files;
+mod genesis;
 mod logs;
 mod look;
+mod offline;
 mod plan;
 mod planfile;
 mod question;
@@ -47,6 +51,10 @@ async fn dispatch(command: Command) -> u8 {
         Command::Logs(args) => logs::logs(args).await,
         Command::History(args) => look::history(args).await,
         Command::Down(args) => down::down(args).await,
+        Command::Genesis { command } => genesis::genesis(command),
+        Command::Peers(args) => offline::peers(&args),
+        Command::Render(args) => offline::render(&args),
+        Command::Chain { command } => chains::chain(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut args::command(), "loomctl", &mut std::io::stdout());
             error::OK

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io::IsTerminal as _, time::Duration};
 
 use super::{
-    args::Hosts,
+    args::{Desired, Hosts},
     view::{Style, View},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub struct Started {
 pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Result<Started, u8> {
     log_to_stderr(hosts);
     let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
-    match desired(hosts) {
+    match on_hosts(hosts) {
         Ok((cluster, options, warnings)) => {
             view.problems(&warnings);
             let how = How {
@@ -91,10 +91,19 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), 
     }
 }
 
-type Desired = (Cluster, Options, Vec<Problem>);
+type OnHosts = (Cluster, Options, Vec<Problem>);
 
-fn desired(hosts: &Hosts) -> Result<Desired, Vec<Problem>> {
-    let (inventory, mut warnings) = inventory::load(&hosts.inventory, &hosts.extra_vars)?;
+/// The cluster that an inventory wants, with warnings; for commands that open no connection.
+pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
+    let (inventory, mut warnings) = inventory::load(&source.inventory, &source.extra_vars)?;
+    let given = Given { connect_timeout: Duration::default(), become_password: None };
+    let (cluster, more) = resolve::resolve(&inventory, &given)?;
+    warnings.extend(more);
+    Ok((cluster, warnings))
+}
+
+fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
+    let (inventory, mut warnings) = inventory::load(&hosts.desired.inventory, &hosts.desired.extra_vars)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
     let given = Given { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
     let (cluster, more) = resolve::resolve(&inventory, &given)?;

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod manifest;
 pub mod parse;
+pub mod saved;
 pub mod sockets;
 
 use std::collections::BTreeMap;

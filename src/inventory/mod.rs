@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use crate::problem::{Place, Problem};
 pub use pattern::select;
+pub use sources::texts_of;
 
 /// What the inventory says, merged.
 #[derive(Debug, Clone, Default)]

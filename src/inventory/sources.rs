@@ -1,5 +1,6 @@
 //! Files to texts: the only file of the inventory that touches any.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,6 +103,25 @@ fn refuse_vars_folders(path: &Path) -> Result<(), Box<Problem>> {
         }
     }
     Ok(())
+}
+
+/// The texts in a folder by file name, those that are no text left out: a chain profile and its templates.
+pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>> {
+    let entries = fs::read_dir(folder).map_err(|error| {
+        refuse(
+            format!("the folder {} cannot be read: {error}", folder.display()),
+            "check the path and its permissions",
+        )
+    })?;
+    let mut texts = BTreeMap::new();
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()) {
+        if let (Some(name), Ok(source)) =
+            (path.file_name().and_then(|name| name.to_str()), text(&path, "the file"))
+        {
+            texts.insert(name.to_owned(), source.text);
+        }
+    }
+    Ok(texts)
 }
 
 fn text(path: &Path, what: &str) -> Result<Source, Box<Problem>> {

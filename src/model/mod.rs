@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod ids;
 pub mod login;
+pub mod profiles;
 pub mod read;
 pub mod resolve;
 pub mod variables;

@@ -16,16 +16,12 @@ use super::{
     cluster::{Cluster, Machine, Node, Role},
     ids::{ChainId, ClusterName},
     login::{Login, Secret},
+    profiles,
     read::Reader,
     variables,
 };
 use crate::{
-    chain::{
-        genesis::Overrides,
-        peers::Strategy,
-        profile::{Profile, builtin_names},
-        render, unit,
-    },
+    chain::{genesis::Overrides, peers::Strategy, profile::Profile, render, unit},
     inventory::Inventory,
     problem::{Problem, nearest},
 };
@@ -150,19 +146,17 @@ fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Pro
         return None;
     }
     let name = name.unwrap_or_else(|| "loom".to_owned());
-    let profile = Profile::builtin(&name);
-    if profile.is_none() {
-        let known = builtin_names();
-        let place =
-            inventory.hosts.values().find_map(|h| h.vars.get("chain")).and_then(|var| var.place.as_ref());
-        let mut problem = Problem::error(format!("unknown chain {name:?}")).at(place);
-        problem = match nearest(&name, known.iter().copied()) {
-            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-            None => problem.help(format!("known are: {}", known.join(", "))),
-        };
-        problems.push(problem);
+    match profiles::profile(&name, &inventory.base) {
+        Ok(profile) => Some(profile),
+        Err(found) => {
+            let mut vars = inventory.hosts.values().filter_map(|host| host.vars.get("chain"));
+            let place = vars.find_map(|var| var.place.clone());
+            let at =
+                |problem: Problem| if problem.place.is_some() { problem } else { problem.at(place.as_ref()) };
+            problems.extend(found.into_iter().map(at));
+            None
+        }
     }
-    profile
 }
 
 fn machine_of(machines: &mut Vec<Machine>, login: Login) -> usize {

@@ -66,7 +66,7 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>>
             .keys()
             .filter_map(|name| Some((name.clone(), seen.pristine.get(name)?.clone())))
             .collect();
-        nodes.push(NodeDocs { node: node.name.clone(), key, power: node.power, documents });
+        nodes.push(NodeDocs { whose: node.name.to_string(), key, power: node.power, documents });
     }
     #[allow(clippy::cast_possible_truncation)] // Seconds since 1970 fit.
     let now = facts.machines.values().map(|m| m.clock as i64).max().unwrap_or(i64::MAX);

@@ -17,6 +17,7 @@ pub mod stages;
 pub mod step;
 #[cfg(test)]
 mod tests;
+pub mod whole;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

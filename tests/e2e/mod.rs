@@ -12,6 +12,7 @@ mod lab_itself;
 mod life;
 mod look;
 mod matrix;
+mod offline;
 mod plans;
 mod rolling;
 mod signs;
@@ -22,6 +23,7 @@ use crate::support::Suite;
 pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
     look::register(suite);
+    offline::register(suite);
     life::register(suite);
     hosts::register(suite);
     keys::register(suite);

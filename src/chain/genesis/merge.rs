@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     chain::profile::{ChainIdWriter, Document, Profile},
-    model::ids::{ChainId, NodeName, Power, ValidatorKey},
+    model::ids::{ChainId, Power, ValidatorKey},
     problem::nearest,
 };
 
@@ -33,7 +33,7 @@ pub struct Compose<'a> {
 
 /// One node's document, parsed.
 struct Input<'a> {
-    node: &'a NodeName,
+    whose: &'a str,
     key: &'a ValidatorKey,
     power: Option<Power>,
     json: Value,
@@ -41,9 +41,23 @@ struct Input<'a> {
 
 /// The documents by the profile's name, byte for byte what belongs on every host; else everything that is wrong.
 pub fn compose(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
+    compose_these(ask, ask.profile.documents.iter())
+}
+
+/// One of the profile's documents, for who has no other at hand.
+pub fn compose_one(ask: Compose<'_>, name: &str) -> Result<String, Vec<GenesisProblem>> {
+    let mut composed = compose_these(ask, ask.profile.documents.iter().filter(|(known, _)| *known == name))?;
+    let missing = || vec![GenesisProblem::new(name, format!("{} has no such document", ask.profile.name))];
+    composed.remove(name).ok_or_else(missing)
+}
+
+fn compose_these<'a>(
+    ask: Compose<'a>,
+    documents: impl Iterator<Item = (&'a String, &'a Document)>,
+) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
     let mut problems = twice(ask.profile, ask.nodes);
     let mut composed = BTreeMap::new();
-    for (name, rule) in &ask.profile.documents {
+    for (name, rule) in documents {
         match one_document(ask, name, rule) {
             Ok(json) => drop(composed.insert(name.clone(), json)),
             Err(found) => problems.extend(found),
@@ -90,10 +104,10 @@ fn twice(profile: &Profile, nodes: &[NodeDocs]) -> Vec<GenesisProblem> {
     let mut seen = BTreeMap::new();
     let mut problems = Vec::new();
     for node in nodes {
-        if let Some(first) = seen.insert(&node.key, &node.node) {
+        if let Some(first) = seen.insert(&node.key, &node.whose) {
             let message = format!("has the same validator key as {first} ({})", node.key);
             let help = "cloned machines? Remove the keys on one of them and let it run `init` again";
-            problems.push(GenesisProblem::new(document, message).of(&node.node).help(help));
+            problems.push(GenesisProblem::new(document, message).of(&node.whose).help(help));
         }
     }
     problems
@@ -109,8 +123,8 @@ fn one_document(ask: Compose<'_>, name: &str, rule: &Document) -> Result<Value, 
             .ok_or_else(|| GenesisProblem::new(name, "is missing"))
             .and_then(|text| parse(name, text));
         match read {
-            Ok(json) => inputs.push(Input { node: &node.node, key: &node.key, power: node.power, json }),
-            Err(problem) => problems.push(problem.of(&node.node)),
+            Ok(json) => inputs.push(Input { whose: &node.whose, key: &node.key, power: node.power, json }),
+            Err(problem) => problems.push(problem.of(&node.whose)),
         }
     }
     let Some(base) = inputs.first() else {
@@ -122,7 +136,7 @@ fn one_document(ask: Compose<'_>, name: &str, rule: &Document) -> Result<Value, 
         problems.extend(unequal(base, input, name, rule));
     }
     let mut json = base.json.clone();
-    let places = lists(&rule.validators, name, &json).map_err(|p| vec![p.of(base.node)]);
+    let places = lists(&rule.validators, name, &json).map_err(|p| vec![p.of(base.whose)]);
     let places = match places {
         Ok(places) => places,
         Err(found) => {
@@ -155,7 +169,7 @@ fn own_entry(
 ) -> Result<Value, Box<GenesisProblem>> {
     let wrong = |message: String| {
         let help = "the documents must be those that `init` made on this host, before any merge";
-        Box::new(GenesisProblem::new(name, message).of(input.node).at(place).help(help))
+        Box::new(GenesisProblem::new(name, message).of(input.whose).at(place).help(help))
     };
     let entries = place.get(&input.json).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [entry] = entries else {
@@ -191,7 +205,7 @@ fn own_chain_id(input: &Input<'_>, name: &str, rule: &Document, wanted: &ChainId
                 name,
                 format!("init ran with chain id {found}, wanted is {:?}", wanted.as_str()),
             )
-            .of(input.node)
+            .of(input.whose)
             .at(place)
             .help("set `chain_id` to that of the documents, or remove the node and let it run `init` again")
         })
@@ -212,11 +226,11 @@ fn set_chain_id(json: &mut Value, rule: &Document, chain_id: &ChainId) {
 /// Everything but the validators and what the profile lets differ must be the same on all hosts.
 fn unequal(base: &Input<'_>, other: &Input<'_>, name: &str, rule: &Document) -> Vec<GenesisProblem> {
     let differ = differences(&masked(&base.json, rule), &masked(&other.json, rule));
-    let side = |node: &NodeName, value: Option<&Value>| format!("{node} has {}", Difference::show(value));
+    let side = |whose: &str, value: Option<&Value>| format!("{whose} has {}", Difference::show(value));
     let problem = |d: Difference| {
-        let (left, right) = (side(base.node, d.left.as_ref()), side(other.node, d.right.as_ref()));
+        let (left, right) = (side(base.whose, d.left.as_ref()), side(other.whose, d.right.as_ref()));
         GenesisProblem::new(name, format!("must be equal on all hosts: {left}, {right}"))
-            .of(other.node)
+            .of(other.whose)
             .at(d.path)
             .help("other builds or settings at init? Use the same on all hosts and run `init` again")
     };

@@ -2,10 +2,12 @@
 //! hosts for ever.
 
 pub mod check;
+pub mod compare;
 pub mod diff;
 pub mod members;
 pub mod merge;
 pub mod path;
+pub mod single;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -14,18 +16,19 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use crate::model::ids::{NodeName, Power, ValidatorKey};
+use crate::model::ids::{Power, ValidatorKey};
 
 pub use check::check;
 pub use diff::{Difference, difference};
 pub use members::{Member, validators_of};
-pub use merge::{Compose, compose, overridden};
+pub use merge::{Compose, compose, compose_one, overridden};
 
 /// What one validator's init made, untouched.
 #[derive(Debug, Clone)]
 pub struct NodeDocs {
-    pub node: NodeName,
-    /// From the node's own key file, not from its documents.
+    /// The node's name, or the file that the document came from.
+    pub whose: String,
+    /// From the node's own key file, where there is one, and not from its documents.
     pub key: ValidatorKey,
     /// The inventory's; None keeps what init wrote.
     pub power: Option<Power>,
@@ -39,7 +42,7 @@ pub type Overrides = BTreeMap<String, serde_json::Map<String, Value>>;
 /// One thing that is wrong with a document: whose, which, where in it, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenesisProblem {
-    pub node: Option<NodeName>,
+    pub whose: Option<String>,
     pub document: String,
     pub path: Option<String>,
     pub message: String,
@@ -48,12 +51,12 @@ pub struct GenesisProblem {
 
 impl GenesisProblem {
     pub fn new(document: &str, message: impl Into<String>) -> Self {
-        Self { node: None, document: document.to_owned(), path: None, message: message.into(), help: None }
+        Self { whose: None, document: document.to_owned(), path: None, message: message.into(), help: None }
     }
 
     #[must_use]
-    fn of(mut self, node: &NodeName) -> Self {
-        self.node = Some(node.clone());
+    fn of(mut self, whose: &str) -> Self {
+        self.whose = Some(whose.to_owned());
         self
     }
 
@@ -73,8 +76,8 @@ impl GenesisProblem {
 
 impl fmt::Display for GenesisProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(node) = &self.node {
-            write!(f, "{node}: ")?;
+        if let Some(whose) = &self.whose {
+            write!(f, "{whose}: ")?;
         }
         write!(f, "genesis document `{}`: ", self.document)?;
         if let Some(path) = &self.path {

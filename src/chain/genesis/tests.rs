@@ -45,7 +45,7 @@ fn chain_id(text: &str) -> ChainId {
 fn node(number: usize, (chain, app): (&str, &str)) -> NodeDocs {
     let json: Value = serde_json::from_str(chain).unwrap();
     NodeDocs {
-        node: NodeName::new(format!("loom-{number}")).unwrap(),
+        whose: format!("loom-{number}"),
         key: serde_json::from_value(json["validators"][0]["pub_key"].clone()).unwrap(),
         power: None,
         documents: BTreeMap::from([("chain".into(), chain.into()), ("app".into(), app.into())]),
@@ -166,7 +166,7 @@ fn each_host_must_bring_its_own_validator_alone() {
     assert!(refused(&nodes).contains("loom-0: genesis document `chain`: validators: holds 4 validators"));
 
     let mut nodes = era3();
-    nodes[1] = NodeDocs { node: nodes[1].node.clone(), ..nodes[0].clone() };
+    nodes[1] = NodeDocs { whose: nodes[1].whose.clone(), ..nodes[0].clone() };
     assert!(refused(&nodes).contains("loom-1: genesis document `app`: has the same validator key as loom-0"));
 }
 
@@ -289,7 +289,7 @@ fn cometbft_takes_the_chain_id_that_is_wanted() {
     let text = include_str!("../../../tests/fixtures/cometbft-0.38/genesis.json");
     let json: Value = serde_json::from_str(text).unwrap();
     let nodes = [NodeDocs {
-        node: NodeName::new("a").unwrap(),
+        whose: "a".into(),
         key: serde_json::from_value(json["validators"][0]["pub_key"].clone()).unwrap(),
         power: None,
         documents: BTreeMap::from([("chain".into(), text.into())]),

@@ -34,6 +34,12 @@ pub fn builtin_names() -> Vec<&'static str> {
     BUILTIN.iter().map(|chain| chain.name).collect()
 }
 
+/// A built-in profile as it is written: file name and text, `profile.yaml` first.
+pub fn builtin_files(name: &str) -> Option<Vec<(&'static str, &'static str)>> {
+    let chain = BUILTIN.iter().find(|chain| chain.name == name)?;
+    Some([("profile.yaml", chain.profile)].into_iter().chain(chain.templates.iter().copied()).collect())
+}
+
 impl Profile {
     /// A chain that is in the binary; its parts are tested, so it is there whenever its name is.
     pub fn builtin(name: &str) -> Option<Self> {

@@ -5,6 +5,7 @@
 mod checks;
 mod doctor;
 mod json;
+pub mod offline;
 mod plan;
 mod problems;
 mod progress;

@@ -1,12 +1,13 @@
 //! How a host is reached: Ansible's own variables.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Given;
 use crate::{
     model::{
         ids::{HostAddr, UserName},
         login::{Login, Secret, Via},
+        profiles::controller_path,
         read::Reader,
     },
     problem::Problem,
@@ -82,14 +83,4 @@ fn refuse_unsupported(reader: &mut Reader) {
             format!("ansible_become_method {method:?}: only sudo is supported"),
         );
     }
-}
-
-/// A path on this machine: `~` is the user's home, a relative one starts at the inventory file.
-pub(super) fn controller_path(base: &Path, text: &str) -> PathBuf {
-    if let Some(rest) = text.strip_prefix("~/")
-        && let Some(home) = std::env::home_dir()
-    {
-        return home.join(rest);
-    }
-    base.join(text)
 }

@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::host::controller_path;
 use crate::{
     chain::profile::Profile,
     model::{
         cluster::{Binary, Node, Role, Source},
         ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
         login::{Login, Via},
+        profiles::controller_path,
         read::Reader,
     },
     problem::{Problem, nearest},

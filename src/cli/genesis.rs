@@ -1,0 +1,149 @@
+//! `loomctl genesis merge|check|diff`: documents in files, without hosts.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    args::{DocumentOf, Genesis},
+    files,
+    view::offline,
+};
+use crate::{
+    chain::{
+        genesis::{Compose, GenesisProblem, Overrides, compare, compose_one, single},
+        profile::{Profile, builtin_names},
+    },
+    error,
+    model::{ids::ChainId, profiles},
+    problem::{Problem, nearest},
+};
+
+pub fn genesis(command: Genesis) -> u8 {
+    let done = match command {
+        Genesis::Merge { of, chain_id, files } => merge(&of, chain_id.as_deref(), &files),
+        Genesis::Check { of, file } => check(&of, &file),
+        Genesis::Diff { chain, document, exit_code, json, left, right } => {
+            diff(chain.as_deref(), document.as_deref(), [&left, &right], json)
+                .map(|differ| if differ && exit_code { error::PENDING } else { error::OK })
+        }
+    };
+    done.unwrap_or_else(|problems| offline::refuse(&problems))
+}
+
+fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u8, Vec<Problem>> {
+    let profile = profiles::profile(&of.chain, Path::new("."))?;
+    let document = document_of(&profile, of.document.as_deref())?;
+    let (mut nodes, mut problems, mut base) = (Vec::new(), Vec::new(), None);
+    for path in paths {
+        let whose = path.display().to_string();
+        match files::read(path) {
+            Ok(text) => {
+                match single::contribution(&profile, &document, &whose, &text) {
+                    Ok(node) => nodes.push(node),
+                    Err(found) => problems.extend(found.into_iter().map(words)),
+                }
+                base = base.or(Some(text));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let own = single::own_chain_id(&profile, &document, &base.unwrap_or_default());
+    let chain_id = match chain_id {
+        Some(text) => ChainId::new(text).map_err(|why| vec![Problem::error(why.to_string())])?,
+        None => own,
+    };
+    let overrides = Overrides::new();
+    let ask =
+        Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides: &overrides, now: now() };
+    let text = compose_one(ask, &document).map_err(all_words)?;
+    offline::result(&text);
+    Ok(error::OK)
+}
+
+fn check(of: &DocumentOf, file: &Path) -> Result<u8, Vec<Problem>> {
+    let profile = profiles::profile(&of.chain, Path::new("."))?;
+    let document = document_of(&profile, of.document.as_deref())?;
+    let text = files::read(file).map_err(|problem| vec![problem])?;
+    let problems = single::check_one(&profile, &document, &text, now());
+    if !problems.is_empty() {
+        return Err(all_words(problems));
+    }
+    offline::sound(&profile, &document, &text);
+    Ok(error::OK)
+}
+
+/// Whether they differ.
+fn diff(
+    chain: Option<&str>,
+    document: Option<&str>,
+    paths: [&PathBuf; 2],
+    json: bool,
+) -> Result<bool, Vec<Problem>> {
+    let read = |path: &PathBuf| files::read(path).map_err(|problem| vec![problem]);
+    let (left, right) = (read(paths[0])?, read(paths[1])?);
+    let (profile, document) = match chain {
+        Some(word) => {
+            let profile = profiles::profile(word, Path::new("."))?;
+            let document = document_of(&profile, document)?;
+            (profile, document)
+        }
+        None => guessed(&left, &right)?,
+    };
+    let changes = compare::changes(&profile, &document, &left, &right).map_err(all_words)?;
+    offline::changes(&changes, json);
+    Ok(!changes.is_empty())
+}
+
+fn guessed(left: &str, right: &str) -> Result<(Profile, String), Vec<Problem>> {
+    let known: Vec<Profile> = builtin_names().into_iter().filter_map(Profile::builtin).collect();
+    let found =
+        compare::guess(&known, left, right).map(|(profile, document)| (profile.clone(), document.to_owned()));
+    found.ok_or_else(|| {
+        let problem = Problem::error("the documents do not show which chain's they are");
+        vec![problem.help("say it: --chain NAME, and --document NAME where it has several")]
+    })
+}
+
+fn document_of(profile: &Profile, wanted: Option<&str>) -> Result<String, Vec<Problem>> {
+    let names: Vec<&str> = profile.documents.keys().map(String::as_str).collect();
+    let wrong = |message: String, help: String| Err(vec![Problem::error(message).help(help)]);
+    match (wanted, names.as_slice()) {
+        (Some(name), _) if names.contains(&name) => Ok(name.to_owned()),
+        (Some(name), _) => {
+            let help = nearest(name, names.iter().copied()).map_or_else(
+                || format!("it has: {}", names.join(", ")),
+                |near| format!("is `{near}` meant?"),
+            );
+            wrong(format!("{} has no document {name:?}", profile.name), help)
+        }
+        (None, [only]) => Ok((*only).to_owned()),
+        (None, _) => {
+            let which = |(name, rule): (&String, &crate::chain::profile::Document)| {
+                format!("--document {name} ({})", rule.path)
+            };
+            let help = profile.documents.iter().map(which).collect::<Vec<_>>().join(" or ");
+            wrong(format!("{} has {} genesis documents", profile.name, names.len()), help)
+        }
+    }
+}
+
+fn words(problem: GenesisProblem) -> Problem {
+    let mut said = Problem::error(problem.to_string());
+    said.help = problem.help;
+    said
+}
+
+fn all_words(problems: Vec<GenesisProblem>) -> Vec<Problem> {
+    problems.into_iter().map(words).collect()
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,157 @@
+//! Words of the commands that need no hosts.
+
+use std::{fmt::Write as _, io::Write as _, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{print_line, problems, say};
+use crate::{
+    chain::{
+        genesis::{Difference, Member, compare::Change, validators_of},
+        peers::{PeerInfo, peers_string},
+        profile::Profile,
+    },
+    cli::args::PeersFormat,
+    error::{self, Failure},
+    model::ids::NodeName,
+    problem::Problem,
+};
+
+/// A text that is the result itself.
+pub fn result(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+pub fn warn(warnings: &[Problem]) {
+    for problem in warnings {
+        anstream::eprintln!("{}", problems::text(problem));
+    }
+}
+
+pub fn refuse(found: &[Problem]) -> u8 {
+    warn(found);
+    error::BAD_INPUT
+}
+
+pub fn fail(failure: &Failure) -> u8 {
+    say(failure);
+    failure.exit()
+}
+
+/// A document with nothing wrong in it: who its validators are.
+pub fn sound(profile: &Profile, document: &str, text: &str) {
+    let members = validators_of(profile, document, text).unwrap_or_default();
+    let power: i128 = members.iter().map(|member| i128::from(member.power.get())).sum();
+    let mut out = format!("ok: {} validators, {power} voting power\n", members.len());
+    for member in &members {
+        let _ = writeln!(out, "  {}", who(member));
+    }
+    result(&out);
+}
+
+fn who(member: &Member) -> String {
+    let name = member.name.as_deref().filter(|name| !name.is_empty());
+    let address = member.address.as_deref().filter(|address| !address.is_empty());
+    let parts = [name, address, Some(member.key.value.as_str())];
+    format!("{} power {}", parts.into_iter().flatten().collect::<Vec<_>>().join(" "), member.power.get())
+}
+
+pub fn changes(changes: &[Change], as_json: bool) {
+    if as_json {
+        for change in changes {
+            print_line(&json_of(change));
+        }
+        return;
+    }
+    let mut out = String::new();
+    for change in changes {
+        let _ = writeln!(out, "{}", line(change));
+    }
+    result(if out.is_empty() { "the same\n" } else { &out });
+}
+
+fn line(change: &Change) -> String {
+    let sides = |difference: &Difference| {
+        let (left, right) =
+            (Difference::show(difference.left.as_ref()), Difference::show(difference.right.as_ref()));
+        format!("{left} → {right}")
+    };
+    match change {
+        Change::Added(member) => format!("validator added      {}", who(member)),
+        Change::Removed(member) => format!("validator removed    {}", who(member)),
+        Change::Power { of, to } => format!("power changed        {} → {}", who(of), to.get()),
+        Change::Name { of, to } => {
+            format!("name changed         {} → {}", who(of), to.as_deref().unwrap_or("(none)"))
+        }
+        Change::Order => "order changed        the same validators, in another order".to_owned(),
+        Change::ChainId(difference) => format!("chain id changed     {}", sides(difference)),
+        Change::Time(difference) => format!("genesis time changed {}", sides(difference)),
+        Change::Other(difference) => format!("{}: {}", difference.path, sides(difference)),
+        Change::Layout => "the same meaning in other bytes: CometBFT 1.0 does not start on that".to_owned(),
+    }
+}
+
+fn json_of(change: &Change) -> Value {
+    let validator = |member: &Member| json!({"name": member.name, "address": member.address, "key": member.key, "power": member.power.get()});
+    let difference = |kind: &str, d: &Difference| json!({"event": "difference", "kind": kind, "path": d.path, "left": d.left, "right": d.right});
+    match change {
+        Change::Added(member) => {
+            json!({"event": "difference", "kind": "added", "validator": validator(member)})
+        }
+        Change::Removed(member) => {
+            json!({"event": "difference", "kind": "removed", "validator": validator(member)})
+        }
+        Change::Power { of, to } => {
+            json!({"event": "difference", "kind": "power", "validator": validator(of), "right": to.get()})
+        }
+        Change::Name { of, to } => {
+            json!({"event": "difference", "kind": "name", "validator": validator(of), "right": to})
+        }
+        Change::Order => json!({"event": "difference", "kind": "order"}),
+        Change::Layout => json!({"event": "difference", "kind": "layout"}),
+        Change::ChainId(d) => difference("chain_id", d),
+        Change::Time(d) => difference("genesis_time", d),
+        Change::Other(d) => difference("other", d),
+    }
+}
+
+/// Who dials whom; of one node only the list itself.
+pub fn peers(profile: &Profile, dialled: &[(NodeName, Vec<PeerInfo>)], format: PeersFormat, bare: bool) {
+    let mut out = String::new();
+    let object = |peer: &PeerInfo| json!({"name": peer.name, "id": peer.id, "host": peer.addr.host.as_str(), "port": peer.addr.port});
+    let objects = |peers: &[PeerInfo]| peers.iter().map(object).collect::<Value>();
+    if format == PeersFormat::Json {
+        let value = match dialled {
+            [(_, peers)] if bare => objects(peers),
+            all => all.iter().map(|(node, peers)| (node.to_string(), objects(peers))).collect(),
+        };
+        return result(&format!("{value:#}\n"));
+    }
+    let key = profile.peers.into.key.as_deref().unwrap_or("persistent_peers");
+    let key = key.rsplit('.').next().unwrap_or(key);
+    for (node, peers) in dialled {
+        let list = peers_string(profile, peers);
+        let _ = match (format, bare) {
+            (PeersFormat::Toml, true) => writeln!(out, "{key} = {list:?}"),
+            (PeersFormat::Toml, false) => writeln!(out, "[{:?}]\n{key} = {list:?}", node.as_str()),
+            (_, true) => writeln!(out, "{list}"),
+            (_, false) => writeln!(out, "{node}: {list}"),
+        };
+    }
+    result(&out);
+}
+
+pub fn rendered(files: usize, nodes: usize, folder: &Path) {
+    result(&format!("{files} files of {nodes} nodes below {}\n", folder.display()));
+}
+
+pub fn chains(profiles: &[Profile]) {
+    let width = profiles.iter().map(|profile| profile.name.len()).max().unwrap_or_default();
+    let line = |profile: &Profile| {
+        let documents: Vec<&str> = profile.documents.keys().map(String::as_str).collect();
+        format!("{:width$}  {} (documents: {})\n", profile.name, profile.about, documents.join(", "))
+    };
+    result(&profiles.iter().map(line).collect::<String>());
+}

@@ -1,0 +1,46 @@
+//! Everything that belongs on each node's host, whether it is there already or not.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Refusal, birth, node, step::Step};
+use crate::{
+    chain::peers::{self, PeerInfo},
+    facts::Facts,
+    model::{cluster::Cluster, ids::NodeName},
+};
+
+/// The nodes as peers, each of them: a list that lacks one is a network that lacks one.
+pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Refusal>> {
+    let everybody = node::peers(cluster, facts);
+    let unknown = cluster.nodes.iter().filter(|node| everybody.iter().all(|peer| peer.name != node.name));
+    let refuse = |name: &NodeName| {
+        let message = if facts.nodes.contains_key(name) {
+            "it has no node key yet in these facts"
+        } else {
+            "it is not in these facts"
+        };
+        Refusal::new(Class::Input, Some(name), message)
+            .advice("take the facts of all hosts once the keys are there: `loomctl facts --json >FILE`")
+    };
+    let refusals: Vec<Refusal> = unknown.map(|node| refuse(&node.name)).collect();
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
+    Ok(everybody)
+}
+
+/// Genesis documents, configuration, links and units, by node. Neither binaries nor our own manifest: these hold what
+/// only a host knows.
+pub fn whole(cluster: &Cluster, facts: &Facts) -> Result<BTreeMap<NodeName, Vec<Step>>, Vec<Refusal>> {
+    let everybody = everybody(cluster, facts)?;
+    let documents = birth::documents(cluster, facts)?;
+    let (mut all, mut refusals) = (BTreeMap::new(), Vec::new());
+    for node in &cluster.nodes {
+        match node::wanted(cluster, node, facts, &documents, &everybody) {
+            Ok(wanted) => drop(all.insert(node.name.clone(), wanted.steps)),
+            Err(found) => refusals.extend(found),
+        }
+    }
+    if refusals.is_empty() { Ok(all) } else { Err(refusals) }
+}
