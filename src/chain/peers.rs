@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::profile::Profile;
+use super::{
+    profile::Profile,
+    topology::{Role, Spot, dialled},
+};
 use crate::model::ids::{NodeId, NodeName, PeerAddr};
 
 /// Up to here every node dials every other; beyond, that would grow with the square of the nodes.
@@ -17,7 +20,7 @@ pub const OTHERS: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    pub name: NodeName,
+    pub spot: Spot,
     pub id: NodeId,
     pub addr: PeerAddr,
 }
@@ -57,9 +60,23 @@ pub fn peers_of_checked(
     all: &[PeerInfo],
     strategy: Strategy,
 ) -> Result<Vec<PeerInfo>, PeersError> {
-    if !all.iter().any(|peer| peer.name == *node) {
+    let Some(me) = all.iter().find(|peer| peer.spot.name == *node) else {
         return Err(PeersError::Unknown(node.clone()));
-    }
+    };
+    let spots: Vec<&Spot> = all.iter().map(|peer| &peer.spot).collect();
+    let dialled = dialled(&me.spot, &spots, strategy);
+    Ok(all.iter().filter(|peer| dialled.contains(&&peer.spot.name)).cloned().collect())
+}
+
+/// The seeds that a node may ask for more peers: none of them itself, and none that it may not know.
+pub fn seeds_of(me: &Spot, all: &[PeerInfo]) -> Vec<PeerInfo> {
+    let seed =
+        |peer: &&PeerInfo| peer.spot.role == Role::Seed && peer.spot.name != me.name && !me.is_hidden();
+    all.iter().filter(seed).cloned().collect()
+}
+
+/// Of the nodes that know each other, `node` among them, those that it dials; never itself.
+pub(super) fn chosen<'a>(node: &NodeName, all: &[&'a NodeName], strategy: Strategy) -> Vec<&'a NodeName> {
     let others = match strategy {
         Strategy::Auto if all.len() > MESH_LIMIT => OTHERS,
         Strategy::Auto | Strategy::Mesh => all.len(),
@@ -67,25 +84,28 @@ pub fn peers_of_checked(
     };
     let mut chosen = ring_neighbours(node, all);
     if others > 0 {
-        let mut ranked: Vec<_> = all.iter().map(|peer| (rank(node, &peer.name), &peer.name)).collect();
+        let mut ranked: Vec<_> = all.iter().map(|name| (rank(node, name), *name)).collect();
         ranked.retain(|(_, name)| *name != node);
         ranked.sort_unstable();
         chosen.extend(ranked.into_iter().take(others).map(|(_, name)| name));
     }
-    let dialled = |peer: &&PeerInfo| peer.name != *node && chosen.contains(&&peer.name);
-    Ok(all.iter().filter(dialled).cloned().collect())
+    chosen.retain(|name| *name != node);
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
 }
 
 /// Twice the same id or address can never be in a list: the document that this replaces had it in its example.
 pub fn check(all: &[PeerInfo]) -> Result<(), PeersError> {
     let (mut ids, mut addresses) = (BTreeMap::new(), BTreeMap::new());
     for peer in all {
-        if let Some(first) = ids.insert(&peer.id, &peer.name) {
-            let (first, second) = (first.clone(), peer.name.clone());
+        let name = &peer.spot.name;
+        if let Some(first) = ids.insert(&peer.id, name) {
+            let (first, second) = (first.clone(), name.clone());
             return Err(PeersError::SameId { first, second, id: peer.id.clone() });
         }
-        if let Some(first) = addresses.insert(peer.addr.to_string(), &peer.name) {
-            let (first, second) = (first.clone(), peer.name.clone());
+        if let Some(first) = addresses.insert(peer.addr.to_string(), name) {
+            let (first, second) = (first.clone(), name.clone());
             return Err(PeersError::SameAddress { first, second, addr: peer.addr.to_string() });
         }
     }
@@ -93,8 +113,8 @@ pub fn check(all: &[PeerInfo]) -> Result<(), PeersError> {
 }
 
 /// The nodes on a ring in the order of their names' hash, so that who joins moves two neighbours only.
-fn ring_neighbours<'a>(node: &NodeName, all: &'a [PeerInfo]) -> Vec<&'a NodeName> {
-    let mut ring: Vec<_> = all.iter().map(|peer| (hash(peer.name.as_str()), &peer.name)).collect();
+fn ring_neighbours<'a>(node: &NodeName, all: &[&'a NodeName]) -> Vec<&'a NodeName> {
+    let mut ring: Vec<_> = all.iter().map(|name| (hash(name.as_str()), *name)).collect();
     ring.sort_unstable();
     let Some(at) = ring.iter().position(|(_, name)| *name == node) else { return Vec::new() };
     let length = ring.len();
@@ -140,7 +160,11 @@ mod tests {
 
     fn node(number: usize) -> PeerInfo {
         PeerInfo {
-            name: NodeName::new(format!("node-{number}")).unwrap(),
+            spot: Spot {
+                name: NodeName::new(format!("node-{number}")).unwrap(),
+                role: Role::Validator,
+                behind: Vec::new(),
+            },
             id: NodeId::new(format!("{number:040x}")).unwrap(),
             addr: PeerAddr {
                 host: HostAddr::new(format!("10.0.{}.{}", number / 250, number % 250)).unwrap(),
@@ -154,18 +178,18 @@ mod tests {
     }
 
     fn names(peers: &[PeerInfo]) -> BTreeSet<String> {
-        peers.iter().map(|peer| peer.name.to_string()).collect()
+        peers.iter().map(|peer| peer.spot.name.to_string()).collect()
     }
 
     fn reached(all: &[PeerInfo], strategy: Strategy) -> usize {
         let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for peer in all {
-            for other in names(&peers_for(&peer.name, all, strategy).unwrap()) {
-                edges.entry(peer.name.to_string()).or_default().insert(other.clone());
-                edges.entry(other).or_default().insert(peer.name.to_string());
+            for other in names(&peers_for(&peer.spot.name, all, strategy).unwrap()) {
+                edges.entry(peer.spot.name.to_string()).or_default().insert(other.clone());
+                edges.entry(other).or_default().insert(peer.spot.name.to_string());
             }
         }
-        let (mut seen, mut open) = (BTreeSet::new(), vec![all[0].name.to_string()]);
+        let (mut seen, mut open) = (BTreeSet::new(), vec![all[0].spot.name.to_string()]);
         while let Some(name) = open.pop() {
             if seen.insert(name.clone()) {
                 open.extend(edges.get(&name).into_iter().flatten().cloned());
@@ -182,7 +206,7 @@ mod tests {
             for strategy in [Strategy::Auto, Strategy::Ring] {
                 prop_assert_eq!(reached(&all, strategy), count);
                 for peer in &all {
-                    let dialled = peers_for(&peer.name, &all, strategy).unwrap();
+                    let dialled = peers_for(&peer.spot.name, &all, strategy).unwrap();
                     prop_assert!(!dialled.contains(peer));
                     prop_assert_eq!(names(&dialled).len(), dialled.len());
                     match strategy {
@@ -200,9 +224,9 @@ mod tests {
             let mut after = before.clone();
             after.insert(if order { 0 } else { count }, node(count));
             for peer in &before {
-                let old = names(&peers_for(&peer.name, &before, Strategy::Auto).unwrap());
-                let new = names(&peers_for(&peer.name, &after, Strategy::Auto).unwrap());
-                let listed = new.contains(node(count).name.as_str());
+                let old = names(&peers_for(&peer.spot.name, &before, Strategy::Auto).unwrap());
+                let new = names(&peers_for(&peer.spot.name, &after, Strategy::Auto).unwrap());
+                let listed = new.contains(node(count).spot.name.as_str());
                 prop_assert!(listed || new == old);
             }
         }
@@ -211,15 +235,15 @@ mod tests {
     #[test]
     fn one_node_has_no_peers_and_a_stranger_is_an_error() {
         let all = nodes(1);
-        assert!(peers_for(&all[0].name, &all, Strategy::Auto).unwrap().is_empty());
-        assert!(matches!(peers_for(&node(7).name, &all, Strategy::Auto), Err(PeersError::Unknown(_))));
+        assert!(peers_for(&all[0].spot.name, &all, Strategy::Auto).unwrap().is_empty());
+        assert!(matches!(peers_for(&node(7).spot.name, &all, Strategy::Auto), Err(PeersError::Unknown(_))));
     }
 
     #[test]
     fn s4_the_same_id_twice_is_refused_by_name() {
         let mut all = nodes(3);
         all[2].id = all[0].id.clone();
-        let error = peers_for(&all[1].name, &all, Strategy::Auto).unwrap_err();
+        let error = peers_for(&all[1].spot.name, &all, Strategy::Auto).unwrap_err();
         assert!(error.to_string().starts_with("node-2 has the same node id as node-0"), "{error}");
     }
 

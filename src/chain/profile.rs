@@ -3,6 +3,7 @@
 //! A profile picks among mechanisms that are code with names; it is no programming language. Everything below
 //! `home` is a path relative to the node's working directory.
 
+mod extends;
 mod parse;
 mod values;
 
@@ -11,7 +12,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::genesis::path::DocPath;
+use super::{
+    genesis::path::DocPath,
+    topology::{Role, Spot},
+};
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
 pub use parse::{builtin_files, builtin_names};
@@ -44,6 +48,9 @@ pub struct Profile {
     pub peers: Peers,
     /// The node's own configuration files.
     pub files: BTreeMap<HomePath, ConfigFile>,
+    /// What a node's files say beyond that of all others, by what it is to the others. Values as in `set` of a file.
+    #[serde(default)]
+    pub roles: BTreeMap<RoleWords, BTreeMap<HomePath, serde_json::Map<String, Value>>>,
     pub ports: BTreeMap<String, Port>,
     pub probe: Probe,
     /// Tera sources by file name, the profile's own folder.
@@ -251,8 +258,10 @@ pub struct ConfigFile {
     pub base: Option<Base>,
     #[serde(default)]
     pub template: Option<String>,
-    /// Dotted key → value. A value that is one of `{name}`, `{chain_id}`, `{external_address}` or
-    /// `{public_addresses}` (true where neither this node nor its peers have a private address) stands for that.
+    /// Dotted key → value. A value that is one of `{name}`, `{chain_id}`, `{external_address}`, `{public_addresses}`
+    /// (true where neither this node nor its peers have a private address), `{seeds}` (the cluster's seeds as peers) or
+    /// `{private_ids}` (of a sentry: the node ids that it tells nobody) stands for that. Where there is nothing to stand
+    /// for, the key stays as it is.
     #[serde(default)]
     pub set: serde_json::Map<String, Value>,
     /// Keys of a template's file; a near miss of one is refused, others are taken as they are.
@@ -260,6 +269,27 @@ pub struct ConfigFile {
     pub known: Vec<String>,
     #[serde(default)]
     pub mode: Mode,
+}
+
+/// Who is told something of its own by the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleWords {
+    /// A validator that only its sentries know.
+    BehindSentries,
+    Sentry,
+    Seed,
+}
+
+impl RoleWords {
+    pub fn of(spot: &Spot) -> Option<Self> {
+        match spot.role {
+            Role::Sentry => Some(Self::Sentry),
+            Role::Seed => Some(Self::Seed),
+            Role::Validator if spot.is_hidden() => Some(Self::BehindSentries),
+            Role::Validator | Role::Full => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

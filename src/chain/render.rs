@@ -13,6 +13,7 @@ use super::{
     peers::{PeerInfo, peers_string},
     ports::ports_of,
     profile::{Format, HomePath, Profile},
+    topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
 use crate::{
@@ -49,8 +50,12 @@ pub struct NodeContext {
     pub user: UserName,
     /// What this node tells others of itself: `public_ip` where given, else its peer address.
     pub external_address: PeerAddr,
+    /// Its place among the others.
+    pub spot: Spot,
     /// From `peers::peers_for`.
     pub peers: Vec<PeerInfo>,
+    /// The seeds that it may ask for more.
+    pub seeds: Vec<PeerInfo>,
     pub unit: UnitOverrides,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, String>,

@@ -6,11 +6,13 @@ use super::{
     ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
     login::Login,
 };
+pub use crate::chain::topology::Role;
 use crate::chain::{
     genesis::Overrides,
     peers::Strategy,
     profile::Profile,
     render::{Basics, Settings},
+    topology::Spot,
     unit::UnitOverrides,
 };
 
@@ -35,18 +37,14 @@ pub struct Machine {
     pub nodes: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    Validator,
-    Full,
-}
-
 #[derive(Debug, Clone)]
 pub struct Node {
     pub name: NodeName,
     /// Number into `Cluster::machines`.
     pub machine: usize,
     pub role: Role,
+    /// The sentries that it stays behind; only of validators.
+    pub behind: Vec<NodeName>,
     pub power: Option<Power>,
     pub user: UserName,
     /// Where the host has no such account it is made.
@@ -93,6 +91,13 @@ impl Binary {
     /// The checksum as far as it is known without asking a host.
     pub fn sha256(&self) -> Option<&Sha256> {
         self.pinned.as_ref().or(self.local.as_ref().map(|local| &local.sha256))
+    }
+}
+
+impl Node {
+    /// Its place among the others.
+    pub fn spot(&self) -> Spot {
+        Spot { name: self.name.clone(), role: self.role, behind: self.behind.clone() }
     }
 }
 

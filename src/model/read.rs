@@ -85,6 +85,20 @@ impl Reader<'_> {
         })
     }
 
+    /// A list of texts; a single text is a list of one.
+    pub fn list(&mut self, name: &str) -> Option<Vec<String>> {
+        match self.any(&[name])?.1 {
+            Value::String(text) => Some(vec![text]),
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                Some(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+            }
+            other => {
+                self.wrong(name, format!("{name} must be a list of texts, not {}", kind_of(&other)));
+                None
+            }
+        }
+    }
+
     /// A dictionary; nothing set is an empty one.
     pub fn map(&mut self, name: &str) -> IndexMap<String, Value> {
         match self.any(&[name]) {

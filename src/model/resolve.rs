@@ -3,6 +3,7 @@
 mod between;
 mod host;
 mod node;
+mod roles;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -54,6 +55,7 @@ pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Pro
         }
     }
     name_units(&machines, &mut nodes, inventory);
+    roles::place(&mut nodes, &profile, inventory, &mut problems);
     let cluster = whole(inventory, profile, machines, nodes, &mut problems);
     if let Some(cluster) = &cluster {
         judge_words(inventory, cluster, &mut problems);
@@ -203,6 +205,7 @@ fn whole(
         problems
             .push(Problem::error("no host is a validator").help("leave `role` out, or set it to validator"));
     }
+    roles::judge(&nodes, strategy, problems);
     clashes(&profile, &nodes, problems);
     warn_public_rpc(&profile, &nodes, problems);
     Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy })

@@ -13,7 +13,11 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("create_user", "true: where the account is missing it is made, as a system account with a home"),
     ("private_ip", "where the other nodes connect to (default: ansible_host)"),
     ("public_ip", "address under which the node is known outside"),
-    ("role", "validator (default) or full"),
+    ("role", "validator (default), full, sentry or seed"),
+    (
+        "sentries",
+        "of a validator: the sentries that it stays behind (default: all, where there are any; [] for none)",
+    ),
     ("power", "voting power (default: as init wrote it, 10)"),
     ("ports", "ports by name: {p2p: 26656, rpc: 26657}"),
     ("rpc_bind", "address that the RPC listens on"),

@@ -46,7 +46,9 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
             host: node.public_ip.clone().unwrap_or_else(|| node.private_ip.clone()),
             port: 0,
         },
+        spot: node.spot(),
         peers: Vec::new(),
+        seeds: Vec::new(),
         unit: node.unit.clone(),
         init_files,
     })
@@ -71,7 +73,7 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
             Some(seen) => seen.node_id.clone(),
             None => remembered(facts, &addr),
         };
-        Some(PeerInfo { name: node.name.clone(), id: id?, addr })
+        Some(PeerInfo { spot: node.spot(), id: id?, addr })
     };
     cluster.nodes.iter().filter_map(peer).collect()
 }
@@ -177,7 +179,8 @@ fn rendered(
         context(cluster, node, seen).ok_or_else(|| safety("its folder is not known".to_owned()))?;
     context.peers = peers::peers_of_checked(&node.name, everybody, cluster.strategy)
         .map_err(|why| safety(why.to_string()))?;
-    if let Some(own) = everybody.iter().find(|peer| peer.name == node.name) {
+    context.seeds = peers::seeds_of(&context.spot, everybody);
+    if let Some(own) = everybody.iter().find(|peer| peer.spot.name == node.name) {
         context.external_address.port = own.addr.port;
     }
     render_node(&cluster.profile, &context).map_err(|problems| {

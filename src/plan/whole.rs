@@ -12,7 +12,8 @@ use crate::{
 /// The nodes as peers, each of them: a list that lacks one is a network that lacks one.
 pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Refusal>> {
     let everybody = node::peers(cluster, facts);
-    let unknown = cluster.nodes.iter().filter(|node| everybody.iter().all(|peer| peer.name != node.name));
+    let unknown =
+        cluster.nodes.iter().filter(|node| everybody.iter().all(|peer| peer.spot.name != node.name));
     let refuse = |name: &NodeName| {
         let message = if facts.nodes.contains_key(name) {
             "it has no node key yet in these facts"

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod causes;
+mod chains;
 mod damage;
 mod download;
 mod faults;
@@ -28,6 +29,7 @@ pub fn register(suite: &mut Suite) {
     hosts::register(suite);
     keys::register(suite);
     causes::register(suite);
+    chains::register(suite);
     adopt::register(suite);
     matrix::register(suite);
     plans::register(suite);

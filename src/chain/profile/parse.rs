@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_yaml::Error as YamlError;
 
-use super::{HomePath, KeyPlace, Profile};
+use super::{HomePath, KeyPlace, Profile, extends};
 use crate::{
     chain::{render, unit},
     problem::{Place, Problem, nearest},
@@ -26,8 +26,11 @@ macro_rules! embedded {
     };
 }
 
-const BUILTIN: &[Embedded] =
-    &[embedded!("cometbft", "unit.service"), embedded!("loom", "unit.service", "loom.yml")];
+const BUILTIN: &[Embedded] = &[
+    embedded!("cometbft", "unit.service"),
+    embedded!("loom", "unit.service", "loom.yml"),
+    embedded!("tendermint",),
+];
 
 /// The chains that are in the binary.
 pub fn builtin_names() -> Vec<&'static str> {
@@ -50,9 +53,12 @@ impl Profile {
 
     /// `file` is the name that problems carry; `templates` the other files of the profile's folder.
     pub fn parse(file: &str, yaml: &str, templates: BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
-        let mut profile: Self =
-            serde_yaml::from_str(yaml).map_err(|error| vec![yaml_problem(file, yaml, &error)])?;
-        profile.templates = templates;
+        let mut profile: Self = match extends::base_of(yaml) {
+            None => serde_yaml::from_str(yaml).map_err(|error| vec![yaml_problem(file, yaml, &error)])?,
+            Some(base) => extends::extended(yaml, &base)
+                .map_err(|(message, word)| vec![at_word(file, yaml, &word, Problem::error(message))])?,
+        };
+        profile.templates.extend(templates);
         let problems: Vec<_> = profile
             .problems()
             .into_iter()
@@ -155,6 +161,9 @@ fn with_nearest<'a>(message: String, word: &str, known: impl IntoIterator<Item =
 }
 
 fn at_word(file: &str, text: &str, word: &str, problem: Problem) -> Problem {
+    if word.is_empty() {
+        return problem;
+    }
     let found = text.lines().enumerate().find_map(|(nth, line)| {
         let uncommented = line.split('#').next().unwrap_or_default();
         uncommented.find(word).map(|column| (nth, line, column))
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_chains_in_the_binary_are_sound() {
-        assert_eq!(builtin_names(), ["cometbft", "loom"]);
+        assert_eq!(builtin_names(), ["cometbft", "loom", "tendermint"]);
         for chain in BUILTIN {
             let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
             let profile =

@@ -6,9 +6,9 @@ use super::{Basics, NodeContext};
 use crate::{
     chain::{
         config::{flatten, read_key},
-        peers::peers_string,
+        peers::{peer_text, peers_string},
         ports::listen_of,
-        profile::{Bind, ConfigFile, Format, HomePath, Profile},
+        profile::{Bind, ConfigFile, Format, HomePath, Profile, RoleWords},
     },
     problem::{Problem, nearest},
 };
@@ -22,14 +22,23 @@ pub(super) fn of_profile(
     basics: &Basics,
     node: Option<&NodeContext>,
 ) -> Sets {
+    let list = |peers: Vec<String>| if peers.is_empty() { Value::Null } else { peers.join(",").into() };
     let value = |value: &Value| match value.as_str() {
+        Some("{seeds}") => list(
+            node.map(|node| node.seeds.iter().map(|seed| peer_text(profile, seed)).collect())
+                .unwrap_or_default(),
+        ),
+        Some("{private_ids}") => list(node.map(private_ids).unwrap_or_default()),
         Some("{name}") => basics.name.as_str().into(),
         Some("{chain_id}") => basics.chain_id.as_str().into(),
         Some("{external_address}") => node.map(|n| n.external_address.to_string()).into(),
         Some("{public_addresses}") => node.is_some_and(all_public).into(),
         _ => value.clone(),
     };
-    let mut sets: Sets = file.set.iter().map(|(key, wanted)| (key.clone(), value(wanted))).collect();
+    let of_role = node.and_then(|node| profile.roles.get(&RoleWords::of(&node.spot)?)?.get(path));
+    let all = file.set.iter().chain(of_role.into_iter().flatten());
+    let mut sets: Sets = all.map(|(key, wanted)| (key.clone(), value(wanted))).collect();
+    sets.retain(|(_, value)| !value.is_null());
     let into = &profile.peers.into;
     if let (Some(node), Some(key), true) = (node, &into.key, into.file.as_ref() == Some(path)) {
         sets.push((key.clone(), peers_string(profile, &node.peers).into()));
@@ -96,6 +105,11 @@ fn file_named<'a>(profile: &'a Profile, name: &str) -> Option<&'a HomePath> {
     }
     let mut same = profile.files.keys().filter(|path| path.file_name() == name);
     same.next().filter(|_| same.next().is_none())
+}
+
+/// Of a sentry, who stays behind it.
+fn private_ids(node: &NodeContext) -> Vec<String> {
+    node.peers.iter().filter(|peer| peer.spot.is_hidden()).map(|peer| peer.id.to_string()).collect()
 }
 
 fn all_public(node: &NodeContext) -> bool {

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::{chain::ports::PortUse, model::ids::NodeId};
+use crate::{
+    chain::{ports::PortUse, topology::Role},
+    model::ids::NodeId,
+};
 
 fn basics() -> Basics {
     Basics {
@@ -21,7 +24,8 @@ fn addr(host: &str) -> PeerAddr {
 
 fn peer(number: usize, host: &str) -> PeerInfo {
     let id = NodeId::new(format!("{number:040x}")).unwrap();
-    PeerInfo { name: NodeName::new(format!("node-{number}")).unwrap(), id, addr: addr(host) }
+    let name = NodeName::new(format!("node-{number}")).unwrap();
+    PeerInfo { spot: Spot { name, role: Role::Validator, behind: Vec::new() }, id, addr: addr(host) }
 }
 
 fn context(chain: &str) -> NodeContext {
@@ -35,7 +39,9 @@ fn context(chain: &str) -> NodeContext {
         binary: RemotePath::new(format!("/home/ubuntu/{chain}")).unwrap(),
         user: UserName::new("ubuntu").unwrap(),
         external_address: addr("10.0.0.1"),
+        spot: peer(0, "10.0.0.1").spot,
         peers: vec![peer(1, "10.0.0.2")],
+        seeds: Vec::new(),
         unit: UnitOverrides::new(),
         init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.to_owned())]),
     }
@@ -233,5 +239,30 @@ fn s9_names_with_marks_arrive_in_configuration_and_unit() {
         if let Some(yml) = made.files.iter().find(|file| file.path.file_name() == "loom.yml") {
             assert_eq!(read(Format::Yaml, &yml.content, "ChainID"), Some(json!(id)));
         }
+    }
+}
+
+#[test]
+fn each_role_has_its_own_words() {
+    let config = |chain: &str, change: fn(&mut NodeContext)| {
+        let rendered = render(chain, change).unwrap();
+        rendered.texts.into_iter().find(|(path, _)| path.file_name() == "config.toml").unwrap().1
+    };
+    for chain in ["cometbft", "loom"] {
+        let plain = config(chain, |_| {});
+        let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+        assert!(has(&plain, "pex = true") && has(&plain, "seeds = \"\"") && has(&plain, "seed_mode = false"));
+        let hidden = config(chain, |node| node.spot.behind = vec![NodeName::new("node-1").unwrap()]);
+        assert!(has(&hidden, "pex = false"), "{chain}");
+        let sentry = config(chain, |node| {
+            node.spot.role = Role::Sentry;
+            node.peers[0].spot.behind = vec![node.spot.name.clone()];
+            node.seeds = vec![peer(7, "10.0.0.7")];
+        });
+        assert!(
+            has(&sentry, &format!("private_peer_ids = \"{:040x}\"", 1))
+                && sentry.contains("@10.0.0.7:26656\"")
+        );
+        assert!(has(&config(chain, |node| node.spot.role = Role::Seed), "seed_mode = true"));
     }
 }

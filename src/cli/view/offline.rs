@@ -120,7 +120,7 @@ fn json_of(change: &Change) -> Value {
 /// Who dials whom; of one node only the list itself.
 pub fn peers(profile: &Profile, dialled: &[(NodeName, Vec<PeerInfo>)], format: PeersFormat, bare: bool) {
     let mut out = String::new();
-    let object = |peer: &PeerInfo| json!({"name": peer.name, "id": peer.id, "host": peer.addr.host.as_str(), "port": peer.addr.port});
+    let object = |peer: &PeerInfo| json!({"name": peer.spot.name, "id": peer.id, "host": peer.addr.host.as_str(), "port": peer.addr.port});
     let objects = |peers: &[PeerInfo]| peers.iter().map(object).collect::<Value>();
     if format == PeersFormat::Json {
         let value = match dialled {

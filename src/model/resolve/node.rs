@@ -39,13 +39,17 @@ pub(super) fn node(
     let role = reader.typed(&["role"], |text| match text.as_str() {
         "validator" => Ok(Role::Validator),
         "full" => Ok(Role::Full),
-        _ => Err(format!("unknown role {text:?}: validator or full")),
+        "sentry" => Ok(Role::Sentry),
+        "seed" => Ok(Role::Seed),
+        _ => Err(format!("unknown role {text:?}: validator, full, sentry or seed")),
     });
     let local = || HostAddr::new("127.0.0.1").ok();
     let address = if login.via == Via::Local { local() } else { Some(login.host.clone()) };
     Some(Node {
         machine,
         role: role.unwrap_or(Role::Validator),
+        // Known once all nodes are.
+        behind: Vec::new(),
         power: power(reader),
         folder: reader.typed(&["working_directory"], RemotePath::new),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,

@@ -219,7 +219,7 @@ fn peers(dials: &[PeerInfo], said: &Said) -> Row {
         let at = peer.addr.host.with_port(peer.addr.port);
         match said.peers.get(&(peer.addr.host.to_string(), peer.addr.port)) {
             Some(Reach::Yes) => {}
-            Some(Reach::No(why)) => wrong.push(format!("{} at {at}: {why}", peer.name)),
+            Some(Reach::No(why)) => wrong.push(format!("{} at {at}: {why}", peer.spot.name)),
             Some(Reach::NotKnown(why)) => not_known.push(why.clone()),
             None => not_known.push("the host did not say".to_owned()),
         }

@@ -122,13 +122,13 @@ fn dials(look: &Look, node: &Node) -> Vec<PeerInfo> {
     let Ok(id) = NodeId::new("0".repeat(40)) else { return Vec::new() };
     let peer = |node: &Node| {
         let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, look)? };
-        Some(PeerInfo { name: node.name.clone(), id: id.clone(), addr })
+        Some(PeerInfo { spot: node.spot(), id: id.clone(), addr })
     };
     let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
     let mut chosen = peers_of_checked(&node.name, &all, cluster.strategy).unwrap_or_default();
     chosen.retain(|peer| {
         look.nodes()
-            .find(|other| other.name == peer.name)
+            .find(|other| other.name == peer.spot.name)
             .is_some_and(|other| other.machine != node.machine && !look.lost.contains_key(&other.machine))
     });
     chosen

@@ -1,0 +1,125 @@
+//! A profile that says only what it has otherwise than another one: `extends: cometbft`.
+//!
+//! Dictionaries are laid over each other, key by key; lists and values replace those of the base, and a value of null
+//! takes the base's away.
+
+use serde_json::Value;
+
+use super::{Profile, parse};
+use crate::problem::nearest;
+
+/// What is wrong, and the word of the text to point at (empty: nowhere in particular).
+pub type Wrong = (String, String);
+
+/// The chain that the text extends, if it does.
+pub fn base_of(yaml: &str) -> Option<String> {
+    let value: Value = serde_yaml::from_str(yaml).ok()?;
+    value.get("extends")?.as_str().map(str::to_owned)
+}
+
+/// The text laid over the built-in profile that it extends, with that one's templates.
+pub fn extended(yaml: &str, base: &str) -> Result<Profile, Wrong> {
+    let value = laid_over(yaml, base)?;
+    let mut profile: Profile = serde_json::from_value(value).map_err(|error| words(&error.to_string()))?;
+    profile.templates = inherited(base);
+    Ok(profile)
+}
+
+fn laid_over(yaml: &str, base: &str) -> Result<Value, Wrong> {
+    let own: Value = serde_yaml::from_str(yaml).map_err(|error| (error.to_string(), String::new()))?;
+    let Some(files) = parse::builtin_files(base) else {
+        let known = parse::builtin_names();
+        let near = nearest(base, known.iter().copied()).map(|near| format!("; is `{near}` meant?"));
+        let message = format!("there is no chain `{base}` to extend{}", near.unwrap_or_default());
+        return Err((message, base.to_owned()));
+    };
+    let below = files[0].1;
+    let mut value = match base_of(below) {
+        Some(further) => laid_over(below, &further)?,
+        None => serde_yaml::from_str(below).map_err(|error| (error.to_string(), String::new()))?,
+    };
+    lay(&mut value, own);
+    if let Value::Object(map) = &mut value {
+        map.shift_remove("extends");
+    }
+    Ok(value)
+}
+
+fn lay(below: &mut Value, over: Value) {
+    match (below, over) {
+        (Value::Object(below), Value::Object(over)) => {
+            for (key, value) in over {
+                if value.is_null() {
+                    below.shift_remove(&key);
+                } else {
+                    lay(below.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (below, over) => *below = over,
+    }
+}
+
+/// The templates of the base, and of what that one extends.
+fn inherited(base: &str) -> std::collections::BTreeMap<String, String> {
+    let files = parse::builtin_files(base).unwrap_or_default();
+    let mut templates = match files.first().and_then(|(_, text)| base_of(text)) {
+        Some(further) => inherited(&further),
+        None => std::collections::BTreeMap::new(),
+    };
+    templates.extend(files.into_iter().skip(1).map(|(name, text)| (name.to_owned(), text.to_owned())));
+    templates
+}
+
+/// serde's `unknown field `x`, expected one of `a`, `b`` with the nearest of them.
+fn words(error: &str) -> Wrong {
+    let mut quoted = error.split('`').skip(1).step_by(2);
+    let Some(word) = quoted.next() else { return (error.to_owned(), String::new()) };
+    if !error.starts_with("unknown ") {
+        return (error.to_owned(), word.to_owned());
+    }
+    let what = error.split('`').next().unwrap_or_default().replace("field", "key");
+    let near = nearest(word, quoted).map(|near| format!("; is `{near}` meant?"));
+    (format!("{what}`{word}`{}", near.unwrap_or_default()), word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn parsed(yaml: &str) -> Result<Profile, String> {
+        let shown = |problem: &crate::problem::Problem| {
+            format!("{}:{}", problem.place.as_ref().map_or(0, |place| place.line), problem.message)
+        };
+        Profile::parse("mine/profile.yaml", yaml, BTreeMap::new())
+            .map_err(|problems| problems.iter().map(shown).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_bases() {
+        let base = Profile::builtin("cometbft").unwrap();
+        let mine =
+            "extends: cometbft\nname: mine\nabout: mine\nports: {prometheus: null, rpc: {default: 36657}}\n";
+        let mine = parsed(mine).unwrap();
+        assert_eq!((mine.name.as_str(), mine.binary.name.as_str()), ("mine", "cometbft"));
+        assert_eq!((mine.ports.len(), mine.ports["rpc"].default), (base.ports.len() - 1, 36657));
+        assert_eq!(mine.ports["rpc"].from, base.ports["rpc"].from);
+        assert_eq!(mine.templates, base.templates);
+    }
+
+    #[test]
+    fn what_is_said_wrongly_is_pointed_at() {
+        let refused = |yaml: &str| parsed(yaml).unwrap_err();
+        assert_eq!(refused("extends: comet\nname: x\n"), "1:there is no chain `comet` to extend");
+        assert_eq!(
+            refused("extends: comtebft\n"),
+            "1:there is no chain `comtebft` to extend; is `cometbft` meant?"
+        );
+        let slip = "extends: cometbft\nname: x\nchain_dota: []\n";
+        assert_eq!(refused(slip), "3:unknown key `chain_dota`; is `chain_data` meant?");
+        assert!(refused("extends: cometbft\nbinary: null\n").contains("missing field `binary`"));
+    }
+}
