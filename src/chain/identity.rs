@@ -1,6 +1,7 @@
 //! Who a node is: its id from its public key, its validator's address, and what the hosts report of both.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use ripemd::Ripemd160;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -11,18 +12,34 @@ use crate::model::ids::{Invalid, NodeId, ValidatorKey};
 const ED25519: [&str; 4] =
     ["tendermint/PubKeyEd25519", "AC26791624DE60", "cometbft/PubKeyEd25519", "/cosmos.crypto.ed25519.PubKey"];
 
-/// The validator's address as the documents hold it: 40 upper-case hex digits, the first 20 bytes of
-/// sha256(public key). None for key types that we do not know, or a key that is not 32 bytes of base64.
+/// The same for secp256k1.
+const SECP256K1: [&str; 4] = [
+    "tendermint/PubKeySecp256k1",
+    "EB5AE98721",
+    "cometbft/PubKeySecp256k1",
+    "/cosmos.crypto.secp256k1.PubKey",
+];
+
+/// The validator's address as the documents hold it, 40 upper-case hex digits: of an ed25519 key the first 20 bytes of its
+/// sha256, of a secp256k1 key (compressed) the ripemd160 of its sha256. None for other types, or bytes that are no key.
 pub fn tendermint_address(key: &ValidatorKey) -> Option<String> {
-    if !ED25519.contains(&key.kind.as_str()) {
-        return None;
-    }
-    ed25519_bytes(&key.value).ok().map(|bytes| hex::encode_upper(first_20_of_sha256(&bytes)))
+    let address = match key.kind.as_str() {
+        kind if ED25519.contains(&kind) => first_20_of_sha256(&ed25519_bytes(&key.value).ok()?),
+        kind if SECP256K1.contains(&kind) => {
+            Ripemd160::digest(Sha256::digest(secp256k1_bytes(&key.value).ok()?)).into()
+        }
+        _ => return None,
+    };
+    Some(hex::encode_upper(address))
 }
 
-/// A key of a type that we know must be 32 bytes of base64.
+/// A key of a type that we know must have that type's shape.
 pub fn check_key(key: &ValidatorKey) -> Result<(), Invalid> {
-    if ED25519.contains(&key.kind.as_str()) { ed25519_bytes(&key.value).map(|_| ()) } else { Ok(()) }
+    match key.kind.as_str() {
+        kind if ED25519.contains(&kind) => ed25519_bytes(&key.value).map(drop),
+        kind if SECP256K1.contains(&kind) => secp256k1_bytes(&key.value).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// The node id that belongs to a node key's public half, the base64 of 32 bytes.
@@ -66,6 +83,18 @@ fn ed25519_bytes(base64: &str) -> Result<[u8; 32], Invalid> {
     bytes.try_into().map_err(|_| bad(format!("{length} bytes, an ed25519 key has 32")))
 }
 
+/// A point on the curve, compressed: its sign as 2 or 3, then 32 bytes.
+fn secp256k1_bytes(base64: &str) -> Result<[u8; 33], Invalid> {
+    let bad = |why: String| Invalid { what: "public key", why };
+    let bytes = STANDARD.decode(base64.trim()).map_err(|error| bad(format!("not base64: {error}")))?;
+    let length = bytes.len();
+    match <[u8; 33]>::try_from(bytes) {
+        Ok(bytes) if matches!(bytes[0], 2 | 3) => Ok(bytes),
+        Ok(_) => Err(bad("a compressed secp256k1 key begins with 2 or 3".to_owned())),
+        Err(_) => Err(bad(format!("{length} bytes, a compressed secp256k1 key has 33"))),
+    }
+}
+
 fn first_20_of_sha256(bytes: &[u8]) -> [u8; 20] {
     let mut first = [0; 20];
     first.copy_from_slice(&Sha256::digest(bytes)[..20]);
@@ -95,7 +124,14 @@ mod tests {
             let address = tendermint_address(&key(kind, real));
             assert_eq!(address.as_deref(), Some("929CB5A14D6568A87D111C52BC0E1B63C2DC187F"));
         }
-        assert_eq!(tendermint_address(&key("tendermint/PubKeySecp256k1", real)), None);
+        // Made by CometBFT's own library.
+        let real = "A50jd/+vrHx9/pPM+I5pL61tPCRXXol2PxAlpW9tESXg";
+        for kind in ["tendermint/PubKeySecp256k1", "EB5AE98721"] {
+            let address = tendermint_address(&key(kind, real));
+            assert_eq!(address.as_deref(), Some("57A7583993CE6B7F6460690818C2688EE78B0C45"));
+        }
+        assert!(check_key(&key("tendermint/PubKeySecp256k1", &real.replace("A50", "AA0"))).is_err());
+        assert_eq!(tendermint_address(&key("tendermint/PubKeySr25519", real)), None);
         assert_eq!(tendermint_address(&key("tendermint/PubKeyEd25519", "AAAA")), None);
     }
 

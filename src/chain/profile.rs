@@ -5,10 +5,12 @@
 
 mod extends;
 mod parse;
+mod schema;
 mod values;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,9 +21,10 @@ use super::{
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
 pub use parse::{builtin_files, builtin_names};
+pub use schema::schema;
 pub use values::{HomePath, Mode};
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     pub name: String,
@@ -59,13 +62,13 @@ pub struct Profile {
 }
 
 /// Which RPC dialect and which reading of keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
     Tendermint,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binary {
     /// File name of the link in the working directory.
@@ -77,14 +80,14 @@ pub struct Binary {
     pub version: Vec<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     pub name: UnitName,
     pub template: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Init {
     /// Arguments after the binary; `{home}` is the folder that init runs in, which is also its working directory.
@@ -96,7 +99,7 @@ pub struct Init {
     pub makes: Vec<Made>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Made {
     pub path: HomePath,
@@ -104,35 +107,35 @@ pub struct Made {
     pub mode: Mode,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NodeKeyFile {
     pub file: HomePath,
     pub read: NodeKeyReader,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeKeyReader {
     /// `{"priv_key":{"type","value"}}`, value the base64 of 64 bytes; the public key is the last 32 of them.
     Ed25519NodeKey,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorKeyFile {
     pub file: HomePath,
     pub read: ValidatorKeyReader,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidatorKeyReader {
     /// The top-level `pub_key` of the file, `{"type","value"}`.
     TendermintPubKey,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignStateFile {
     pub file: HomePath,
@@ -142,7 +145,7 @@ pub struct SignStateFile {
     pub prefix: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignStateReader {
     /// Top-level height, round and step, each a number or a quoted one.
@@ -150,7 +153,7 @@ pub enum SignStateReader {
 }
 
 /// A genesis document and the rules that it is composed by.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     pub path: HomePath,
@@ -164,14 +167,14 @@ pub struct Document {
     pub may_differ: Vec<DocPath>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChainIdRule {
     pub at: Vec<DocPath>,
     pub written_by: ChainIdWriter,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChainIdWriter {
     /// init takes it from a configuration file; another one in a document is an error.
@@ -181,7 +184,7 @@ pub enum ChainIdWriter {
 }
 
 /// Where the validators stand and how one is written.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorRule {
     pub at: DocPath,
@@ -200,7 +203,7 @@ pub struct ValidatorRule {
     pub power_limit: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerForm {
     /// Amino refuses a number where it wants `"10"`.
@@ -208,27 +211,27 @@ pub enum PowerForm {
     AsFound,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     pub how: GenesisHow,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GenesisHow {
     /// The first validator's documents, with the validators of all.
     Merge,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// Arguments after the binary; `{home}` is the working directory.
     pub argv: Vec<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Peers {
     /// One peer; `{id}`, `{host}` (IPv6 in brackets) and `{port}`.
@@ -238,7 +241,7 @@ pub struct Peers {
 }
 
 /// Where the peers string goes: a flag of `run`, or a key of a configuration file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeersInto {
     #[serde(default)]
@@ -249,7 +252,7 @@ pub struct PeersInto {
     pub key: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     pub format: Format,
@@ -272,7 +275,7 @@ pub struct ConfigFile {
 }
 
 /// Who is told something of its own by the profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RoleWords {
     /// A validator that only its sentries know.
@@ -292,20 +295,20 @@ impl RoleWords {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     Toml,
     Yaml,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Base {
     Init,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Port {
     pub default: u16,
@@ -323,7 +326,7 @@ pub struct Port {
     pub only_when_key: Option<KeyIs>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bind {
     Any,
@@ -332,21 +335,21 @@ pub enum Bind {
     RpcBind,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPlace {
     pub file: HomePath,
     pub key: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortIs {
     pub port: String,
     pub is: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyIs {
     pub file: HomePath,
@@ -354,7 +357,7 @@ pub struct KeyIs {
     pub is: Value,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     pub kind: ProbeKind,
@@ -364,7 +367,7 @@ pub struct Probe {
     pub path: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeKind {
     TendermintRpc,

@@ -56,6 +56,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Chain,
     },
+    /// JSON schemas, for editors
+    Schema { what: SchemaOf },
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -394,4 +396,10 @@ pub enum Chain {
     },
     /// What is wrong with the profile in a folder
     Check { dir: PathBuf },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// A chain's profile.yaml
+    Profile,
 }

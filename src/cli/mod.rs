@@ -19,7 +19,7 @@ mod watch;
 use clap::FromArgMatches as _;
 
 use crate::error;
-use args::{Cli, Command};
+use args::{Cli, Command, SchemaOf};
 
 /// Runs the command line; the exit code is the result.
 pub fn main() -> u8 {
@@ -55,6 +55,10 @@ async fn dispatch(command: Command) -> u8 {
         Command::Peers(args) => offline::peers(&args),
         Command::Render(args) => offline::render(&args),
         Command::Chain { command } => chains::chain(&command),
+        Command::Schema { what: SchemaOf::Profile } => {
+            view::offline::result(&format!("{:#}\n", crate::chain::profile::schema()));
+            error::OK
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut args::command(), "loomctl", &mut std::io::stdout());
             error::OK

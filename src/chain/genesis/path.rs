@@ -19,7 +19,8 @@ enum Part {
 }
 
 /// A path that may match several places of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(with = "String")]
 pub struct DocPath {
     text: String,
     parts: Vec<Part>,
