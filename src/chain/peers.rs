@@ -43,7 +43,8 @@ pub enum PeersError {
     Unknown(NodeName),
 }
 
-/// The nodes that `node` dials, in the order of `all`; never itself. Connected over all nodes by construction.
+/// The nodes that `node` dials, in the order of their names, since another order of the inventory is no change;
+/// never itself. Connected over all nodes by construction.
 ///
 /// Beyond the mesh, a node that joins changes only the lists that it then stands in.
 pub fn peers_for(node: &NodeName, all: &[PeerInfo], strategy: Strategy) -> Result<Vec<PeerInfo>, PeersError> {
@@ -73,7 +74,9 @@ pub fn peers_of_checked(
         chosen.extend(ranked.into_iter().take(others).map(|(_, name)| name));
     }
     let dialled = |peer: &&PeerInfo| peer.name != *node && chosen.contains(&&peer.name);
-    Ok(all.iter().filter(dialled).cloned().collect())
+    let mut dialled: Vec<PeerInfo> = all.iter().filter(dialled).cloned().collect();
+    dialled.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(dialled)
 }
 
 /// Twice the same id or address can never be in a list: the document that this replaces had it in its example.

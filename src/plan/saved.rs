@@ -48,6 +48,11 @@ impl Saved {
         Options { limit: self.limit.clone(), consent: self.consent, reset: self.reset, adopt: self.adopt }
     }
 
+    /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.
+    pub fn rolls(&self) -> bool {
+        self.stages.iter().any(|stage| stage.name == "roll")
+    }
+
     /// Whether the same plan would be made now; else what is different.
     pub fn is_current(&self, cluster: &Cluster, stages: &[Stage]) -> Result<(), Refusal> {
         if self.format > FORMAT {

@@ -5,6 +5,7 @@ mod causes;
 mod damage;
 mod download;
 mod faults;
+mod grown;
 mod hardened;
 mod hosts;
 mod keys;
@@ -38,4 +39,5 @@ pub fn register(suite: &mut Suite) {
     damage::register(suite);
     hardened::register(suite);
     faults::register(suite);
+    grown::register(suite);
 }
