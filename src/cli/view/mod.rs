@@ -27,6 +27,7 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
+    masked,
     ops::{doctor::Finding, history::Entry, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
@@ -191,7 +192,9 @@ impl View {
         for node in look.nodes() {
             let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
             if self.style.json {
-                print_line(&json!({"event": "facts", "host": node.name, "machine": machine, "node": seen}));
+                let mut line = json!({"event": "facts", "host": node.name, "machine": machine, "node": seen});
+                masked::json(&mut line);
+                print_line(&line);
             } else {
                 anstream::print!("{}", words::facts(node, machine, seen));
             }
