@@ -181,23 +181,23 @@ fn of_urls(line: &str) -> Vec<Range<usize>> {
 
 /// Runs of lower-case words of three to eight letters, one blank between them: sentences have shorter ones, or signs.
 fn mnemonics(line: &str) -> Vec<Range<usize>> {
-    let (mut found, mut run, mut count, mut at) = (Vec::new(), 0..0, 0, 0);
-    for piece in line.split(' ').map(Some).chain([None]) {
-        let (word, whole) =
-            piece.map_or(("", ""), |piece| (piece.trim_matches(|c: char| !c.is_alphanumeric()), piece));
-        let good = (3..=8).contains(&word.len()) && word.bytes().all(|c| c.is_ascii_lowercase());
-        if good && (count == 0 || whole.starts_with(word)) {
-            let begin = at + whole.find(word).unwrap_or(0);
-            run = if count == 0 { begin } else { run.start }..begin + word.len();
+    let (mut found, mut run, mut count) = (Vec::new(), 0..0, 0);
+    let mut word = 0..0;
+    for (at, c) in line.char_indices().chain([(line.len(), '.')]) {
+        if c.is_ascii_lowercase() {
+            let begin = if word.end == at { word.start } else { at };
+            word = begin..at + 1;
+            continue;
+        }
+        let fits = word.end == at && (3..=8).contains(&word.len());
+        if fits {
+            run = if count == 0 { word.start } else { run.start }..at;
             count += 1;
         }
-        if !good || !whole.ends_with(word) {
-            if count >= WORDS {
-                found.push(run.clone());
-            }
+        if !fits || c != ' ' {
+            found.extend((count >= WORDS).then(|| run.clone()));
             count = 0;
         }
-        at += whole.len() + 1;
     }
     found
 }

@@ -2,12 +2,12 @@
 
 use std::{ops::Range, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Lab, Suite, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![a_live_chain_grows_turns_moves_and_shrinks]);
+    suite.on_lab(tests![a_live_chain_grows_turns_moves_and_shrinks, v10_a_node_that_is_behind_is_watched]);
 }
 
 /// Everything that a run which leaves a host alone must not move: its process, its files, their times.
@@ -161,4 +161,30 @@ fn shrinks(lab: &Lab, grown: &Inventory) {
     assert!(run.stderr.contains("1 of the 3 validators of the genesis, with 10 of 30 voting power"), "{run}");
     assert_eq!(process(lab, 2), runs, "and is not touched");
     lab.loomctl(&["up", "-i", &write(lab, grown), "--no-verify"]).exits(0);
+}
+
+/// It joins with good peers, and receives too slowly to catch up with them.
+fn v10_a_node_that_is_behind_is_watched(lab: &Lab) {
+    let quick = |more: Value| {
+        let mut settings = json!({"consensus.timeout_commit": "20ms", "p2p.flush_throttle_timeout": "10ms"});
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"config.toml": settings})
+    };
+    let four = lab.inventory("cometbft").var("settings", quick(json!({})));
+    lab.loomctl(&["up", "-i", &write(lab, &four.clone().first(3))]).ok();
+    std::thread::sleep(Duration::from_secs(30));
+    let slow = four.clone().host_var("node-3", "settings", quick(json!({"p2p.recv_rate": 3000})));
+    let up = ["up", "-i", &write(lab, &slow), "--json", "--sync-timeout", "3"];
+    let run = lab.loomctl(&up).exits(1);
+    let failed: Vec<Value> =
+        run.events().into_iter().filter(|e| e["event"] == "check" && e["result"] == "failed").collect();
+    assert!(failed.iter().all(|row| row["host"] == "node-3"), "{failed:#?}");
+    let row = failed.iter().find(|row| row["id"] == "V10").unwrap();
+    assert!(row["seen"].as_str().unwrap().starts_with("still catching up, at height "), "{row}");
+    println!("{failed:#?}");
+    assert_eq!(failed.len(), 1, "it has peers, and their blocks: {failed:#?}");
+    // As quick as the others it is waited for.
+    let run = lab.loomctl(&["up", "-i", &write(lab, &four), "--json", "--roll", "--allow-halt"]).exits(0);
+    let synced = |e: &Value| e["event"] == "check" && e["id"] == "V10" && e["result"] == "ok";
+    assert_eq!(run.events().iter().filter(|event| synced(event)).count(), 4, "{run}");
 }

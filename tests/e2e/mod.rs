@@ -1,12 +1,14 @@
 //! On real hosts, over real ssh.
 
 mod adopt;
+mod audit;
 mod causes;
 mod damage;
 mod download;
 mod faults;
 mod grown;
 mod hardened;
+mod hostile;
 mod hosts;
 mod keys;
 mod lab_itself;
@@ -22,6 +24,7 @@ mod trust;
 use crate::support::Suite;
 
 pub fn register(suite: &mut Suite) {
+    audit::register(suite);
     lab_itself::register(suite);
     look::register(suite);
     offline::register(suite);
@@ -40,4 +43,5 @@ pub fn register(suite: &mut Suite) {
     hardened::register(suite);
     faults::register(suite);
     grown::register(suite);
+    hostile::register(suite);
 }
