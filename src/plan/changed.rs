@@ -37,7 +37,7 @@ fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<S
 /// until their files have been written without them.
 fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
     let known: BTreeSet<&NodeId> = facts.nodes.values().filter_map(|seen| seen.node_id.as_ref()).collect();
-    if cluster.nodes.iter().any(|node| facts.nodes.get(&node.name).is_none()) {
+    if cluster.nodes.iter().any(|node| !facts.nodes.contains_key(&node.name)) {
         // Who could not be asked may be any of them.
         return Vec::new();
     }

@@ -27,7 +27,6 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    masked,
     ops::{doctor::Finding, history::Entry, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
@@ -192,9 +191,7 @@ impl View {
         for node in look.nodes() {
             let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
             if self.style.json {
-                let mut line = json!({"event": "facts", "host": node.name, "machine": machine, "node": seen});
-                masked::json(&mut line);
-                print_line(&line);
+                print_line(&json::facts(&look.cluster.profile, node, machine, seen));
             } else {
                 anstream::print!("{}", words::facts(node, machine, seen));
             }
