@@ -56,7 +56,8 @@ fn s9_hostile_values_arrive_as_they_are(lab: &Lab) {
         lab.root(host, "touch /srv/x-CANARY9").ok();
         assert_eq!(lab.root(host, canary).ok(), "/srv/x-CANARY9\n", "control");
     }
-    lab.root(3, &format!("test -d \"$(cat)\" <<'END'\n/var/lib/loomctl/labnet/{NAME}\nEND")).ok();
+    let folder = format!("there=$(cat <<'END'\n/var/lib/loomctl/labnet/{NAME}\nEND\n); test -d \"$there\"");
+    lab.root(3, &folder).ok();
     let here = fs::read_dir(lab.path("")).unwrap().flatten();
     assert!(!here.into_iter().any(|entry| entry.file_name().to_string_lossy().contains("CANARY9")));
     assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).exits(0).summary()["changed"], 0);
