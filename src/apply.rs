@@ -15,6 +15,7 @@ use crate::{
         parse::Collector,
     },
     fleet::{Fleet, Member, now},
+    masked,
     model::ids::NodeName,
     plan::{Stage, Upload, step::Step},
     remote::{error::HostError, host::Host, http::nonce},
@@ -200,7 +201,9 @@ impl Follow<'_> {
                 };
                 self.tell(node, step, Outcome::Failed);
                 let output = if output.trim().is_empty() { format!("status {status}") } else { output };
-                return Err(HostError::Step { step: step.name(), output: output.trim().to_owned() });
+                // A chain's init may print what it made.
+                let output = masked::text(output.trim());
+                return Err(HostError::Step { step: step.name(), output });
             }
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::Unlocked => return Err(HostError::Lost(HOLDING.to_owned())),

@@ -11,6 +11,7 @@ use std::{
 /// What each module may name, by path prefix. What stands in no row may name nothing.
 const MAY: &[(&str, &[&str])] = &[
     ("problem", &[]),
+    ("masked", &[]),
     ("event", &[]),
     ("interrupt", &[]),
     ("inventory", &["problem", "model::ids"]),
@@ -19,13 +20,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("model", &["problem", "chain", "inventory", "shell::script::LIB"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
     ("facts", &["model", "shell"]),
-    ("plan", &["problem", "chain", "facts", "model"]),
+    ("plan", &["problem", "chain", "facts", "masked", "model"]),
     // Steps are the plan's data, and a manifest is written by a step.
     ("shell", &["model::ids", "facts::manifest", "plan::step"]),
     ("remote", &["model::ids", "model::login", "shell"]),
     ("binary", &["model", "problem"]),
     ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
-    ("apply", &["event", "facts", "fleet", "model", "plan", "remote", "shell"]),
+    ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
     // Commands that only look: as a run begins, but without the hosts that a run would end for.
     ("look", &["error", "event", "facts", "fleet", "model", "remote", "run"]),

@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod interrupt;
 pub mod inventory;
 pub mod look;
+pub mod masked;
 pub mod model;
 pub mod ops;
 pub mod plan;

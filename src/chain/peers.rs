@@ -46,7 +46,8 @@ pub enum PeersError {
     Unknown(NodeName),
 }
 
-/// The nodes that `node` dials, in the order of `all`; never itself. Connected over all nodes by construction.
+/// The nodes that `node` dials, in the order of their names, since another order of the inventory is no change;
+/// never itself. Connected over all nodes by construction.
 ///
 /// Beyond the mesh, a node that joins changes only the lists that it then stands in.
 pub fn peers_for(node: &NodeName, all: &[PeerInfo], strategy: Strategy) -> Result<Vec<PeerInfo>, PeersError> {
@@ -65,7 +66,10 @@ pub fn peers_of_checked(
     };
     let spots: Vec<&Spot> = all.iter().map(|peer| &peer.spot).collect();
     let dialled = dialled(&me.spot, &spots, strategy);
-    Ok(all.iter().filter(|peer| dialled.contains(&&peer.spot.name)).cloned().collect())
+    let mut peers: Vec<PeerInfo> =
+        all.iter().filter(|peer| dialled.contains(&&peer.spot.name)).cloned().collect();
+    peers.sort_unstable_by(|a, b| a.spot.name.cmp(&b.spot.name));
+    Ok(peers)
 }
 
 /// The seeds that a node may ask for more peers: none of them itself, and none that it may not know.

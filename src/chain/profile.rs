@@ -229,6 +229,9 @@ pub enum GenesisHow {
 pub struct Run {
     /// Arguments after the binary; `{home}` is the working directory.
     pub argv: Vec<String>,
+    /// Signs that the program itself reads as something else in that path, so that it would look elsewhere.
+    #[serde(default)]
+    pub expands: String,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,4 +1,4 @@
-//! The file of a plan: readable for its owner alone, since it holds configurations.
+//! The file of a plan: readable for its owner alone, since it holds configurations, though without their secrets.
 
 use std::{io::Write as _, path::Path};
 

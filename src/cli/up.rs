@@ -31,7 +31,7 @@ pub async fn up(args: Up) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    view.warnings(&plan::guard::warnings(&run.cluster, &run.facts));
+    view.warnings(&plan::warnings(&run.cluster, &run.facts));
     run.limits = args.deadlines.limits();
     args.consent.over(&mut options);
     if let Some(saved) = &saved {
@@ -74,7 +74,8 @@ async fn work(
         next
     };
     let mut pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
-    if !pending.is_empty() && may_roll(args, options, &run.cluster, &pending) {
+    let planned = saved.is_none_or(Saved::rolls);
+    if !pending.is_empty() && planned && may_roll(args, options, &run.cluster, &pending) {
         course.roll();
         run.ask_once_all_sign().await;
         pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;

@@ -113,10 +113,15 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         "home" => node.home = RemotePath::new(value).ok(),
         "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file))),
         "target" => {
-            if let Some((path, target)) = value.split_once('|')
-                && let Some(file) = RemotePath::new(path).ok().and_then(|path| node.files.get_mut(&path))
+            // Both may hold the sign between them: the path is one that was seen.
+            let known = |(at, _): (usize, &str)| {
+                let path = RemotePath::new(&value[..at]).ok().filter(|path| node.files.contains_key(path))?;
+                Some((path, value[at + 1..].to_owned()))
+            };
+            if let Some((path, target)) = value.match_indices('|').find_map(known)
+                && let Some(file) = node.files.get_mut(&path)
             {
-                file.target = Some(target.to_owned());
+                file.target = Some(target);
             }
         }
         "sum" => set_sum(node, value),

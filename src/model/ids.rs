@@ -226,7 +226,21 @@ impl HostAddr {
         if let Ok(ip) = bare.parse::<IpAddr>() {
             return Ok(Self(ip.to_string()));
         }
-        let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '%' | ':');
+        // Colons are an IPv6 address's, with a zone or without; anything else with one has a port behind it, which
+        // Ansible hands to ssh as part of the name.
+        let zoned = bare.split_once('%').is_some_and(|(ip, _)| ip.parse::<std::net::Ipv6Addr>().is_ok());
+        let name = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        if let Some((name, port)) =
+            name.filter(|(name, _)| !zoned && (name.ends_with(']') || !name.contains(':')))
+        {
+            let why = format!(
+                "{text:?} has a port in it: the address is {:?} alone; {port} belongs into `ansible_port` or `ports`",
+                name.trim_start_matches('[').trim_end_matches(']')
+            );
+            return invalid("address", why);
+        }
+        let good =
+            |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || zoned && matches!(c, '%' | ':');
         if bare.is_empty() || bare.len() > 253 || bare.starts_with('-') || !bare.chars().all(good) {
             return invalid("address", format!("{text:?} is neither an address nor a host name"));
         }
@@ -380,6 +394,20 @@ mod tests {
     fn addresses_carry_brackets_only_with_a_port() {
         assert_eq!(HostAddr::new("[fd00::1]").unwrap().with_port(1).as_str(), "[fd00::1]:1");
         assert_eq!(HostAddr::new("10.0.0.1").unwrap().with_port(1).as_str(), "10.0.0.1:1");
+        assert!(HostAddr::new("fe80::1%eth0").is_ok() && HostAddr::new("fd00::1").is_ok());
+        for (with, alone) in [
+            ("[fd00::1]:22", "\"fd00::1\" alone"),
+            ("10.0.0.1:22", "\"10.0.0.1\" alone"),
+            ("host:22", "ansible_port"),
+        ] {
+            let said = HostAddr::new(with).unwrap_err().to_string();
+            assert!(said.contains("has a port in it") && said.contains(alone), "{said}");
+        }
+        assert!(
+            HostAddr::new("a:b").is_err()
+                && HostAddr::new("[fd00::1").is_err()
+                && HostAddr::new("x%y").is_err()
+        );
         assert!(HostAddr::new("-oProxyCommand=x").is_err() && HostAddr::new("a b").is_err());
     }
 }

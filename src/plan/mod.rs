@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod ask;
 pub mod birth;
+pub mod changed;
 pub mod down;
 pub mod guard;
 pub mod life;
@@ -202,6 +203,11 @@ impl Course {
         }
         next(cluster, facts, &self.options)
     }
+}
+
+/// What is worth a word before the plan, and stops nothing.
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    [guard::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
 }
 
 /// The next stage towards the cluster, `Done` when there is none, or why there may be none.

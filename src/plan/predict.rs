@@ -1,11 +1,19 @@
 //! What a stage brings about, without a host: `--check` unfolds the plan over it.
 
-use super::{Course, Next, Options, Planned, Stage, life, node, step::Run, step::Step};
+use std::collections::BTreeMap;
+
+use super::{
+    Course, Next, Options, Planned, Stage, birth,
+    life::{self, Life},
+    node,
+    step::Run,
+    step::Step,
+};
 use crate::{
     facts::{Account, Facts, FileFact, FileKind, NodeFacts},
     model::{
-        cluster::Cluster,
-        ids::{NodeName, RemotePath, Sha256},
+        cluster::{Cluster, Node},
+        ids::{NodeId, NodeName, RemotePath, Sha256},
     },
 };
 
@@ -40,10 +48,20 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
                 let inits: Vec<NodeName> = initialised(&stage).cloned().collect();
                 apply(&stage, &mut facts, |_, _| {});
                 stages.push(stage);
-                if !inits.is_empty() {
-                    stages.extend(outline(cluster, &facts, options));
-                    return Unfolded { stages, end: Next::Done(Vec::new()) };
+                if inits.is_empty() {
+                    continue;
                 }
+                let (more, end) = match life::of_cluster(cluster, &facts) {
+                    Life::Live => joining(cluster, facts, options, &inits),
+                    Life::Started => (None, Next::Done(Vec::new())),
+                    Life::Absent | Life::Prepared => {
+                        let touched = |node: &&Node| options.touches(&node.name);
+                        let steps = outline(cluster, &facts, cluster.nodes.iter().filter(touched));
+                        (Stage::of("start", steps), Next::Done(Vec::new()))
+                    }
+                };
+                stages.extend(more);
+                return Unfolded { stages, end };
             }
             Next::Done(pending) if !pending.is_empty() && options.consent.roll && course.roll() => {}
             end => return Unfolded { stages, end },
@@ -56,22 +74,77 @@ fn initialised(stage: &Stage) -> impl Iterator<Item = &NodeName> {
     stage.steps.iter().filter(move |(_, steps)| has_init(steps)).map(|(node, _)| node)
 }
 
-/// The stage after an init whose keys nobody knows yet: the same steps, their contents open.
-fn outline(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
-    if life::of_cluster(cluster, facts) >= life::Life::Started {
-        return None;
+/// The steps after an init whose keys nobody knows yet: the same steps, their contents open; but the documents of a
+/// chain that lives are known.
+fn outline<'a>(
+    cluster: &Cluster,
+    facts: &Facts,
+    nodes: impl Iterator<Item = &'a Node>,
+) -> BTreeMap<NodeName, Vec<Planned>> {
+    let lives = life::of_cluster(cluster, facts) == Life::Live;
+    let documents =
+        if lives { birth::documents(cluster, facts).unwrap_or_default() } else { BTreeMap::new() };
+    let planned = |node: &Node, mut step: Step| {
+        if let (Step::File { path, content, .. }, Some(seen)) = (&mut step, facts.nodes.get(&node.name)) {
+            let at =
+                |name: &String| Some(cluster.profile.documents.get(name)?.path.under(seen.home.as_ref()?));
+            if let Some((_, text)) = documents.iter().find(|(name, _)| at(name).as_ref() == Some(path)) {
+                content.clone_from(text);
+            }
+        }
+        Planned { step, why: "comes after init".to_owned() }
+    };
+    let of = |node: &'a Node| {
+        let steps = node::outline(cluster, node, facts, UNKNOWN)?;
+        Some((node.name.clone(), steps.into_iter().map(|step| planned(node, step)).collect()))
+    };
+    nodes.filter_map(of).collect()
+}
+
+/// What follows on a living chain when these nodes have got keys: their own start, and what changes for the others,
+/// who are given ids in their place; what would hold one of those is not known.
+fn joining(
+    cluster: &Cluster,
+    mut facts: Facts,
+    options: &Options,
+    new: &[NodeName],
+) -> (Option<Stage>, Next) {
+    let own = cluster.nodes.iter().filter(|node| new.contains(&node.name));
+    let own = outline(cluster, &facts, own);
+    let mut ids = Vec::new();
+    for name in new {
+        let id = Sha256::of(format!("{UNKNOWN}{name}")).to_string().chars().take(40).collect::<String>();
+        if let Some(seen) = facts.nodes.get_mut(name) {
+            seen.node_id = NodeId::new(&id).ok();
+        }
+        ids.push(id);
     }
-    let steps = cluster
-        .nodes
-        .iter()
-        .filter(|node| options.touches(&node.name))
-        .filter_map(|node| {
-            let steps = node::outline(cluster, node, facts, UNKNOWN)?;
-            let planned = steps.into_iter().map(|step| Planned { step, why: "comes after init".to_owned() });
-            Some((node.name.clone(), planned.collect()))
-        })
-        .collect();
-    Stage::of("start", steps)
+    let others = cluster.nodes.iter().map(|node| &node.name);
+    let others = others.filter(|name| options.touches(name) && !new.contains(name)).cloned().collect();
+    let mut others = Options { limit: Some(others), ..options.clone() };
+    // Who restarts when is for a plan to say that knows the new keys.
+    others.consent.roll = false;
+    let (mut steps, mut last) = (BTreeMap::new(), None);
+    let end = loop {
+        match super::next(cluster, &facts, &others) {
+            Next::Stage(stage) if last.as_ref() != Some(&stage) => {
+                apply(&stage, &mut facts, |_, _| {});
+                steps.extend(stage.steps.clone());
+                last = Some(stage);
+            }
+            Next::Stage(_) => break Next::Done(Vec::new()),
+            end => break end,
+        }
+    };
+    for planned in steps.values_mut().flatten() {
+        if let Step::File { content, .. } = &mut planned.step
+            && ids.iter().any(|id| content.contains(id))
+        {
+            UNKNOWN.clone_into(content);
+        }
+    }
+    steps.extend(own);
+    (Stage::of("start", steps), end)
 }
 
 /// Makes `facts` say what the stage would have brought about; `init` adds what only the chain's init knows.

@@ -5,7 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Consent, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, step::Step};
-use crate::model::{cluster::Cluster, ids::NodeName};
+use crate::{
+    masked,
+    model::{
+        cluster::Cluster,
+        ids::{NodeName, Sha256},
+    },
+};
 
 /// The file's own version.
 pub const FORMAT: u32 = 1;
@@ -26,12 +32,38 @@ pub struct Saved {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedStage {
     pub name: String,
-    pub steps: BTreeMap<NodeName, Vec<Planned>>,
+    pub steps: BTreeMap<NodeName, Vec<SavedStep>>,
+}
+
+/// A step without the secrets in its texts (S3). It is never carried out itself: the plan is made again and compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedStep {
+    #[serde(flatten)]
+    pub planned: Planned,
+    /// Where something was masked: the checksum of the whole step, by which it is known again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_sha256: Option<Sha256>,
+}
+
+impl SavedStep {
+    fn new(planned: &Planned) -> Self {
+        let Ok(whole) = serde_json::to_value(&planned.step) else {
+            return Self { planned: planned.clone(), masked_sha256: None };
+        };
+        let mut shown = whole.clone();
+        masked::json(&mut shown);
+        match serde_json::from_value(shown.clone()) {
+            Ok(step) if shown != whole => Self {
+                planned: Planned { step, why: planned.why.clone() },
+                masked_sha256: Some(Sha256::of(whole.to_string())),
+            },
+            _ => Self { planned: planned.clone(), masked_sha256: None },
+        }
+    }
 }
 
 impl Saved {
     pub fn new(cluster: &Cluster, options: &Options, stages: &[Stage]) -> Self {
-        let stage = |stage: &Stage| SavedStage { name: stage.name.to_owned(), steps: stage.steps.clone() };
         Self {
             format: FORMAT,
             loomctl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -40,12 +72,17 @@ impl Saved {
             consent: options.consent,
             reset: options.reset,
             adopt: options.adopt,
-            stages: stages.iter().map(stage).collect(),
+            stages: stages.iter().map(SavedStage::new).collect(),
         }
     }
 
     pub fn options(&self) -> Options {
         Options { limit: self.limit.clone(), consent: self.consent, reset: self.reset, adopt: self.adopt }
+    }
+
+    /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.
+    pub fn rolls(&self) -> bool {
+        self.stages.iter().any(|stage| stage.name == "roll")
     }
 
     /// Whether the same plan would be made now; else what is different.
@@ -79,7 +116,7 @@ impl Saved {
     /// Passes on what the plan says at this place; what is unknown in it may fill in.
     pub fn allows(&self, number: usize, next: Next) -> Next {
         let Next::Stage(stage) = next else { return next };
-        let actual = SavedStage { name: stage.name.to_owned(), steps: stage.steps.clone() };
+        let actual = SavedStage::new(&stage);
         let fits = match self.stages.get(number) {
             Some(planned) if planned.name == actual.name => planned.same(&actual, true),
             _ => Err(stale(&format!("it says nothing of a stage {} here", actual.name))),
@@ -89,24 +126,33 @@ impl Saved {
 }
 
 impl SavedStage {
+    fn new(stage: &Stage) -> Self {
+        let steps = |steps: &Vec<Planned>| steps.iter().map(SavedStep::new).collect();
+        let steps = stage.steps.iter().map(|(node, of)| (node.clone(), steps(of))).collect();
+        Self { name: stage.name.to_owned(), steps }
+    }
+
     /// `fill`: where this stage has unknown texts, the other may have any, and steps that follow from them.
     fn same(&self, other: &Self, fill: bool) -> Result<(), Refusal> {
         let nodes: BTreeSet<&NodeName> = self.steps.keys().chain(other.steps.keys()).collect();
         for node in nodes {
             let none = Vec::new();
             let (then, now) = (self.steps.get(node).unwrap_or(&none), other.steps.get(node).unwrap_or(&none));
-            let open = fill && then.iter().any(|planned| is_unknown(&planned.step));
-            for Planned { step, .. } in then {
-                match now.iter().find(|planned| planned.step.name() == step.name()) {
+            let open = fill && then.iter().any(|saved| is_unknown(&saved.planned.step));
+            for saved in then {
+                let (step, name) = (&saved.planned.step, saved.planned.step.name());
+                match now.iter().find(|now| now.planned.step.name() == name) {
                     Some(_) if open && (is_unknown(step) || !matches!(step, Step::File { .. })) => {}
-                    Some(found) if found.step == *step => {}
-                    Some(_) => return Err(stale(&format!("{node}: {} would be another now", step.name()))),
-                    None => return Err(stale(&format!("{node}: {} is not wanted any more", step.name()))),
+                    Some(found)
+                        if found.planned.step == *step && found.masked_sha256 == saved.masked_sha256 => {}
+                    Some(_) => return Err(stale(&format!("{node}: {name} would be another now"))),
+                    None => return Err(stale(&format!("{node}: {name} is not wanted any more"))),
                 }
             }
-            let new = now.iter().find(|found| !then.iter().any(|p| p.step.name() == found.step.name()));
-            if let Some(found) = new.filter(|found| !(open && matches!(found.step, Step::Manifest { .. }))) {
-                return Err(stale(&format!("{node}: {} is wanted as well now", found.step.name())));
+            let known = |name: &str| then.iter().any(|saved| saved.planned.step.name() == name);
+            let new = now.iter().map(|now| &now.planned.step).find(|step| !known(&step.name()));
+            if let Some(step) = new.filter(|step| !(open && matches!(step, Step::Manifest { .. }))) {
+                return Err(stale(&format!("{node}: {} is wanted as well now", step.name())));
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{FileFact, FileKind, NodeFacts, manifest::Manifest},
+    masked,
     model::ids::{RemotePath, Sha256, UnitName, UserName},
 };
 
@@ -162,7 +163,7 @@ impl Step {
             Self::Account { user } => user.to_string(),
             Self::Reload => "systemd".to_owned(),
             Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
-            Self::Fetch { url, .. } => url.clone(),
+            Self::Fetch { url, .. } => masked::line(url),
             Self::Init(init) => init.home.to_string(),
             Self::Adopt(adopt) => adopt.home.to_string(),
             Self::Unit { name, run: Run::Restart, .. } => format!("{name} restart"),

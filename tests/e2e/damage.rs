@@ -247,6 +247,8 @@ fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
     lab.root(2, "systemctl kill -s CONT cometbft").ok();
     lab.loomctl(&["up", "-i", inventory]).ok();
 
+    somebody_elses_answers(lab, inventory);
+
     // A wrong clock (hosts of a lab share the kernel's, so it is `date` that errs), and a chain id of its own.
     let fast = "#!/bin/sh\\nexec /usr/bin/date -d \"3 seconds\" \"$@\"\\n";
     lab.root(1, &format!("printf '{fast}' >/usr/local/bin/date && chmod 755 /usr/local/bin/date")).ok();
@@ -261,4 +263,25 @@ fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
     for line in ["V6", "V10"] {
         expect(&rows, line, "node-3", "its chain id and a peer's are not the same");
     }
+}
+
+/// Who answers is not who the files on its host say: a key, and a document, that came after its start.
+fn somebody_elses_answers(lab: &Lab, inventory: &str) {
+    let other_key = "cd /home/ubuntu/node && cp -p config/node_key.json /root && \
+                     runuser -u ubuntu -- ./cometbft init --home /tmp/other >/dev/null && \
+                     cat /tmp/other/config/node_key.json >config/node_key.json";
+    lab.root(2, other_key).ok();
+    let document = "/home/ubuntu/node/config/genesis.json";
+    lab.root(3, &format!("cp -p {document} /root && sed -i 's/\"labnet\"/\"other\"/' {document}")).ok();
+    let running = lab.get(2, 26657, "/status").unwrap()["result"]["node_info"]["id"].clone();
+    let rows = failures_within(lab, inventory, 4);
+    expect(&rows, "V3", "node-2", &format!("\"seen\":\"node id {}", running.as_str().unwrap()));
+    expect(&rows, "V3", "node-3", r#""seen":"chain id \"labnet\""#);
+    expect(&rows, "V4", "node-3", "`chain` ");
+    assert!(
+        !rows.iter().any(|(id, host, _)| id == "V3" && (host == "node-0" || host == "node-1")),
+        "{rows:#?}"
+    );
+    lab.root(2, "cp -p /root/node_key.json /home/ubuntu/node/config/").ok();
+    lab.root(3, &format!("cp -p /root/genesis.json {document}")).ok();
 }

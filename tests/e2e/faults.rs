@@ -92,7 +92,7 @@ fn odd_inventory(lab: &Lab) -> Inventory {
     inventory
         .host_var("node-2", "ansible_host", six(lab, 2))
         .host_var("node-2", "private_ip", six(lab, 2))
-        .host_var("node-3", "ansible_ssh_private_key_file", with_passphrase(lab).to_str().unwrap())
+        .host_var("node-3", "ansible_ssh_private_key_file", with_passphrase(lab, "secret").to_str().unwrap())
         .host_var("node-3", "user", "op")
         .host_var("node-3", "working_directory", "/srv/Häuser zu 100%h/op/ein Knoten")
 }
@@ -102,16 +102,16 @@ fn six(lab: &Lab, host: usize) -> String {
 }
 
 /// The lab's key, as a careful person keeps it.
-fn with_passphrase(lab: &Lab) -> std::path::PathBuf {
+pub(super) fn with_passphrase(lab: &Lab, passphrase: &str) -> std::path::PathBuf {
     let key = lab.path("locked");
     fs::copy(lab.key(), &key).unwrap();
-    command::run(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", "secret", "-f"]).arg(&key))
+    command::run(Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", passphrase, "-f"]).arg(&key))
         .ok();
     fs::copy(lab.key().with_extension("pub"), key.with_extension("pub")).unwrap();
     key
 }
 
-fn until(mut what: impl FnMut() -> bool) {
+pub(super) fn until(mut what: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !what() {
         assert!(Instant::now() < end, "what was waited for did not come");

@@ -1,12 +1,15 @@
 //! On real hosts, over real ssh.
 
 mod adopt;
+mod audit;
 mod causes;
 mod chains;
 mod damage;
 mod download;
 mod faults;
+mod grown;
 mod hardened;
+mod hostile;
 mod hosts;
 mod keys;
 mod lab_itself;
@@ -22,6 +25,7 @@ mod trust;
 use crate::support::Suite;
 
 pub fn register(suite: &mut Suite) {
+    audit::register(suite);
     lab_itself::register(suite);
     look::register(suite);
     offline::register(suite);
@@ -40,4 +44,6 @@ pub fn register(suite: &mut Suite) {
     damage::register(suite);
     hardened::register(suite);
     faults::register(suite);
+    grown::register(suite);
+    hostile::register(suite);
 }

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::verify::Check;
+use crate::{masked, verify::Check};
 
 pub fn json(check: &Check) -> Value {
     json!({
         "event": "check", "id": check.id, "host": check.host, "what": check.what,
         "result": if check.ok { "ok" } else { "failed" },
-        "expected": check.expected, "seen": check.seen, "hint": check.hint, "journal": check.journal,
+        "expected": check.expected, "seen": check.seen, "hint": check.hint,
+        "journal": check.journal.iter().map(|line| masked::line(line)).collect::<Vec<_>>(),
     })
 }
 
@@ -69,7 +70,7 @@ fn failed(check: &Check) -> String {
     if !check.journal.is_empty() {
         let _ = writeln!(out, "  the unit's last lines:");
         for line in &check.journal {
-            let _ = writeln!(out, "    {line}");
+            let _ = writeln!(out, "    {}", masked::line(line));
         }
     }
     out

@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
+    chain::profile::Profile,
     error::{self, Failure},
     event::Event,
-    facts::Voting,
+    facts::{MachineFacts, NodeFacts, Voting},
     look::Look,
+    masked,
     model::cluster::Node,
     ops::watch::Now,
     plan::Pending,
@@ -27,6 +29,31 @@ pub fn with_event(name: &str, value: Value) -> Value {
         event.extend(value);
     }
     event
+}
+
+/// Without the secrets of configurations and units. The chain's documents are public, and stay as they are: commands
+/// without hosts work with them.
+pub fn facts(
+    profile: &Profile,
+    node: &Node,
+    machine: Option<&MachineFacts>,
+    seen: Option<&NodeFacts>,
+) -> Value {
+    let mut seen_json = json!(seen);
+    let documents: Vec<String> = seen
+        .and_then(|seen| seen.home.as_ref())
+        .map(|home| {
+            profile.documents.values().map(|document| document.path.under(home).to_string()).collect()
+        })
+        .unwrap_or_default();
+    for (part, public) in [("files", documents), ("pristine", profile.documents.keys().cloned().collect())] {
+        let texts = seen_json[part].as_object_mut().into_iter().flatten();
+        texts.filter(|(name, _)| !public.contains(name)).for_each(|(_, text)| masked::json(text));
+    }
+    if let Some(unit) = seen_json.get_mut("unit") {
+        masked::json(unit);
+    }
+    json!({"event": "facts", "host": node.name, "machine": machine, "node": seen_json})
 }
 
 /// Who votes, and how much of that power has signed lately.

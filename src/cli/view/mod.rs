@@ -191,7 +191,7 @@ impl View {
         for node in look.nodes() {
             let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
             if self.style.json {
-                print_line(&json!({"event": "facts", "host": node.name, "machine": machine, "node": seen}));
+                print_line(&json::facts(&look.cluster.profile, node, machine, seen));
             } else {
                 anstream::print!("{}", words::facts(node, machine, seen));
             }

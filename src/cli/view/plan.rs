@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     facts::Facts,
+    masked,
     model::ids::NodeName,
     plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN, step::Step},
 };
@@ -76,13 +77,24 @@ fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     if old == new {
         return None;
     }
+    // Found in the texts as they are, shown without their secrets: that one has changed is no secret.
+    let (shown_old, shown_new) = (masked::lines(old), masked::lines(new));
     let diff = similar::TextDiff::from_lines(old, new);
-    Some(
-        diff.unified_diff()
-            .context_radius(2)
-            .header(&format!("{path} (there)"), &format!("{path} (planned)"))
-            .to_string(),
-    )
+    let mut out = format!("--- {path} (there)\n+++ {path} (planned)\n");
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        let _ = writeln!(out, "{}", hunk.header());
+        for change in hunk.iter_changes() {
+            let line = match (change.new_index(), change.old_index()) {
+                (Some(new), _) => shown_new.get(new),
+                (None, old) => old.and_then(|old| shown_old.get(old)),
+            };
+            let _ = write!(out, "{}{}", change.tag(), line.map_or("", String::as_str));
+            if change.missing_newline() {
+                out += "\n\\ No newline at end of file\n";
+            }
+        }
+    }
+    Some(out)
 }
 
 fn indented(text: &str) -> String {

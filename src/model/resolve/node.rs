@@ -51,7 +51,7 @@ pub(super) fn node(
         // Known once all nodes are.
         behind: Vec::new(),
         power: power(reader),
-        folder: reader.typed(&["working_directory"], RemotePath::new),
+        folder: folder(reader, profile),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
         public_ip: reader.typed(&["public_ip"], HostAddr::new),
         rpc_bind: rpc_bind(reader),
@@ -68,6 +68,21 @@ pub(super) fn node(
         user: user?,
         binary: binary?,
     })
+}
+
+fn folder(reader: &mut Reader, profile: &Profile) -> Option<RemotePath> {
+    let folder = reader.typed(&["working_directory"], RemotePath::new)?;
+    if let Some(sign) = profile.run.expands.chars().find(|sign| folder.as_str().contains(*sign)) {
+        let why = format!(
+            "working_directory: {} itself reads the {sign} in {:?} as a variable and would look elsewhere; \
+             use a folder without it, or a mount of it (`mount --bind`)",
+            profile.name,
+            folder.as_str()
+        );
+        reader.wrong("working_directory", why);
+        return None;
+    }
+    Some(folder)
 }
 
 fn power(reader: &mut Reader) -> Option<Power> {

@@ -121,3 +121,12 @@ proptest! {
         prop_assert!(!folder.path().join("x").exists() || at.file_name() == "x");
     }
 }
+
+/// CometBFT reads a variable in its own `--home`; loom has its folder from the unit.
+#[test]
+fn s9_a_folder_that_the_chain_reads_otherwise_is_refused() {
+    let vars = |chain: &str| serde_json::json!({"chain": chain, "working_directory": "/srv/a$b"});
+    let Err(problems) = try_cluster(&inventory(&vars("cometbft"))) else { panic!("not refused") };
+    assert!(problems[0].message.contains("cometbft itself reads the $"), "{problems:?}");
+    assert!(try_cluster(&inventory(&vars("loom"))).is_ok());
+}

@@ -42,6 +42,8 @@ proptest! {
         for node in &after.nodes {
             prop_assert_eq!(&documents(&mut world, &after, node.name.as_str()), &running);
         }
+        // Another order is no change at all.
+        prop_assert!(grow || outcome.is_done() && outcome.stages.is_empty(), "{:?}", outcome.stages);
         // Nothing is left to do but what waits for consent.
         let third = again(&mut world, &after);
         prop_assert!(third.stages.is_empty() && matches!(third.end, Next::Done(_)), "{third:?}");
@@ -118,4 +120,67 @@ fn a_unit_that_is_there_is_never_doubled_under_another_name() {
     let outcome = again(&mut world, &cluster(&kept));
     assert!(matches!(outcome.end, Next::Done(_)), "{:?}", outcome.end);
     assert_eq!(inits(&outcome.stages), 1);
+}
+
+/// What a plan says of a host that joins comes about, the others' pending restarts among it.
+#[test]
+fn a_plan_shows_what_a_joining_host_brings_about() {
+    for chain in ["cometbft", "loom"] {
+        let mut wishes = plain(chain, 3);
+        let (mut world, _) = born(&wishes.cluster(), 9);
+        wishes.nodes.push(Wish { number: 7, ..wishes.nodes[0].clone() });
+        let grown = wishes.cluster();
+        let facts = world.gather(&grown);
+        let warned = crate::plan::warnings(&grown, &facts);
+        assert!(
+            warned.len() == 1 && warned[0].starts_with("n-7 joins a chain that lives without it"),
+            "{warned:?}"
+        );
+        let predicted = crate::plan::unfold(&grown, &facts, &Options::default());
+        let said = |stages: &[Stage]| -> BTreeSet<String> {
+            steps(stages).map(|(node, planned)| format!("{node} {}", planned.step.name())).collect()
+        };
+        let outcome = again(&mut world, &grown);
+        let (foreseen, done) = (said(&predicted.stages), said(&outcome.stages));
+        assert!(foreseen.is_subset(&done), "{:?}", foreseen.difference(&done).collect::<Vec<_>>());
+        let missed: Vec<_> = done.difference(&foreseen).filter(|step| !step.contains(" manifest ")).collect();
+        assert!(missed.is_empty(), "{missed:?}");
+        let (Next::Done(foreseen), Next::Done(pending)) = (predicted.end, outcome.end) else { panic!() };
+        let names = |list: &[crate::plan::Pending]| list.iter().map(|p| p.node.clone()).collect::<Vec<_>>();
+        assert_eq!((names(&foreseen), pending.len()), (names(&pending), 3));
+        assert!(crate::plan::warnings(&grown, &world.gather(&grown)).is_empty());
+    }
+}
+
+#[test]
+fn a_host_that_was_taken_out_is_reported() {
+    for chain in ["cometbft", "loom"] {
+        let mut wishes = plain(chain, 4);
+        let (mut world, outcome) = born(&wishes.cluster(), 9);
+        let gone = outcome.facts.nodes[&NodeName::new("n-3").unwrap()].node_id.clone().unwrap();
+        wishes.nodes.pop();
+        let less = wishes.cluster();
+        let warned = |world: &mut World| crate::plan::warnings(&less, &world.gather(&less));
+        let first = warned(&mut world);
+        assert_eq!(first.len(), 2, "{first:?}");
+        assert!(
+            first[0].contains(gone.as_str()) && first[0].contains("a peer of n-0, n-1, n-2"),
+            "{first:?}"
+        );
+        assert!(first[1].contains("1 of the 4 validators"), "{first:?}");
+        // Its peers' files forget it, the genesis does not.
+        assert_eq!(
+            touched(&again(&mut world, &less).stages),
+            ["n-0", "n-1", "n-2"].map(str::to_owned).into()
+        );
+        assert_eq!(warned(&mut world), first[1..]);
+        // Who is named by hand is no trace of a host.
+        let named = wishes.yaml().replace(
+            "vars: {",
+            &format!("vars: {{unit: {{Service: {{Environment: 'SEEDS={gone}@10.0.0.4:1'}}}}, "),
+        );
+        let named = cluster(&named);
+        again(&mut world, &named);
+        assert_eq!(crate::plan::warnings(&named, &world.gather(&named)), first[1..]);
+    }
 }

@@ -70,3 +70,20 @@ fn a_saved_repair_fits_only_the_damage_that_it_saw() {
     let other = plain("cometbft", 2).cluster();
     assert!(refused(&carry_out(&mut world, &other, &saved).end).contains("does not fit"));
 }
+
+/// S3: its file holds no secret, and still fits only the plan that it was.
+#[test]
+fn s3_a_saved_plan_holds_no_secret_and_knows_each_again() {
+    let wishes = plain("cometbft", 2);
+    let (mut world, _) = born(&wishes.cluster(), 0);
+    let with = |secret: &str| {
+        let unit = format!("vars: {{unit: {{Service: {{Environment: 'RPC_TOKEN={secret}'}}}}, ");
+        cluster(&wishes.yaml().replace("vars: {", &unit))
+    };
+    let saved = written(&mut world, &with("canary"), &Options::default());
+    let text = serde_json::to_string(&saved).unwrap();
+    assert!(!text.contains("canary") && text.contains("RPC_TOKEN=********"), "{text}");
+    let said = refused(&carry_out(&mut world.clone(), &with("another"), &saved).end);
+    assert!(said.contains("would be another now"), "{said}");
+    assert!(carry_out(&mut world, &with("canary"), &saved).is_done());
+}

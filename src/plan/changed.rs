@@ -1,0 +1,108 @@
+//! How an inventory has moved on from the chain that it is of: hosts that are new to it, hosts that it has lost. Reported;
+//! who is gone from the inventory is not touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::life::{self, Life};
+use crate::{
+    chain::genesis::validators_of,
+    facts::{Facts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node, Role},
+        ids::NodeId,
+    },
+};
+
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    if life::of_cluster(cluster, facts) != Life::Live {
+        return Vec::new();
+    }
+    let voteless = cluster.nodes.iter().filter_map(|node| joins_without_vote(cluster, node, facts));
+    voteless.chain(lost_peers(cluster, facts)).chain(lost_validators(cluster, facts)).collect()
+}
+
+/// A validator by its role, but the chain was born without it.
+fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<String> {
+    let joins = node.role == Role::Validator && life::of_node(cluster, node, facts) == Life::Absent;
+    (joins && facts.nodes.contains_key(&node.name)).then(|| {
+        format!(
+            "{} joins a chain that lives without it: a full node, until the chain itself gives its key a vote \
+             (`role: full` says the same)",
+            node.name
+        )
+    })
+}
+
+/// Nodes that those of the inventory dial by what stands on their hosts, and that it does not name any more. It says so
+/// until their files have been written without them.
+fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    let known: BTreeSet<&NodeId> = facts.nodes.values().filter_map(|seen| seen.node_id.as_ref()).collect();
+    if cluster.nodes.iter().any(|node| !facts.nodes.contains_key(&node.name)) {
+        // Who could not be asked may be any of them.
+        return Vec::new();
+    }
+    let mut lost: BTreeMap<(NodeId, String), Vec<&str>> = BTreeMap::new();
+    for node in &cluster.nodes {
+        let Some(seen) = facts.nodes.get(&node.name) else { continue };
+        let peers: BTreeSet<_> =
+            seen.files.values().filter_map(|file| file.content.as_deref()).flat_map(peers_in).collect();
+        for (id, at) in peers.into_iter().filter(|(id, _)| !known.contains(id) && !names(node, id)) {
+            lost.entry((id, at)).or_default().push(node.name.as_str());
+        }
+    }
+    let line = |((id, at), by): ((NodeId, String), Vec<&str>)| {
+        format!(
+            "{id} at {at} is a peer of {} and no host of the inventory: it was taken out, and is not touched. It runs on; \
+             to end it, put it back and use `loomctl down --limit NODE`",
+            by.join(", ")
+        )
+    };
+    lost.into_iter().map(line).collect()
+}
+
+/// Every `ID@HOST:PORT` of a text.
+fn peers_in(text: &str) -> Vec<(NodeId, String)> {
+    let peer = |(at, _): (usize, &str)| {
+        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']'));
+        let place = text[at + 1..].split(ends).next()?;
+        Some((NodeId::new(id).ok()?, place.to_owned()))
+    };
+    text.match_indices('@').filter_map(peer).collect()
+}
+
+/// What a person wrote into the inventory is no trace of a host that was taken out of it.
+fn names(node: &Node, id: &NodeId) -> bool {
+    let settings = node.settings.values().flat_map(serde_json::Map::values);
+    let unit = node.unit.values().flat_map(indexmap::IndexMap::values);
+    settings.chain(unit).any(|value| value.to_string().contains(id.as_str()))
+}
+
+/// Validators of the chain's own document that no host of the inventory has the key of.
+fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<String> {
+    let keys: Vec<_> = facts.nodes.values().filter_map(|seen| seen.validator_key.as_ref()).collect();
+    if keys.len() < facts.nodes.len() || facts.nodes.len() < cluster.nodes.len() {
+        return None;
+    }
+    let members = facts.nodes.values().find_map(|seen| members(cluster, seen))?;
+    let lost: Vec<_> = members.iter().filter(|m| keys.iter().all(|key| key.value != m.key.value)).collect();
+    let power = |of: &mut dyn Iterator<Item = i64>| of.map(i128::from).sum::<i128>();
+    let all = power(&mut members.iter().map(|member| member.power.get()));
+    let gone = power(&mut lost.iter().map(|member| member.power.get()));
+    (!lost.is_empty()).then(|| {
+        format!(
+            "{} of the {} validators of the genesis, with {gone} of {all} voting power, are no hosts of the inventory: \
+             not touched, and not looked after",
+            lost.len(),
+            members.len()
+        )
+    })
+}
+
+/// Of the first document that names validators.
+fn members(cluster: &Cluster, seen: &NodeFacts) -> Option<Vec<crate::chain::genesis::Member>> {
+    cluster.profile.documents.iter().find_map(|(name, document)| {
+        let text = seen.text(&document.path.under(seen.home.as_ref()?))?;
+        validators_of(&cluster.profile, name, text).ok().filter(|members| !members.is_empty())
+    })
+}
