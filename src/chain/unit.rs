@@ -35,6 +35,8 @@ pub struct UnitAsk<'a> {
     pub working_directory: &'a RemotePath,
     pub argv: &'a [String],
     pub overrides: &'a UnitOverrides,
+    /// For the systemd of a user without root.
+    pub rootless: bool,
 }
 
 /// The unit file's text.
@@ -50,7 +52,8 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("bind_paths", &bound);
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
-    let text = fill(profile, &profile.unit.template, &context).map_err(|problem| vec![problem])?;
+    let template = if ask.rootless { &profile.unit.user_template } else { &profile.unit.template };
+    let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
     apply(&text, ask.overrides)
 }
 
@@ -172,6 +175,7 @@ mod tests {
             working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
             argv: &argv.map(str::to_owned),
             overrides,
+            rootless: false,
         };
         unit_text(&Profile::builtin("loom").unwrap(), ask).map_err(|p| format!("{p:?}"))
     }
