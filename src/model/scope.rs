@@ -128,7 +128,10 @@ mod tests {
         let unit = UnitName::new("cometbft").unwrap();
         assert_eq!(scope.path_of("c/n").as_str(), "/home/m e/.local/state/loomctl/c/n");
         assert_eq!(scope.unit_path(&unit).as_str(), "/home/m e/.config/systemd/user/cometbft.service");
-        assert_eq!((scope.run().as_str(), scope.owner().as_str()), ("/run/user/1000/loomctl", "me:domain users"));
+        assert_eq!(
+            (scope.run().as_str(), scope.owner().as_str()),
+            ("/run/user/1000/loomctl", "me:domain users")
+        );
         assert_eq!(Scope::System.path_of("c/n").as_str(), "/var/lib/loomctl/c/n");
     }
 }

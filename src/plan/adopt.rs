@@ -37,7 +37,10 @@ pub fn refusals(
         [other_unit(cluster, node, seen), other_owner(cluster, node, seen)].into_iter().flatten().collect();
     if cluster.scope(node).login_user().is_some() && !seen.has(&cluster.unit_path(node)) {
         refusals.push(refuse(
-            format!("{} is not there, and what root's systemd starts cannot be taken over without root", cluster.unit_path(node)),
+            format!(
+                "{} is not there, and what root's systemd starts cannot be taken over without root",
+                cluster.unit_path(node)
+            ),
             "remove `ansible_become: false`, so that loomctl is root there",
         ));
     }

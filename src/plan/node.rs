@@ -144,7 +144,12 @@ pub fn wanted(
         });
     }
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
-    steps.push(Step::File { path: unit, owner: cluster.scope(node).owner(), mode: 0o644, content: rendered.unit });
+    steps.push(Step::File {
+        path: unit,
+        owner: cluster.scope(node).owner(),
+        mode: 0o644,
+        content: rendered.unit,
+    });
     Ok(Wanted { home: home.clone(), steps, runs: Sha256::of(runs), inputs })
 }
 
@@ -219,8 +224,10 @@ pub fn managed(
     let unit = cluster.unit_path(node);
     let is_document =
         |path: &RemotePath| cluster.profile.documents.values().any(|d| d.path.under(home) == *path);
-    let mut entries: Vec<Entry> =
-        binary.map(|sum| entry(cluster.binary_path(node, sum), "binary", Some(sum.clone()))).into_iter().collect();
+    let mut entries: Vec<Entry> = binary
+        .map(|sum| entry(cluster.binary_path(node, sum), "binary", Some(sum.clone())))
+        .into_iter()
+        .collect();
     for step in steps {
         match step {
             Step::File { path, content, .. } => {

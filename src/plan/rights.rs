@@ -64,7 +64,8 @@ fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Node
     let ports = node::ports(cluster, node, seen);
     let low = ports.iter().filter(|(_, port)| port.expected && port.port < first);
     low.map(|(name, port)| {
-        let message = format!("port {} ({name}) is below {first}: only root's programs listen there", port.port);
+        let message =
+            format!("port {} ({name}) is below {first}: only root's programs listen there", port.port);
         refuse(Class::Host, node, message, format!("give it another: `ports: {{{name}: …}}`, {OR_ROOT}"))
     })
     .collect()
@@ -75,7 +76,10 @@ fn closed_folder(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
     let home = seen.home.as_ref()?;
     if let Some(folder) = &seen.closed {
         let message = format!("{home} is not there, and {} may make nothing in {folder}", node.user);
-        let advice = format!("have it made (`install -d -o {} {home}`), set `working_directory`, {OR_ROOT}", node.user);
+        let advice = format!(
+            "have it made (`install -d -o {} {home}`), set `working_directory`, {OR_ROOT}",
+            node.user
+        );
         return Some(refuse(Class::Host, node, message, advice));
     }
     let owned = |owner: &str| owner.split(':').next() == Some(node.user.as_str());
@@ -84,7 +88,12 @@ fn closed_folder(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
         theirs(at) && file.target.is_none() && !file.owner.is_empty() && !owned(&file.owner)
     })?;
     let message = format!("{path} belongs to {}: only root can give it to {}", file.owner, node.user);
-    Some(refuse(Class::Host, node, message, format!("have that done (`chown -R {} {home}`), {OR_ROOT}", node.user)))
+    Some(refuse(
+        Class::Host,
+        node,
+        message,
+        format!("have that done (`chown -R {} {home}`), {OR_ROOT}", node.user),
+    ))
 }
 
 /// S13: the same node is another systemd's there; under both it would run twice, with one key.

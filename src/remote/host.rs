@@ -91,7 +91,8 @@ impl Host {
             })
         };
         user().map(Scope::User).ok_or_else(|| {
-            let output = format!("user {:?}, home {:?}: not what a node could run as", text("name"), text("home"));
+            let output =
+                format!("user {:?}, home {:?}: not what a node could run as", text("name"), text("home"));
             HostError::Step { step: "asking who we are".to_owned(), output }
         })
     }

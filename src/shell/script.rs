@@ -99,7 +99,8 @@ mod tests {
         let mut script = Script::new("n0");
         script.line("command() { shift; echo \"asked $*\"; }; echo \"$lib|$run|$base|$XDG_RUNTIME_DIR\"; systemctl start x");
         let said = feed(&script.text(&Scope::User(user)));
-        let places = "/home/it's me/.local/state/loomctl|/run/user/4711/loomctl|/home/it's me|/run/user/4711\n";
+        let places =
+            "/home/it's me/.local/state/loomctl|/run/user/4711/loomctl|/home/it's me|/run/user/4711\n";
         assert!(said.ends_with(&format!("{places}asked --user start x\n")), "{said}");
         script.body.clear();
         script.line("echo \"$lib|$run\"; command -v systemctl | grep -c /");

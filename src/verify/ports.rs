@@ -14,7 +14,8 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
         let ports = node::ports(view.cluster, node, seen);
         let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
         let check = check.expected(expected.collect::<Vec<_>>().join(", "));
-        let wrong = wrong(&ports, &machine.listeners, &|l| l.is_of(&node.unit_name, view.cluster.scope(node)));
+        let wrong =
+            wrong(&ports, &machine.listeners, &|l| l.is_of(&node.unit_name, view.cluster.scope(node)));
         if wrong.is_empty() { check.holds(true, "all listen") } else { check.holds(false, wrong.join("; ")) }
     };
     view.looked_at().map(row).collect()

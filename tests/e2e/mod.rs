@@ -18,6 +18,7 @@ mod plans;
 mod rolling;
 mod signs;
 mod trust;
+mod usermode;
 
 use crate::support::Suite;
 
@@ -37,6 +38,7 @@ pub fn register(suite: &mut Suite) {
     signs::register(suite);
     download::register(suite);
     trust::register(suite);
+    usermode::register(suite);
     damage::register(suite);
     hardened::register(suite);
     faults::register(suite);

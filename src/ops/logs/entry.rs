@@ -6,8 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// What journalctl is asked to send; time and cursor come anyway.
-pub const FIELDS: &str =
-    "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT,COREDUMP_UNIT,\
+pub const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT,COREDUMP_UNIT,\
      _SYSTEMD_USER_UNIT,USER_UNIT,OBJECT_SYSTEMD_USER_UNIT,COREDUMP_USER_UNIT";
 /// Whom a line is about, of the machine's systemd or a user's.
 const ABOUT: [&str; 8] = [

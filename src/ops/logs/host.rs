@@ -52,7 +52,12 @@ fn shared(host: &Host, member: &Member, wanted: &Wanted) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["--quiet", "--no-pager", "--all", "--output=json"].map(str::to_owned).to_vec();
     arguments.push(format!("--output-fields={FIELDS}"));
-    arguments.extend(member.questions.iter().map(|question| format!("{}={}.service", host.scope().journal_option(), question.unit)));
+    arguments.extend(
+        member
+            .questions
+            .iter()
+            .map(|question| format!("{}={}.service", host.scope().journal_option(), question.unit)),
+    );
     arguments.extend(wanted.grep.iter().map(|pattern| format!("--grep={pattern}")));
     arguments
 }

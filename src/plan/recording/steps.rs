@@ -50,7 +50,8 @@ impl World {
         if there == Some(sha256) {
             return Ok(());
         }
-        let file = FileFact { sha256: Some(sha256.clone()), content: None, ..plain("", &self.ours(address), 0o755) };
+        let file =
+            FileFact { sha256: Some(sha256.clone()), content: None, ..plain("", &self.ours(address), 0o755) };
         self.put(address, at, file)
     }
 
@@ -106,7 +107,11 @@ impl World {
                         self.put(address, &kept, FileFact { owner: self.ours(address), ..file })?;
                     }
                 }
-                self.put(address, &adopt.state.join("initialised").unwrap(), plain("adopted\n", &self.ours(address), 0o644))
+                self.put(
+                    address,
+                    &adopt.state.join("initialised").unwrap(),
+                    plain("adopted\n", &self.ours(address), 0o644),
+                )
             }
             Step::Manifest { path, manifest } => self.manifest(address, path, manifest),
             Step::Unit { name, run, reload, state, runs } => {

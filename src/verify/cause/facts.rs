@@ -130,11 +130,10 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
         "200" => Some("the working directory is not there, or closed to the node's user"),
         _ => None,
     };
-    let stopped = (unit.active == "inactive")
-        .then(|| {
-            let systemctl = view.cluster.scope(node).systemctl();
-            format!("it was stopped: `{systemctl} start {}`, or `loomctl up`", node.unit_name)
-        });
+    let stopped = (unit.active == "inactive").then(|| {
+        let systemctl = view.cluster.scope(node).systemctl();
+        format!("it was stopped: `{systemctl} start {}`, or `loomctl up`", node.unit_name)
+    });
     let status = if unit.active == "active" { None } else { status.map(str::to_owned) };
     // The log tells an architecture from a missing file; the status alone does not.
     stopped.or(status.filter(|_| unit.exit_status != "203"))
