@@ -127,12 +127,25 @@ fn looked_at(lab: &Lab, i: [&str; 2]) {
     let listeners = facts["machine"]["listeners"].as_array().unwrap();
     let own = listeners.iter().find(|listener| listener["port"] == 26657).unwrap();
     assert_eq!((&own["unit"], &own["manager"]), (&"cometbft".into(), &1000.into()));
+    rendered(lab, i);
     let doctor = lab.loomctl(&["doctor", i[0], i[1]]).exits(0).stdout;
     assert!(
         doctor.contains("none: user mode as ubuntu") && doctor.contains("its own node has them"),
         "{doctor}"
     );
     assert!(lab.loomctl(&["history", i[0], i[1]]).ok().contains("unit cometbft start"));
+}
+
+/// From facts that were written down comes what is there.
+fn rendered(lab: &Lab, i: [&str; 2]) {
+    let facts = lab.path("facts.json");
+    std::fs::write(&facts, lab.loomctl(&["facts", i[0], i[1], "--json"]).ok()).unwrap();
+    let out = lab.path("rendered");
+    lab.loomctl(&["render", i[0], i[1], "--facts", facts.to_str().unwrap(), "--out", out.to_str().unwrap()])
+        .ok();
+    let unit = std::fs::read_to_string(out.join("node-2/home/ubuntu/.config/systemd/user/cometbft.service"))
+        .unwrap();
+    assert_eq!(unit, lab.ssh(2, "cat ~/.config/systemd/user/cometbft.service").ok());
 }
 
 fn repaired(lab: &Lab, i: [&str; 2]) {

@@ -60,6 +60,21 @@ fn a_cluster_is_born_in_its_users_places_and_then_left_alone() {
     }
 }
 
+/// `loomctl render` on facts that were written down.
+#[test]
+fn facts_that_were_saved_say_who_logged_in() {
+    let yaml = Wishes::yaml(&plain("cometbft", 2)).replace("{chain: ", "{ansible_become: false, chain: ");
+    let connected = rootless(try_cluster(&yaml).unwrap(), &[0, 1]);
+    let facts = World::default().gather(&connected);
+    let mut offline = try_cluster(&yaml).unwrap();
+    crate::facts::saved::scopes(&mut offline, &facts);
+    let scopes = |cluster: &Cluster| cluster.machines.iter().map(|m| m.scope.clone()).collect::<Vec<_>>();
+    assert_eq!(scopes(&offline), scopes(&connected));
+    let mut root = plain("cometbft", 2).cluster();
+    crate::facts::saved::scopes(&mut root, &facts);
+    assert_eq!(scopes(&root), [Scope::System, Scope::System], "what a run with sudo would do");
+}
+
 #[test]
 fn s7_a_run_killed_anywhere_without_root_converges_with_the_same_keys() {
     let cluster = rootless(plain("cometbft", 2).cluster(), &[0, 1]);
