@@ -16,14 +16,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("interrupt", &[]),
     ("inventory", &["problem", "model::ids"]),
     ("chain", &["problem", "model::ids"]),
-    // The folder on the hosts is a constant of the scripts; the cluster's paths begin with it.
-    ("model", &["problem", "chain", "inventory", "shell::script::LIB"]),
+    ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
     ("facts", &["model", "shell"]),
     ("plan", &["problem", "chain", "facts", "masked", "model"]),
     // Steps are the plan's data, and a manifest is written by a step.
-    ("shell", &["model::ids", "facts::manifest", "plan::step"]),
-    ("remote", &["model::ids", "model::login", "shell"]),
+    ("shell", &["model::ids", "model::scope", "facts::manifest", "plan::step"]),
+    ("remote", &["model::ids", "model::login", "model::scope", "shell"]),
     ("binary", &["model", "problem"]),
     ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),

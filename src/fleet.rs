@@ -18,7 +18,7 @@ use crate::{
         parse::Collector,
     },
     interrupt::Interrupt,
-    model::login::Login,
+    model::{login::Login, scope::Scope},
     remote::{error::HostError, folder, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
@@ -174,8 +174,9 @@ impl Fleet {
         }
         let (login, name) = (Arc::clone(&member.login), format!("{}r{}", member.machine, self.forgotten));
         let mut interrupt = self.interrupt.clone();
+        let nonce = nonce();
         tokio::select! {
-            host = Host::connect(login, self.folder.path(), &name) => host.map(Arc::new),
+            host = Host::connect(login, self.folder.path(), &name, &nonce) => host.map(Arc::new),
             () = interrupt.wait() => Err(HostError::Interrupted),
         }
     }
@@ -228,7 +229,7 @@ async fn ask_host(
         match record {
             Record::Gathered => break,
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
-            Record::End { .. } => return Err(no_lock(collector.uid(), &running.stderr_text())),
+            Record::End { .. } => return Err(no_lock(host.scope(), collector.uid(), &running.stderr_text())),
             record => collector.take(record, now()),
         }
     }
@@ -236,9 +237,14 @@ async fn ask_host(
 }
 
 /// Why a script could not even make its lock file.
-fn no_lock(uid: &str, stderr: &str) -> HostError {
-    if uid != "0" {
-        return HostError::NotRoot(uid.to_owned());
+fn no_lock(scope: &Scope, uid: &str, stderr: &str) -> HostError {
+    match scope {
+        Scope::System if uid != "0" => return HostError::NotRoot(uid.to_owned()),
+        // Its runtime folder is there as long as the user's systemd is.
+        Scope::User(user) if stderr.contains(&format!("{}': Permission denied", user.runtime())) => {
+            return HostError::NoUserManager(user.name.to_string(), user.runtime());
+        }
+        _ => {}
     }
     let said = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
     HostError::Lost(format!("taking the lock: {said}"))

@@ -17,7 +17,7 @@ use crate::{
         ids::NodeName,
     },
     remote::{error::HostError, host::Host},
-    run::{How, members},
+    run::{How, learn_scopes, members},
 };
 
 pub struct Look {
@@ -33,15 +33,17 @@ pub struct Look {
 impl Look {
     /// `only`: the nodes that are looked at; `None`: all. No other node's machine is dialled.
     pub async fn reach(
-        cluster: Cluster,
+        mut cluster: Cluster,
         events: Events,
         how: How,
         only: Option<&BTreeSet<NodeName>>,
     ) -> Result<Self, Failure> {
         let here = |e: std::io::Error| Failure::Here(format!("no folder for control sockets: {e}"));
         let mut fleet = Fleet::new(events, how.interrupt, how.forks, how.limit).map_err(here)?;
-        let members = narrowed(members(&cluster, &Facts::default()), only);
-        let lost = fleet.connect(&members).await;
+        let asked = |cluster: &Cluster| narrowed(members(cluster, &Facts::default()), only);
+        let lost = fleet.connect(&asked(&cluster)).await;
+        learn_scopes(&mut cluster, &fleet);
+        let members = asked(&cluster);
         Ok(Self { cluster, fleet, members, facts: Facts::default(), lost })
     }
 
@@ -72,6 +74,9 @@ impl Look {
         if let Ok(errors) = tokio::time::timeout(limit, self.fleet.connect(&lost)).await {
             self.lost = errors;
         }
+        learn_scopes(&mut self.cluster, &self.fleet);
+        let only = self.nodes().map(|node| node.name.clone()).collect();
+        self.members = narrowed(members(&self.cluster, &Facts::default()), Some(&only));
     }
 
     pub fn reached(&self) -> impl Iterator<Item = (&Member, &Arc<Host>)> {

@@ -75,6 +75,7 @@ impl Run {
         let hashing = tokio::task::spawn_blocking(move || binary::measure(names));
         let members = members(&cluster, &Facts::default());
         let connected = fleet.connect(&members).await;
+        learn_scopes(&mut cluster, &fleet);
         let measured = match hashing.await {
             Ok(measured) => measured,
             Err(e) => return Err((Failure::Here(e.to_string()), Some(fleet))),
@@ -289,6 +290,15 @@ fn stuck(stage: &Stage) -> String {
         steps.iter().map(move |planned| format!("{node}: {} ({})", planned.step.name(), planned.why))
     });
     steps.collect::<Vec<_>>().join("; ")
+}
+
+/// Whose systemd it is on each machine that is connected: a login without root says so itself.
+pub fn learn_scopes(cluster: &mut Cluster, fleet: &Fleet) {
+    for (number, machine) in cluster.machines.iter_mut().enumerate() {
+        if let Some(host) = fleet.host(number) {
+            machine.scope = host.scope().clone();
+        }
+    }
 }
 
 /// The machines with what is to be asked of their nodes, as far as it is known by now.

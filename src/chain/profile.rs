@@ -85,6 +85,8 @@ pub struct Binary {
 pub struct Unit {
     pub name: UnitName,
     pub template: String,
+    /// For the systemd of a user without root.
+    pub user_template: String,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -57,6 +57,8 @@ pub struct NodeContext {
     /// The seeds that it may ask for more.
     pub seeds: Vec<PeerInfo>,
     pub unit: UnitOverrides,
+    /// The unit is for the systemd of a user without root.
+    pub rootless: bool,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, String>,
 }
@@ -99,6 +101,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
         working_directory: &node.home,
         argv: &argv,
         overrides: &node.unit,
+        rootless: node.rootless,
     };
     let unit = unit_text(profile, ask).unwrap_or_else(|found| {
         problems.extend(found);

@@ -35,6 +35,8 @@ pub struct UnitAsk<'a> {
     pub working_directory: &'a RemotePath,
     pub argv: &'a [String],
     pub overrides: &'a UnitOverrides,
+    /// For the systemd of a user without root.
+    pub rootless: bool,
 }
 
 /// The unit file's text.
@@ -50,7 +52,8 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("bind_paths", &bound);
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
-    let text = fill(profile, &profile.unit.template, &context).map_err(|problem| vec![problem])?;
+    let template = if ask.rootless { &profile.unit.user_template } else { &profile.unit.template };
+    let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
     apply(&text, ask.overrides)
 }
 
@@ -165,6 +168,10 @@ mod tests {
     }
 
     fn unit(overrides: &UnitOverrides) -> Result<String, String> {
+        unit_of(overrides, false)
+    }
+
+    fn unit_of(overrides: &UnitOverrides, rootless: bool) -> Result<String, String> {
         let argv = ["/home/ubuntu/loom", "run", "--persistent-peers", "tcp://a@10.0.0.1:26656"];
         let ask = UnitAsk {
             node: &NodeName::new("loom-0").unwrap(),
@@ -172,6 +179,7 @@ mod tests {
             working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
             argv: &argv.map(str::to_owned),
             overrides,
+            rootless,
         };
         unit_text(&Profile::builtin("loom").unwrap(), ask).map_err(|p| format!("{p:?}"))
     }
@@ -232,6 +240,63 @@ UMask=0027
 WantedBy=multi-user.target
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_unit_of_a_node_without_root() {
+        let expected = "\
+# Written by loomctl: change the inventory (`unit: {Service: {…}}`), not this file.
+[Unit]
+Description=loom node loom-0
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+WorkingDirectory=/home/ubuntu/100%% node
+ExecStart=/home/ubuntu/loom run --persistent-peers tcp://a@10.0.0.1:26656
+Restart=always
+RestartSec=2
+LimitNOFILE=500000
+# Time to close its databases before it is killed.
+TimeoutStopSec=120
+# What a user's own systemd can hold it to on every host: what it may ask of the kernel (docs/hardening.md).
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+# AF_UNIX: a build's contracts may be programs of their own, which it talks to over sockets in /tmp.
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0027
+
+[Install]
+WantedBy=default.target
+";
+        assert_eq!(unit_of(&UnitOverrides::new(), true).unwrap(), expected);
+        let more = unit_of(&overrides("Service", "PrivateUsers", json!(true)), true).unwrap();
+        assert_eq!(more, expected.replace("UMask=0027\n", "UMask=0027\nPrivateUsers=true\n"));
+    }
+
+    /// What a user's systemd cannot do: some of it stops the unit from starting, some is silently without effect.
+    #[test]
+    fn no_chain_asks_a_users_systemd_for_what_it_cannot_do() {
+        let never =
+            ["User=", "Group=", "CapabilityBoundingSet", "Private", "Protect", "ProcSubset", "BindPaths"];
+        for chain in crate::chain::profile::builtin_names() {
+            let profile = Profile::builtin(chain).unwrap();
+            let template = &profile.templates[&profile.unit.user_template];
+            let bad = template.lines().find(|line| never.iter().any(|word| line.starts_with(word)));
+            assert_eq!(bad, None, "{chain}");
+            assert!(!template.contains(".target\nWants") && !template.contains("After="), "{chain}");
+            assert!(
+                template.contains("NoNewPrivileges=yes\n") && template.ends_with("WantedBy=default.target\n")
+            );
+        }
     }
 
     #[test]

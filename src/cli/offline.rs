@@ -60,6 +60,7 @@ fn known(args: &Offline) -> Result<(Cluster, Facts), Failure> {
         let message = format!("{} line {line}: these are no facts: {why}", args.facts.display());
         input(Problem::error(message).help("facts are what `loomctl facts --json` prints"))
     })?;
+    saved::scopes(&mut cluster, &facts);
     Ok((cluster, facts))
 }
 

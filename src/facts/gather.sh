@@ -31,7 +31,14 @@ observe_host() {
   for tool in curl wget bash setpriv flock base64 sha256sum systemctl find sed; do
     ! command -v "$tool" >/dev/null || fact host tool "$tool"
   done
-  room=$(stat -f -c '%a * %S / 1024' /var/lib 2>/dev/null) && fact host free_kb "$(($room))"
+  room=$(stat -f -c '%a * %S / 1024' "$base" 2>/dev/null) && fact host free_kb "$(($room))"
+  [ -z "${XDG_RUNTIME_DIR:-}" ] || observe_login
+}
+
+# Of a user whose own systemd runs the nodes: whether that outlives the last logout, and from which port on it may listen.
+observe_login() {
+  [ ! -e "/var/lib/systemd/linger/$(id -un)" ] || fact host lingers yes
+  read -r first_port </proc/sys/net/ipv4/ip_unprivileged_port_start && fact host first_port "$first_port"
 }
 
 # Every listening TCP socket, and which process and unit hold it. Raw lines of /proc/net/tcp{,6}; read by the controller.
@@ -180,6 +187,8 @@ observe_node() {
 $node_paths
 EOT
   observe_files "$@"
+  observe_elsewhere "$1" "${node_state#"$lib/"}"
+  closed_by "$1" "$home"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
   node_small=$(shift && find -L "$@" -maxdepth 0 -type f -size -4097k 2>/dev/null)
   node_small="
@@ -202,6 +211,19 @@ EOT
   esac
   [ -z "$node_binary" ] || observe_binary "$1" "$node_binary" "$node_binary_sum"
   observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
+}
+
+# observe_elsewhere SCOPE CLUSTER/NODE: whether another systemd of this machine keeps the same node.
+observe_elsewhere() {
+  for other in /var/lib/loomctl "$user_home/.local/state/loomctl"; do
+    [ "$other" = "$lib" ] || [ ! -e "$other/$2/manifest.json" ] || fact "$1" elsewhere "$other/$2"
+  done
+}
+# closed_by SCOPE FOLDER: the folder in which we may not make it, where it is not there.
+closed_by() {
+  up=$2
+  while [ ! -e "$up" ]; do up=${up%/*} up=${up:-/}; done
+  [ "$up" = "$2" ] || [ -w "$up" ] || fact "$1" closed "$up"
 }
 
 # Binaries that were pulled from a URL before anyone knew their checksum.

@@ -25,9 +25,15 @@ pub struct MachineFacts {
     pub machine_id: String,
     pub boot_id: String,
     pub uid: String,
+    /// Of a login without root: its systemd runs without a session, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lingers: bool,
+    /// Of a login without root: the lowest port that it may listen on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_port: Option<u16>,
     pub systemd: bool,
     pub tools: Vec<String>,
-    /// KiB free below /var/lib.
+    /// KiB free where our folder is.
     pub free_kb: Option<u64>,
     /// Its clock in seconds since 1970 and its uptime in seconds, read together.
     pub clock: f64,
@@ -132,6 +138,12 @@ pub struct NodeFacts {
     /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
     pub started: Option<(String, Sha256)>,
     pub manifest: Option<Manifest>,
+    /// Our folder for the same node, kept by another systemd of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<RemotePath>,
+    /// The node's folder is not there, and may not be made in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<RemotePath>,
     /// The text was there but was no manifest that we understand.
     pub manifest_error: Option<String>,
 }

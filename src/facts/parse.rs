@@ -87,6 +87,8 @@ impl Collector {
             "uid" => value.clone_into(&mut m.uid),
             "machine_id" => value.clone_into(&mut m.machine_id),
             "boot_id" => value.clone_into(&mut m.boot_id),
+            "lingers" => m.lingers = true,
+            "first_port" => m.first_port = value.parse().ok(),
             "systemd" => m.systemd = true,
             "os" => value.trim().clone_into(&mut m.os),
             "tool" => m.tools.push(value.to_owned()),
@@ -111,6 +113,8 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
     match key {
         "user" => node.account = account(value),
         "home" => node.home = RemotePath::new(value).ok(),
+        "elsewhere" => node.elsewhere = RemotePath::new(value).ok(),
+        "closed" => node.closed = RemotePath::new(value).ok(),
         "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file))),
         "target" => {
             // Both may hold the sign between them: the path is one that was seen.

@@ -4,7 +4,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Facts, MachineFacts, NodeFacts};
-use crate::model::{cluster::Cluster, ids::NodeName};
+use crate::model::{
+    cluster::{Cluster, Node},
+    ids::NodeName,
+    scope::{LoginUser, Scope},
+};
 
 #[derive(Deserialize)]
 struct Line {
@@ -33,4 +37,17 @@ pub fn read(text: &str, cluster: &Cluster) -> Result<Facts, (usize, String)> {
         }
     }
     Ok(facts)
+}
+
+/// Who logged in without root when the facts were taken: a connection would say it anew.
+pub fn scopes(cluster: &mut Cluster, facts: &Facts) {
+    let user = |node: &Node| {
+        let uid = facts.machines.get(&node.machine)?.uid.parse().ok().filter(|uid| *uid != 0)?;
+        let account = facts.nodes.get(&node.name)?.account.clone().filter(|account| account.uid == uid)?;
+        Some(LoginUser { uid, name: node.user.clone(), group: account.group, home: account.home })
+    };
+    for machine in cluster.machines.iter_mut().filter(|machine| machine.login.asks_for_no_root()) {
+        let found = machine.nodes.iter().find_map(|node| user(&cluster.nodes[*node]));
+        machine.scope = found.map_or(Scope::System, Scope::User);
+    }
 }

@@ -7,6 +7,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{ids::UnitName, scope::Scope};
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     pub ip: IpAddr,
@@ -16,6 +18,16 @@ pub struct Listener {
     pub program: String,
     /// Its systemd unit without `.service`.
     pub unit: Option<String>,
+    /// Whose systemd has that unit: a user's, or the machine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<u32>,
+}
+
+impl Listener {
+    /// Held by that unit of that systemd: two of them may have units of one name.
+    pub fn is_of(&self, unit: &UnitName, scope: &Scope) -> bool {
+        self.unit.as_deref() == Some(unit.as_str()) && self.manager == scope.manager()
+    }
 }
 
 /// Raw facts on their way to listeners.
@@ -25,7 +37,7 @@ pub struct Sockets {
     open: Vec<(IpAddr, u16, u64)>,
     holders: BTreeMap<u64, u32>,
     programs: BTreeMap<u32, String>,
-    units: BTreeMap<u32, String>,
+    units: BTreeMap<u32, (String, Option<u32>)>,
 }
 
 impl Sockets {
@@ -54,11 +66,16 @@ impl Sockets {
         Some(())
     }
 
-    /// `PID HIERARCHY:CONTROLLERS:/system.slice/NAME.service/…`
+    /// `PID HIERARCHY:CONTROLLERS:/system.slice/NAME.service/…`; the unit of a user's systemd is below that systemd's
+    /// own: `/user.slice/user-UID.slice/user@UID.service/app.slice/NAME.service`.
     pub fn group(&mut self, line: &str) -> Option<()> {
         let (pid, group) = line.split_once(' ')?;
-        let unit = group.split('/').find_map(|part| part.strip_suffix(".service"))?;
-        self.units.insert(pid.parse().ok()?, unit.to_owned());
+        let mut services = group.split('/').filter_map(|part| part.strip_suffix(".service"));
+        let outer = services.next()?;
+        let manager = outer.strip_prefix("user@").and_then(|uid| uid.parse().ok());
+        let inner = manager.and_then(|_| services.next());
+        let (unit, manager) = inner.map_or((outer, None), |inner| (inner, manager));
+        self.units.insert(pid.parse().ok()?, (unit.to_owned(), manager));
         Some(())
     }
 
@@ -68,12 +85,14 @@ impl Sockets {
             .iter()
             .map(|&(ip, port, inode)| {
                 let pid = self.holders.get(&inode).copied();
+                let unit = pid.and_then(|pid| self.units.get(&pid)).cloned();
                 Listener {
                     ip,
                     port,
                     pid,
                     program: pid.and_then(|pid| self.programs.get(&pid)).cloned().unwrap_or_default(),
-                    unit: pid.and_then(|pid| self.units.get(&pid)).cloned(),
+                    manager: unit.as_ref().and_then(|(_, manager)| *manager),
+                    unit: unit.map(|(unit, _)| unit),
                 }
             })
             .collect();
@@ -111,6 +130,19 @@ mod tests {
         assert_eq!(listeners.len(), 1);
         assert_eq!((listeners[0].ip.to_string().as_str(), listeners[0].port), ("127.0.0.1", 26657));
         assert_eq!((listeners[0].pid, listeners[0].unit.as_deref()), (Some(88), Some("cometbft")));
+    }
+
+    #[test]
+    fn a_users_unit_is_not_the_machines_unit_of_that_name() {
+        let of = |group: &str| {
+            let mut sockets = Sockets::default();
+            assert!(sockets.group(&format!("88 {group}")).is_some());
+            sockets.units[&88].clone()
+        };
+        let user = "/user.slice/user-1000.slice/user@1000.service";
+        assert_eq!(of(&format!("0::{user}/app.slice/cometbft.service")), ("cometbft".into(), Some(1000)));
+        assert_eq!(of(&format!("1:name=systemd:{user}/init.scope")), ("user@1000".into(), None));
+        assert_eq!(of("0::/system.slice/a.service/b.service"), ("a".into(), None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use super::{
     ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
     login::Login,
+    scope::Scope,
 };
 pub use crate::chain::topology::Role;
 use crate::chain::{
@@ -33,6 +34,8 @@ pub struct Cluster {
 #[derive(Debug, Clone)]
 pub struct Machine {
     pub login: Arc<Login>,
+    /// Known when it is connected to; until then the machine's own.
+    pub scope: Scope,
     /// Numbers into `Cluster::nodes`.
     pub nodes: Vec<usize>,
 }
@@ -127,20 +130,22 @@ impl Cluster {
         }
     }
 
+    /// Whose systemd runs a node.
+    pub fn scope(&self, node: &Node) -> &Scope {
+        &self.machines[node.machine].scope
+    }
+
     /// Our folder for a node: manifest, pristine documents, audit log.
     pub fn state_folder(&self, node: &Node) -> RemotePath {
-        folder_of(&format!("{}/{}", self.name, node.name))
+        self.scope(node).path_of(&format!("{}/{}", self.name, node.name))
     }
 
-    /// Where a binary with this checksum is kept.
-    pub fn binary_path(&self, sha256: &Sha256) -> RemotePath {
-        folder_of(&format!("bin/{sha256}/{}", self.profile.binary.name))
+    /// Where a binary with this checksum is kept on a node's machine.
+    pub fn binary_path(&self, node: &Node, sha256: &Sha256) -> RemotePath {
+        self.scope(node).path_of(&format!("bin/{sha256}/{}", self.profile.binary.name))
     }
-}
 
-/// Below `/var/lib/loomctl`; the parts are checked names.
-fn folder_of(below: &str) -> RemotePath {
-    // PROOF: the constant is absolute, and cluster, node and binary names hold neither slash, NUL nor newline.
-    #[allow(clippy::expect_used)]
-    RemotePath::new(format!("{}/{below}", crate::shell::script::LIB)).expect("a path of checked names")
+    pub fn unit_path(&self, node: &Node) -> RemotePath {
+        self.scope(node).unit_path(&node.unit_name)
+    }
 }

@@ -46,3 +46,15 @@ pub struct Login {
     pub sudo_password: Option<Secret>,
     pub connect_timeout: Duration,
 }
+
+impl Login {
+    /// `ansible_become: false`, and not as root as far as the inventory says: what that is, the host has to say.
+    pub fn asks_for_no_root(&self) -> bool {
+        !self.sudo && self.user.as_ref().is_none_or(|user| user.as_str() != "root")
+    }
+
+    /// Who logs in without root, where the inventory alone says that: a local login is whoever runs loomctl.
+    pub fn without_root(&self) -> Option<&UserName> {
+        self.user.as_ref().filter(|_| self.via == Via::Ssh && self.asks_for_no_root())
+    }
+}

@@ -6,4 +6,5 @@ pub mod login;
 pub mod profiles;
 pub mod read;
 pub mod resolve;
+pub mod scope;
 pub mod variables;

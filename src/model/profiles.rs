@@ -65,7 +65,9 @@ mod tests {
         fs::create_dir(&own).unwrap();
         assert!(profile("./mine", folder.path()).unwrap_err()[0].message.contains("no profile.yaml"));
         let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/cometbft");
-        fs::copy(templates.join("unit.service"), at("unit.service")).unwrap();
+        for unit in ["unit.service", "unit.user.service"] {
+            fs::copy(templates.join(unit), at(unit)).unwrap();
+        }
         let text = fs::read_to_string(templates.join("profile.yaml")).unwrap();
         fs::write(at("profile.yaml"), text.replace("name: cometbft\nabout", "name: mine\nabout")).unwrap();
         assert_eq!(profile("./mine", folder.path()).unwrap().name, "mine");

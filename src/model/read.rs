@@ -25,6 +25,13 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
+    /// The same, with the way out.
+    pub fn wrong_but(&mut self, name: &str, why: impl std::fmt::Display, help: String) {
+        self.wrong(name, why);
+        let problem = self.problems.pop().map(|problem| problem.help(help));
+        self.problems.extend(problem);
+    }
+
     /// The first of these names that is set and not null: its name and value.
     pub fn any<'n>(&mut self, names: &[&'n str]) -> Option<(&'n str, Value)> {
         for &name in names {

@@ -19,6 +19,7 @@ use super::{
     login::{Login, Secret},
     profiles,
     read::Reader,
+    scope::Scope,
     variables,
 };
 use crate::{
@@ -163,11 +164,12 @@ fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Pro
 
 fn machine_of(machines: &mut Vec<Machine>, login: Login) -> usize {
     let same = |m: &Machine| {
-        (m.login.via, &m.login.host, m.login.port, &m.login.user)
-            == (login.via, &login.host, login.port, &login.user)
+        // As root and without it are two: each has a systemd and a state folder of its own.
+        (m.login.via, &m.login.host, m.login.port, &m.login.user, m.login.sudo)
+            == (login.via, &login.host, login.port, &login.user, login.sudo)
     };
     machines.iter().position(same).unwrap_or_else(|| {
-        machines.push(Machine { login: Arc::new(login), nodes: Vec::new() });
+        machines.push(Machine { login: Arc::new(login), scope: Scope::System, nodes: Vec::new() });
         machines.len() - 1
     })
 }

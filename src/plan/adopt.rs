@@ -35,6 +35,15 @@ pub fn refusals(
         |message: String, advice: &str| Refusal::new(Class::Safety, Some(&node.name), message).advice(advice);
     let mut refusals: Vec<Refusal> =
         [other_unit(cluster, node, seen), other_owner(cluster, node, seen)].into_iter().flatten().collect();
+    if cluster.scope(node).login_user().is_some() && !seen.has(&cluster.unit_path(node)) {
+        refusals.push(refuse(
+            format!(
+                "{} is not there, and what root's systemd starts cannot be taken over without root",
+                cluster.unit_path(node)
+            ),
+            "remove `ansible_become: false`, so that loomctl is root there",
+        ));
+    }
     if life::of_node(cluster, node, facts) < Life::Started {
         refusals.push(refuse(
             "it has keys but has never started: there is no chain to take over".to_owned(),
@@ -65,7 +74,7 @@ pub fn refusals(
 
 /// A unit of that name has to run this chain's program in this folder.
 fn other_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
-    let path = ask::unit_path(node);
+    let path = cluster.unit_path(node);
     let text = seen.text(&path)?;
     let line = |key: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
     let exec = line("ExecStart=").unwrap_or_default();

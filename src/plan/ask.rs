@@ -5,17 +5,9 @@ use crate::{
     facts::{Facts, ask::NodeQuestion},
     model::{
         cluster::{Cluster, Node},
-        ids::{RemotePath, Sha256},
+        ids::Sha256,
     },
 };
-
-/// Where the system's administrator keeps units.
-pub fn unit_path(node: &Node) -> RemotePath {
-    // PROOF: a unit name holds neither slash nor newline.
-    #[allow(clippy::expect_used)]
-    RemotePath::new(format!("/etc/systemd/system/{}.service", node.unit_name))
-        .expect("a path of a checked name")
-}
 
 /// The planned binary's checksum: pinned, of the controller's file, or of what a host pulled from the URL.
 pub fn binary_sha256<'a>(node: &'a Node, facts: &'a Facts) -> Option<&'a Sha256> {
@@ -82,7 +74,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         user: node.user.clone(),
         folder: node.folder.clone(),
         unit: node.unit_name.clone(),
-        unit_path: unit_path(node),
+        unit_path: cluster.unit_path(node),
         state: cluster.state_folder(node),
         paths,
         texts,
@@ -92,6 +84,6 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         sign_state: profile.sign_state.file.to_string(),
         sign_state_key: format!("{}height", profile.sign_state.prefix),
         binary_name: profile.binary.name.clone(),
-        binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(sum), sum.clone())),
+        binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(node, sum), sum.clone())),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, ask, life, step::Step, step::staging};
+use super::{Class, Next, Options, Planned, Refusal, Stage, life, step::Step, step::staging};
 use crate::{
     facts::{Facts, NodeFacts},
     model::{
@@ -24,7 +24,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
         .filter(|node| options.touches(&node.name))
         .filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
         .collect();
-    if let Some(refusals) = not_ours(&nodes) {
+    if let Some(refusals) = not_ours(cluster, &nodes) {
         return Next::Refused(refusals);
     }
     let stop = of(&nodes, "stop", |node, seen| {
@@ -65,14 +65,14 @@ pub(super) fn of(
 }
 
 /// A unit of that name that we did not install is not ours to stop.
-fn not_ours(nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
+fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
     let refusals: Vec<Refusal> = nodes
         .iter()
         .filter(|(_, seen)| seen.manifest.is_none() && !seen.unit.is_stopped())
         .map(|(node, _)| {
             let message = format!("{}.service runs, but loomctl has not installed it", node.unit_name);
             Refusal::new(Class::Safety, Some(&node.name), message)
-                .advice("stop it with `systemctl stop` if you mean it")
+                .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
         .collect();
     (!refusals.is_empty()).then_some(refusals)
@@ -115,7 +115,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.
-    let unlisted = [Some(ask::unit_path(node)), home.join(&profile.binary.name).ok()];
+    let unlisted = [Some(cluster.unit_path(node)), home.join(&profile.binary.name).ok()];
     steps.extend(
         unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
     );
@@ -132,7 +132,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         steps.extend(state.join("manifest.json").ok().map(gone));
     }
     steps.extend(
-        manifest.binary_sha256.iter().map(|sha256| Step::Unused { path: cluster.binary_path(sha256) }),
+        manifest.binary_sha256.iter().map(|sha256| Step::Unused { path: cluster.binary_path(node, sha256) }),
     );
     steps
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, adopt, ask, life, stages};
+use super::{Class, Options, Refusal, adopt, ask, life, rights, stages};
 use crate::{
     facts::{Facts, MachineFacts, NodeFacts},
     model::{
@@ -29,6 +29,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
             refusals.extend(ports_free(cluster, node, machine, seen));
             refusals.extend(is_ours(cluster, node, facts, seen, options));
             refusals.extend(same_unit(node, seen));
+            refusals.extend(rights::kept_elsewhere(cluster, node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
             refusals.extend(sign_state_is_whole(node, facts, seen));
         }
@@ -50,9 +51,9 @@ fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
         let refusal = host("systemd is not the init system there".to_owned());
         return vec![refusal.advice("loomctl installs systemd units: use a host that booted with systemd")];
     }
-    if machine.uid != "0" {
-        let refusal = host(format!("not enough rights: the script runs as uid {} there", machine.uid));
-        return vec![refusal.advice("remove `ansible_become: false`, or log in as root")];
+    let rights = rights::missing(cluster, node, machine, seen);
+    if !rights.is_empty() {
+        return rights;
     }
     let missing: Vec<&str> =
         TOOLS.iter().filter(|tool| !machine.tools.iter().any(|there| there == *tool)).copied().collect();
@@ -86,14 +87,14 @@ fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
 
 pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
     let local = node.binary.local.as_ref()?;
-    if seen.binaries.get(&cluster.binary_path(&local.sha256)) == Some(&local.sha256) {
+    if seen.binaries.get(&cluster.binary_path(node, &local.sha256)) == Some(&local.sha256) {
         return None;
     }
-    let need = local.size / 1024 + ROOM_KB;
+    let (need, base) = (local.size / 1024 + ROOM_KB, cluster.scope(node).base());
     machine.free_kb.filter(|free| *free < need).map(|free| {
-        let message = format!("disk full: {} MiB free below /var/lib, {} needed", free / 1024, need / 1024);
+        let message = format!("disk full: {} MiB free below {base}, {} needed", free / 1024, need / 1024);
         Refusal::new(Class::Host, Some(&node.name), message)
-            .advice("make room (`df -h /var/lib`, `journalctl --vacuum-size=100M`) and run again")
+            .advice(format!("make room (`df -h {base}`, `journalctl --vacuum-size=100M`) and run again"))
     })
 }
 
@@ -107,7 +108,7 @@ pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: 
         let other = machine
             .listeners
             .iter()
-            .find(|l| l.port == port && l.unit.as_deref() != Some(node.unit_name.as_str()))?;
+            .find(|l| l.port == port && !l.is_of(&node.unit_name, cluster.scope(node)))?;
         let mut who =
             if other.program.is_empty() { "another program".to_owned() } else { other.program.clone() };
         if let Some(pid) = other.pid {
@@ -142,7 +143,7 @@ fn is_ours(
                       use another working_directory, or move the files away after a backup of the keys";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }
-    let unit = ask::unit_path(node);
+    let unit = cluster.unit_path(node);
     let masked = seen.file(&unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
     if seen.manifest.is_none() && seen.has(&unit) && !masked && !life::is_ours(cluster, node, seen) {
         let message = format!("{unit} is there, and loomctl has not made it");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Refusal, ask, birth::Documents, step::ROOT, step::Run, step::Step};
+use super::{Class, Refusal, ask, birth::Documents, step::Run, step::Step};
 use crate::{
     chain::{
         peers::{self, PeerInfo},
@@ -50,6 +50,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
         peers: Vec::new(),
         seeds: Vec::new(),
         unit: node.unit.clone(),
+        rootless: cluster.scope(node).login_user().is_some(),
         init_files,
     })
 }
@@ -129,7 +130,7 @@ pub fn wanted(
             steps.push(Step::File { path, owner: owner.clone(), mode: 0o644, content });
         }
     }
-    let unit = ask::unit_path(node);
+    let unit = cluster.unit_path(node);
     let mut inputs = vec![unit.clone()];
     let mut runs = format!("{sha256}\n{}", rendered.unit);
     for file in rendered.files {
@@ -142,8 +143,13 @@ pub fn wanted(
             content: file.content,
         });
     }
-    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
-    steps.push(Step::File { path: unit, owner: ROOT.to_owned(), mode: 0o644, content: rendered.unit });
+    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
+    steps.push(Step::File {
+        path: unit,
+        owner: cluster.scope(node).owner(),
+        mode: 0o644,
+        content: rendered.unit,
+    });
     Ok(Wanted { home: home.clone(), steps, runs: Sha256::of(runs), inputs })
 }
 
@@ -160,8 +166,8 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> 
     let files = after.map(|(path, file)| (path.under(home), file.mode.0));
     let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
-    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(sha256) });
-    let (path, owner) = (ask::unit_path(node), ROOT.to_owned());
+    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
+    let (path, owner) = (cluster.unit_path(node), cluster.scope(node).owner());
     steps.push(Step::File { path, owner, mode: 0o644, content: unknown.to_owned() });
     let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), Sha256::of(unknown));
     steps.push(Step::Unit { name, run: Run::Start, reload: true, state, runs });
@@ -215,11 +221,13 @@ pub fn managed(
         mtime: None,
         ctime: None,
     };
-    let unit = ask::unit_path(node);
+    let unit = cluster.unit_path(node);
     let is_document =
         |path: &RemotePath| cluster.profile.documents.values().any(|d| d.path.under(home) == *path);
-    let mut entries: Vec<Entry> =
-        binary.map(|sum| entry(cluster.binary_path(sum), "binary", Some(sum.clone()))).into_iter().collect();
+    let mut entries: Vec<Entry> = binary
+        .map(|sum| entry(cluster.binary_path(node, sum), "binary", Some(sum.clone())))
+        .into_iter()
+        .collect();
     for step in steps {
         match step {
             Step::File { path, content, .. } => {
@@ -249,7 +257,7 @@ pub fn other_binary(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFa
     let sha256 = ask::binary_sha256(node, facts)?;
     let running = seen.unit.exe_sha256.as_ref()?;
     // A script runs in its interpreter: then the planned path is the interpreter's argument.
-    let planned = [link(cluster, seen.home.as_ref()?), cluster.binary_path(sha256)];
+    let planned = [link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
     let as_script =
         seen.unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
     (running != sha256 && !as_script)

@@ -176,7 +176,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         Step::Binary { path, sha256, .. } => drop(seen.binaries.insert(path.clone(), sha256.clone())),
         Step::Init(init) => {
             if let Ok(marker) = init.state.join("initialised") {
-                put(seen, &marker, FileKind::File, super::step::ROOT, 0o644, Some(""), None);
+                put(seen, &marker, FileKind::File, "", 0o644, Some(""), None);
             }
         }
         Step::Adopt(adopt) => {
@@ -188,7 +188,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
                 }
             }
             if let Ok(marker) = adopt.state.join("initialised") {
-                put(seen, &marker, FileKind::File, super::step::ROOT, 0o644, Some(""), None);
+                put(seen, &marker, FileKind::File, "", 0o644, Some(""), None);
             }
         }
         Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),

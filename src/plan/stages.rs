@@ -110,7 +110,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
     };
     let owner = format!("{}:{}", node.user, account.group);
     let state = cluster.state_folder(node);
-    let path = cluster.binary_path(sha256);
+    let path = cluster.binary_path(node, sha256);
     let url = match &node.binary.source {
         Source::Url(url) => Some(url.clone()),
         Source::File(_) => None,
@@ -240,7 +240,7 @@ impl Starting<'_> {
     fn with_unit(&self, steps: Vec<Step>, run: Run, manifest: bool) -> Vec<Planned> {
         let Self { cluster, node, seen, wanted, .. } = *self;
         let mut planned = called_for(steps, seen);
-        let unit_path = ask::unit_path(node);
+        let unit_path = cluster.unit_path(node);
         let reload = seen.unit.needs_reload
             || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
         let state = cluster.state_folder(node);

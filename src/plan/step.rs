@@ -8,9 +8,6 @@ use crate::{
     model::ids::{RemotePath, Sha256, UnitName, UserName},
 };
 
-/// `user:group`
-pub const ROOT: &str = "root:root";
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Step {

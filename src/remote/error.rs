@@ -28,6 +28,8 @@ pub enum HostError {
     NoShell(String),
     #[error("not enough rights: we are uid {0} there, and root is needed")]
     NotRoot(String),
+    #[error("no systemd of the user {0} runs there: {1} is missing")]
+    NoUserManager(String, String),
     #[error("{0} is locked by another run: {1}")]
     Locked(String, String),
     #[error("the connection was lost while {0}")]
@@ -73,7 +75,12 @@ impl HostError {
             Self::NoShell(_) => {
                 "the login must reach a POSIX shell (sh); is the account locked to another program?"
             }
-            Self::NotRoot(_) => "remove ansible_become: false, or log in as root",
+            Self::NotRoot(_) => "sudo has to lead to root, or log in as root",
+            Self::NoUserManager(user, _) => {
+                return Some(format!(
+                    "ask the host's administrator for `sudo loginctl enable-linger {user}`; or let it be root: remove ansible_become: false"
+                ));
+            }
             Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
             Self::Lost(_) | Self::Silent(..) => {
                 "run the same command again: it goes on from where this host stands"

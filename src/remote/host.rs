@@ -10,16 +10,26 @@ use super::{
     ssh::Ssh,
 };
 use crate::{
-    model::login::{Login, Via},
-    shell::{
-        quote::word,
-        record::Record,
-        script::{LIB, Script},
+    model::{
+        ids::{RemotePath, UserName},
+        login::{Login, Via},
+        scope::{LoginUser, Scope},
     },
+    shell::{quote::word, record::Record, script::Script},
 };
 
 /// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection.
 const SHELL_LIMIT: Duration = Duration::from_secs(45);
+
+/// By the accounts' own record: a login's environment may say anything.
+const WHO_WE_ARE: &str = r#"say ready
+fact host uid "$(id -u)"
+fact host name "$(id -un)"
+fact host group "$(id -gn)"
+who=$(getent passwd "$(id -u)")
+who=${who%:*}
+fact host home "${who##*:}"
+finish 0"#;
 
 enum Line {
     Ssh(Ssh),
@@ -29,17 +39,62 @@ enum Line {
 pub struct Host {
     login: Arc<Login>,
     line: Line,
+    scope: Scope,
     /// Set once the host's sshd was seen to forbid forwarding.
     pub(super) no_forward: std::sync::atomic::AtomicBool,
 }
 
 impl Host {
-    pub async fn connect(login: Arc<Login>, folder: &Path, name: &str) -> Result<Self, HostError> {
+    /// `nonce`: for the one script that asks a login without root who it is.
+    pub async fn connect(
+        login: Arc<Login>,
+        folder: &Path,
+        name: &str,
+        nonce: &str,
+    ) -> Result<Self, HostError> {
         let line = match login.via {
             Via::Local => Line::Local,
             Via::Ssh => Line::Ssh(Ssh::connect(Arc::clone(&login), folder, name).await?),
         };
-        Ok(Self { login, line, no_forward: false.into() })
+        let mut host = Self { login, line, scope: Scope::System, no_forward: false.into() };
+        if host.login.asks_for_no_root() {
+            host.scope = host.who_we_are(nonce).await?;
+        }
+        Ok(host)
+    }
+
+    /// Whose systemd runs this machine's nodes, and where everything of ours is there.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    async fn who_we_are(&self, nonce: &str) -> Result<Scope, HostError> {
+        let mut script = Script::new(nonce);
+        script.line(WHO_WE_ARE);
+        let mut running = self.start(&script, "asking who we are").await?;
+        let mut said = std::collections::BTreeMap::new();
+        while let Some(record) = running.next().await? {
+            if let Record::Fact { key, value, .. } = record {
+                said.insert(key, value);
+            }
+        }
+        let text = |key: &str| said.get(key).cloned().unwrap_or_default();
+        if text("uid") == "0" {
+            return Ok(Scope::System);
+        }
+        let user = || {
+            Some(LoginUser {
+                uid: text("uid").parse().ok()?,
+                name: UserName::new(text("name")).ok()?,
+                group: said.get("group").filter(|group| !group.is_empty())?.clone(),
+                home: RemotePath::new(text("home")).ok()?,
+            })
+        };
+        user().map(Scope::User).ok_or_else(|| {
+            let output =
+                format!("user {:?}, home {:?}: not what a node could run as", text("name"), text("home"));
+            HostError::Step { step: "asking who we are".to_owned(), output }
+        })
     }
 
     /// Starts a script; it has said `ready` when this returns. `doing` names it in errors.
@@ -49,7 +104,7 @@ impl Host {
             Line::Ssh(ssh) => ssh.spawn(&command).await?,
             Line::Local => spawn_here(&command)?,
         };
-        Running::start(pipes, &script.nonce, &preface, &script.text(), doing, SHELL_LIMIT).await
+        Running::start(pipes, &script.nonce, &preface, &script.text(&self.scope), doing, SHELL_LIMIT).await
     }
 
     /// A stream to an address as the host sees it.
@@ -81,7 +136,8 @@ impl Host {
         let broken = |e: std::io::Error| HostError::Upload(format!("{}: {e}", source.display()));
         let mut file = tokio::fs::File::open(source).await.map_err(broken)?;
         let size = file.metadata().await.map_err(broken)?.len();
-        let mut running = self.start(&receive(nonce, size, sha256, name), "uploading the binary").await?;
+        let script = receive(nonce, size, sha256, name, &self.scope);
+        let mut running = self.start(&script, "uploading the binary").await?;
         let mut buffer = vec![0; 256 * 1024];
         let mut sent = 0;
         loop {
@@ -108,9 +164,9 @@ impl Host {
 }
 
 /// The upload's other end. No watcher here: stdin is the file, and its end before `size` bytes is the end of us.
-fn receive(nonce: &str, size: u64, sha256: &str, name: &str) -> Script {
+fn receive(nonce: &str, size: u64, sha256: &str, name: &str, scope: &Scope) -> Script {
     let mut script = Script::new(nonce);
-    script.set("dir", &format!("{LIB}/bin/{sha256}")).set("name", name).set("sha", sha256);
+    script.set("dir", &format!("{}/bin/{sha256}", scope.lib())).set("name", name).set("sha", sha256);
     script.line(format!(
         r#"receive() {{
   rm -f "$dir/$name.new"

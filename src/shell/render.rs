@@ -145,7 +145,7 @@ mod tests {
         steps(&mut script, list, 0);
         script.line("finish 0");
         let checked = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(checked.path(), script.text()).unwrap();
+        std::fs::write(checked.path(), script.text(&crate::model::scope::Scope::System)).unwrap();
         let syntax = Command::new("dash").arg("-n").arg(checked.path()).output().unwrap();
         assert!(syntax.status.success(), "{}", String::from_utf8_lossy(&syntax.stderr));
         let out = Command::new("sh").arg(checked.path()).output().unwrap();

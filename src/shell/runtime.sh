@@ -367,7 +367,7 @@ take_lock() {
 # before the host's own, which others may hold for a moment while they find out that they came too late.
 take_locks() {
   # A failed redirection would end the shell without a word.
-  [ "$(id -u)" = 0 ] && mkdir -p "$run" && [ -w "$run" ] || finish 1
+  mkdir -p "$run" && [ -w "$run" ] || finish 1
   if [ "$2" = 1 ]; then
     exec 8>>"$run/$1.cluster.lock" || finish 1
     take_lock "$1.cluster" "$3" "$4" 8

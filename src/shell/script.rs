@@ -3,17 +3,13 @@
 use std::fmt::Write as _;
 
 use super::quote::word;
+use crate::model::scope::Scope;
 
 const RUNTIME: &str = include_str!("runtime.sh");
 const GATHER: &str = include_str!("../facts/gather.sh");
 
 /// Seconds without a heartbeat after which a host gives a vanished controller up.
 pub const HEARTBEAT_LIMIT: u32 = 30;
-
-/// Folder of ours on the hosts, for root; a user without sudo would have `~/.local/state/loomctl`.
-pub const LIB: &str = "/var/lib/loomctl";
-/// Where locks live: gone with a reboot, as locks must be.
-pub const RUN: &str = "/run/loomctl";
 
 /// A script for one host: its text, and the nonce that marks the lines that are ours.
 #[derive(Debug, Clone)]
@@ -40,10 +36,11 @@ impl Script {
     }
 
     /// The whole text. Nothing runs before the last line has arrived: it is the call.
-    pub fn text(&self) -> String {
+    pub fn text(&self, scope: &Scope) -> String {
         let mut text = String::with_capacity(RUNTIME.len() + GATHER.len() + self.body.len() + 200);
         let nonce = word(&self.nonce);
-        let _ = writeln!(text, "main() {{\nNONCE={nonce} HEARTBEAT={HEARTBEAT_LIMIT} lib={LIB} run={RUN}");
+        let _ = writeln!(text, "main() {{\nNONCE={nonce} HEARTBEAT={HEARTBEAT_LIMIT}");
+        text.push_str(&of_scope(scope));
         text.push_str("root_owner=\"$(id -un):$(id -gn)\"\n");
         text.push_str(RUNTIME);
         text.push_str(GATHER);
@@ -51,6 +48,18 @@ impl Script {
         text.push_str("}\nmain\n");
         text
     }
+}
+
+/// Where everything of ours is, and who is asked about units: the rest of a script does not know the difference.
+fn of_scope(scope: &Scope) -> String {
+    let (lib, run, base) = (word(&scope.lib()), word(&scope.run()), word(scope.base()));
+    let mut text = format!("lib={lib} run={run} base={base} journal_unit={}\n", scope.journal_option());
+    if let Some(user) = scope.login_user() {
+        // Without a bus of the user's own systemctl finds its manager by this alone.
+        let _ = writeln!(text, "export XDG_RUNTIME_DIR={}", user.runtime());
+        text.push_str("systemctl() { command systemctl --user \"$@\"; }\n");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -62,6 +71,10 @@ mod tests {
     };
 
     use super::*;
+    use crate::model::{
+        ids::{RemotePath, UserName},
+        scope::LoginUser,
+    };
 
     fn feed(text: &str) -> String {
         let mut shell = Command::new("sh")
@@ -76,10 +89,29 @@ mod tests {
     }
 
     #[test]
+    fn a_users_script_has_its_own_places_and_its_own_systemd() {
+        let user = LoginUser {
+            uid: 4711,
+            name: UserName::new("me").unwrap(),
+            group: "me".into(),
+            home: RemotePath::new("/home/it's me").unwrap(),
+        };
+        let mut script = Script::new("n0");
+        script.line("command() { shift; echo \"asked $*\"; }; echo \"$lib|$run|$base|$XDG_RUNTIME_DIR\"; systemctl start x");
+        let said = feed(&script.text(&Scope::User(user)));
+        let places =
+            "/home/it's me/.local/state/loomctl|/run/user/4711/loomctl|/home/it's me|/run/user/4711\n";
+        assert!(said.ends_with(&format!("{places}asked --user start x\n")), "{said}");
+        script.body.clear();
+        script.line("echo \"$lib|$run\"; command -v systemctl | grep -c /");
+        assert!(feed(&script.text(&Scope::System)).contains("/var/lib/loomctl|/run/loomctl\n1"));
+    }
+
+    #[test]
     fn a_script_cut_anywhere_does_nothing() {
         let mut script = Script::new("n0");
         script.line("echo ran; finish 0");
-        let text = script.text();
+        let text = script.text(&Scope::System);
         assert!(feed(&text).contains("ran"));
         let cuts = (0..text.len() - "main\n".len()).step_by(97).chain(text.len() - 12..text.len() - 1);
         for cut in cuts.filter(|cut| text.is_char_boundary(*cut)) {

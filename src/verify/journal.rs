@@ -18,9 +18,9 @@ const THIS_RUN: &str = r#"this_run() {
   run=$(systemctl show -p InvocationID --value "$unit")
   restarts=$(systemctl show -p NRestarts --value "$unit")
   if [ "$restarts" = 0 ] && [ -n "$run" ]; then
-    entries -n "$1" "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run"
+    entries -n "$1" "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run" + "USER_INVOCATION_ID=$run"
   else
-    entries -n "$1" -u "$unit"
+    entries -n "$1" "$journal_unit=$unit"
   fi
 }"#;
 
@@ -51,7 +51,7 @@ async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
     script.line("entries() { journalctl -q --no-pager -o cat \"$@\" 2>&1; }");
     script.line(THIS_RUN);
     script.line("send() { printf '%s blob 0 %s %s\\n' \"$NONCE\" \"$1\" \"$(base64 -w0)\"; }");
-    script.line("say ready\nwatch\nentries -u \"$unit\" -n 20 | cut -c1-2000 | send last");
+    script.line("say ready\nwatch\nentries \"$journal_unit=$unit\" -n 20 | cut -c1-2000 | send last");
     script
         .line(format!("this_run 5000 | {} | tail -n 20 | cut -c1-2000 | send signs\nfinish 0", words(grep)));
     let mut running = host.start(&script, "reading the journal").await?;

@@ -14,11 +14,15 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
         let ports = node::ports(view.cluster, node, seen);
         let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
         let check = check.expected(expected.collect::<Vec<_>>().join(", "));
-        let wrong = wrong(&ports, &machine.listeners, node.unit_name.as_str());
+        let wrong =
+            wrong(&ports, &machine.listeners, &|l| l.is_of(&node.unit_name, view.cluster.scope(node)));
         if wrong.is_empty() { check.holds(true, "all listen") } else { check.holds(false, wrong.join("; ")) }
     };
     view.looked_at().map(row).collect()
 }
+
+/// Whether it is the node's own unit that listens.
+type Own<'a> = &'a dyn Fn(&Listener) -> bool;
 
 fn planned(name: &str, port: &PortUse) -> String {
     format!("{name} {}", address(&port.bind, port.port))
@@ -28,13 +32,13 @@ fn address(ip: &str, port: u16) -> String {
     if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
 }
 
-fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], unit: &str) -> Vec<String> {
+fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>) -> Vec<String> {
     let mut wrong: Vec<String> = ports
         .iter()
         .filter(|(_, port)| port.expected)
-        .filter_map(|(name, port)| missing(name, port, listeners, unit))
+        .filter_map(|(name, port)| missing(name, port, listeners, own))
         .collect();
-    for l in listeners.iter().filter(|l| l.unit.as_deref() == Some(unit) && !l.ip.is_loopback()) {
+    for l in listeners.iter().filter(|l| own(l) && !l.ip.is_loopback()) {
         if ports.values().all(|port| port.port != l.port) {
             wrong.push(format!(
                 "{} listens on {} unannounced",
@@ -47,9 +51,9 @@ fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], unit: &str) 
 }
 
 /// Why a port that is expected does not count as listening.
-fn missing(name: &str, port: &PortUse, listeners: &[Listener], unit: &str) -> Option<String> {
+fn missing(name: &str, port: &PortUse, listeners: &[Listener], own: Own<'_>) -> Option<String> {
     let there: Vec<&Listener> = listeners.iter().filter(|l| l.port == port.port).collect();
-    let own: Vec<&&Listener> = there.iter().filter(|l| l.unit.as_deref() == Some(unit)).collect();
+    let own: Vec<&&Listener> = there.iter().filter(|l| own(l)).collect();
     if own.iter().any(|l| is_planned(&port.bind, l.ip)) {
         return None;
     }
@@ -98,7 +102,7 @@ mod tests {
 
     fn listener(ip: &str, port: u16, unit: &str) -> Listener {
         let (program, unit) = ("cometbft".to_owned(), Some(unit.to_owned()));
-        Listener { ip: ip.parse().unwrap(), port, pid: Some(7), program, unit }
+        Listener { ip: ip.parse().unwrap(), port, pid: Some(7), program, unit, manager: None }
     }
 
     #[test]
@@ -108,17 +112,18 @@ mod tests {
             ("rpc".into(), port("127.0.0.1", 26657)),
         ]);
         let good = [listener("::", 26656, "c"), listener("127.0.0.1", 26657, "c"), listener("::", 22, "ssh")];
-        assert!(wrong(&ports, &good, "c").is_empty());
+        let own = |l: &Listener| l.unit.as_deref() == Some("c");
+        assert!(wrong(&ports, &good, &own).is_empty());
         let held = [listener("::", 26656, "c"), listener("127.0.0.1", 26657, "old")];
-        assert_eq!(wrong(&ports, &held, "c"), ["rpc 26657 is held by cometbft (pid 7) of old.service"]);
+        assert_eq!(wrong(&ports, &held, &own), ["rpc 26657 is held by cometbft (pid 7) of old.service"]);
         let open = [listener("::", 26656, "c"), listener("0.0.0.0", 26657, "c"), listener("::", 6060, "c")];
         assert_eq!(
-            wrong(&ports, &open, "c"),
+            wrong(&ports, &open, &own),
             [
                 "rpc listens on 0.0.0.0:26657, not on 127.0.0.1:26657",
                 "cometbft listens on [::]:6060 unannounced"
             ]
         );
-        assert_eq!(wrong(&ports, &[], "c").len(), 2);
+        assert_eq!(wrong(&ports, &[], &own).len(), 2);
     }
 }

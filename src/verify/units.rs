@@ -7,7 +7,7 @@ use crate::{
     chain::encode,
     facts::NodeFacts,
     model::cluster::Node,
-    plan::{self, Next, Options, ask, birth, node, step::Step},
+    plan::{self, Next, Options, birth, node, step::Step},
 };
 
 pub fn active(view: &View<'_>) -> Vec<Check> {
@@ -87,7 +87,7 @@ fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<Str
 
 /// The planned unit's `ExecStart`; where the plan cannot say it (not every host was asked), the installed one's.
 fn planned_start(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<String> {
-    let path = ask::unit_path(node);
+    let path = view.cluster.unit_path(node);
     let text = planned_unit(view, node).or_else(|| seen.text(&path).map(str::to_owned))?;
     text.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
 }
@@ -100,7 +100,7 @@ fn planned_unit(view: &View<'_>, node: &Node) -> Option<String> {
     let documents = birth::documents(view.cluster, &view.now).ok()?;
     let everybody = node::peers(view.cluster, &view.now);
     let wanted = node::wanted(view.cluster, node, &view.now, &documents, &everybody).ok()?;
-    let path = ask::unit_path(node);
+    let path = view.cluster.unit_path(node);
     wanted.steps.into_iter().find_map(|step| match step {
         Step::File { path: file, content, .. } if file == path => Some(content),
         _ => None,

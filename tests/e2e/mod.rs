@@ -21,6 +21,7 @@ mod plans;
 mod rolling;
 mod signs;
 mod trust;
+mod usermode;
 
 use crate::support::Suite;
 
@@ -41,6 +42,7 @@ pub fn register(suite: &mut Suite) {
     signs::register(suite);
     download::register(suite);
     trust::register(suite);
+    usermode::register(suite);
     damage::register(suite);
     hardened::register(suite);
     faults::register(suite);

@@ -27,8 +27,8 @@ macro_rules! embedded {
 }
 
 const BUILTIN: &[Embedded] = &[
-    embedded!("cometbft", "unit.service"),
-    embedded!("loom", "unit.service", "loom.yml"),
+    embedded!("cometbft", "unit.service", "unit.user.service"),
+    embedded!("loom", "unit.service", "unit.user.service", "loom.yml"),
     embedded!("tendermint",),
 ];
 
@@ -82,7 +82,7 @@ impl Profile {
                 problems.push((word.to_owned(), with_nearest(format!("{what} `{word}`"), word, known)));
             }
         };
-        let used = self.files.values().filter_map(|file| file.template.as_ref()).chain([&self.unit.template]);
+        let used = self.files.values().filter_map(|file| file.template.as_ref()).chain(self.unit_templates());
         for template in used {
             let known = self.templates.keys().map(String::as_str).collect();
             refer(template, "the folder has no template", known);
@@ -127,14 +127,18 @@ impl Profile {
     }
 
     fn template_problems(&self) -> Vec<(String, Problem)> {
-        let unit = (self.unit.template.as_str(), unit::CONTEXT);
+        let units = self.unit_templates().map(|template| (template.as_str(), unit::CONTEXT));
         let files = self.files.values().filter_map(|f| f.template.as_deref()).map(|t| (t, render::CONTEXT));
         let check = |(template, context): (&str, &[&str])| {
             let source = self.templates.get(template)?;
             let problem = render::template_problem(template, source, context)?;
             Some((template.to_owned(), problem))
         };
-        files.chain([unit]).filter_map(check).collect()
+        files.chain(units).filter_map(check).collect()
+    }
+
+    fn unit_templates(&self) -> [&String; 2] {
+        [&self.unit.template, &self.unit.user_template]
     }
 
     fn key_places(&self) -> Vec<KeyPlace> {

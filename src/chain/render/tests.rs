@@ -43,6 +43,7 @@ fn context(chain: &str) -> NodeContext {
         peers: vec![peer(1, "10.0.0.2")],
         seeds: Vec::new(),
         unit: UnitOverrides::new(),
+        rootless: false,
         init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.to_owned())]),
     }
 }

@@ -190,8 +190,9 @@ pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFact
             format!("{} ({}, {}, {})", machine.hostname, machine.os, machine.kernel, machine.arch),
         );
         line("clock", format!("{:+.3} s (± {:.3})", machine.clock_ahead, machine.clock_uncertain));
-        let free =
-            machine.free_kb.map_or_else(|| "–".to_owned(), |kb| format!("{} MiB below /var/lib", kb / 1024));
+        let free = machine
+            .free_kb
+            .map_or_else(|| "–".to_owned(), |kb| format!("{} MiB for loomctl's folder", kb / 1024));
         line("free", free);
     }
     if let Some(seen) = seen {

@@ -36,6 +36,9 @@ pub(super) fn node(
             .problems
             .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
     }
+    if let (Some(user), Some(who)) = (&user, login.without_root()) {
+        as_the_login_user(reader, user, who);
+    }
     let role = reader.typed(&["role"], |text| match text.as_str() {
         "validator" => Ok(Role::Validator),
         "full" => Ok(Role::Full),
@@ -83,6 +86,19 @@ fn folder(reader: &mut Reader, profile: &Profile) -> Option<RemotePath> {
         return None;
     }
     Some(folder)
+}
+
+/// `ansible_become: false`: what only root could do for a node is refused before anybody is asked.
+fn as_the_login_user(reader: &mut Reader, user: &UserName, who: &UserName) {
+    let or_root = "or let loomctl be root there: remove `ansible_become: false`";
+    if user != who {
+        let why = format!("without root a node runs as who logs in, {who}; `user` is {user}");
+        reader.wrong_but("user", why, format!("set `user: {who}` or leave it out, {or_root}"));
+    }
+    if reader.truth("create_user") == Some(true) {
+        let why = "create_user: only root makes accounts";
+        reader.wrong_but("create_user", why, format!("leave it out, {or_root}"));
+    }
 }
 
 fn power(reader: &mut Reader) -> Option<Power> {

@@ -8,7 +8,7 @@ use crate::{
     chain::peers::PeerInfo,
     facts::{MachineFacts, NodeFacts},
     look::Look,
-    model::cluster::Node,
+    model::{cluster::Node, scope::Scope},
     plan::{Refusal, guard},
 };
 
@@ -58,7 +58,7 @@ pub fn node(look: &Look, node: &Node, said: &Said, dials: &[PeerInfo]) -> Vec<Fi
     let full = guard::room(&look.cluster, node, machine, seen);
     let mut rows = vec![
         ssh(node),
-        finding(node, "sudo", rights(machine)),
+        finding(node, "sudo", rights(look.cluster.scope(node), machine)),
         finding(node, "systemd", systemd(machine)),
         finding(node, "programs", programs(machine)),
         finding(node, "user", user(node, seen)),
@@ -91,10 +91,15 @@ fn refused(node: &Node, id: &'static str, refusal: Refusal) -> Finding {
     Finding { host, id, result: Verdict::Failed, seen, help: refusal.advice }
 }
 
-fn rights(machine: &MachineFacts) -> Row {
-    match machine.uid.as_str() {
-        "0" => ok("root"),
-        uid => failed(format!("uid {uid}"), "remove `ansible_become: false`, or log in as root"),
+fn rights(scope: &Scope, machine: &MachineFacts) -> Row {
+    match (scope, machine.uid.as_str()) {
+        (Scope::System, "0") => ok("root"),
+        (Scope::System, uid) => failed(format!("uid {uid}"), "sudo has to lead to root, or log in as root"),
+        (Scope::User(user), _) if machine.lingers => ok(format!("none: user mode as {}", user.name)),
+        (Scope::User(user), _) => failed(
+            format!("none: user mode as {}, without lingering", user.name),
+            "ask the host's administrator for `sudo loginctl enable-linger USER`",
+        ),
     }
 }
 

@@ -87,6 +87,7 @@ fn is_about_rights(error: &HostError) -> bool {
             | HostError::SudoPasswordWrong
             | HostError::NoShell(_)
             | HostError::NotRoot(_)
+            | HostError::NoUserManager(..)
     )
 }
 

@@ -6,8 +6,19 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// What journalctl is asked to send; time and cursor come anyway.
-pub const FIELDS: &str =
-    "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT,COREDUMP_UNIT";
+pub const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT,UNIT,OBJECT_SYSTEMD_UNIT,COREDUMP_UNIT,\
+     _SYSTEMD_USER_UNIT,USER_UNIT,OBJECT_SYSTEMD_USER_UNIT,COREDUMP_USER_UNIT";
+/// Whom a line is about, of the machine's systemd or a user's.
+const ABOUT: [&str; 8] = [
+    "UNIT",
+    "OBJECT_SYSTEMD_UNIT",
+    "COREDUMP_UNIT",
+    "_SYSTEMD_UNIT",
+    "USER_UNIT",
+    "OBJECT_SYSTEMD_USER_UNIT",
+    "COREDUMP_USER_UNIT",
+    "_SYSTEMD_USER_UNIT",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -34,8 +45,7 @@ impl Entry {
     pub fn parse<'a>(line: &str, nodes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let json: Value = serde_json::from_str(line).ok()?;
         let micros: u64 = json["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
-        let about = ["UNIT", "OBJECT_SYSTEMD_UNIT", "COREDUMP_UNIT", "_SYSTEMD_UNIT"];
-        let units: Vec<String> = about.iter().map(|key| text(&json[*key])).collect();
+        let units: Vec<String> = ABOUT.iter().map(|key| text(&json[*key])).collect();
         let is_about = |unit: &str| units.iter().any(|about| about.strip_suffix(".service") == Some(unit));
         let (host, unit) = nodes.into_iter().find(|(_, unit)| is_about(unit))?;
         let who = text(&json["SYSLOG_IDENTIFIER"]);
@@ -82,6 +92,8 @@ mod tests {
         assert_eq!((entry.host.as_str(), entry.unit.as_str()), ("b", "cometbft-b"));
         assert_eq!((entry.time.as_str(), entry.priority), ("2026-01-02T03:04:05.000001Z", Some(6)));
         assert!(Entry::parse(&line.replace("cometbft-b", "other"), NODES).is_none());
+        let users = line.replace("init.scope", "user@1000.service").replace("\"UNIT", "\"USER_UNIT");
+        assert_eq!(Entry::parse(&users, NODES).unwrap().host, "b");
         assert!((0..line.len()).all(|cut| Entry::parse(&line[..cut], NODES).is_none()));
     }
 

@@ -33,7 +33,7 @@ pub async fn send(host: Arc<Host>, member: Member, wanted: Wanted, to: Sender<It
 }
 
 async fn sent(host: &Host, member: &Member, wanted: &Wanted, to: &Sender<Item>) -> Result<(), HostError> {
-    let mut arguments = shared(member, wanted);
+    let mut arguments = shared(host, member, wanted);
     arguments.extend(wanted.since.iter().map(|since| format!("--since={since}")));
     // With --since or --grep, -n means other things in other releases: then the lines are counted here.
     if let (None, None, Some(lines)) = (&wanted.since, &wanted.grep, wanted.lines) {
@@ -41,18 +41,23 @@ async fn sent(host: &Host, member: &Member, wanted: &Wanted, to: &Sender<Item>) 
     }
     let place = stream(host, member, &arguments, to).await?;
     if wanted.follow && to.send(Item::Caught).await.is_ok() {
-        let mut arguments = shared(member, wanted);
+        let mut arguments = shared(host, member, wanted);
         arguments.extend(["--follow".to_owned(), "--no-tail".to_owned(), place]);
         stream(host, member, &arguments, to).await?;
     }
     Ok(())
 }
 
-fn shared(member: &Member, wanted: &Wanted) -> Vec<String> {
+fn shared(host: &Host, member: &Member, wanted: &Wanted) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["--quiet", "--no-pager", "--all", "--output=json"].map(str::to_owned).to_vec();
     arguments.push(format!("--output-fields={FIELDS}"));
-    arguments.extend(member.questions.iter().map(|question| format!("--unit={}.service", question.unit)));
+    arguments.extend(
+        member
+            .questions
+            .iter()
+            .map(|question| format!("{}={}.service", host.scope().journal_option(), question.unit)),
+    );
     arguments.extend(wanted.grep.iter().map(|pattern| format!("--grep={pattern}")));
     arguments
 }

@@ -23,6 +23,7 @@ use crate::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
         ids::{RemotePath, Sha256, UnitName, UserName, ValidatorKey},
         resolve::{self, Given},
+        scope::Scope,
     },
     problem::Problem,
 };
@@ -44,6 +45,8 @@ pub struct Host {
     pub pulled: BTreeMap<String, Sha256>,
     /// Accounts that are not there; all others are.
     pub strangers: BTreeSet<UserName>,
+    /// As `gather` has last seen it.
+    pub scope: Scope,
 }
 
 /// All machines, by the address that the inventory has for them: its order may change.
@@ -117,7 +120,9 @@ impl World {
     pub fn gather(&mut self, cluster: &Cluster) -> Facts {
         let mut facts = Facts::default();
         for (number, machine) in cluster.machines.iter().enumerate() {
-            let host = self.hosts.entry(Self::address(machine)).or_default().clone();
+            let host = self.hosts.entry(Self::address(machine)).or_default();
+            host.scope = machine.scope.clone();
+            let host = host.clone();
             facts.machines.insert(number, self.machine(&host, number));
         }
         for node in &cluster.nodes {
@@ -136,6 +141,7 @@ impl World {
                 pid: Some(seen.unit.main_pid),
                 program: cluster.profile.binary.name.clone(),
                 unit: Some(node.unit_name.to_string()),
+                manager: cluster.scope(node).manager(),
             };
             let listeners: Vec<_> = uses.values().filter(|port| port.expected).map(listener).collect();
             facts.machines.get_mut(&node.machine).unwrap().listeners.extend(listeners);
@@ -172,7 +178,8 @@ impl World {
             os: "debian 12".into(),
             machine_id: format!("{number:032x}"),
             boot_id: "1".into(),
-            uid: "0".into(),
+            uid: host.scope.manager().unwrap_or(0).to_string(),
+            lingers: host.scope.manager().is_some(),
             systemd: true,
             tools: tools.map(str::to_owned).into(),
             free_kb: Some(1 << 30),
@@ -222,7 +229,8 @@ impl World {
     pub fn carry_out(&mut self, cluster: &Cluster, stage: &Stage, facts: &mut Facts) -> Result<(), Killed> {
         for (number, uploads) in &stage.uploads {
             for upload in uploads {
-                let at = cluster.binary_path(&upload.sha256);
+                let node = &cluster.nodes[cluster.machines[*number].nodes[0]];
+                let at = cluster.binary_path(node, &upload.sha256);
                 let address = Self::address(&cluster.machines[*number]);
                 self.put_binary(&address, &at, &upload.sha256)?;
             }

@@ -7,7 +7,7 @@ use crate::{
         cluster::{Cluster, Node},
         ids::{RemotePath, Sha256, UnitName},
     },
-    plan::step::{Init, ROOT, Run, Step, staging},
+    plan::step::{Init, Run, Step, staging},
 };
 
 type Result<T = ()> = std::result::Result<T, Killed>;
@@ -28,16 +28,21 @@ impl World {
         let host = self.hosts.get_mut(address).unwrap();
         let mut parent = at.parent();
         while let Some(folder) = parent.filter(|folder| folder.as_str() != "/") {
-            host.files.entry(folder.clone()).or_insert_with(|| folder_of(ROOT, 0o755));
+            host.files.entry(folder.clone()).or_insert_with(|| folder_of(&host.scope.owner(), 0o755));
             parent = folder.parent();
         }
         host.files.insert(at.clone(), FileFact { inode, mtime: ctime.clone(), ctime, ..file });
         for (name, unit) in &mut host.units {
-            if at.as_str() == format!("/etc/systemd/system/{name}.service") && unit.load == "loaded" {
+            if *at == host.scope.unit_path(name) && unit.load == "loaded" {
                 unit.needs_reload = true;
             }
         }
         Ok(())
+    }
+
+    /// Who owns what is ours and not the node's.
+    fn ours(&self, address: &str) -> String {
+        self.hosts[address].scope.owner()
     }
 
     pub fn put_binary(&mut self, address: &str, at: &RemotePath, sha256: &Sha256) -> Result {
@@ -45,7 +50,8 @@ impl World {
         if there == Some(sha256) {
             return Ok(());
         }
-        let file = FileFact { sha256: Some(sha256.clone()), content: None, ..plain("", ROOT, 0o755) };
+        let file =
+            FileFact { sha256: Some(sha256.clone()), content: None, ..plain("", &self.ours(address), 0o755) };
         self.put(address, at, file)
     }
 
@@ -88,7 +94,7 @@ impl World {
             }
             Step::Fetch { name, url } => {
                 let sum = Sha256::of(url);
-                self.put_binary(address, &super::path(&format!("/var/lib/loomctl/bin/{sum}/{name}")), &sum)?;
+                self.put_binary(address, &cluster.scope(node).path_of(&format!("bin/{sum}/{name}")), &sum)?;
                 self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))
             }
             Step::Init(init) => self.init(cluster, address, init),
@@ -98,10 +104,14 @@ impl World {
                         self.hosts[address].files.get(&adopt.home.join(below).unwrap()).cloned()
                     {
                         let kept = adopt.state.join(&format!("pristine/{name}")).unwrap();
-                        self.put(address, &kept, FileFact { owner: ROOT.into(), ..file })?;
+                        self.put(address, &kept, FileFact { owner: self.ours(address), ..file })?;
                     }
                 }
-                self.put(address, &adopt.state.join("initialised").unwrap(), plain("adopted\n", ROOT, 0o644))
+                self.put(
+                    address,
+                    &adopt.state.join("initialised").unwrap(),
+                    plain("adopted\n", &self.ours(address), 0o644),
+                )
             }
             Step::Manifest { path, manifest } => self.manifest(address, path, manifest),
             Step::Unit { name, run, reload, state, runs } => {
@@ -147,11 +157,11 @@ impl World {
         if files.get(at).and_then(|file| file.content.as_ref()) == Some(&text) {
             return Ok(());
         }
-        self.put(address, at, plain(&text, ROOT, 0o644))
+        self.put(address, at, plain(&text, &self.ours(address), 0o644))
     }
 
     fn enable(&mut self, address: &str, name: &UnitName, reload: bool) -> Result {
-        let file = super::path(&format!("/etc/systemd/system/{name}.service"));
+        let file = self.hosts[address].scope.unit_path(name);
         assert!(self.hosts[address].files.contains_key(&file), "{name} has no file");
         let seen = self.hosts[address].units.get(name).cloned().unwrap_or_default();
         let enable = seen.file_state != "enabled";
@@ -207,7 +217,7 @@ impl World {
             self.put(address, &store, folder_of(node.user.as_str(), 0o700))?;
         }
         let line = format!("{pid:032x} {runs}\n");
-        self.put(address, &state.join("started").unwrap(), plain(&line, ROOT, 0o644))
+        self.put(address, &state.join("started").unwrap(), plain(&line, &self.ours(address), 0o644))
     }
 
     /// Each stop is one that runtime.sh's `step_init` names harmless.
@@ -231,12 +241,12 @@ impl World {
                 let at = staged.join(made).unwrap();
                 assert!(self.hosts[address].files.contains_key(&at), "init has not made {made}");
             }
-            self.put(address, &complete, plain("", ROOT, 0o644))?;
+            self.put(address, &complete, plain("", &self.ours(address), 0o644))?;
         }
         for (name, below) in &init.keep {
             if let Some(file) = self.hosts[address].files.get(&staged.join(below).unwrap()).cloned() {
                 let kept = init.state.join(&format!("pristine/{name}")).unwrap();
-                self.put(address, &kept, FileFact { owner: ROOT.into(), ..file })?;
+                self.put(address, &kept, FileFact { owner: self.ours(address), ..file })?;
             }
         }
         let moved: Vec<RemotePath> = self.hosts[address]
@@ -252,7 +262,7 @@ impl World {
             self.put(address, &to, file)?;
             self.hosts.get_mut(address).unwrap().files.remove(&from);
         }
-        self.put(address, &marker, plain("now\n", ROOT, 0o644))?;
+        self.put(address, &marker, plain("now\n", &self.ours(address), 0o644))?;
         self.change(address, |host| host.files.retain(|at, _| *at != staged && !at.is_below(&staged)))
     }
 
@@ -281,6 +291,6 @@ pub fn link_to(target: &RemotePath) -> FileFact {
         target: Some(target.to_string()),
         sha256: None,
         content: None,
-        ..plain("", ROOT, 0o777)
+        ..plain("", "root:root", 0o777)
     }
 }

@@ -113,7 +113,7 @@ proptest! {
         render::steps(&mut script, &[step], 0);
         script.line("finish 0");
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), script.text()).unwrap();
+        std::fs::write(file.path(), script.text(&crate::model::scope::Scope::System)).unwrap();
         let out = Command::new("sh").arg(file.path()).current_dir(folder.path()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
         prop_assert!(said.contains("n done 0 changed"), "{said}");

@@ -9,6 +9,7 @@ mod life;
 mod refusals;
 mod repair;
 mod roll;
+mod rootless;
 mod saved;
 
 use std::{collections::BTreeSet, fmt::Write as _};

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::{Check, document, ports::holder, view::View, wait::Powers};
 use crate::{
+    facts::sockets::Listener,
     fleet::now,
     model::{cluster::Node, ids::NodeName},
     plan::node,
@@ -31,7 +32,8 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 
 /// What it may be where nothing else is known.
 pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
-    let unit = &node.unit_name;
+    let (unit, systemctl) = (&node.unit_name, view.cluster.scope(node).systemctl());
+    let journal = view.cluster.scope(node).journal_option();
     match check.id {
         "V1" | "V2" | "V3" if document_gone(view, node) => Some(
             "one of its genesis documents is gone (V4), and it does not start without it: `loomctl up` restores it from \
@@ -39,7 +41,7 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
                 .to_owned(),
         ),
         "V2" | "V3" if stands(view, node) => Some("its unit does not run: see V1".to_owned()),
-        "V1" => Some(format!("look at `systemctl status {unit}` and `journalctl -u {unit}`; `loomctl up` repairs what it manages")),
+        "V1" => Some(format!("look at `{systemctl} status {unit}` and `journalctl {journal} {unit}`; `loomctl up` repairs what it manages")),
         "V2" if check.seen.contains("unannounced") => {
             Some("if that is wanted bind it to 127.0.0.1 with `settings:`, or name it in the profile's ports".to_owned())
         }
@@ -48,7 +50,7 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
         ),
         "V3" if view.answer(node).is_some_and(|rpc| rpc.status.is_none()) && listens(view, node) => Some(format!(
             "its process listens and says nothing: stopped, overloaded, or waiting for a disk. Look at its state in `ps` \
-             (T: stopped, D: disk), then `systemctl restart {unit}`"
+             (T: stopped, D: disk), then `{systemctl} restart {unit}`"
         )),
         "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
         "V6" => {
@@ -128,8 +130,10 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
         "200" => Some("the working directory is not there, or closed to the node's user"),
         _ => None,
     };
-    let stopped = (unit.active == "inactive")
-        .then(|| format!("it was stopped: `systemctl start {}`, or `loomctl up`", node.unit_name));
+    let stopped = (unit.active == "inactive").then(|| {
+        let systemctl = view.cluster.scope(node).systemctl();
+        format!("it was stopped: `{systemctl} start {}`, or `loomctl up`", node.unit_name)
+    });
     let status = if unit.active == "active" { None } else { status.map(str::to_owned) };
     // The log tells an architecture from a missing file; the status alone does not.
     stopped.or(status.filter(|_| unit.exit_status != "203"))
@@ -138,11 +142,11 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
 fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
     let ports = node::ports(view.cluster, node, view.seen(node)?);
     let machine = view.machine(node)?;
-    let own = Some(node.unit_name.as_str());
+    let own = |l: &&Listener| l.is_of(&node.unit_name, view.cluster.scope(node));
     let held = ports.iter().filter(|(_, port)| port.expected).find_map(|(name, port)| {
         let there = machine.listeners.iter().filter(|l| l.port == port.port);
-        let other = there.clone().find(|l| l.unit.as_deref() != own)?;
-        there.clone().all(|l| l.unit.as_deref() != own).then_some((name, port.port, other))
+        let other = there.clone().find(|l| !own(l))?;
+        (!there.clone().any(|l| own(&l))).then_some((name, port.port, other))
     });
     held.map(|(name, port, other)| {
         format!(

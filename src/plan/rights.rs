@@ -1,0 +1,109 @@
+//! What a login may do on its machine: everything as root; without, what its user and that user's systemd can.
+
+use super::{Class, Refusal, node};
+use crate::{
+    facts::{MachineFacts, NodeFacts},
+    model::{
+        cluster::{Cluster, Node},
+        scope::{LoginUser, Scope},
+    },
+};
+
+/// What a refusal for want of root says at its end.
+const OR_ROOT: &str = "or let loomctl be root there: remove `ansible_become: false`";
+
+/// Why this login cannot have the node; nothing else needs to be looked at then.
+pub fn missing(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+    match cluster.scope(node) {
+        Scope::System if machine.uid != "0" => {
+            let message = format!("not enough rights: the script runs as uid {} there", machine.uid);
+            vec![refuse(Class::Host, node, message, "sudo has to lead to root, or log in as root".to_owned())]
+        }
+        Scope::System => Vec::new(),
+        Scope::User(user) => without_root(cluster, node, user, machine, seen),
+    }
+}
+
+fn refuse(class: Class, node: &Node, message: String, advice: String) -> Refusal {
+    Refusal::new(class, Some(&node.name), message).advice(advice)
+}
+
+fn without_root(
+    cluster: &Cluster,
+    node: &Node,
+    user: &LoginUser,
+    machine: &MachineFacts,
+    seen: &NodeFacts,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if node.user != user.name {
+        let message =
+            format!("without root a node runs as who logs in, {}; `user` is {}", user.name, node.user);
+        let advice = format!("set `user: {}` or leave it out, {OR_ROOT}", user.name);
+        refusals.push(refuse(Class::Input, node, message, advice));
+    }
+    if node.create_user {
+        let message = "create_user: only root makes accounts".to_owned();
+        refusals.push(refuse(Class::Input, node, message, format!("leave it out, {OR_ROOT}")));
+    }
+    if !machine.lingers {
+        let message = format!("the node would end with {}'s last session: lingering is off", user.name);
+        let advice = format!(
+            "ask the host's administrator for `sudo loginctl enable-linger {}`, {OR_ROOT}",
+            user.name
+        );
+        refusals.push(refuse(Class::Host, node, message, advice));
+    }
+    refusals.extend(low_ports(cluster, node, machine, seen));
+    refusals.extend(closed_folder(node, seen));
+    refusals
+}
+
+fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+    let first = machine.first_port.unwrap_or(1024);
+    let ports = node::ports(cluster, node, seen);
+    let low = ports.iter().filter(|(_, port)| port.expected && port.port < first);
+    low.map(|(name, port)| {
+        let message =
+            format!("port {} ({name}) is below {first}: only root's programs listen there", port.port);
+        refuse(Class::Host, node, message, format!("give it another: `ports: {{{name}: …}}`, {OR_ROOT}"))
+    })
+    .collect()
+}
+
+/// Its folder, or something in it, is somebody else's.
+fn closed_folder(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let home = seen.home.as_ref()?;
+    if let Some(folder) = &seen.closed {
+        let message = format!("{home} is not there, and {} may make nothing in {folder}", node.user);
+        let advice = format!(
+            "have it made (`install -d -o {} {home}`), set `working_directory`, {OR_ROOT}",
+            node.user
+        );
+        return Some(refuse(Class::Host, node, message, advice));
+    }
+    let owned = |owner: &str| owner.split(':').next() == Some(node.user.as_str());
+    let theirs = |at: &crate::model::ids::RemotePath| at == home || at.is_below(home);
+    let (path, file) = seen.files.iter().find(|(at, file)| {
+        theirs(at) && file.target.is_none() && !file.owner.is_empty() && !owned(&file.owner)
+    })?;
+    let message = format!("{path} belongs to {}: only root can give it to {}", file.owner, node.user);
+    Some(refuse(
+        Class::Host,
+        node,
+        message,
+        format!("have that done (`chown -R {} {home}`), {OR_ROOT}", node.user),
+    ))
+}
+
+/// S13: the same node is another systemd's there; under both it would run twice, with one key.
+pub fn kept_elsewhere(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let other = seen.elsewhere.as_ref()?;
+    let (whose, way) = match cluster.scope(node) {
+        Scope::System => ("the systemd of its user", "with `ansible_become: false`"),
+        Scope::User(_) => ("the machine's own systemd", "as root"),
+    };
+    let message = format!("{whose} has this node already: {other}");
+    let advice = format!("go on as it was made ({way}), or end it that way first: `loomctl down --destroy`");
+    Some(refuse(Class::Safety, node, message, advice))
+}
