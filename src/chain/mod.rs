@@ -10,4 +10,5 @@ pub mod ports;
 pub mod probe;
 pub mod profile;
 pub mod render;
+pub mod signs;
 pub mod unit;

@@ -11,6 +11,7 @@ pub mod predict;
 #[cfg(test)]
 pub(crate) mod recording;
 pub mod reset;
+pub mod restore;
 pub mod roll;
 pub mod saved;
 pub mod stages;

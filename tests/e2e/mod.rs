@@ -8,6 +8,7 @@ mod faults;
 mod hardened;
 mod hosts;
 mod keys;
+mod keys_backup;
 mod lab_itself;
 mod life;
 mod look;
@@ -27,6 +28,7 @@ pub fn register(suite: &mut Suite) {
     life::register(suite);
     hosts::register(suite);
     keys::register(suite);
+    keys_backup::register(suite);
     causes::register(suite);
     adopt::register(suite);
     matrix::register(suite);
