@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde::Serialize;
 use serde_json::Value;
@@ -151,6 +152,14 @@ async fn of_machine(host: &Host, member: &Member, cluster: &Cluster) -> Result<F
     Ok(files)
 }
 
+/// Of an ed25519 key: its public half, the last 32 of 64 bytes, and the node id that belongs to it.
+fn public_half(json: &Value) -> Option<(String, Option<NodeId>)> {
+    let bytes = Zeroizing::new(STANDARD.decode(json["priv_key"]["value"].as_str()?).ok()?);
+    let public = STANDARD.encode(bytes.get(32..64)?);
+    let id = identity::node_id_of_pubkey(&public).ok();
+    Some((public, id))
+}
+
 /// One node's files, seen to be those of which its host has said the public parts.
 fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Result<Kept, String> {
     let profile = &cluster.profile;
@@ -166,8 +175,13 @@ fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Re
         if *path == profile.validator_key.file && json["pub_key"]["value"] != validator_key.value.as_str() {
             return Err(format!("{} is not the key that it was a moment ago", path.as_str()));
         }
-        if *path == profile.node_key.file && json["priv_key"]["value"].as_str().is_none() {
-            return Err(format!("{} holds no private key", path.as_str()));
+        if *path == profile.node_key.file && public_half(&json).and_then(|key| key.1) != Some(node_id.clone())
+        {
+            return Err(format!("{} is not the key of node id {node_id}", path.as_str()));
+        }
+        let is_validator = *path == profile.validator_key.file;
+        if is_validator && public_half(&json).is_some_and(|(public, _)| public != validator_key.value) {
+            return Err(format!("{} holds another private key than its public one", path.as_str()));
         }
         if *path == profile.sign_state.file {
             signed_height = signs::height(text, &profile.sign_state.prefix)
@@ -184,4 +198,25 @@ fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Re
         validator_key: validator_key.clone(),
         signed_height,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_the_public_half_of_its_private_one() {
+        let public = "kmblzluOCHcoalreFKiXSnXZKBhV5TAM5yEDcsdgdPU=";
+        let private = [&[7; 32][..], &STANDARD.decode(public).unwrap()].concat();
+        let json = serde_json::json!({"priv_key": {"type": "t", "value": STANDARD.encode(private)}});
+        let (half, id) = public_half(&json).unwrap();
+        assert_eq!(
+            (half.as_str(), id.unwrap().as_str()),
+            (public, "32fa7e27d0260147aac7d7fd3e92842866b4075b")
+        );
+        for other in ["", "AAAA", "no base64"] {
+            assert!(public_half(&serde_json::json!({"priv_key": {"value": other}})).is_none());
+        }
+    }
 }
