@@ -336,8 +336,8 @@ fn of_node(
     if !life::is_ours(cluster, node, seen) {
         let below = |name: &str| state.join(name).map_err(|e| e.to_string());
         let text = |path, content| Step::File { path, owner: ROOT.to_owned(), mode: 0o644, content };
-        let list: String = files.iter().map(|path| format!("{}\n", path.as_str())).collect();
-        steps.push(text(below("restored")?, list));
+        let list: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
+        steps.push(text(below("restored")?, list.join("\n") + "\n"));
         for (name, document) in
             kept.documents.iter().filter(|(name, _)| profile.documents.contains_key(*name))
         {

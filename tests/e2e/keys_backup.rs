@@ -124,11 +124,8 @@ fn s13_a_lost_disk_and_its_keys_back(lab: &Lab) {
         "stat -c '%a %U:%G' /home/ubuntu/node/config/*key.json /home/ubuntu/node/data/*.json | sort -u";
     assert_eq!(lab.root(3, modes).ok().trim(), "600 ubuntu:ubuntu");
     let history = lab.loomctl(&["history", "-i", inventory]).ok();
-    assert!(
-        history.contains("restore  key /home/ubuntu/node/config/node_key.json")
-            || history.contains("restore"),
-        "{history}"
-    );
+    let key = "key /home/ubuntu/node/config/priv_validator_key.json";
+    assert!(history.lines().any(|line| line.contains("  restore  ") && line.contains(key)), "{history}");
 
     watched(lab, &["up", "-vv", "--diff", "-i", inventory], &mut said).exits(0);
     signs_again(lab, 26657, "", before["address"].as_str().unwrap());

@@ -222,7 +222,9 @@ impl View {
             self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
         } else if !self.style.quiet {
             anstream::print!("{}", words::end(self.command, run, failure, pending, self.begun.elapsed()));
-            notes.iter().for_each(|note| anstream::println!("{note}"));
+            for note in notes {
+                anstream::println!("{note}");
+            }
         }
         let _ = std::io::stdout().flush();
         exit
@@ -243,7 +245,9 @@ impl View {
         if self.style.json {
             self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes);
         } else if !self.style.quiet {
-            notes.iter().for_each(|note| anstream::println!("{note}"));
+            for note in notes {
+                anstream::println!("{note}");
+            }
         }
         exit
     }

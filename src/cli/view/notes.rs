@@ -6,10 +6,11 @@ use crate::plan::restore::Restoration;
 
 /// After a cluster's birth.
 pub fn birth(inventories: &[PathBuf]) -> String {
-    let flags: String = inventories.iter().map(|path| format!(" -i {}", path.display())).collect();
+    let flags: Vec<String> = inventories.iter().map(|path| format!("-i {}", path.display())).collect();
     format!(
         "The validator keys exist on these hosts only: a lost disk is a lost vote. To back them up:\n  \
-         loomctl keys backup{flags} --recipient age1… -o FILE"
+         loomctl keys backup {} --recipient age1… -o FILE",
+        flags.join(" ")
     )
 }
 
