@@ -130,7 +130,7 @@ fn manifest_parts(manifest: &Manifest) -> (String, String, String) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::process::Command;
+    use std::{os::unix::fs::PermissionsExt as _, process::Command};
 
     use super::*;
     use crate::{
@@ -291,7 +291,6 @@ mod tests {
         );
         assert!(!at("key").exists() && !at("other").exists());
         assert!(run(&back).contains("n done 2 changed"));
-        use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(at("key")).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(run(&[init(&home, &state, "exit 9")]).contains("n done 0 changed"), "init has run before");
         assert_eq!(std::fs::read_to_string(at("key")).unwrap(), "mine");

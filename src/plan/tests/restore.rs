@@ -287,8 +287,8 @@ fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_the
     let other = refusal(|_, _, kept, _| {
         let third = kept.nodes.values().nth(2).unwrap().clone();
         // Its host holds keys already: those of another backup.
-        kept.nodes.values_mut().nth(0).unwrap().validator_key = third.validator_key;
-        kept.nodes.values_mut().nth(0).unwrap().node_id = NodeId::new("ab".repeat(20)).unwrap();
+        kept.nodes.values_mut().next().unwrap().validator_key = third.validator_key;
+        kept.nodes.values_mut().next().unwrap().node_id = NodeId::new("ab".repeat(20)).unwrap();
     });
     assert!(other.contains("n-0: another validator key is there"), "{other}");
     let foreign = refusal(|world, cluster, _, _| {
