@@ -24,6 +24,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("shell", &["model::ids", "model::scope", "facts::manifest", "plan::step"]),
     ("remote", &["model::ids", "model::login", "model::scope", "shell"]),
     ("binary", &["model", "problem"]),
+    ("seal", &["model::login", "problem"]),
     ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
@@ -66,10 +67,18 @@ const ONLY: &[(&[&str], &[&str])] = &[
     (&["process::exit"], &["interrupt.rs"]),
     (&["ExitCode"], &["main.rs"]),
     // Files of the control machine: the inventory's sources, the binary that goes up (and its size, for the
-    // progress), the socket's folder, files that commands read and write, and who we are for the lock's text.
+    // progress), the socket's folder, files that commands read and write (a backup of keys among them), and who we are for the lock's text.
     (
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
-        &["inventory/sources.rs", "cli/files.rs", "binary.rs", "apply.rs", "remote/", "run.rs"],
+        &[
+            "inventory/sources.rs",
+            "cli/files.rs",
+            "cli/keyfile.rs",
+            "binary.rs",
+            "apply.rs",
+            "remote/",
+            "run.rs",
+        ],
     ),
 ];
 

@@ -20,5 +20,6 @@ pub mod plan;
 pub mod problem;
 pub mod remote;
 pub mod run;
+pub mod seal;
 pub mod shell;
 pub mod verify;

@@ -15,14 +15,19 @@ use crate::{
     facts::Facts,
     fleet::{Fleet, Lock, Member},
     interrupt::Interrupt,
-    model::{cluster::Cluster, ids::NodeName},
+    model::{
+        cluster::Cluster,
+        ids::{NodeName, ValidatorKey},
+    },
     plan::{
-        Class, Gate, Next, Planned, Refusal, Stage, ask, roll,
+        Class, Gate, Next, Planned, Refusal, Stage, ask,
+        restore::Shown,
+        roll,
         step::{Run as Start, Step},
     },
     problem::Problem,
     remote::error::HostError,
-    verify::{Limits, gate, voting},
+    verify::{Limits, gate, shown, voting},
 };
 
 /// Everything that a command on hosts works with.
@@ -201,6 +206,11 @@ impl Run {
             voter.signed &= !self.silent.iter().any(silent);
         }
         self.facts.voting = voting;
+    }
+
+    /// What the chain shows before keys go back to a host: whether one of these still signs is waited for.
+    pub async fn shown(&self, keys: &BTreeSet<ValidatorKey>) -> Shown {
+        shown::ask(&self.fleet, &self.members, &self.cluster, &self.facts, keys).await
     }
 
     /// The same, once those that were just started have signed; who does not counts as offline.

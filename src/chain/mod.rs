@@ -10,5 +10,6 @@ pub mod ports;
 pub mod probe;
 pub mod profile;
 pub mod render;
+pub mod signs;
 pub mod topology;
 pub mod unit;

@@ -389,6 +389,14 @@ impl Profile {
         self.binary.build_url.as_ref().map(|url| url.replace("{build}", build))
     }
 
+    /// Files that hold a private key or what it has signed, in the order in which they are read: a sign state that is read
+    /// after its key knows at least what that key had signed by then. Key and sign state may be one file.
+    pub fn key_files(&self) -> Vec<&HomePath> {
+        let mut files = vec![&self.node_key.file, &self.validator_key.file, &self.sign_state.file];
+        files.dedup();
+        files
+    }
+
     /// init's arguments after the binary, for the folder that it runs in.
     pub fn init_argv(&self, home: &RemotePath) -> Vec<String> {
         with_home(&self.init.argv, home)

@@ -27,7 +27,7 @@ pub async fn down(args: args::Down) -> u8 {
         Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,
         Err(failure) => Err(failure),
     };
-    let exit = view.finish(&run, result.as_ref().err(), &[]);
+    let exit = view.finish(&run, result.as_ref().err(), &[], &[]);
     run.fleet.close().await;
     exit
 }

@@ -24,7 +24,7 @@ pub async fn verify(args: Verify) -> u8 {
         Ok((view, mut run, options)) => {
             run.members = narrowed(std::mem::take(&mut run.members), options.limit.as_ref());
             let result = prove(&view, &mut run, &args.deadlines).await;
-            let exit = view.finish(&run, result.as_ref().err(), &[]);
+            let exit = view.finish(&run, result.as_ref().err(), &[], &[]);
             run.fleet.close().await;
             exit
         }

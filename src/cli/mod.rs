@@ -5,6 +5,8 @@ mod chains;
 mod down;
 mod files;
 mod genesis;
+mod keyfile;
+mod keys;
 mod logs;
 mod look;
 mod offline;
@@ -19,7 +21,7 @@ mod watch;
 use clap::FromArgMatches as _;
 
 use crate::error;
-use args::{Cli, Command, SchemaOf};
+use args::{Cli, Command, Keys, SchemaOf};
 
 /// Runs the command line; the exit code is the result.
 pub fn main() -> u8 {
@@ -50,6 +52,9 @@ async fn dispatch(command: Command) -> u8 {
         Command::Doctor(args) => look::doctor(args).await,
         Command::Logs(args) => logs::logs(args).await,
         Command::History(args) => look::history(args).await,
+        Command::Keys(Keys::List(args)) => keys::list(args).await,
+        Command::Keys(Keys::Backup(args)) => keys::backup(args).await,
+        Command::Keys(Keys::Restore(args)) => keys::restore(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Genesis { command } => genesis::genesis(command),
         Command::Peers(args) => offline::peers(&args),

@@ -57,9 +57,9 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
 }
 
 /// The end of a command whose own files are wrong; the exit code.
-pub fn refuse(hosts: &Hosts, command: &'static str, problem: Problem) -> u8 {
+pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u8 {
     let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
-    view.end_with(&Failure::Input(vec![problem]))
+    view.end_with(&Failure::Input(problems))
 }
 
 impl Started {

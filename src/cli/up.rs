@@ -6,13 +6,18 @@ use super::{
     args::Up,
     plan::{show, unfold},
     planfile, question, start,
-    view::View,
+    view::{View, notes},
 };
 use crate::{
     error::Failure,
     facts::Facts,
     model::cluster::Cluster,
-    plan::{self, Course, Options, Pending, Wants, roll, saved::Saved},
+    plan::{
+        self, Course, Options, Pending, Wants,
+        life::{self, Life},
+        roll,
+        saved::Saved,
+    },
     run::Run,
     verify,
 };
@@ -20,7 +25,7 @@ use crate::{
 pub async fn up(args: Up) -> u8 {
     let saved = match args.plan.as_deref().map(planfile::read).transpose() {
         Ok(saved) => saved,
-        Err(problem) => return start::refuse(&args.hosts, "up", problem),
+        Err(problem) => return start::refuse(&args.hosts, "up", vec![problem]),
     };
     let lock = (!args.check).then(|| Duration::from_secs(args.lock_wait));
     let started = match start::read(&args.hosts, "up", lock) {
@@ -41,9 +46,12 @@ pub async fn up(args: Up) -> u8 {
         let unfolded = unfold(&mut run, &options).await;
         return show(view, run, &unfolded, args.diff, args.exit_code).await;
     }
+    let before = life::of_cluster(&run.cluster, &run.facts);
     let result = work(&args, &view, &mut run, &options, saved.as_ref()).await;
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
-    let exit = view.finish(&run, result.as_ref().err(), pending);
+    let born = before < Life::Live && result.is_ok() && !run.changed.is_empty();
+    let notes = if born { vec![notes::birth(&args.hosts.desired.inventory)] } else { Vec::new() };
+    let exit = view.finish(&run, result.as_ref().err(), pending, &notes);
     run.fleet.close().await;
     exit
 }

@@ -182,7 +182,7 @@ observe_node() {
   observe_user "$1" "$node_user"
   home=${node_wd:-$user_home}
   fact "$1" home "$home"
-  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$home/$node_binary_name" "$node_unit_path" "$node_state/initialised" "$node_state/manifest.json"
+  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$home/$node_binary_name" "$node_unit_path" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
 $node_paths
 EOT

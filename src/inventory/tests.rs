@@ -170,7 +170,7 @@ fn the_inventories_that_ship() {
 
     let (full, warnings) = load(&[folder.join("full.yaml")], &[]).unwrap();
     assert!(warnings.is_empty());
-    assert_eq!(full.hosts.len(), 5);
+    assert_eq!(full.hosts.len(), 6);
     assert_eq!(full.hosts["validator-0"].get("power").unwrap(), Some(json!(20)));
     assert_eq!(full.hosts["validator-3"].get("power").unwrap(), Some(json!(10)));
     assert_eq!(full.hosts["full-0"].groups, ["others"]);

@@ -2,11 +2,19 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
+use zeroize::Zeroize as _;
+
 use super::ids::{HostAddr, UserName};
 
-/// A value that no view, log or error may show.
-#[derive(Clone, PartialEq, Eq)]
+/// A value that no view, log or error may show; its memory is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {

@@ -1,5 +1,6 @@
 //! The words of the domain, typed at the edge.
 
+pub mod backup;
 pub mod cluster;
 pub mod ids;
 pub mod login;

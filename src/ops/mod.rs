@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod history;
+pub mod keys;
 pub mod logs;
 pub mod status;
 pub mod watch;

@@ -18,9 +18,10 @@ use crate::{
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
 pub fn foreign(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<RemotePath> {
     let home = seen.home.as_ref()?;
-    let staged = super::step::staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
+    let ours =
+        life::is_ours(cluster, node, seen) || life::is_restored(cluster, node, seen) || life::is_staged(seen);
     let mut made = cluster.profile.init.makes.iter().map(|made| made.path.under(home));
-    if life::is_ours(cluster, node, seen) || staged { None } else { made.find(|path| seen.has(path)) }
+    if ours { None } else { made.find(|path| seen.has(path)) }
 }
 
 /// Why this node cannot be taken over.

@@ -98,9 +98,8 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let state = cluster.state_folder(node);
     let gone = |path| Step::Gone { path };
-    let initialised = life::is_ours(cluster, node, seen);
-    // An init that has ended and was cut off while its files went to their places: the keys are still in there.
-    let complete = staging(home).join(".complete").is_ok_and(|mark| seen.has(&mark));
+    let initialised = life::is_ours(cluster, node, seen) || life::is_restored(cluster, node, seen);
+    let complete = life::is_staged(seen);
     let staged = (delete_keys || !complete).then(|| gone(staging(home)));
     // Without a manifest nothing there is ours, but what a killed init left in its staging folder.
     let Some(manifest) = &seen.manifest else {

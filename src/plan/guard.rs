@@ -31,6 +31,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
             refusals.extend(same_unit(node, seen));
             refusals.extend(rights::kept_elsewhere(cluster, node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
+            refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
             refusals.extend(sign_state_is_whole(node, facts, seen));
         }
         refusals.extend(host);
@@ -44,7 +45,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
     refusals
 }
 
-fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
     let host = |message: String| Refusal::new(Class::Host, Some(&node.name), message);
     let mut refusals = Vec::new();
     if !machine.systemd {
@@ -167,7 +168,7 @@ fn same_unit(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
 /// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
 fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let Some(home) = &seen.home else { return Vec::new() };
-    if !life::is_ours(cluster, node, seen) {
+    if !life::is_ours(cluster, node, seen) && !life::is_restored(cluster, node, seen) {
         return Vec::new();
     }
     let profile = &cluster.profile;
@@ -191,11 +192,27 @@ fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusa
     let refuse = |(path, what): (RemotePath, Vec<&str>)| {
         let state = if seen.has(&path) { "cannot be read" } else { "is missing" };
         let message = format!("the {} {state}: {path}", what.join(" and "));
-        let advice = "restore it from a backup; it is never made anew, since a second key or a forgotten sign state \
-                      may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
+        let advice = "put it back with `loomctl keys restore`; it is never made anew, since a second key or a forgotten \
+                      sign state may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
         Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
     };
     missing.into_iter().map(refuse).collect()
+}
+
+/// S13: a host with nothing on it, whose node the others know, is no new one.
+fn has_lost_its_disk(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Refusal> {
+    let is_new = seen.validator_key.is_none()
+        && !life::is_ours(cluster, node, seen)
+        && !life::is_restored(cluster, node, seen)
+        && !life::is_staged(seen);
+    if !is_new || node.role != Role::Validator || life::of_cluster(cluster, facts) < life::Life::Started {
+        return None;
+    }
+    let id = super::node::known_as(cluster, node, facts)?;
+    let message = format!("the others know it as node id {id}, and its keys are gone: a lost disk?");
+    let advice = "put them back with `loomctl keys restore BACKUP --identity FILE`, then `loomctl up`. Without a backup its \
+                  vote is lost: with `role: full` for this host it joins again, with new keys and without a vote";
+    Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
 }
 
 /// S13: the chain shows a signature of this key that its sign state here does not know.

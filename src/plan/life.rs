@@ -1,5 +1,6 @@
 //! Where a node, and so the cluster, stands in its life. When readings disagree, the more cautious one counts.
 
+use super::step::staging;
 use crate::{
     facts::{Facts, NodeFacts},
     model::cluster::{Cluster, Node},
@@ -35,6 +36,17 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
 /// Init has run, or the node was adopted: the marker that comes last is there.
 pub fn is_ours(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
     cluster.state_folder(node).join("initialised").is_ok_and(|marker| seen.has(&marker))
+}
+
+/// `keys restore` has been there: its keys are the node's, though its init has not run yet.
+pub fn is_restored(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
+    cluster.state_folder(node).join("restored").is_ok_and(|marker| seen.has(&marker))
+}
+
+/// Its init has ended and was cut off while its files went to their places: keys are in there.
+pub fn is_staged(seen: &NodeFacts) -> bool {
+    let complete = seen.home.as_ref().and_then(|home| staging(home).join(".complete").ok());
+    complete.is_some_and(|mark| seen.has(&mark))
 }
 
 /// The furthest that any node has come, or that the chain itself says.

@@ -12,6 +12,7 @@ pub mod predict;
 #[cfg(test)]
 pub(crate) mod recording;
 pub mod reset;
+pub mod restore;
 pub mod rights;
 pub mod roll;
 pub mod saved;

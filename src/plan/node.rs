@@ -93,6 +93,12 @@ fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
     )
 }
 
+/// The id at a node's address in the files of the others: it has been there before.
+pub fn known_as(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<NodeId> {
+    let port = ports(cluster, node, &NodeFacts::default()).values().find(|port| port.public)?.port;
+    remembered(facts, &PeerAddr { host: node.private_ip.clone(), port })
+}
+
 /// Files that must stand before init runs, by path below the node's folder.
 pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(String, String)> {
     let files = pre_init_files(&cluster.profile, &cluster.basics(node), home).unwrap_or_default();

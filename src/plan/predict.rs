@@ -172,6 +172,12 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         Step::File { path, owner, mode, content } => {
             put(seen, path, FileKind::File, owner, *mode, Some(content), None);
         }
+        Step::Key { path, owner, content } => {
+            put(seen, path, FileKind::File, owner, super::step::KEY_MODE, None, None);
+            if let Some(file) = seen.files.get_mut(path) {
+                file.sha256 = Some(Sha256::of(content.reveal()));
+            }
+        }
         Step::Link { path, target } => put(seen, path, FileKind::Link, "", 0o777, None, Some(target)),
         Step::Binary { path, sha256, .. } => drop(seen.binaries.insert(path.clone(), sha256.clone())),
         Step::Init(init) => {

@@ -5,8 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::{
     facts::{FileFact, FileKind, NodeFacts, manifest::Manifest},
     masked,
-    model::ids::{RemotePath, Sha256, UnitName, UserName},
+    model::{
+        ids::{RemotePath, Sha256, UnitName, UserName},
+        login::Secret,
+    },
 };
+
+/// Of a file with a private key.
+pub const KEY_MODE: u32 = 0o600;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -27,6 +33,13 @@ pub enum Step {
         owner: String,
         mode: u32,
         content: String,
+    },
+    /// A private key or its sign state, readable for its owner alone. No plan holds it: it is made where it is needed.
+    Key {
+        path: RemotePath,
+        owner: String,
+        #[serde(skip)]
+        content: Secret,
     },
     Link {
         path: RemotePath,
@@ -131,6 +144,7 @@ impl Step {
             Self::Account { .. } => "account",
             Self::Folder { .. } => "folder",
             Self::File { .. } => "file",
+            Self::Key { .. } => "key",
             Self::Link { .. } => "link",
             Self::Binary { .. } => "binary",
             Self::Fetch { .. } => "fetch",
@@ -151,6 +165,7 @@ impl Step {
         let what = match self {
             Self::Folder { path, .. }
             | Self::File { path, .. }
+            | Self::Key { path, .. }
             | Self::Link { path, .. }
             | Self::Manifest { path, .. }
             | Self::Unsigned { path }
@@ -185,6 +200,9 @@ impl Step {
             },
             Self::File { path, owner, mode, content } => {
                 file_differs(facts.file(path), &Sha256::of(content), owner, *mode)
+            }
+            Self::Key { path, owner, content } => {
+                file_differs(facts.file(path), &Sha256::of(content.reveal()), owner, KEY_MODE)
             }
             Self::Link { path, target } => match facts.file(path) {
                 None => Some("is missing".to_owned()),

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     facts::manifest::Manifest,
     model::ids::Sha256,
-    plan::step::{Init, Run, Step},
+    plan::step::{Init, KEY_MODE, Run, Step},
 };
 
 /// The steps in order, numbered from `first`.
@@ -31,6 +31,18 @@ fn call(step: &Step) -> String {
         }
         Step::File { path, owner, mode, content } => {
             words(["step_file", path.as_str(), owner, &octal(*mode), Sha256::of(content).as_str(), content])
+        }
+        // As an argument of a function, never of a process: printf is the shell's own.
+        Step::Key { path, owner, content } => {
+            let content = content.reveal();
+            words([
+                "step_file",
+                path.as_str(),
+                owner,
+                &octal(KEY_MODE),
+                Sha256::of(content).as_str(),
+                content,
+            ])
         }
         Step::Link { path, target } => words(["step_link", path.as_str(), target.as_str()]),
         Step::Binary { path, sha256, url } => {
@@ -118,7 +130,7 @@ fn manifest_parts(manifest: &Manifest) -> (String, String, String) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::process::Command;
+    use std::{os::unix::fs::PermissionsExt as _, process::Command};
 
     use super::*;
     use crate::{
@@ -245,6 +257,50 @@ mod tests {
         assert!(run(&[init(&home, &state, "exit 9")]).contains("n done 0 changed"));
         assert_eq!(std::fs::read_to_string(folder.path().join("key")).unwrap(), key);
         assert!(!staging.exists());
+    }
+
+    #[test]
+    fn s13_init_keeps_the_keys_that_were_restored_and_none_of_its_own() {
+        let (folder, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (home, state) = (path(folder.path().to_str().unwrap()), path(state.path().to_str().unwrap()));
+        let at = |name: &str| folder.path().join(name);
+        let back = vec![
+            Step::File {
+                path: state.join("restored").unwrap(),
+                owner: me(),
+                mode: 0o644,
+                content: "key\n".into(),
+            },
+            Step::File {
+                path: state.join("pristine/chain").unwrap(),
+                owner: me(),
+                mode: 0o644,
+                content: "old".into(),
+            },
+            Step::Key {
+                path: home.join("key").unwrap(),
+                owner: me(),
+                content: crate::model::login::Secret::new("mine"),
+            },
+        ];
+        let good = "mkdir -p config && echo new >config/g.json && echo init >key && echo x >other";
+        assert!(run(&back[..2]).contains("n done 1 changed"));
+        assert!(
+            run(&[init(&home, &state, good)]).contains("n failed 0 1"),
+            "no key of init's for a lost one"
+        );
+        assert!(!at("key").exists() && !at("other").exists());
+        assert!(run(&back).contains("n done 2 changed"));
+        assert_eq!(std::fs::metadata(at("key")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(run(&[init(&home, &state, "exit 9")]).contains("n done 0 changed"), "init has run before");
+        assert_eq!(std::fs::read_to_string(at("key")).unwrap(), "mine");
+        assert_eq!(std::fs::read_to_string(at("other")).unwrap(), "x\n");
+        assert_eq!(std::fs::read_to_string(format!("{state}/pristine/chain")).unwrap(), "old");
+        assert!(!at("config/g.json").exists(), "the chain's document comes from the others");
+        assert!(
+            !std::path::Path::new(&format!("{state}/restored")).exists() && !at(".loomctl-init").exists()
+        );
+        assert!(run(&[init(&home, &state, "exit 9")]).contains("n done 0 ok"));
     }
 
     #[test]

@@ -177,6 +177,8 @@ step_fetch() {
 # Runs once, in a staging folder on HOME's own file system. DOCUMENTS ("name path" a line) are kept, pristine, under
 # STATE; MAKES (a path a line) must be there afterwards. The order makes each interruption harmless: without
 # .complete staging is thrown away, with it the files go on to their places, and the marker comes last.
+# Where `keys restore` has been (STATE/restored, a path a line), its keys and its documents stay, and what this init
+# has made for another key is not put into its place: the chain has its documents already.
 step_init() {
   init_home=$1 init_user=$2 init_group=$3 init_user_home=$4 init_state=$5 init_docs=$6 init_makes=$7
   shift 7
@@ -198,13 +200,21 @@ EOT
   mkdir -p "$init_state/pristine" || return 1
   while IFS=' ' read -r doc_name doc_path; do
     [ -e "$staging/$doc_path" ] || continue
-    put "$init_state/pristine/$doc_name" "$root_owner" 644 <"$staging/$doc_path" || return 1
+    [ -e "$init_state/restored" ] && [ -e "$init_state/pristine/$doc_name" ] ||
+      put "$init_state/pristine/$doc_name" "$root_owner" 644 <"$staging/$doc_path" || return 1
+    [ ! -e "$init_state/restored" ] || rm -f "$staging/$doc_path" || return 1
   done <<EOT || return 1
 $init_docs
 EOT
+  if [ -e "$init_state/restored" ]; then
+    while IFS= read -r restored; do
+      [ -s "$init_home/$restored" ] || { echo "$init_home/$restored was restored, and is gone"; return 1; }
+      rm -f "$staging/$restored" || return 1
+    done <"$init_state/restored" || return 1
+  fi
   init_place "$staging" "$init_home" || return 1
   date -u +%Y-%m-%dT%H:%M:%SZ | put "$init_state/initialised" "$root_owner" 644 || return 1
-  rm -rf "$staging"
+  rm -rf "$staging" "$init_state/restored"
   return 10
 }
 # step_adopt HOME STATE FILES: what is there is kept ("name path" a line), then the marker says that it is ours.

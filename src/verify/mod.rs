@@ -12,6 +12,7 @@ pub mod observe;
 pub mod peers;
 pub mod ports;
 pub mod rpc;
+pub mod shown;
 pub mod units;
 pub mod view;
 pub mod voting;

@@ -66,7 +66,7 @@ fn watched(mut run: Running) -> (Run, BTreeSet<String>) {
     (run.wait(), seen)
 }
 
-fn is_nowhere(lab: &Lab, host: usize, key: &Key, said: &str) {
+pub fn is_nowhere(lab: &Lab, host: usize, key: &Key, said: &str) {
     for form in &key.secret {
         assert!(!said.contains(form), "a private key of host {host} was shown as {form}");
     }
@@ -87,14 +87,14 @@ fn is_nowhere(lab: &Lab, host: usize, key: &Key, said: &str) {
 }
 
 /// A key in the forms in which it could leave its host.
-struct Key {
+pub struct Key {
     /// As it is, in base64 once more (as a file that goes through it, at any offset), in hex.
     secret: Vec<String>,
-    public: String,
+    pub public: String,
 }
 
 impl Key {
-    fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let bytes = STANDARD.decode(text).expect("a key is base64");
         assert_eq!(bytes.len(), 64, "the secret, then the public key");
         let plain = &text[..40];
@@ -124,7 +124,7 @@ fn holders_in(folder: &Path, forms: &[String]) -> Vec<PathBuf> {
 
 /// What can be seen of a run at this moment: the arguments of all processes, those of the lab's hosts among them, and
 /// the files of its private folder.
-fn look(run: &Running, seen: &mut BTreeSet<String>) {
+pub fn look(run: &Running, seen: &mut BTreeSet<String>) {
     // A process may end while it is looked at.
     let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     let paths =

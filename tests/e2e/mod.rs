@@ -12,6 +12,7 @@ mod hardened;
 mod hostile;
 mod hosts;
 mod keys;
+mod keys_backup;
 mod lab_itself;
 mod life;
 mod look;
@@ -33,6 +34,7 @@ pub fn register(suite: &mut Suite) {
     life::register(suite);
     hosts::register(suite);
     keys::register(suite);
+    keys_backup::register(suite);
     causes::register(suite);
     chains::register(suite);
     adopt::register(suite);

@@ -5,6 +5,7 @@
 mod checks;
 mod doctor;
 mod json;
+pub mod notes;
 pub mod offline;
 mod plan;
 mod problems;
@@ -27,7 +28,7 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    ops::{doctor::Finding, history::Entry, logs, status::NodeStatus, watch::Now},
+    ops::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
     remote::error::HostError,
@@ -186,6 +187,17 @@ impl View {
         }
     }
 
+    pub fn keys(&self, rows: &[KeyRow]) {
+        self.settle();
+        if self.style.json {
+            for row in rows {
+                print_line(&json::with_event("key", json!(row)));
+            }
+        } else {
+            let _ = write!(anstream::stdout(), "{}", words::keys(rows));
+        }
+    }
+
     pub fn facts(&self, look: &Look) {
         self.settle();
         for node in look.nodes() {
@@ -198,8 +210,8 @@ impl View {
         }
     }
 
-    /// Says how it ended; the exit code.
-    pub fn finish(&self, run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> u8 {
+    /// Says how it ended; the exit code. `notes`: what there is to know afterwards.
+    pub fn finish(&self, run: &Run, failure: Option<&Failure>, pending: &[Pending], notes: &[String]) -> u8 {
         self.settle();
         if let Some(failure) = failure {
             say(failure);
@@ -207,9 +219,12 @@ impl View {
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
             let hosts = json::hosts(run, failure, pending);
-            self.summary(exit, run.changed.len(), pending.len(), failure, &hosts);
+            self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
         } else if !self.style.quiet {
             anstream::print!("{}", words::end(self.command, run, failure, pending, self.begun.elapsed()));
+            for note in notes {
+                anstream::println!("{note}");
+            }
         }
         let _ = std::io::stdout().flush();
         exit
@@ -217,6 +232,10 @@ impl View {
 
     /// The end of a command that only showed something.
     pub fn finish_look(&self, look: &Look, failure: Option<&Failure>) -> u8 {
+        self.finish_look_with(look, failure, &[])
+    }
+
+    pub fn finish_look_with(&self, look: &Look, failure: Option<&Failure>, notes: &[String]) -> u8 {
         self.settle();
         // After an interruption nothing is to be gone on with.
         if let Some(failure) = failure.filter(|failure| !matches!(failure, Failure::Interrupted)) {
@@ -224,7 +243,11 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
-            self.summary(exit, 0, 0, failure, &json::looked_at(look, failure));
+            self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes);
+        } else if !self.style.quiet {
+            for note in notes {
+                anstream::println!("{note}");
+            }
         }
         exit
     }
@@ -247,7 +270,7 @@ impl View {
             None => error::OK,
         };
         if self.style.json {
-            self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new());
+            self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new(), &[]);
         }
         exit
     }
@@ -258,7 +281,7 @@ impl View {
         say(failure);
         let exit = failure.exit();
         if self.style.json {
-            self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure));
+            self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure), &[]);
         }
         exit
     }
@@ -270,6 +293,7 @@ impl View {
         pending: usize,
         failure: Option<&Failure>,
         hosts: &BTreeMap<String, Value>,
+        notes: &[String],
     ) {
         let failed = hosts.values().filter(|host| host["result"] == "failed").count();
         print_line(&json!({
@@ -282,6 +306,7 @@ impl View {
             "failed": failed,
             "seconds": json::seconds(self.begun.elapsed()),
             "hosts": hosts,
+            "notes": notes,
         }));
     }
 }

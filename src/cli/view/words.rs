@@ -7,7 +7,7 @@ use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
     model::cluster::Node,
-    ops::{history::Entry, logs, status::NodeStatus, watch::Now},
+    ops::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Pending, Wants},
     problem::Problem,
     run::Run,
@@ -109,6 +109,24 @@ pub fn status(nodes: &[NodeStatus]) -> String {
             number(node.peers.map(|n| n as u64)),
             catching.to_owned(),
             version,
+        ]);
+    }
+    table.trim_fmt() + "\n"
+}
+
+pub fn keys(rows: &[KeyRow]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["host", "node id", "validator address", "signed height", "validator key"]);
+    let some = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    for row in rows {
+        let key = row.validator_key.as_ref().map(|key| format!("{} {}", key.kind, key.value));
+        table.add_row([
+            row.host.clone(),
+            some(row.node_id.as_ref().map(ToString::to_string)),
+            some(row.address.clone()),
+            some(row.signed_height.map(|height| height.to_string())),
+            plain(&some(key)),
         ]);
     }
     table.trim_fmt() + "\n"

@@ -296,7 +296,7 @@ fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
         paths.push(below(&home, name));
     }
-    for name in ["started", "initialised", "manifest.json"] {
+    for name in ["started", "initialised", "restored", "manifest.json"] {
         paths.push(below(&question.state, name));
     }
     paths.extend(question.paths.iter().map(|name| below(&home, name)));

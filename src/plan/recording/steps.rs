@@ -7,7 +7,7 @@ use crate::{
         cluster::{Cluster, Node},
         ids::{RemotePath, Sha256, UnitName},
     },
-    plan::step::{Init, Run, Step, staging},
+    plan::step::{Init, KEY_MODE, Run, Step, staging},
 };
 
 type Result<T = ()> = std::result::Result<T, Killed>;
@@ -74,14 +74,10 @@ impl World {
                 None => self.put(address, path, folder_of(owner, *mode)),
             },
             Step::File { path, owner, mode, content } => {
-                let wanted = plain(content, owner, *mode);
-                match there(path) {
-                    Some(file) if same(&file, &wanted) => Ok(()),
-                    file => {
-                        assert!(file.is_none_or(|file| file.kind != FileKind::Folder), "{path} is a folder");
-                        self.put(address, path, wanted)
-                    }
-                }
+                self.file(address, path, plain(content, owner, *mode))
+            }
+            Step::Key { path, owner, content } => {
+                self.file(address, path, plain(content.reveal(), owner, KEY_MODE))
             }
             Step::Link { path, target } => match there(path) {
                 Some(file) if file.target.as_deref() == Some(target.as_str()) => Ok(()),
@@ -139,6 +135,16 @@ impl World {
             Step::Reload => self.change(address, |host| {
                 host.units.values_mut().for_each(|unit| unit.needs_reload = false);
             }),
+        }
+    }
+
+    fn file(&mut self, address: &str, path: &RemotePath, wanted: FileFact) -> Result {
+        match self.hosts[address].files.get(path) {
+            Some(file) if same(file, &wanted) => Ok(()),
+            file => {
+                assert!(file.is_none_or(|file| file.kind != FileKind::Folder), "{path} is a folder");
+                self.put(address, path, wanted)
+            }
         }
     }
 
@@ -243,11 +249,25 @@ impl World {
             }
             self.put(address, &complete, plain("", &self.ours(address), 0o644))?;
         }
+        let restored = self.hosts[address].files.get(&init.state.join("restored").unwrap()).cloned();
         for (name, below) in &init.keep {
             if let Some(file) = self.hosts[address].files.get(&staged.join(below).unwrap()).cloned() {
                 let kept = init.state.join(&format!("pristine/{name}")).unwrap();
-                self.put(address, &kept, FileFact { owner: self.ours(address), ..file })?;
+                if restored.is_none() || !self.hosts[address].files.contains_key(&kept) {
+                    self.put(address, &kept, FileFact { owner: self.ours(address), ..file })?;
+                }
+                if restored.is_some() {
+                    self.change(address, |host| drop(host.files.remove(&staged.join(below).unwrap())))?;
+                }
             }
+        }
+        for key in restored.iter().flat_map(|file| file.content.as_deref().unwrap().lines()) {
+            let host = self.hosts.get_mut(address).unwrap();
+            assert!(
+                host.files.contains_key(&init.home.join(key).unwrap()),
+                "{key} was restored, and is gone"
+            );
+            host.files.remove(&staged.join(key).unwrap());
         }
         let moved: Vec<RemotePath> = self.hosts[address]
             .files
@@ -263,6 +283,7 @@ impl World {
             self.hosts.get_mut(address).unwrap().files.remove(&from);
         }
         self.put(address, &marker, plain("now\n", &self.ours(address), 0o644))?;
+        self.hosts.get_mut(address).unwrap().files.remove(&init.state.join("restored").unwrap());
         self.change(address, |host| host.files.retain(|at, _| *at != staged && !at.is_below(&staged)))
     }
 

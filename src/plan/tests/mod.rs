@@ -8,6 +8,7 @@ mod hostile;
 mod life;
 mod refusals;
 mod repair;
+mod restore;
 mod roll;
 mod rootless;
 mod saved;

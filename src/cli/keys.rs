@@ -1,0 +1,159 @@
+//! `loomctl keys list|backup|restore`.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    args::{KeysBackup, KeysList, KeysRestore},
+    keyfile,
+    look::end,
+    question, start,
+    view::notes,
+};
+use crate::{
+    error::Failure,
+    look::Look,
+    model::{
+        backup::{Backup, FORMAT, Kept},
+        ids::NodeName,
+        login::Secret,
+    },
+    ops::keys,
+    plan::{Class, Options, Pending, Refusal, restore},
+    run::Run,
+    seal::{self, Identities, Recipients},
+};
+
+pub async fn list(args: KeysList) -> u8 {
+    match start::look(&args.hosts, "keys list").await {
+        Ok((view, mut look)) => {
+            look.gather().await;
+            view.keys(&keys::list(&look));
+            end(view, look).await
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Everything that is wrong here is said before a host is asked for a key.
+pub async fn backup(args: KeysBackup) -> u8 {
+    const COMMAND: &str = "keys backup";
+    let identities = args.identity.as_deref().map(keyfile::identities).transpose();
+    let (recipients, identities) = match (Recipients::parse(&args.recipient), identities) {
+        (Ok(recipients), Ok(identities)) => (recipients, identities),
+        (recipients, identities) => {
+            let problems = recipients.err().into_iter().flatten().chain(identities.err());
+            return start::refuse(&args.hosts, COMMAND, problems.collect());
+        }
+    };
+    if let Err(problem) = keyfile::may_write(&args.output) {
+        return start::refuse(&args.hosts, COMMAND, vec![problem]);
+    }
+    let (view, mut look) = match start::look(&args.hosts, COMMAND).await {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
+    };
+    let written = write(&args, &mut look, &recipients, identities.as_ref()).await;
+    let notes: Vec<String> =
+        written.iter().map(|nodes| notes::backed_up(&args.output, *nodes, identities.is_some())).collect();
+    let exit = view.finish_look_with(&look, written.as_ref().err(), &notes);
+    look.fleet.close().await;
+    exit
+}
+
+/// All nodes or none; how many there are.
+async fn write(
+    args: &KeysBackup,
+    look: &mut Look,
+    recipients: &Recipients,
+    identities: Option<&Identities>,
+) -> Result<usize, Failure> {
+    look.gather().await;
+    all_there(look)?;
+    let lacking = keys::without_keys(look);
+    if !lacking.is_empty() {
+        return Err(Failure::Refused(lacking));
+    }
+    let mut interrupt = look.fleet.interrupt.clone();
+    let nodes = tokio::select! {
+        nodes = keys::read(look) => nodes.map_err(Failure::Refused)?,
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+    };
+    all_there(look)?;
+    let count = nodes.len();
+    let text = document(look, nodes);
+    let sealed = seal::seal(&text, recipients).map_err(Failure::Here)?;
+    let test = identities.map(|identities| (identities, &text));
+    keyfile::write(&args.output, &sealed, test).map_err(|problem| Failure::Input(vec![problem]))?;
+    Ok(count)
+}
+
+fn all_there(look: &Look) -> Result<(), Failure> {
+    look.failure().map_or(Ok(()), Err)
+}
+
+fn document(look: &Look, nodes: BTreeMap<NodeName, Kept>) -> Secret {
+    let backup = Backup {
+        format: FORMAT,
+        cluster: look.cluster.name.clone(),
+        chain_id: look.cluster.chain_id.clone(),
+        time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        nodes,
+    };
+    backup.to_text()
+}
+
+pub async fn restore(args: KeysRestore) -> u8 {
+    const COMMAND: &str = "keys restore";
+    let read = keyfile::identities(&args.identity).and_then(|own| keyfile::read(&args.backup, &own));
+    let backup = match read {
+        Ok(backup) => backup,
+        Err(problem) => return start::refuse(&args.hosts, COMMAND, vec![problem]),
+    };
+    let started = match start::read(&args.hosts, COMMAND, Some(Duration::from_secs(args.lock_wait))) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    let (view, mut run, options) = match started.begin().await {
+        Ok(begun) => begun,
+        Err(exit) => return exit,
+    };
+    let result = put_back(&args, &mut run, &options, &backup).await;
+    let notes: Vec<String> = match &result {
+        Ok(count) => notes::restored(*count).into_iter().collect(),
+        Err(_) => Vec::new(),
+    };
+    let none: &[Pending] = &[];
+    let exit = view.finish(&run, result.as_ref().err(), none, &notes);
+    run.fleet.close().await;
+    exit
+}
+
+/// How many nodes have their keys back.
+async fn put_back(
+    args: &KeysRestore,
+    run: &mut Run,
+    options: &Options,
+    backup: &Backup,
+) -> Result<usize, Failure> {
+    let lacking = restore::lacking(&run.cluster, &run.facts, options, backup);
+    let mut interrupt = run.fleet.interrupt.clone();
+    let shown = tokio::select! {
+        shown = run.shown(&lacking) => shown,
+        () = interrupt.wait() => return Err(Failure::Interrupted),
+    };
+    let planned =
+        restore::plan(&run.cluster, &run.facts, options, backup, &shown).map_err(Failure::Refused)?;
+    if !planned.is_empty() && !args.yes {
+        let question = notes::consent(&planned);
+        if !question::yes(&question) {
+            let refusal = Refusal::new(Class::Safety, None, question);
+            let advice = "nothing was done; answer yes at a terminal, or give --yes";
+            return Err(Failure::Refused(vec![refusal.advice(advice)]));
+        }
+    }
+    run.converge(|cluster, facts| restore::next(cluster, facts, options, backup, &shown)).await?;
+    Ok(planned.len())
+}

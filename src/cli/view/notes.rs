@@ -1,0 +1,46 @@
+//! What there is to know after a run has ended well.
+
+use std::path::{Path, PathBuf};
+
+use crate::plan::restore::Restoration;
+
+/// After a cluster's birth.
+pub fn birth(inventories: &[PathBuf]) -> String {
+    let flags: Vec<String> = inventories.iter().map(|path| format!("-i {}", path.display())).collect();
+    format!(
+        "The validator keys exist on these hosts only: a lost disk is a lost vote. To back them up:\n  \
+         loomctl keys backup {} --recipient age1… -o FILE",
+        flags.join(" ")
+    )
+}
+
+pub fn backed_up(path: &Path, nodes: usize, tested: bool) -> String {
+    let tested = if tested {
+        "it was decrypted again and compared"
+    } else {
+        "that it can be decrypted was not tested (--identity FILE does)"
+    };
+    format!("keys of {nodes} node{} in {}; {tested}", if nodes == 1 { "" } else { "s" }, path.display())
+}
+
+/// What is asked before keys go back.
+pub fn consent(restorations: &[Restoration]) -> String {
+    let line = |restoration: &Restoration| {
+        let first = restoration.first.map_or_else(
+            || "there is no block yet: its sign state is the backup's".to_owned(),
+            |first| format!("it will sign from height {first} on"),
+        );
+        let stands = if restoration.stands {
+            ". The chain stands, so nobody can see whether its key still signs elsewhere"
+        } else {
+            ""
+        };
+        format!("{}: {first}{stands}\n", restoration.node)
+    };
+    let lines: String = restorations.iter().map(line).collect();
+    format!("{lines}Put these keys back? Whatever signed with them before must never run again")
+}
+
+pub fn restored(nodes: usize) -> Option<String> {
+    (nodes > 0).then(|| "the keys are back; `loomctl up` brings the node up".to_owned())
+}

@@ -1,0 +1,222 @@
+//! `loomctl keys`: public parts for a table, and everything for a backup.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use serde::Serialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::{
+    chain::{identity, signs},
+    facts::NodeFacts,
+    fleet::Member,
+    look::Look,
+    model::{
+        backup::{Kept, KeptFile},
+        cluster::{Cluster, Node},
+        ids::{NodeId, NodeName, ValidatorKey},
+    },
+    plan::{Class, Refusal},
+    remote::{error::HostError, host::Host, http::nonce},
+    shell::{quote::words, record::Record, script::Script},
+};
+
+/// The public parts of one node's keys; null: not there, or its host was not reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyRow {
+    /// The node's name.
+    pub host: String,
+    pub node_id: Option<NodeId>,
+    /// Of key types that are known.
+    pub address: Option<String>,
+    pub validator_key: Option<ValidatorKey>,
+    /// The height that the sign state stands at.
+    pub signed_height: Option<u64>,
+}
+
+/// In inventory order.
+pub fn list(look: &Look) -> Vec<KeyRow> {
+    let row = |node: &Node| {
+        let seen = look.facts.nodes.get(&node.name);
+        let key = seen.and_then(|seen| seen.validator_key.clone());
+        KeyRow {
+            host: node.name.to_string(),
+            node_id: seen.and_then(|seen| seen.node_id.clone()),
+            address: key.as_ref().and_then(identity::tendermint_address),
+            validator_key: key,
+            signed_height: seen.and_then(|seen| seen.signed_height),
+        }
+    };
+    look.nodes().map(row).collect()
+}
+
+/// What a backup would lack.
+pub fn without_keys(look: &Look) -> Vec<Refusal> {
+    let lacks = |node: &Node| {
+        let seen = look.facts.nodes.get(&node.name)?;
+        let whole = seen.node_id.is_some() && seen.validator_key.is_some() && seen.signed_height.is_some();
+        (!whole).then(|| incomplete(&node.name, "its node key, validator key or sign state is not there"))
+    };
+    look.nodes().filter_map(lacks).collect()
+}
+
+fn incomplete(node: &NodeName, why: impl Into<String>) -> Refusal {
+    let advice =
+        "a backup is of all nodes or of none: `loomctl up` makes what is missing, --limit leaves a node out";
+    Refusal::new(Class::Host, Some(node), why).advice(advice)
+}
+
+/// A file as its host has sent it.
+#[derive(Default)]
+struct Sent {
+    /// `MODE OWNER`
+    stat: String,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// By the number of the question and that of the file.
+type Files = BTreeMap<(usize, usize), Sent>;
+
+/// The keys of every node that is looked at. Who cannot be read is lost; what does not fit what its host said before is
+/// refused.
+pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refusal>> {
+    let all: FuturesUnordered<_> = look
+        .reached()
+        .map(|(member, host)| {
+            let cluster = &look.cluster;
+            async move { (member.clone(), of_machine(host, member, cluster).await) }
+        })
+        .collect();
+    let answers: Vec<_> = all.collect().await;
+    let (mut nodes, mut refusals) = (BTreeMap::new(), Vec::new());
+    for (member, answer) in answers {
+        match answer {
+            Err(error) => drop(look.lost.insert(member.machine, error)),
+            Ok(files) => {
+                for (number, question) in member.questions.iter().enumerate() {
+                    let Some(seen) = look.facts.nodes.get(&question.node) else { continue };
+                    match kept(&look.cluster, seen, number, &files) {
+                        Ok(kept) => drop(nodes.insert(question.node.clone(), kept)),
+                        Err(why) => refusals.push(incomplete(&question.node, why)),
+                    }
+                }
+            }
+        }
+    }
+    if refusals.is_empty() { Ok(nodes) } else { Err(refusals) }
+}
+
+/// The files in the profile's order: the sign state after its key.
+async fn of_machine(host: &Host, member: &Member, cluster: &Cluster) -> Result<Files, HostError> {
+    let mut script = Script::new(&nonce());
+    script.line("say ready\nwatch");
+    // As arguments of the shell's own printf, never of a process.
+    script.line(
+        r#"key_file() {
+  key_home=${3:-$(getent passwd "$4" | cut -d: -f6)}
+  [ -s "$key_home/$5" ] || return 0
+  fact "$1" "file$2" "$(stat -L -c '%04a %U:%G' "$key_home/$5")"
+  printf '%s blob %s file%s %s\n' "$NONCE" "$1" "$2" "$(base64 -w0 <"$key_home/$5")"
+}"#,
+    );
+    for (scope, question) in member.questions.iter().enumerate() {
+        for (number, path) in cluster.profile.key_files().into_iter().enumerate() {
+            let folder = question.folder.as_ref().map_or("", |folder| folder.as_str());
+            let (scope, number) = (scope.to_string(), number.to_string());
+            script.line(words(["key_file", &scope, &number, folder, question.user.as_str(), path.as_str()]));
+        }
+    }
+    script.line("finish 0");
+    let mut running = host.start(&script, "reading the keys").await?;
+    running.keep_alive();
+    let mut files = Files::new();
+    let place = |scope: &str, key: &str| Some((scope.parse().ok()?, key.strip_prefix("file")?.parse().ok()?));
+    while let Some(record) = running.next().await? {
+        match record {
+            Record::Fact { scope, key, value } => {
+                if let Some(place) = place(&scope, &key) {
+                    files.entry(place).or_default().stat = value;
+                }
+            }
+            Record::Blob { scope, key, bytes } => {
+                let bytes = Zeroizing::new(bytes);
+                if let Some(place) = place(&scope, &key) {
+                    files.entry(place).or_default().bytes = bytes;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(files)
+}
+
+/// Of an ed25519 key: its public half, the last 32 of 64 bytes, and the node id that belongs to it.
+fn public_half(json: &Value) -> Option<(String, Option<NodeId>)> {
+    let bytes = Zeroizing::new(STANDARD.decode(json["priv_key"]["value"].as_str()?).ok()?);
+    let public = STANDARD.encode(bytes.get(32..64)?);
+    let id = identity::node_id_of_pubkey(&public).ok();
+    Some((public, id))
+}
+
+/// One node's files, seen to be those of which its host has said the public parts.
+fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Result<Kept, String> {
+    let profile = &cluster.profile;
+    let mut kept = BTreeMap::new();
+    let mut signed_height = 0;
+    let (Some(node_id), Some(validator_key)) = (&seen.node_id, &seen.validator_key) else {
+        return Err("its keys cannot be read".to_owned());
+    };
+    for (file, path) in profile.key_files().into_iter().enumerate() {
+        let sent = files.get(&(number, file)).ok_or_else(|| format!("{} cannot be read", path.as_str()))?;
+        let text = std::str::from_utf8(&sent.bytes).map_err(|_| format!("{} is no text", path.as_str()))?;
+        let json: Value = serde_json::from_str(text).map_err(|_| format!("{} is not JSON", path.as_str()))?;
+        if *path == profile.validator_key.file && json["pub_key"]["value"] != validator_key.value.as_str() {
+            return Err(format!("{} is not the key that it was a moment ago", path.as_str()));
+        }
+        if *path == profile.node_key.file && public_half(&json).and_then(|key| key.1) != Some(node_id.clone())
+        {
+            return Err(format!("{} is not the key of node id {node_id}", path.as_str()));
+        }
+        let is_validator = *path == profile.validator_key.file;
+        if is_validator && public_half(&json).is_some_and(|(public, _)| public != validator_key.value) {
+            return Err(format!("{} holds another private key than its public one", path.as_str()));
+        }
+        if *path == profile.sign_state.file {
+            signed_height = signs::height(text, &profile.sign_state.prefix)
+                .map_err(|e| format!("{}: {e}", path.as_str()))?;
+        }
+        let (mode, owner) = sent.stat.split_once(' ').unwrap_or_default();
+        kept.insert(path.as_str().to_owned(), KeptFile::new(mode.to_owned(), owner.to_owned(), &sent.bytes));
+    }
+    let documents = seen.pristine.iter().filter(|(name, _)| profile.documents.contains_key(*name));
+    Ok(Kept {
+        files: kept,
+        documents: documents.map(|(name, text)| (name.clone(), text.clone())).collect(),
+        node_id: node_id.clone(),
+        validator_key: validator_key.clone(),
+        signed_height,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_the_public_half_of_its_private_one() {
+        let public = "kmblzluOCHcoalreFKiXSnXZKBhV5TAM5yEDcsdgdPU=";
+        let private = [&[7; 32][..], &STANDARD.decode(public).unwrap()].concat();
+        let json = serde_json::json!({"priv_key": {"type": "t", "value": STANDARD.encode(private)}});
+        let (half, id) = public_half(&json).unwrap();
+        assert_eq!(
+            (half.as_str(), id.unwrap().as_str()),
+            (public, "32fa7e27d0260147aac7d7fd3e92842866b4075b")
+        );
+        for other in ["", "AAAA", "no base64"] {
+            assert!(public_half(&serde_json::json!({"priv_key": {"value": other}})).is_none());
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! `keys restore`: a node's keys go back to a host that has lost them, while nobody else can sign with them (S13).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Class, Next, Options, Planned, Refusal, Stage, adopt, guard,
+    life::{self, Life},
+    stages,
+    step::Step,
+};
+use crate::{
+    chain::{profile::HomePath, signs},
+    facts::{Facts, NodeFacts, Voting},
+    model::{
+        backup::{Backup, Kept},
+        cluster::{Cluster, Node},
+        ids::{NodeId, NodeName, RemotePath, ValidatorKey},
+        login::Secret,
+    },
+};
+
+/// Commits from that many blocks after the first look on say whether a key still signs: one of the next two may have
+/// been signed before that look.
+const TOO_YOUNG: u64 = 2;
+/// So many commits have to lack a signature, since each holds hardly more than two thirds of them.
+const COMMITS: u64 = 5;
+
+/// What the chain shows of itself before keys go back to a host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    /// Of the node that has come furthest; `None`: none answers.
+    pub height: Option<u64>,
+    /// Who is connected to a node of the cluster.
+    pub peers: BTreeSet<NodeId>,
+    /// Who votes, at the first look and at the last.
+    pub first: Option<Voting>,
+    pub last: Option<Voting>,
+}
+
+/// Whether a key signs on the chain now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    Silent,
+    /// At this height, and not before it was looked at.
+    Signs(u64),
+    /// It has signed one of the last commits, and too few have come since.
+    NotKnown,
+    /// It has signed one of the last commits, and no block has come since: nobody can be seen to sign.
+    Stands,
+}
+
+impl Shown {
+    pub fn signing(&self, key: &ValidatorKey) -> Signing {
+        let (Some(first), Some(last)) = (&self.first, &self.last) else { return Signing::Silent };
+        let voter = |voting: &Voting| voting.voters.iter().find(|voter| voter.key == *key).cloned();
+        let signed_lately = voter(first).is_some_and(|voter| voter.signed);
+        let now = voter(last).map_or(0, |voter| voter.last_signed);
+        if now >= first.height + TOO_YOUNG {
+            Signing::Signs(now)
+        } else if !signed_lately || last.height > first.height + TOO_YOUNG + COMMITS - 1 {
+            Signing::Silent
+        } else if last.height == first.height {
+            Signing::Stands
+        } else {
+            Signing::NotKnown
+        }
+    }
+
+    /// Whether a longer look would say more of one of these keys.
+    pub fn wants_more(&self, keys: &BTreeSet<ValidatorKey>) -> bool {
+        keys.iter().any(|key| matches!(self.signing(key), Signing::NotKnown | Signing::Stands))
+    }
+}
+
+/// One node's keys on their way back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restoration {
+    pub node: NodeName,
+    /// The first height that it may sign; `None`: before the first block, the sign state is the backup's.
+    pub first: Option<u64>,
+    /// The chain stands, so that nobody can be seen to sign.
+    pub stands: bool,
+}
+
+/// Everything at once, or the first reasons why not.
+pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup, shown: &Shown) -> Next {
+    let restorations = match plan(cluster, facts, options, backup, shown) {
+        Ok(restorations) => restorations,
+        Err(refusals) => return Next::Refused(refusals),
+    };
+    let named: BTreeSet<NodeName> = restorations.iter().map(|restoration| restoration.node.clone()).collect();
+    let only = Options { limit: Some(named), ..options.clone() };
+    if let Some(accounts) = stages::accounts(cluster, facts, &only) {
+        return Next::Stage(accounts);
+    }
+    let mut steps = BTreeMap::new();
+    for restoration in &restorations {
+        let name = &restoration.node;
+        let (Some(node), Some(seen), Some(kept)) =
+            (cluster.node(name), facts.nodes.get(name), backup.nodes.get(name))
+        else {
+            continue;
+        };
+        match of_node(cluster, node, seen, kept, restoration.first) {
+            Ok(list) => drop(steps.insert(name.clone(), list)),
+            Err(why) => return Next::Refused(vec![damaged(name, &why)]),
+        }
+    }
+    Stage::of("restore", steps).map_or(Next::Done(Vec::new()), Next::Stage)
+}
+
+/// Whose keys go back, and from which height on they may sign.
+pub fn plan(
+    cluster: &Cluster,
+    facts: &Facts,
+    options: &Options,
+    backup: &Backup,
+    shown: &Shown,
+) -> Result<Vec<Restoration>, Vec<Refusal>> {
+    let mut refusals = other_cluster(cluster, backup);
+    let mut restorations = Vec::new();
+    for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
+        let Some(kept) = backup.nodes.get(&node.name) else {
+            refusals.extend(options.limit.is_some().then(|| not_in_it(&node.name)));
+            continue;
+        };
+        let Some(seen) = facts.nodes.get(&node.name).filter(|seen| !is_whole(seen, kept)) else { continue };
+        let found = refused(cluster, node, facts, seen, kept, shown);
+        if found.is_empty() {
+            let stands = shown.signing(&kept.validator_key) == Signing::Stands;
+            let first = first_height(cluster, facts, kept, shown);
+            restorations.push(Restoration { node: node.name.clone(), first, stands });
+        }
+        refusals.extend(found);
+    }
+    if refusals.is_empty() { Ok(restorations) } else { Err(refusals) }
+}
+
+/// Nodes that lack keys which the backup holds: the chain is asked whether these sign.
+pub fn lacking(
+    cluster: &Cluster,
+    facts: &Facts,
+    options: &Options,
+    backup: &Backup,
+) -> BTreeSet<ValidatorKey> {
+    let touched = cluster.nodes.iter().filter(|node| options.touches(&node.name));
+    let lacks = |node: &Node| {
+        let kept = backup.nodes.get(&node.name)?;
+        let whole = facts.nodes.get(&node.name).is_some_and(|seen| is_whole(seen, kept));
+        (!whole).then(|| kept.validator_key.clone())
+    };
+    touched.filter_map(lacks).collect()
+}
+
+/// The keys of the backup are there, with a sign state: nothing is to be done.
+fn is_whole(seen: &NodeFacts, kept: &Kept) -> bool {
+    seen.validator_key.as_ref() == Some(&kept.validator_key)
+        && seen.node_id.as_ref() == Some(&kept.node_id)
+        && seen.signed_height.is_some()
+}
+
+fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {
+    Refusal::new(Class::Safety, Some(node), message)
+}
+
+fn damaged(node: &NodeName, why: &str) -> Refusal {
+    Refusal::new(Class::Input, Some(node), format!("the backup cannot be used: {why}"))
+        .advice("take another backup, or one that was made with this profile")
+}
+
+fn not_in_it(node: &NodeName) -> Refusal {
+    Refusal::new(Class::Input, Some(node), "it is not in this backup")
+        .advice("take another backup, or leave it out of --limit")
+}
+
+fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Refusal> {
+    if (&backup.cluster, &backup.chain_id) == (&cluster.name, &cluster.chain_id) {
+        return Vec::new();
+    }
+    let message = format!(
+        "the backup is of the cluster {} (chain {}), the inventory has {} (chain {})",
+        backup.cluster, backup.chain_id, cluster.name, cluster.chain_id
+    );
+    let advice = "a sign state belongs to one key on one chain: take the backup of this cluster";
+    vec![Refusal::new(Class::Safety, None, message).advice(advice)]
+}
+
+fn refused(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    seen: &NodeFacts,
+    kept: &Kept,
+    shown: &Shown,
+) -> Vec<Refusal> {
+    let machine = facts.machines.get(&node.machine);
+    let mut refusals =
+        machine.map(|machine| guard::can_host(cluster, node, machine, seen)).unwrap_or_default();
+    refusals.extend(other_keys(node, seen, kept));
+    refusals.extend(occupied(cluster, node, seen));
+    refusals.extend(held_elsewhere(node, facts, kept));
+    refusals.extend(may_still_sign(cluster, node, facts, seen, kept, shown));
+    refusals
+}
+
+/// A key that is there is never written over.
+fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+    let differ = |there: &Option<String>, kept: String| there.as_ref().is_some_and(|there| *there != kept);
+    let key = seen.validator_key.as_ref().map(ToString::to_string);
+    let id = seen.node_id.as_ref().map(ToString::to_string);
+    let what = if differ(&key, kept.validator_key.to_string()) {
+        format!(
+            "another validator key is there: {}, the backup has {}",
+            key.unwrap_or_default(),
+            kept.validator_key
+        )
+    } else if differ(&id, kept.node_id.to_string()) {
+        format!(
+            "another node key is there: its id is {}, the backup has {}",
+            id.unwrap_or_default(),
+            kept.node_id
+        )
+    } else {
+        return None;
+    };
+    let advice = "keys are never written over: is it the right host? To give up what is there, stop the node and move \
+                  its folder and its state below /var/lib/loomctl away";
+    Some(safety(&node.name, what).advice(advice))
+}
+
+/// What somebody else has put there would stand in the way of the node's init.
+fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let first = adopt::foreign(cluster, node, seen)
+        .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(super::step::staging))?;
+    Some(safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
+        "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
+    ))
+}
+
+fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Refusal> {
+    let holds = |(name, seen): &(&NodeName, &NodeFacts)| {
+        **name != node.name
+            && (seen.validator_key.as_ref() == Some(&kept.validator_key)
+                || seen.node_id.as_ref() == Some(&kept.node_id))
+    };
+    let (other, _) = facts.nodes.iter().find(holds)?;
+    Some(safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
+        format!("to move the node here, take the keys away from {other} first: stop it, and move its key files away"),
+    ))
+}
+
+fn may_still_sign(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    seen: &NodeFacts,
+    kept: &Kept,
+    shown: &Shown,
+) -> Option<Refusal> {
+    if !seen.unit.is_stopped() {
+        return Some(
+            safety(
+                &node.name,
+                format!("{}.service is {} there: it may still sign", node.unit_name, seen.unit.active),
+            )
+            .advice("stop it (`loomctl down --limit NODE`) and run again"),
+        );
+    }
+    let stop = "find the process that signs with this key and stop it for good, then run again";
+    match shown.signing(&kept.validator_key) {
+        Signing::Signs(height) => {
+            let message = format!("its key signs elsewhere: the chain has its signature at height {height}");
+            return Some(safety(&node.name, message).advice(stop));
+        }
+        Signing::NotKnown => {
+            let message =
+                "its signature stands in one of the last commits, and too few blocks have come since";
+            return Some(safety(&node.name, message).advice("wait for five more blocks and run again"));
+        }
+        Signing::Silent | Signing::Stands => {}
+    }
+    if shown.peers.contains(&kept.node_id) {
+        let message = format!("a node with its id {} is connected to the others", kept.node_id);
+        return Some(safety(&node.name, message).advice(stop));
+    }
+    if !is_live(cluster, facts, kept) {
+        return None;
+    }
+    let Some(height) = shown.height else {
+        let message =
+            "the chain is live, and no node says how far it is: what this key has signed cannot be known";
+        let advice =
+            "start the others first (`loomctl up --limit 'all:!NODE'`), and run again when they make blocks";
+        return Some(safety(&node.name, message).advice(advice));
+    };
+    // Who votes on a block has seen the one before it.
+    (kept.signed_height > height + 1).then(|| {
+        let message = format!(
+            "by the backup its key has signed at height {}, but the nodes are at {height} only",
+            kept.signed_height
+        );
+        safety(&node.name, message).advice(
+            "the nodes that run are behind (wait until they have caught up), or it is another chain than the backup's",
+        )
+    })
+}
+
+fn is_live(cluster: &Cluster, facts: &Facts, kept: &Kept) -> bool {
+    life::of_cluster(cluster, facts) == Life::Live || kept.signed_height > 1
+}
+
+/// One above everything that the key can have signed: what is voted on is one above the last block, and whoever has
+/// signed at a height has seen that it is voted on.
+fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Shown) -> Option<u64> {
+    let height = shown.height.filter(|_| is_live(cluster, facts, kept))?;
+    let signed = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
+    Some(1 + signed.max(kept.signed_height).max(height + 1))
+}
+
+/// The marker first: from then on `up` says what is missing, instead of making it. The validator key last: it is never
+/// there without its sign state.
+fn of_node(
+    cluster: &Cluster,
+    node: &Node,
+    seen: &NodeFacts,
+    kept: &Kept,
+    first: Option<u64>,
+) -> Result<Vec<Planned>, String> {
+    let (Some(home), Some(account), profile) = (&seen.home, &seen.account, &cluster.profile) else {
+        return Err("its user is not known".to_owned());
+    };
+    let owner = format!("{}:{}", node.user, account.group);
+    let state = cluster.state_folder(node);
+    let mut steps = Vec::new();
+    let files = profile.key_files();
+    if !life::is_ours(cluster, node, seen) {
+        let below = |name: &str| state.join(name).map_err(|e| e.to_string());
+        let text =
+            |path, content| Step::File { path, owner: cluster.scope(node).owner(), mode: 0o644, content };
+        let list: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
+        steps.push(text(below("restored")?, list.join("\n") + "\n"));
+        for (name, document) in
+            kept.documents.iter().filter(|(name, _)| profile.documents.contains_key(*name))
+        {
+            steps.push(text(below(&format!("pristine/{name}"))?, document.clone()));
+        }
+    }
+    steps.push(Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false });
+    for path in folders(home, &files) {
+        steps.push(Step::Folder { path, owner: owner.clone(), mode: 0o700, strict: false });
+    }
+    for path in files.into_iter().rev() {
+        if is_there(cluster, seen, kept, path, first) {
+            continue;
+        }
+        let content = content(cluster, kept, path, first)?;
+        steps.push(Step::Key { path: path.under(home), owner: owner.clone(), content });
+    }
+    Ok(stages::called_for(steps, seen))
+}
+
+/// A key that is there is the backup's. A sign state that is there stays where there is nothing to raise it to, and it
+/// knows as much as the backup's.
+fn is_there(cluster: &Cluster, seen: &NodeFacts, kept: &Kept, path: &HomePath, first: Option<u64>) -> bool {
+    let profile = &cluster.profile;
+    let key = *path != profile.validator_key.file || seen.validator_key.is_some();
+    let id = *path != profile.node_key.file || seen.node_id.is_some();
+    let signed = first.is_none() && seen.signed_height.is_some_and(|height| height >= kept.signed_height);
+    key && id && (*path != profile.sign_state.file || signed)
+}
+
+fn content(cluster: &Cluster, kept: &Kept, path: &HomePath, first: Option<u64>) -> Result<Secret, String> {
+    let (text, rule) = (kept.text(path)?, &cluster.profile.sign_state);
+    match first.filter(|_| *path == rule.file) {
+        None => Ok(text),
+        Some(first) => {
+            signs::from_height(text.reveal(), &rule.prefix, first).map(Secret::new).map_err(|e| e.to_string())
+        }
+    }
+}
+
+/// Every folder between the home and the files, the outer ones first.
+fn folders(home: &RemotePath, files: &[&HomePath]) -> BTreeSet<RemotePath> {
+    let mut all = BTreeSet::new();
+    for file in files {
+        let mut parent = file.under(home).parent();
+        while let Some(folder) = parent.filter(|folder| folder.is_below(home)) {
+            parent = folder.parent();
+            all.insert(folder);
+        }
+    }
+    all
+}
