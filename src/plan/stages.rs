@@ -115,6 +115,8 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         Source::Url(url) => Some(url.clone()),
         Source::File(_) => None,
     };
+    // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
+    let emptied = life::is_ours(cluster, node, seen).then(|| Step::Gone { path: staging(home) });
     vec![
         // First of all: what is made from here on can be found and removed again.
         Step::Manifest {
@@ -126,6 +128,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         Step::Init(init(cluster, node, seen, &path, home)),
     ]
     .into_iter()
+    .chain(emptied)
     // A manifest that says more is not written back to one that says less.
     .filter(|step| !(matches!(step, Step::Manifest { .. }) && seen.manifest.is_some()))
     .collect()

@@ -120,6 +120,9 @@ fn s7_a_run_killed_anywhere_converges_with_the_same_keys() {
                 }
                 let third = again(&mut world, &cluster);
                 assert!(third.is_done() && third.stages.is_empty(), "{chain}, {fuel}: {third:?}");
+                let paths = world.hosts.values().flat_map(|host| host.files.keys());
+                let left: Vec<_> = paths.filter(|path| path.as_str().contains(".loomctl-init")).collect();
+                assert!(left.is_empty(), "{chain}, killed at change {fuel}: {left:?} stays");
                 if !killed {
                     break;
                 }
