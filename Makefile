@@ -32,7 +32,7 @@ test:
 FAULTS ?= step:20,loomctl:100,session:25,host:25
 test-faults:
 	@tests/lab/setup
-	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- faults::slow_
+	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- slow_
 	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- killed_at_random_moments
 
 test-chains:

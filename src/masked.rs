@@ -178,7 +178,10 @@ fn of_urls(line: &str) -> Vec<Range<usize>> {
             .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\''))
             .map_or(line.len(), |n| start + n);
         let user = &line[start..end];
-        Some(start + user.find(':')? + 1..start + user.rfind('@')?).filter(|range| range.start < range.end)
+        let range = start + user.find(':')? + 1..start + user.rfind('@')?;
+        // A form to fill in, as chains write it into their comments: `<password>`.
+        let is_form = |text: &str| text.starts_with('<') && text.ends_with('>');
+        Some(range).filter(|range| range.start < range.end && !is_form(&line[range.clone()]))
     };
     line.match_indices("://").filter_map(part).collect()
 }
@@ -275,6 +278,7 @@ mod tests {
             "password = \"\"",
             "# Comma separated list of nodes to keep persistent connections to",
             "laddr = \"tcp://127.0.0.1:26657\"",
+            "#   postgresql://<user>:<password>@<host>:<port>/<db>?<opts>",
             "persistent_peers = \"585935efd643a51a3b004e1bfb7cc8c341f7d1db@10.77.4.11:26656\"",
             "ExecStart=/home/ubuntu/node/cometbft start --home /home/ubuntu/node",
         ] {

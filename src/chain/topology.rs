@@ -44,14 +44,15 @@ impl Spot {
     }
 }
 
-/// The nodes that `me` dials, in no order: all that it alone knows of, and of those in the open what the strategy says.
+/// The nodes that `me` dials and stays with, in no order: all that it alone knows of, and of those in the open what the
+/// strategy says. A seed hangs up on who has dialled it and got its answer, so that it dials the others itself.
 pub fn dialled<'a>(me: &Spot, all: &[&'a Spot], strategy: Strategy) -> Vec<&'a NodeName> {
     let known = || all.iter().copied().filter(|other| other.name != me.name && me.may_know(other));
     if me.is_hidden() {
         return known().map(|other| &other.name).collect();
     }
-    let open: Vec<&NodeName> =
-        all.iter().filter(|other| !other.is_hidden()).map(|other| &other.name).collect();
+    let stays = |other: &&&Spot| !other.is_hidden() && (other.role != Role::Seed || other.name == me.name);
+    let open: Vec<&NodeName> = all.iter().filter(stays).map(|other| &other.name).collect();
     let hidden = known().filter(|other| other.is_hidden()).map(|other| &other.name);
     chosen(&me.name, &open, strategy).into_iter().chain(hidden).collect()
 }
@@ -139,9 +140,10 @@ mod tests {
         ];
         assert_eq!(names("v0", &all), ["s0", "s1"]);
         assert_eq!(names("v1", &all), ["s1"]);
-        assert_eq!(names("v2", &all), ["s0", "s1", "seed"]);
-        assert_eq!(names("s0", &all), ["s1", "seed", "v0", "v2"]);
-        assert_eq!(names("s1", &all), ["s0", "seed", "v0", "v1", "v2"]);
+        assert_eq!(names("v2", &all), ["s0", "s1"]);
+        assert_eq!(names("s0", &all), ["s1", "v0", "v2"]);
+        assert_eq!(names("s1", &all), ["s0", "v0", "v1", "v2"]);
+        assert_eq!(names("seed", &all), ["s0", "s1", "v2"]);
         assert_eq!(problems(&all, Strategy::Auto), []);
     }
 
@@ -164,10 +166,11 @@ mod tests {
         /// However many there are of each: one network, and nobody knows a hidden one but its sentries.
         #[test]
         fn every_topology_is_one_network(
-            sentries in 1_usize..12, open in 0_usize..60, hidden in proptest::collection::vec(any::<u16>(), 0..20)
+            sentries in 1_usize..12, open in 0_usize..60, seeds in 0_usize..3, hidden in proptest::collection::vec(any::<u16>(), 0..20)
         ) {
             let mut all: Vec<Spot> = (0..sentries).map(|n| spot(&format!("s{n}"), Role::Sentry, &[])).collect();
             all.extend((0..open).map(|n| spot(&format!("o{n}"), Role::Full, &[])));
+            all.extend((0..seeds).map(|n| spot(&format!("seed{n}"), Role::Seed, &[])));
             for (n, bits) in hidden.iter().enumerate() {
                 let behind: Vec<String> = (0..sentries).filter(|s| *s == 0 || bits >> s & 1 == 1).map(|s| format!("s{s}")).collect();
                 let behind: Vec<&str> = behind.iter().map(String::as_str).collect();

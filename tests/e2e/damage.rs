@@ -250,7 +250,7 @@ fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
     somebody_elses_answers(lab, inventory);
 
     // A wrong clock (hosts of a lab share the kernel's, so it is `date` that errs), and a chain id of its own.
-    let fast = "#!/bin/sh\\nexec /usr/bin/date -d \"3 seconds\" \"$@\"\\n";
+    let fast = "#!/bin/sh\\nexec /usr/bin/date -d \"2 seconds\" \"$@\"\\n";
     lab.root(1, &format!("printf '{fast}' >/usr/local/bin/date && chmod 755 /usr/local/bin/date")).ok();
     let other = "systemctl stop cometbft && cd /home/ubuntu/node && rm -r data/*.db data/cs.wal && \
                  printf '{\"height\":\"0\",\"round\":0,\"step\":0}' >data/priv_validator_state.json && \

@@ -21,9 +21,7 @@ pub fn register(suite: &mut Suite) {
         hosts_that_cannot_be_worked_with_say_why,
         a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next
     ]);
-    if std::env::var_os("LOOMCTL_FAULTS").is_some() {
-        suite.on_lab(tests![slow_a_silent_network_and_a_sleeping_run, slow_a_login_that_hangs]);
-    }
+    suite.slow_on_lab(tests![slow_a_silent_network_and_a_sleeping_run, slow_a_login_that_hangs]);
 }
 
 const PASSWORD: &str = "only-for-sudo";

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{Lab, Suite, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![a_live_chain_grows_turns_moves_and_shrinks, v10_a_node_that_is_behind_is_watched]);
+    suite.on_lab(tests![a_live_chain_grows_turns_moves_and_shrinks]);
+    suite.slow_on_lab(tests![slow_v10_a_node_that_is_behind_is_watched]);
 }
 
 /// Everything that a run which leaves a host alone must not move: its process, its files, their times.
@@ -164,7 +165,7 @@ fn shrinks(lab: &Lab, grown: &Inventory) {
 }
 
 /// It joins with good peers, and receives too slowly to catch up with them.
-fn v10_a_node_that_is_behind_is_watched(lab: &Lab) {
+fn slow_v10_a_node_that_is_behind_is_watched(lab: &Lab) {
     let quick = |more: Value| {
         let mut settings = json!({"consensus.timeout_commit": "20ms", "p2p.flush_throttle_timeout": "10ms"});
         settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -171,7 +171,7 @@ fn errors_say_what_to_do(lab: &Lab) {
     fails(
         base.clone().var("ansible_become", false),
         1,
-        &["not enough rights", "remove ansible_become: false"],
+        &["lingering is off", "loginctl enable-linger ubuntu", "remove `ansible_become: false`"],
     );
 
     // Somebody else's files and units are left alone.

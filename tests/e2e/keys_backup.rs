@@ -15,10 +15,10 @@ use super::keys::{Key, is_nowhere, look};
 use crate::support::{Lab, Suite, command::Run, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![
-        s13_a_lost_disk_and_its_keys_back,
-        s13_a_lost_disk_of_a_node_with_key_and_sign_state_in_one_file,
-        s13_keys_wait_until_the_old_host_signs_no_more,
+    suite.on_lab(tests![s13_a_lost_disk_and_its_keys_back]);
+    suite.slow_on_lab(tests![
+        slow_s13_a_lost_disk_of_a_node_with_key_and_sign_state_in_one_file,
+        slow_s13_keys_wait_until_the_old_host_signs_no_more
     ]);
 }
 
@@ -183,7 +183,7 @@ fn no_key_came_here(lab: &Lab, said: &str) {
     }
 }
 
-fn s13_a_lost_disk_of_a_node_with_key_and_sign_state_in_one_file(lab: &Lab) {
+fn slow_s13_a_lost_disk_of_a_node_with_key_and_sign_state_in_one_file(lab: &Lab) {
     let inventory = lab.inventory("loom").write(lab);
     let inventory = inventory.to_str().unwrap();
     let (own, recipient) = identity(lab, "own.txt");
@@ -215,7 +215,7 @@ fn s13_a_lost_disk_of_a_node_with_key_and_sign_state_in_one_file(lab: &Lab) {
 }
 
 /// The node moves to another machine, and the old one is not off yet.
-fn s13_keys_wait_until_the_old_host_signs_no_more(lab: &Lab) {
+fn slow_s13_keys_wait_until_the_old_host_signs_no_more(lab: &Lab) {
     let old = lab.inventory("cometbft").first(3).var("power", 100).host_var("node-2", "power", 10);
     let inventory = old.write(lab);
     let inventory = inventory.to_str().unwrap();

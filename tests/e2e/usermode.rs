@@ -11,9 +11,11 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         a_cluster_without_root_is_proven_left_alone_repaired_and_removed,
         without_lingering_nothing_is_begun,
-        what_only_root_can_do_is_refused_on_hosts,
-        a_run_without_root_that_is_killed_is_finished_by_the_next,
-        some_hosts_have_root_and_some_have_not
+        what_only_root_can_do_is_refused_on_hosts
+    ]);
+    suite.slow_on_lab(tests![
+        slow_a_run_without_root_that_is_killed_is_finished_by_the_next,
+        slow_some_hosts_have_root_and_some_have_not
     ]);
 }
 
@@ -272,7 +274,7 @@ fn what_only_root_can_do_is_refused_on_hosts(lab: &Lab) {
 }
 
 /// S7 and S12 without root: locks below the user's runtime folder, a killed run, and the next one.
-fn a_run_without_root_that_is_killed_is_finished_by_the_next(lab: &Lab) {
+fn slow_a_run_without_root_that_is_killed_is_finished_by_the_next(lab: &Lab) {
     without_root(lab, 0..lab.hosts(), true);
     let path = write(lab, &inventory(lab));
     let up = ["up", "-i", path.as_str(), "--json", "--no-verify"];
@@ -298,7 +300,7 @@ fn a_run_without_root_that_is_killed_is_finished_by_the_next(lab: &Lab) {
     }
 }
 
-fn some_hosts_have_root_and_some_have_not(lab: &Lab) {
+fn slow_some_hosts_have_root_and_some_have_not(lab: &Lab) {
     without_root(lab, [1, 3], true);
     let mixed = lab.inventory("cometbft").host_var("node-1", "ansible_become", false).host_var(
         "node-3",

@@ -8,6 +8,8 @@ pub mod pool;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -51,6 +53,14 @@ impl Suite {
         }
     }
 
+    /// The same for those that take long: only where faults are asked for (`make test-faults`). Their names begin with
+    /// `slow_`.
+    pub fn slow_on_lab(&mut self, tests: Vec<Named<fn(&Lab)>>) {
+        if std::env::var_os("LOOMCTL_FAULTS").is_some() {
+            self.on_lab(tests);
+        }
+    }
+
     /// Tests that bring up labs of their own.
     pub fn with_labs(&mut self, tests: Vec<Named<fn()>>) {
         for (name, test) in tests {
@@ -62,8 +72,11 @@ impl Suite {
         let name = name.strip_prefix("suite::").unwrap_or(name);
         let skipped = hosts && self.no_labs.is_some();
         self.on_labs += usize::from(hosts);
+        let called = name.to_owned();
         let trial = Trial::test(name, move || {
+            let begun = Instant::now();
             test();
+            times().push((begun.elapsed(), called));
             Ok(())
         });
         self.trials.push(trial.with_ignored_flag(skipped));
@@ -76,8 +89,19 @@ impl Suite {
         }
         let conclusion = libtest_mimic::run(&self.arguments, self.trials);
         pool::close();
+        let mut slowest = std::mem::take(&mut *times());
+        slowest.sort_unstable();
+        for (time, name) in slowest.iter().rev().take(10) {
+            eprintln!("{:7.1} s  {name}", time.as_secs_f64());
+        }
         conclusion.exit()
     }
+}
+
+/// How long each test took, its wait for a lab included.
+fn times() -> MutexGuard<'static, Vec<(Duration, String)>> {
+    static TIMES: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+    TIMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A file of this repository, by its path from the top.
