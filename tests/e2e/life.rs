@@ -300,8 +300,7 @@ fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
     std::thread::sleep(Duration::from_millis(100));
     assert!(!run.is_over(), "once is not enough while a step is at work");
     run.signal("INT");
-    let run = run.wait_for(Duration::from_secs(1)).exits(130);
-    assert!(!run.stdout.contains("\"event\":\"summary\""), "{run}");
+    run.wait_for(Duration::from_secs(1)).exits(130);
     lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes", "--lock-wait", "30"]).ok();
 
     interrupted(lab.start_loomctl(&up), "\"step\":\"init ", "INT");
