@@ -172,14 +172,17 @@ fn a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next(lab: &Lab) {
     the_disk_fills_while_the_binary_arrives(lab, inventory);
     lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
 
-    slow_init(lab);
+    slow_init(lab, 6);
     let up = ["up", "-i", inventory, "--no-verify", "--json"];
     let mut run = lab.start_loomctl(&up);
-    assert!(run.says("\"host\":\"node-1\",\"stage\":\"prepare\",\"step\":\"init "), "{}", run.kill());
-    lab.root(3, "systemctl restart ssh").ok();
+    for host in 0..lab.hosts() {
+        let begun = format!("\"host\":\"node-{host}\",\"stage\":\"prepare\",\"step\":\"init ");
+        assert!(run.says(&begun), "{}", run.kill());
+    }
     lab.root(1, "ip link set host0 down").ok();
     let cut = Instant::now();
     lab.reboot(2);
+    lab.root(3, "systemctl restart ssh").ok();
     let run = run.wait_for(Duration::from_secs(30)).exits(1);
     assert!(cut.elapsed() < Duration::from_secs(15), "{run}");
     let lost = "the connection was lost while carrying out `prepare`";
@@ -220,7 +223,7 @@ fn the_disk_fills_while_the_binary_arrives(lab: &Lab, inventory: &str) {
 fn slow_a_silent_network_and_a_sleeping_run(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
-    slow_init(lab);
+    slow_init(lab, 3);
     let up = ["up", "-i", inventory, "--no-verify", "--json"];
     let mut run = lab.start_loomctl(&up);
     for host in 0..lab.hosts() {

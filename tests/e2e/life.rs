@@ -239,12 +239,14 @@ fn two_nodes_on_one_host(lab: &Lab) {
     assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
 }
 
-/// Everything that is done as the node's user takes three seconds longer, as on a slow machine.
-pub(super) fn slow_init(lab: &Lab) {
+/// Everything that is done as the node's user takes so many seconds longer, as on a slow machine.
+pub(super) fn slow_init(lab: &Lab, seconds: u32) {
+    let slow = format!(
+        "printf '#!/bin/sh\\nsleep {seconds}\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
+         chmod 755 /usr/local/bin/setpriv"
+    );
     for host in 0..lab.hosts() {
-        let slow = "printf '#!/bin/sh\\nsleep 3\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
-                    chmod 755 /usr/local/bin/setpriv";
-        lab.root(host, slow).ok();
+        lab.root(host, &slow).ok();
     }
 }
 
@@ -291,7 +293,7 @@ fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
             assert_eq!(lab.root(host, free).ok(), "", "on host {host}");
         }
     };
-    slow_init(lab);
+    slow_init(lab, 3);
     let up = ["up", "-i", inventory, "--no-verify", "--json"];
     // Twice at once, and it is gone before the hosts are through with their step.
     let mut run = lab.start_loomctl(&up);
