@@ -113,6 +113,11 @@ impl UnitFacts {
         matches!(self.active.as_str(), "active" | "activating" | "reloading") && self.main_pid != 0
     }
 
+    /// Who was started a moment ago may have been seen between two tries of systemd.
+    pub fn may_run(&self) -> bool {
+        self.is_running() || self.tried
+    }
+
     pub fn is_stopped(&self) -> bool {
         matches!(self.active.as_str(), "" | "inactive" | "failed") && self.main_pid == 0
     }

@@ -92,7 +92,7 @@ pub fn starts_a_validator(cluster: &Cluster, facts: &Facts, options: &Options) -
 /// Who was started so many seconds ago may have signed the last commits before that, and not be there now.
 const JUST_STARTED: f64 = 60.0;
 
-/// Nodes that run but have not signed lately, or were started a moment ago: they have to show a commit before others are
+/// Nodes that run but have not signed lately, or were started a moment ago, however they looked just then: they have to show a commit before others are
 /// restarted. Nobody is waited for on a chain that stands.
 pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
     let Some(voting) = &facts.voting else { return Vec::new() };
@@ -100,7 +100,7 @@ pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
     for voter in &voting.voters {
         let node = node_of(cluster, facts, voter);
         let seen = node.and_then(|node| facts.nodes.get(&node.name));
-        let runs = seen.map(|seen| seen.unit.is_running());
+        let runs = seen.map(|seen| seen.unit.may_run());
         total += i128::from(voter.power);
         up += if runs.unwrap_or(voter.signed) { i128::from(voter.power) } else { 0 };
         let (Some(node), Some(seen), Some(true)) = (node, seen, runs) else { continue };
@@ -130,7 +130,7 @@ impl Power {
         let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new() };
         for voter in &voting.voters {
             let node = node_of(cluster, facts, voter);
-            let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.is_running());
+            let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.may_run());
             let weight = i128::from(voter.power);
             power.total += weight;
             if node.is_some_and(|node| node.name == *name) {

@@ -248,9 +248,11 @@ init_place() {
 unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0 ;; *) return 1 ;; esac; }
 # step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
 # unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
-# whether it needs one: a unit that is new to it is read when it is started.
+# whether it needs one: a unit that is new to it is read when it is started. Who is to be started was down: where it is
+# up after all, and with a unit that has just been replaced, it is between two crashes.
 step_unit() {
   unit_did=0
+  unit_how=$2
   unit_file_state=$(systemctl is-enabled "$1.service" 2>/dev/null)
   if [ "$unit_file_state" != enabled ]; then
     [ "$unit_file_state" != masked-runtime ] || systemctl unmask --runtime -q "$1.service"
@@ -261,8 +263,9 @@ step_unit() {
   if ! unit_is LoadState=loaded || unit_is NeedDaemonReload=yes; then
     systemctl daemon-reload || return 1
     unit_did=10
+    [ "$2" != start ] || ! unit_is ActiveState=active || unit_how=restart
   fi
-  case $2 in
+  case $unit_how in
     start)
       ! unit_is ActiveState=active || return $unit_did
       ! unit_is ActiveState=failed || systemctl reset-failed "$1.service"

@@ -171,3 +171,25 @@ fn s8_an_old_signature_is_no_sign_of_life() {
     facts.voting.as_mut().unwrap().voters[3].signed = false;
     assert_eq!(late(&facts), ["n-1", "n-2", "n-3"]);
 }
+
+#[test]
+fn s8_who_was_seen_between_two_tries_of_systemd_is_waited_for() {
+    let (wishes, mut world) = living(4);
+    let cluster = changed(&wishes);
+    let options = with(true, false, false);
+    let mut facts = world.gather(&cluster);
+    let waiting = |number: usize| {
+        let node = cluster.nodes[number].name.clone();
+        vec![crate::plan::roll::Waiting { node, what: String::new(), steps: Vec::new() }]
+    };
+    let next = |facts: &crate::facts::Facts| crate::plan::roll::next(&cluster, facts, &options, waiting(1));
+    let unit = &mut facts.nodes.get_mut(&cluster.nodes[0].name).unwrap().unit;
+    (unit.active, unit.main_pid) = ("activating".into(), 0);
+    assert!(refused(&next(&facts)).contains("n-0 down already"), "its last signatures are from before that");
+    facts.nodes.get_mut(&cluster.nodes[0].name).unwrap().unit.tried = true;
+    let late = crate::plan::roll::late(&cluster, &facts);
+    assert!(late.iter().any(|gate| gate.node == cluster.nodes[0].name), "{late:?}");
+    assert!(matches!(next(&facts), Next::Stage(_)), "it has signed since");
+    facts.voting.as_mut().unwrap().voters[0].signed = false;
+    assert!(refused(&next(&facts)).contains("n-0 down already"), "it has not");
+}
