@@ -65,12 +65,23 @@ pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u
 impl Started {
     /// Connects and gathers; the error is the exit code.
     pub async fn begin(self) -> Result<(View, Run, Options), u8> {
+        let begun = self.connected().await;
+        if let Ok((view, run, _)) = &begun {
+            view.absent(run);
+        }
+        begun
+    }
+
+    /// The same for a command that touches nothing: any host may be missing, and what that means is for it to say.
+    pub async fn begin_to_look(mut self) -> Result<(View, Run, Options), u8> {
+        self.how.only = Some(BTreeSet::new());
+        self.connected().await
+    }
+
+    async fn connected(self) -> Result<(View, Run, Options), u8> {
         let Self { view, cluster, options, how } = self;
         match Run::begin(cluster, view.events(), how).await {
-            Ok(run) => {
-                view.absent(&run);
-                Ok((view, run, options))
-            }
+            Ok(run) => Ok((view, run, options)),
             Err((failure, fleet)) => {
                 if let Some(fleet) = fleet {
                     fleet.close().await;
