@@ -67,6 +67,25 @@ pub fn json(value: &mut Value) {
     }
 }
 
+/// The values of secret keys, at any depth; the path of a file with a secret is none.
+pub fn by_key(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(by_key),
+        Value::Object(values) => values.iter_mut().for_each(|(key, value)| of_key(key, value)),
+        _ => {}
+    }
+}
+
+/// The value of this key: stars in its place where the key's name says that it is a secret.
+pub fn of_key(key: &str, value: &mut Value) {
+    let is_nothing = value.is_null() || value.as_str().is_some_and(str::is_empty);
+    if is_secret(key) && !key.ends_with("_file") && !is_nothing {
+        *value = STARS.into();
+    } else {
+        by_key(value);
+    }
+}
+
 /// Where one is between the lines of a text.
 #[derive(Default)]
 struct Inside {

@@ -61,6 +61,9 @@ pub enum Command {
     /// The nodes' keys: their public parts, an encrypted backup, and back onto a host that has lost them
     #[command(subcommand)]
     Keys(Keys),
+    /// What an inventory says, and what loomctl makes of it
+    #[command(subcommand)]
+    Inventory(Inventory),
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -72,8 +75,14 @@ pub enum Command {
 /// Where the desired state comes from.
 #[derive(Debug, Args)]
 pub struct Desired {
-    /// Inventory file; may be given more than once
-    #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
+    /// Inventory: a file, a directory, a script, or `host1,host2,`; may be given more than once
+    #[arg(
+        short,
+        long,
+        value_name = "INVENTORY",
+        env = "LOOMCTL_INVENTORY",
+        default_value = "inventory.yaml"
+    )]
     pub inventory: Vec<PathBuf>,
     /// Variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
@@ -86,7 +95,7 @@ pub struct Desired {
 pub struct Hosts {
     #[command(flatten)]
     pub desired: Desired,
-    /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`
+    /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`, `~regex`, `group[0]`, `@file`
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// How many machines at once
@@ -344,6 +353,37 @@ pub struct Down {
     /// Seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Inventory {
+    /// Groups, hosts and their variables as JSON, as `ansible-inventory --list` prints them
+    List {
+        #[command(flatten)]
+        desired: Desired,
+        /// Only these hosts
+        #[arg(short, long, value_name = "PATTERN")]
+        limit: Option<String>,
+    },
+    /// The names of hosts, in Ansible's order, one a line
+    Hosts {
+        #[command(flatten)]
+        desired: Desired,
+        /// Only these hosts
+        #[arg(short, long, value_name = "PATTERN")]
+        limit: Option<String>,
+    },
+    /// Groups and hosts as a tree, as `ansible-inventory --graph` prints it
+    Graph {
+        #[command(flatten)]
+        desired: Desired,
+        /// With their variables
+        #[arg(long)]
+        vars: bool,
+        /// Where the tree begins
+        #[arg(default_value = "all")]
+        group: String,
+    },
 }
 
 /// A document, and the chain whose rules it follows.

@@ -74,6 +74,14 @@ impl Node {
         }
     }
 
+    /// The entries of a dictionary.
+    pub fn entries(&self) -> Option<&IndexMap<String, Entry>> {
+        match &self.kind {
+            Kind::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
     pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Scalar(Value::Null))
     }
@@ -294,12 +302,23 @@ impl Reader<'_> {
 
     fn end(&mut self) -> Result<(), Stop> {
         let Some(open) = self.open.pop() else { return Ok(()) };
+        let (depth, nodes) = (open.depth + 1, open.nodes);
         let kind =
             if open.mapping { Kind::Mapping(self.entries(open.items)) } else { Kind::Sequence(open.items) };
-        let (depth, nodes, literal) = (open.depth + 1, open.nodes, open.literal);
+        let (kind, literal) = match self.unsafe_text(&kind) {
+            Some(text) => (Kind::Scalar(text), true),
+            None => (kind, open.literal),
+        };
         let node = Rc::new(Node { place: open.place.clone(), kind, literal, depth, nodes });
         self.remember(open.anchor, &node);
         self.add(node, &open.place)
+    }
+
+    /// How Ansible writes a text in JSON that is no template.
+    fn unsafe_text(&self, kind: &Kind) -> Option<Value> {
+        let Kind::Mapping(entries) = kind else { return None };
+        let entry = entries.get("__ansible_unsafe").filter(|_| self.typing == Typing::Json)?;
+        entry.value.text().map(Value::from)
     }
 
     fn remember(&mut self, anchor: usize, node: &Rc<Node>) {

@@ -27,7 +27,7 @@ fn own(host: &Host, name: &str) -> Option<Value> {
             let short = if is_address { None } else { host.name.split('.').next() };
             Value::from(short.unwrap_or(&host.name))
         }
-        "group_names" => Value::from(host.groups.clone()),
+        "group_names" => Value::from(host.groups.to_vec()),
         "inventory_file" => Value::from(host.file.as_ref()?.to_string_lossy()),
         "inventory_dir" => Value::from(host.file.as_ref()?.parent()?.to_string_lossy()),
         _ => return None,

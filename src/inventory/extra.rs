@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::document::{self, Kind};
-use super::{Origin, Source, Var, yaml};
+use super::{Origin, Source, Var, Vars, yaml};
 use crate::problem::{Place, Problem};
 
 /// One `-e`, its file already read.
@@ -19,8 +18,8 @@ pub(super) enum Extra {
 }
 
 /// All of them, later ones over earlier ones.
-pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> IndexMap<String, Var> {
-    let mut vars = IndexMap::new();
+pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
+    let mut vars = Vars::new();
     for one in extra {
         match one {
             Extra::File(source) => dictionary(&source.name, &source.text, &mut vars, problems),
@@ -38,7 +37,7 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> IndexMap<Str
     vars
 }
 
-fn dictionary(name: &str, text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Problem>) {
+fn dictionary(name: &str, text: &str, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let before = problems.len();
     let root = document::read(name, text, problems);
     match root.as_ref().map(|root| &root.kind) {
@@ -53,7 +52,7 @@ fn dictionary(name: &str, text: &str, vars: &mut IndexMap<String, Var>, problems
     }
 }
 
-fn pairs(text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Problem>) {
+fn pairs(text: &str, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let line: Arc<str> = text.lines().next().unwrap_or_default().into();
     let words = match words(text) {
         Ok(words) => words,
@@ -70,7 +69,7 @@ fn pairs(text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Proble
         let column = text.find(&word).map_or(1, |at| text[..at].chars().count() + 1);
         let width = word.chars().count();
         var.place = Some(Place { file: "--extra-vars".into(), line: 1, column, width, text: line.clone() });
-        vars.insert(name.trim().to_owned(), var);
+        vars.insert(name.trim().into(), var.into());
     }
 }
 
@@ -134,13 +133,14 @@ fn unquote(text: &str) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use indexmap::IndexMap;
     use serde_json::json;
 
     fn vars(extra: &[&str]) -> (IndexMap<String, Value>, Vec<Problem>) {
         let mut problems = Vec::new();
         let extra: Vec<Extra> = extra.iter().map(|text| Extra::Argument((*text).to_owned())).collect();
         let vars = read(&extra, &mut problems);
-        (vars.into_iter().map(|(name, var)| (name, var.value)).collect(), problems)
+        (vars.iter().map(|(name, var)| (name.to_string(), var.value.clone())).collect(), problems)
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn near_misses(inventory: &Inventory) -> Vec<Problem> {
     let (mut seen, mut warnings) = (HashSet::new(), Vec::new());
     for host in inventory.hosts.values() {
         for (name, var) in &host.vars {
-            if known.contains(name.as_str()) || !seen.insert(name) {
+            if known.contains(&**name) || !seen.insert(name) {
                 continue;
             }
             if let Some(meant) = nearest(name, known.iter().copied()) {

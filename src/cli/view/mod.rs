@@ -4,6 +4,7 @@
 
 mod checks;
 mod doctor;
+pub mod inventory;
 mod json;
 pub mod notes;
 pub mod offline;

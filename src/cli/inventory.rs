@@ -1,0 +1,68 @@
+//! `loomctl inventory list|hosts|graph|check`: what an inventory says, without any host.
+
+use std::collections::HashSet;
+
+use super::{
+    args::{Desired, Inventory as Command},
+    view::{inventory as view, offline},
+};
+use crate::{
+    error,
+    inventory::{self, Inventory, listing},
+    problem::{Problem, nearest},
+};
+
+pub fn inventory(command: &Command) -> u8 {
+    let done = match command {
+        Command::List { desired, limit } => list(desired, limit.as_deref()),
+        Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()),
+        Command::Graph { desired, vars, group } => graph(desired, *vars, group),
+    };
+    match done {
+        Ok(text) => {
+            offline::result(&text);
+            error::OK
+        }
+        Err(problems) => offline::refuse(&problems),
+    }
+}
+
+/// Reads the inventory and warns of what is odd in it.
+fn read(desired: &Desired) -> Result<Inventory, Vec<Problem>> {
+    let (inventory, warnings) = inventory::load(&desired.inventory, &desired.extra_vars)?;
+    offline::warn(&warnings);
+    Ok(inventory)
+}
+
+fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    let only: Option<HashSet<String>> = match limit {
+        Some(limit) => Some(chosen(&inventory, Some(limit))?.into_iter().collect()),
+        None => None,
+    };
+    Ok(view::document(listing::list(&inventory, only.as_ref())))
+}
+
+fn hosts(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    Ok(chosen(&inventory, limit)?.iter().map(|name| format!("{name}\n")).collect())
+}
+
+fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec<Problem>> {
+    match limit {
+        Some(limit) => inventory::select(inventory, limit).map_err(|problem| vec![problem]),
+        None => Ok(inventory.hosts.keys().cloned().collect()),
+    }
+}
+
+fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    if let Some(start) = inventory.groups.get(group) {
+        return Ok(view::graph(&inventory, start, vars));
+    }
+    let problem = Problem::error(format!("there is no group `{group}`"));
+    Err(vec![match nearest(group, inventory.groups.keys().map(String::as_str)) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help("`loomctl inventory graph` shows all groups"),
+    }])
+}
