@@ -14,7 +14,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("masked", &[]),
     ("event", &[]),
     ("interrupt", &[]),
-    ("inventory", &["problem", "model::ids"]),
+    ("inventory", &["masked", "problem", "model::ids"]),
     ("chain", &["problem", "model::ids"]),
     ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.

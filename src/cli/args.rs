@@ -87,6 +87,12 @@ pub struct Desired {
     /// Variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
+    /// A file with the password of Ansible Vault, or a program that prints it
+    #[arg(long, value_name = "FILE", env = "ANSIBLE_VAULT_PASSWORD_FILE")]
+    pub vault_password_file: Vec<PathBuf>,
+    /// The same with a label: LABEL@FILE, or LABEL@prompt
+    #[arg(long, value_name = "ID")]
+    pub vault_id: Vec<String>,
 }
 
 /// What every command on hosts shares.
@@ -384,6 +390,14 @@ pub enum Inventory {
         #[arg(default_value = "all")]
         group: String,
     },
+    /// What loomctl makes of each host, where each variable comes from, and all that is wrong
+    Check {
+        #[command(flatten)]
+        desired: Desired,
+        /// One JSON object a host on stdout
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// A document, and the chain whose rules it follows.
@@ -494,4 +508,6 @@ pub enum Chain {
 pub enum SchemaOf {
     /// A chain's profile.yaml
     Profile,
+    /// loomctl's own variables, in YAML inventories
+    Inventory,
 }

@@ -1,14 +1,16 @@
 //! `loomctl inventory list|hosts|graph|check`: what an inventory says, without any host.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use super::{
     args::{Desired, Inventory as Command},
-    view::{inventory as view, offline},
+    start,
+    view::{checked, inventory as view, offline},
 };
 use crate::{
     error,
     inventory::{self, Inventory, listing},
+    model::resolve::{self, Given},
     problem::{Problem, nearest},
 };
 
@@ -17,6 +19,7 @@ pub fn inventory(command: &Command) -> u8 {
         Command::List { desired, limit } => list(desired, limit.as_deref()),
         Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()),
         Command::Graph { desired, vars, group } => graph(desired, *vars, group),
+        Command::Check { desired, json } => check(desired, *json),
     };
     match done {
         Ok(text) => {
@@ -29,7 +32,7 @@ pub fn inventory(command: &Command) -> u8 {
 
 /// Reads the inventory and warns of what is odd in it.
 fn read(desired: &Desired) -> Result<Inventory, Vec<Problem>> {
-    let (inventory, warnings) = inventory::load(&desired.inventory, &desired.extra_vars)?;
+    let (inventory, warnings) = start::load(desired)?;
     offline::warn(&warnings);
     Ok(inventory)
 }
@@ -53,6 +56,19 @@ fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec
         Some(limit) => inventory::select(inventory, limit).map_err(|problem| vec![problem]),
         None => Ok(inventory.hosts.keys().cloned().collect()),
     }
+}
+
+/// The cluster that comes of it. All that is wrong is an error, and with it nothing is shown.
+fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    let given = Given { connect_timeout: Duration::default(), become_password: None };
+    let (cluster, warnings) = resolve::resolve(&inventory, &given)?;
+    offline::warn(&warnings);
+    if json {
+        checked::json(&inventory, &cluster);
+        return Ok(String::new());
+    }
+    Ok(checked::text(&inventory, &cluster))
 }
 
 fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {

@@ -62,8 +62,12 @@ async fn dispatch(command: Command) -> u8 {
         Command::Peers(args) => offline::peers(&args),
         Command::Render(args) => offline::render(&args),
         Command::Chain { command } => chains::chain(&command),
-        Command::Schema { what: SchemaOf::Profile } => {
-            view::offline::result(&format!("{:#}\n", crate::chain::profile::schema()));
+        Command::Schema { what } => {
+            let schema = match what {
+                SchemaOf::Profile => crate::chain::profile::schema(),
+                SchemaOf::Inventory => crate::model::schema::schema(),
+            };
+            view::offline::result(&format!("{schema:#}\n"));
             error::OK
         }
         Command::Completions { shell } => {

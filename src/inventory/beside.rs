@@ -72,11 +72,10 @@ pub(super) fn read<'n>(
 
 /// The dictionary of one file; an empty one says nothing.
 fn file(source: &Source, origin: &Origin, vars: &mut Vars, problems: &mut Vec<Problem>) {
-    let Some(root) = document::read(&source.name, &source.text, problems) else { return };
+    let Some(root) = document::read(source, problems) else { return };
     match &root.kind {
-        Kind::Mapping(entries) => {
-            vars.extend(entries.values().map(|entry| yaml::variable(entry, origin.clone())))
-        }
+        Kind::Mapping(entries) => vars.extend(yaml::variables(source, entries, origin)),
+
         kind if yaml::is_falsy(kind) => {}
         _ => {
             let message = format!("a file of variables is a dictionary, and this is {}", root.is_a());

@@ -10,7 +10,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
 use super::beside::Beside;
-use super::{Group, Host, Inventory, Var, Vars};
+use super::{Group, Host, Inventory, Var, Vars, Vault};
 use crate::problem::{Place, Problem};
 
 pub(super) type GroupId = usize;
@@ -157,7 +157,13 @@ impl Builder {
 
     /// The inventory, once every source is read. What stands beside the sources goes over what stands in them, extra
     /// variables over everything.
-    pub fn finish(mut self, beside: &Beside, extra: &Vars, problems: &mut Vec<Problem>) -> Inventory {
+    pub fn finish(
+        mut self,
+        beside: &Beside,
+        extra: &Vars,
+        vault: &Arc<Vault>,
+        problems: &mut Vec<Problem>,
+    ) -> Inventory {
         self.hang_under_all();
         self.settle_ungrouped();
         if let Err(problem) = self.measure_depths() {
@@ -174,10 +180,11 @@ impl Builder {
         let mut hosts = IndexMap::with_capacity(ranked.len());
         for (id, groups) in &ranked {
             let base = shared.entry(groups.clone()).or_insert_with(|| self.shared(groups, beside));
-            hosts.extend(self.host_of(*id, base, beside, extra));
+            let host = self.host_of(*id, base, beside, extra);
+            hosts.extend(host.map(|(name, host)| (name, Host { vault: vault.clone(), ..host })));
         }
         let groups = self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team, beside)));
-        Inventory { hosts, groups: groups.collect(), base: std::path::PathBuf::new() }
+        Inventory { hosts, groups: groups.collect(), ..Inventory::default() }
     }
 
     /// Every group without parents is a child of `all`; `ungrouped` is its first.
@@ -361,7 +368,15 @@ impl Builder {
         let (place, file) = (member.place.clone(), member.file.clone());
         Some((
             name.clone(),
-            Host { name: name.clone(), vars, groups: shared.names.clone(), nth: id, place, file },
+            Host {
+                name: name.clone(),
+                vars,
+                groups: shared.names.clone(),
+                nth: id,
+                place,
+                file,
+                ..Host::default()
+            },
         ))
     }
 

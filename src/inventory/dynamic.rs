@@ -61,7 +61,7 @@ fn json(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
         problems.push(problem.at(Some(&place)).help("messages of a script belong on stderr"));
         return None;
     }
-    document::read(&source.name, &source.text, problems)
+    document::read(source, problems)
 }
 
 struct Reader<'a> {
@@ -155,7 +155,7 @@ impl Reader<'_> {
             let (name, mut var) = yaml::variable(entry, origin.clone());
             if literal {
                 // What a group says of itself without `vars` is no template.
-                std::sync::Arc::make_mut(&mut var).literal.push(String::new());
+                std::sync::Arc::make_mut(&mut var).marks.literal.push(String::new());
             }
             if let Err(message) = self.builder.set_group_var(group, &name, var) {
                 self.problems.push(Problem::error(message).at(Some(&entry.value.place)));

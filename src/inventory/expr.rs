@@ -8,6 +8,7 @@ use serde_json::Value;
 use tera::{Context, Kwargs, State, Tera};
 
 use super::{Host, Var, document};
+use crate::masked;
 use crate::problem::Problem;
 
 const NAME: &str = "value";
@@ -59,8 +60,11 @@ impl Scope<'_> {
     }
 
     fn render(&mut self, name: &str, var: &Var, value: &Value, pointer: &str) -> Result<Value, Problem> {
-        if var.literal.iter().any(|literal| literal == pointer) {
+        if var.marks.literal.iter().any(|literal| literal == pointer) {
             return Ok(value.clone());
+        }
+        if var.marks.sealed.iter().any(|sealed| sealed == pointer) {
+            return self.opened(name, var, value);
         }
         match value {
             Value::String(text) if is_template(text) => self.text(name, var, text),
@@ -78,6 +82,17 @@ impl Scope<'_> {
                 Ok(rendered.into())
             }
             _ => Ok(value.clone()),
+        }
+    }
+
+    /// What was encrypted; it is no template, and is never shown.
+    fn opened(&self, name: &str, var: &Var, value: &Value) -> Result<Value, Problem> {
+        match self.host.vault.open_text(value.as_str().unwrap_or_default()) {
+            Ok(text) => {
+                masked::learn(&text);
+                Ok(Value::String(text))
+            }
+            Err(why) => Err(self.problem(var, name, &why.to_string()).help(why.help())),
         }
     }
 

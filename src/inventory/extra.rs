@@ -22,9 +22,11 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
     let mut vars = Vars::new();
     for one in extra {
         match one {
-            Extra::File(source) => dictionary(&source.name, &source.text, &mut vars, problems),
+            Extra::File(source) => dictionary(source, &mut vars, problems),
             Extra::Argument(text) if text.starts_with(['{', '[']) => {
-                dictionary("--extra-vars", text, &mut vars, problems);
+                let name = "--extra-vars".to_owned();
+                let source = Source { name, path: None, text: text.clone(), inside: false, secret: false };
+                dictionary(&source, &mut vars, problems);
             }
             Extra::Argument(text) if text.starts_with(['/', '.']) => {
                 let message = format!("--extra-vars `{text}` looks like a file");
@@ -37,16 +39,16 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
     vars
 }
 
-fn dictionary(name: &str, text: &str, vars: &mut Vars, problems: &mut Vec<Problem>) {
+fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let before = problems.len();
-    let root = document::read(name, text, problems);
+    let root = document::read(source, problems);
     match root.as_ref().map(|root| &root.kind) {
         Some(Kind::Mapping(entries)) => {
-            vars.extend(entries.values().map(|entry| yaml::variable(entry, Origin::Extra)));
+            vars.extend(yaml::variables(source, entries, &Origin::Extra));
         }
         None if problems.len() > before => {}
         _ => problems.push(
-            Problem::error(format!("{name} holds no dictionary of variables"))
+            Problem::error(format!("{} holds no dictionary of variables", source.name))
                 .at(root.as_ref().map(|root| &root.place)),
         ),
     }

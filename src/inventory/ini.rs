@@ -9,6 +9,7 @@ use super::build::{Builder, GroupId, UNGROUPED};
 use super::literal::evaluate;
 use super::words::{self, Word};
 use super::{Origin, Source, Var, names};
+use crate::masked;
 use crate::problem::{Place, Problem, nearest};
 
 pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Problem>) {
@@ -108,6 +109,9 @@ impl Reader<'_> {
     }
 
     fn place(&self, line: &Line<'_>, chars: std::ops::Range<usize>) -> Place {
+        if self.source.secret {
+            return Place::hidden(self.file.clone(), line.number);
+        }
         let length = line.text.chars().count();
         let (start, end) = (chars.start.min(length), chars.end.min(length));
         Place {
@@ -218,6 +222,11 @@ impl Reader<'_> {
                 let mut var = Var::new(read.unwrap_or_else(|| text.into()), origin);
                 var.place = Some(self.place(line, value));
                 var.name_place = Some(self.place(line, name));
+                if self.source.secret {
+                    var.marks.secret = true;
+                    masked::learn(text);
+                    var.value.as_str().into_iter().for_each(masked::learn);
+                }
                 Some(var)
             }
             Err(message) => {

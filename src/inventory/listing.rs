@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::{Group, Host, Inventory, Var, Vars, document};
+use crate::masked::VAULT;
 
 /// Names that Ansible keeps for itself and leaves out of what it prints.
 const INTERNAL: [&str; 33] = [
@@ -73,7 +74,7 @@ pub fn list(inventory: &Inventory, only: Option<&HashSet<String>>) -> Value {
 
 /// What is shown of a host's variables, by name, in the notation of Ansible's JSON.
 fn of_host(host: &Host) -> Vec<(String, Value)> {
-    shown(&host.vars).map(|(name, var)| (name.to_owned(), notation(var, &var.value, ""))).collect()
+    shown(&host.vars).map(|(name, var)| (name.to_owned(), notation(var))).collect()
 }
 
 /// The variables that are shown at all.
@@ -88,7 +89,7 @@ pub fn of_group(group: &Group) -> Vec<(&str, Value)> {
     let mut found: Vec<(&str, Value)> = Vec::new();
     for (name, _) in shown(&vars) {
         let of = group.beside.get_key_value(name).or_else(|| group.vars.get_key_value(name));
-        found.extend(of.map(|(name, var)| (&**name, var.value.clone())));
+        found.extend(of.map(|(name, var)| (&**name, visible(var))));
     }
     if group.priority != 1 {
         found.retain(|(name, _)| *name != "ansible_group_priority");
@@ -97,21 +98,32 @@ pub fn of_group(group: &Group) -> Vec<(&str, Value)> {
     found
 }
 
-/// Texts that are no templates stand in a dictionary of their own.
-fn notation(var: &Var, value: &Value, pointer: &str) -> Value {
-    if var.literal.is_empty() {
-        return value.clone();
+/// A value as it may be shown: what is encrypted is not.
+pub fn visible(var: &Var) -> Value {
+    if var.marks.secret {
+        return VAULT.into();
     }
-    let is_literal = || var.literal.iter().any(|literal| pointer == literal || is_below(pointer, literal));
+    if var.marks.sealed.is_empty() { var.value.clone() } else { mapped(var, &var.value, "", false) }
+}
+
+/// The same in the notation of Ansible's JSON: texts that are no templates stand in a dictionary of their own.
+fn notation(var: &Var) -> Value {
+    let plain = var.marks.literal.is_empty() || var.marks.secret;
+    if plain { visible(var) } else { mapped(var, &var.value, "", true) }
+}
+
+fn mapped(var: &Var, value: &Value, pointer: &str, literals: bool) -> Value {
+    let is_literal = || var.marks.literal.iter().any(|of| pointer == of || is_below(pointer, of));
     match value {
-        Value::String(text) if is_literal() => json!({"__ansible_unsafe": text}),
+        Value::String(_) if var.marks.sealed.iter().any(|of| pointer == of) => VAULT.into(),
+        Value::String(text) if literals && is_literal() => json!({"__ansible_unsafe": text}),
         Value::Array(items) => {
-            let item = |(at, item)| notation(var, item, &format!("{pointer}/{at}"));
+            let item = |(at, item)| mapped(var, item, &format!("{pointer}/{at}"), literals);
             items.iter().enumerate().map(item).collect()
         }
         Value::Object(members) => {
             let member = |(key, value): (&String, &Value)| {
-                (key.clone(), notation(var, value, &document::child(pointer, key)))
+                (key.clone(), mapped(var, value, &document::child(pointer, key), literals))
             };
             members.iter().map(member).collect::<Map<_, _>>().into()
         }

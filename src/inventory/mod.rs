@@ -5,7 +5,7 @@
 //! opened), `document` (YAML to a tree with places), `scalar` and `timestamp` (YAML 1.1 typing), `literal` and `words`
 //! (INI typing), `yaml`, `ini`, `list` and `dynamic` (each form to groups and hosts), `names` (ranges, ports), `beside`
 //! (`group_vars/`, `host_vars/`), `build` (groups, their order and precedence), `extra` (`-e`), `pattern` (`--limit`),
-//! `expr` (`{{ }}` in values), `listing` (the document of `inventory list`).
+//! `expr` (`{{ }}` in values), `vault` (Ansible Vault), `listing` (the document of `inventory list`).
 //!
 //! Where Ansible warns about something that it could not use and goes on, this reader refuses: a network
 //! half read is a network half built.
@@ -25,6 +25,7 @@ mod pattern;
 mod scalar;
 mod sources;
 mod timestamp;
+mod vault;
 mod words;
 mod yaml;
 
@@ -42,7 +43,8 @@ use serde_json::Value;
 use crate::problem::{Place, Problem};
 use document::Kind;
 pub use pattern::select;
-pub use sources::texts_of;
+pub use sources::{passwords, texts_of};
+pub use vault::Vault;
 
 /// Variables by name; hosts share what their groups say.
 pub type Vars = IndexMap<Arc<str>, Arc<Var>>;
@@ -74,6 +76,8 @@ pub struct Host {
     pub place: Option<Place>,
     /// Absolute path of the file that first names it: Ansible's `inventory_file`.
     pub file: Option<Arc<Path>>,
+    /// Opens what is encrypted in its variables, when they are used.
+    pub vault: Arc<Vault>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -101,8 +105,18 @@ pub struct Var {
     /// Where the variable's name stands.
     pub name_place: Option<Place>,
     pub origin: Origin,
+    pub marks: Marks,
+}
+
+/// What has to be known of a value beside itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
     /// JSON pointers of what was tagged `!unsafe`: texts at and below them are no templates.
     pub literal: Vec<String>,
+    /// JSON pointers of texts that are still encrypted with Ansible Vault.
+    pub sealed: Vec<String>,
+    /// It comes from a file that is encrypted as a whole.
+    pub secret: bool,
 }
 
 /// Who set a variable.
@@ -117,7 +131,7 @@ pub enum Origin {
 impl Var {
     /// A variable that no file sets.
     pub fn new(value: Value, origin: Origin) -> Self {
-        Self { value, place: None, name_place: None, origin, literal: Vec::new() }
+        Self { value, place: None, name_place: None, origin, marks: Marks::default() }
     }
 }
 
@@ -143,6 +157,8 @@ pub(crate) struct Source {
     pub text: String,
     /// Found in a directory: it may be empty.
     pub inside: bool,
+    /// The file is encrypted: nothing of it may be shown.
+    pub secret: bool,
 }
 
 impl Source {
@@ -152,31 +168,41 @@ impl Source {
     }
 }
 
+/// What an inventory is made of.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    pub paths: &'a [PathBuf],
+    pub extra: &'a [String],
+    pub vault: Arc<Vault>,
+}
+
 /// Reads inventories (files, directories, scripts, `host1,host2`), in order, what stands beside them, and extra
 /// variables (`k=v k2=v2`, `@file`, `{json}`).
 ///
 /// With the inventory come its warnings. The error holds every problem found, warnings too: a file that
 /// cannot be read, is no inventory, or says something that Ansible would skip.
-pub fn load(paths: &[PathBuf], extra: &[String]) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
-    let opened = sources::open(paths, &mut problems);
-    let extra = sources::extras(extra, &mut problems);
-    let folders = sources::folders(paths, &mut problems);
-    let mut inventory = assemble(&opened, &folders, &extra, problems)?;
-    inventory.0.base = paths.first().map(|path| sources::base(path)).unwrap_or_default();
+    let opened = sources::open(asked.paths, &asked.vault, &mut problems);
+    let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
+    let folders = sources::folders(asked.paths, &asked.vault, &mut problems);
+    let mut inventory = assemble(&opened, &folders, &extra, &asked.vault, problems)?;
+    inventory.0.base = asked.paths.first().map(|path| sources::base(path)).unwrap_or_default();
     Ok(inventory)
 }
 
 /// Reads one inventory text; `name` stands in the places of problems.
 pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
-    let source = Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false };
-    assemble(&[sources::Opened::Text(source)], &[], &[], Vec::new())
+    let source =
+        Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false, secret: false };
+    assemble(&[sources::Opened::Text(source)], &[], &[], &Arc::default(), Vec::new())
 }
 
 fn assemble(
     opened: &[sources::Opened],
     folders: &[sources::Folder],
     extra: &[extra::Extra],
+    vault: &Arc<Vault>,
     mut problems: Vec<Problem>,
 ) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let mut builder = build::Builder::default();
@@ -189,7 +215,7 @@ fn assemble(
     }
     let beside = beside::read(folders, builder.group_names(), builder.host_names(), &mut problems);
     let extra = extra::read(extra, &mut problems);
-    let inventory = builder.finish(&beside, &extra, &mut problems);
+    let inventory = builder.finish(&beside, &extra, vault, &mut problems);
     // A folder that is asked twice complains twice.
     let mut once: Vec<Problem> = Vec::with_capacity(problems.len());
     for problem in problems {
@@ -206,8 +232,7 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Proble
         let before = problems.len();
         ini::read(source, builder, problems);
         if problems.len() > before
-            && document::read(&source.name, &source.text, &mut Vec::new())
-                .is_some_and(|root| root.entries().is_some())
+            && document::read(source, &mut Vec::new()).is_some_and(|root| root.entries().is_some())
         {
             let shown = &source.name;
             problems.truncate(before);
@@ -223,7 +248,7 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Proble
         return;
     }
     let mut of_yaml = Vec::new();
-    let root = document::read(&source.name, &source.text, &mut of_yaml);
+    let root = document::read(source, &mut of_yaml);
     match root.as_ref().map(|root| &root.kind) {
         Some(Kind::Mapping(groups)) if !groups.is_empty() => {
             problems.append(&mut of_yaml);

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::build::{Builder, GroupId};
 use super::document::{Entry, Kind, Node};
-use super::{Origin, Source, Var, names};
+use super::{Marks, Origin, Source, Var, names};
 use crate::problem::{Place, Problem, nearest};
 
 const SECTIONS: [&str; 3] = ["hosts", "vars", "children"];
@@ -120,9 +121,15 @@ impl Reader<'_> {
         }
     }
 
+    fn variable(&self, entry: &Entry, origin: Origin) -> (Arc<str>, Arc<Var>) {
+        let (name, mut var) = variable(entry, origin);
+        Arc::make_mut(&mut var).marks.secret = self.source.secret;
+        (name, var)
+    }
+
     fn group_var(&mut self, group: GroupId, entry: &Entry) {
         let origin = Origin::Group(self.builder.group_name(group).to_owned());
-        let (name, var) = variable(entry, origin);
+        let (name, var) = self.variable(entry, origin);
         if let Err(message) = self.builder.set_group_var(group, &name, var) {
             self.error(message, &entry.value.place);
         }
@@ -138,7 +145,9 @@ impl Reader<'_> {
             }
         };
         let variables: Vec<(Arc<str>, Arc<Var>)> = match &entry.value.kind {
-            Kind::Mapping(entries) => entries.values().map(|entry| variable(entry, Origin::Host)).collect(),
+            Kind::Mapping(entries) => {
+                entries.values().map(|entry| self.variable(entry, Origin::Host)).collect()
+            }
             kind if is_falsy(kind) => Vec::new(),
             _ => {
                 let message = format!(
@@ -180,13 +189,26 @@ pub(super) fn is_falsy(kind: &Kind) -> bool {
     }
 }
 
+/// The variables of a file that holds nothing else.
+pub(super) fn variables(
+    source: &Source,
+    entries: &IndexMap<String, Entry>,
+    origin: &Origin,
+) -> impl Iterator<Item = (Arc<str>, Arc<Var>)> {
+    entries.values().map(|entry| {
+        let (name, mut var) = variable(entry, origin.clone());
+        Arc::make_mut(&mut var).marks.secret = source.secret;
+        (name, var)
+    })
+}
+
 /// A variable of a mapping's entry.
 pub(super) fn variable(entry: &Entry, origin: Origin) -> (Arc<str>, Arc<Var>) {
-    let mut literal = Vec::new();
-    let value = entry.value.value(&mut literal);
+    let mut marks = Marks::default();
+    let value = entry.value.value(&mut marks);
     let name = entry.key.key_text().unwrap_or_default();
     let name_place = entry.key.place.clone();
     let is_scalar = matches!(entry.value.kind, Kind::Scalar(_));
     let place = if is_scalar { entry.value.place.clone() } else { name_place.clone() };
-    (name.into(), Arc::new(Var { value, place: Some(place), name_place: Some(name_place), origin, literal }))
+    (name.into(), Arc::new(Var { value, place: Some(place), name_place: Some(name_place), origin, marks }))
 }

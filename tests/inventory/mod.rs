@@ -1,6 +1,7 @@
 //! Inventories as Ansible reads them, by Ansible itself: `loomctl inventory` against ansible-core of tests/lab/setup.
 
 mod corpus;
+mod random;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::support::{Suite, in_repository, setup_path};
 
 pub fn register(suite: &mut Suite) {
     corpus::register(suite);
+    random::register(suite);
 }
 
 /// One inventory, and how it is asked for.
@@ -34,8 +36,8 @@ impl Case {
     pub fn loomctl(&self, command: &[&str]) -> (i32, String, String) {
         let mut run = Command::new(env!("CARGO_BIN_EXE_loomctl"));
         run.current_dir(&self.folder).arg("inventory").args(command);
-        self.inventory.iter().for_each(|name| drop(run.arg("-i").arg(name)));
-        self.extra.iter().for_each(|extra| drop(run.arg("-e").arg(extra)));
+        run.args(self.inventory.iter().flat_map(|name| ["-i", name]));
+        run.args(self.extra.iter().flat_map(|extra| ["-e", extra]));
         let output = run.env_remove("LOOMCTL_INVENTORY").output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))

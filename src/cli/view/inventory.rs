@@ -135,7 +135,7 @@ fn branch(inventory: &Inventory, group: &Group, vars: bool, depth: usize, out: &
         for name in &group.hosts {
             leaf(name, depth + 1, out);
             if let Some(host) = inventory.hosts.get(name).filter(|_| vars) {
-                let shown = listing::shown(&host.vars).map(|(name, var)| (name, var.value.clone()));
+                let shown = listing::shown(&host.vars).map(|(name, var)| (name, listing::visible(var)));
                 variables(shown.collect(), depth + 2, out);
             }
         }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{refuse, text};
-use crate::inventory::Source;
+use crate::inventory::{Source, Vault};
 use crate::problem::Problem;
 
 /// No extension goes first, so that a folder is found before a file.
@@ -18,6 +19,7 @@ pub(in crate::inventory) struct Folder {
     groups: Named,
     hosts: Named,
     pub is_working_directory: bool,
+    vault: Arc<Vault>,
 }
 
 struct Named {
@@ -27,10 +29,15 @@ struct Named {
 }
 
 impl Folder {
-    pub fn open(folder: &Path, is_working_directory: bool, problems: &mut Vec<Problem>) -> Self {
+    pub fn open(
+        folder: &Path,
+        is_working_directory: bool,
+        vault: &Arc<Vault>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let groups = Named::open(folder.join("group_vars"), problems);
         let hosts = Named::open(folder.join("host_vars"), problems);
-        Self { groups, hosts, is_working_directory }
+        Self { groups, hosts, is_working_directory, vault: vault.clone() }
     }
 
     /// The files for a group or host, in the order in which they count.
@@ -38,13 +45,7 @@ impl Folder {
         let named = if group { &self.groups } else { &self.hosts };
         let mut sources = Vec::new();
         for path in named.files_of(name) {
-            match text(&path, "the file") {
-                Ok(source) if source.text.starts_with("$ANSIBLE_VAULT;") => {
-                    let shown = path.display();
-                    let message =
-                        format!("{shown} is encrypted with Ansible Vault, which this version does not read");
-                    problems.push(*refuse(message, "decrypt it first: `ansible-vault decrypt`"));
-                }
+            match text(&path, "the file", &self.vault) {
                 Ok(source) => sources.push(source),
                 Err(problem) => problems.push(*problem),
             }

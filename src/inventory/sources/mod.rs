@@ -2,6 +2,7 @@
 //! starts the user's own programs.
 
 mod beside;
+mod password;
 mod script;
 
 use std::collections::BTreeMap;
@@ -11,10 +12,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Source;
 use super::extra::Extra;
+use super::{Source, Vault, vault};
 use crate::problem::Problem;
 pub(super) use beside::Folder;
+pub use password::passwords;
 pub(super) use script::Script;
 
 /// Larger inventories are refused.
@@ -37,14 +39,14 @@ pub(super) enum Opened {
 }
 
 /// Opens every source, in order.
-pub(super) fn open(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<Opened> {
+pub(super) fn open(paths: &[PathBuf], vault: &Vault, problems: &mut Vec<Problem>) -> Vec<Opened> {
     let mut opened = Vec::new();
     for path in paths {
         if is_list(path) {
             opened.push(Opened::List(path.to_string_lossy().into_owned()));
         } else if path.is_dir() {
             let before = opened.len() + problems.len();
-            directory(path, 0, &mut opened, problems);
+            directory(path, 0, vault, &mut opened, problems);
             if opened.len() + problems.len() == before {
                 let message =
                     format!("the inventory {} is a directory without inventory files", path.display());
@@ -54,7 +56,7 @@ pub(super) fn open(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<Opened
                 ));
             }
         } else {
-            one(path, false, &mut opened, problems);
+            one(path, false, vault, &mut opened, problems);
         }
     }
     opened
@@ -65,7 +67,13 @@ fn is_list(path: &Path) -> bool {
     path.as_os_str().as_bytes().contains(&b',') && !path.exists()
 }
 
-fn directory(path: &Path, level: usize, opened: &mut Vec<Opened>, problems: &mut Vec<Problem>) {
+fn directory(
+    path: &Path,
+    level: usize,
+    vault: &Vault,
+    opened: &mut Vec<Opened>,
+    problems: &mut Vec<Problem>,
+) {
     let fail = |error: &std::io::Error| {
         *refuse(format!("the inventory {} cannot be read: {error}", path.display()), "check its permissions")
     };
@@ -81,9 +89,9 @@ fn directory(path: &Path, level: usize, opened: &mut Vec<Opened>, problems: &mut
     entries.sort_by(|a, b| a.as_os_str().as_bytes().cmp(b.as_os_str().as_bytes()));
     for entry in entries {
         if entry.is_dir() {
-            directory(&entry, level + 1, opened, problems);
+            directory(&entry, level + 1, vault, opened, problems);
         } else {
-            one(&entry, true, opened, problems);
+            one(&entry, true, vault, opened, problems);
         }
     }
 }
@@ -94,8 +102,9 @@ fn is_ignored(name: &str) -> bool {
         || IGNORED_ENDS.iter().any(|end| name.ends_with(end))
 }
 
-fn one(path: &Path, inside: bool, opened: &mut Vec<Opened>, problems: &mut Vec<Problem>) {
-    let found = if is_program(path) { Script::list(path).map(Opened::Script) } else { file(path, inside) };
+fn one(path: &Path, inside: bool, vault: &Vault, opened: &mut Vec<Opened>, problems: &mut Vec<Problem>) {
+    let found =
+        if is_program(path) { Script::list(path).map(Opened::Script) } else { file(path, inside, vault) };
     match found {
         Ok(source) => opened.push(source),
         Err(problem) => problems.push(*problem),
@@ -111,21 +120,13 @@ fn is_program(path: &Path) -> bool {
     executable && read.is_ok() && (begin.starts_with(b"#!") || &begin == b"\x7fELF")
 }
 
-fn file(path: &Path, inside: bool) -> Result<Opened, Box<Problem>> {
+fn file(path: &Path, inside: bool, vault: &Vault) -> Result<Opened, Box<Problem>> {
     let shown = path.display();
-    let source = Source { inside, ..text(path, "the inventory")? };
+    let source = Source { inside, ..text(path, "the inventory", vault)? };
     if source.text.starts_with("#!") {
         return Err(refuse(
             format!("the inventory {shown} is a script that may not be executed"),
             "`chmod +x` it",
-        ));
-    }
-    if source.text.starts_with("$ANSIBLE_VAULT;") {
-        return Err(refuse(
-            format!(
-                "the inventory {shown} is encrypted with Ansible Vault, which this version does not read"
-            ),
-            "decrypt it first: `ansible-vault decrypt`",
         ));
     }
     if source.extension() == Some("toml") {
@@ -138,12 +139,12 @@ fn file(path: &Path, inside: bool) -> Result<Opened, Box<Problem>> {
 }
 
 /// Reads every `@file` of the extra variables.
-pub(super) fn extras(extra: &[String], problems: &mut Vec<Problem>) -> Vec<Extra> {
+pub(super) fn extras(extra: &[String], vault: &Vault, problems: &mut Vec<Problem>) -> Vec<Extra> {
     let mut extras = Vec::new();
     for argument in extra {
         match argument.strip_prefix('@') {
             None => extras.push(Extra::Argument(argument.clone())),
-            Some(name) => match text(Path::new(name), "the file of --extra-vars") {
+            Some(name) => match text(Path::new(name), "the file of --extra-vars", vault) {
                 Ok(source) => extras.push(Extra::File(source)),
                 Err(problem) => problems.push(*problem),
             },
@@ -154,12 +155,12 @@ pub(super) fn extras(extra: &[String], problems: &mut Vec<Problem>) -> Vec<Extra
 
 /// The patterns in a file that `--limit @FILE` names, one a line.
 pub(super) fn patterns(path: &str) -> Result<Vec<String>, Box<Problem>> {
-    let source = text(Path::new(path), "the file of --limit")?;
+    let source = text(Path::new(path), "the file of --limit", &Vault::default())?;
     Ok(source.text.split('\n').map(|line| line.trim().to_owned()).collect())
 }
 
 /// The folders whose `group_vars/` and `host_vars/` count, weakest first: of each source, then the working directory.
-pub(super) fn folders(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<Folder> {
+pub(super) fn folders(paths: &[PathBuf], vault: &Arc<Vault>, problems: &mut Vec<Problem>) -> Vec<Folder> {
     let mut folders: Vec<(PathBuf, PathBuf)> = Vec::new();
     for path in paths.iter().filter(|path| !is_list(path)) {
         let folder = if path.is_dir() { path.clone() } else { parent(path) };
@@ -171,9 +172,9 @@ pub(super) fn folders(paths: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<Fol
     let here = Path::new(".").canonicalize().ok();
     let is_here = folders.last().is_some_and(|(_, last)| here.as_ref() == Some(last));
     let mut found: Vec<Folder> =
-        folders.into_iter().map(|(folder, _)| Folder::open(&folder, false, problems)).collect();
+        folders.into_iter().map(|(folder, _)| Folder::open(&folder, false, vault, problems)).collect();
     if !is_here {
-        found.push(Folder::open(Path::new(""), true, problems));
+        found.push(Folder::open(Path::new(""), true, vault, problems));
     }
     found
 }
@@ -213,7 +214,7 @@ pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>>
     let mut texts = BTreeMap::new();
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()) {
         if let (Some(name), Ok(source)) =
-            (path.file_name().and_then(|name| name.to_str()), text(&path, "the file"))
+            (path.file_name().and_then(|name| name.to_str()), text(&path, "the file", &Vault::default()))
         {
             texts.insert(name.to_owned(), source.text);
         }
@@ -221,7 +222,7 @@ pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>>
     Ok(texts)
 }
 
-fn text(path: &Path, what: &str) -> Result<Source, Box<Problem>> {
+fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |error: &std::io::Error| {
         refuse(format!("{what} {shown} cannot be read: {error}"), "check the path and its permissions")
@@ -239,31 +240,41 @@ fn text(path: &Path, what: &str) -> Result<Source, Box<Problem>> {
         refuse(format!("{what} {shown} is not UTF-8 (byte {at})"), "save it as UTF-8")
     })?;
     let absolute = std::path::absolute(path).map_err(|error| fail(&error))?;
-    Ok(Source { name: shown, path: Some(Arc::from(absolute)), text, inside: false })
+    let secret = vault::is_sealed(&text);
+    let text = if secret {
+        vault.open_text(&text).map_err(|why| refuse(format!("{what} {shown}: {why}"), why.help()))?
+    } else {
+        text
+    };
+    Ok(Source { name: shown, path: Some(Arc::from(absolute)), text, inside: false, secret })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::inventory::Asked;
 
     fn refused(name: &str, text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
-        crate::inventory::load(&[path], &[]).unwrap_err()[0].message.clone()
+        crate::inventory::load(&Asked { paths: &[path], ..Asked::default() }).unwrap_err()[0].message.clone()
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
         assert!(refused("hosts.sh", "#!/bin/sh\n").contains("may not be executed"));
-        assert!(refused("hosts.yml", "$ANSIBLE_VAULT;1.1;AES256\n").contains("Vault"));
+        assert!(refused("hosts.yml", "$ANSIBLE_VAULT;1.1;AES256\n").contains("is no text of Ansible Vault"));
         assert!(refused("hosts.toml", "[all.hosts]\n").contains("TOML"));
         assert!(refused("hosts.yml", "").contains("empty"));
         let here = tempfile::tempdir().unwrap();
-        let problems = crate::inventory::load(&[here.path().into()], &[]).unwrap_err();
+        let problems =
+            crate::inventory::load(&Asked { paths: &[here.path().into()], ..Asked::default() }).unwrap_err();
         assert!(problems[0].message.contains("without inventory files"));
-        let problems = crate::inventory::load(&[here.path().join("none")], &[]).unwrap_err();
+        let problems =
+            crate::inventory::load(&Asked { paths: &[here.path().join("none")], ..Asked::default() })
+                .unwrap_err();
         assert!(problems[0].message.contains("cannot be read"));
     }
 
@@ -274,17 +285,25 @@ mod tests {
         fs::write(&path, "all: {hosts: {a: }, vars: {x: 0, y: 0}}").unwrap();
         fs::create_dir(folder.path().join("group_vars")).unwrap();
         fs::write(folder.path().join("group_vars/all.yml"), "x: 1").unwrap();
-        let (inventory, _) = crate::inventory::load(std::slice::from_ref(&path), &[]).unwrap();
+        let (inventory, _) =
+            crate::inventory::load(&Asked { paths: std::slice::from_ref(&path), ..Asked::default() })
+                .unwrap();
         assert_eq!(inventory.base, folder.path());
         assert_eq!(inventory.hosts["a"].file.as_deref(), Some(path.as_path()));
         assert_eq!(inventory.hosts["a"].vars["x"].value, 1);
         let place = inventory.hosts["a"].vars["x"].place.clone().unwrap();
         assert!(place.file.ends_with("group_vars/all.yml") && place.line == 1);
         fs::write(folder.path().join("group_vars/all.yml"), "[x]").unwrap();
-        let problems = crate::inventory::load(std::slice::from_ref(&path), &[]).unwrap_err();
+        let problems =
+            crate::inventory::load(&Asked { paths: std::slice::from_ref(&path), ..Asked::default() })
+                .unwrap_err();
         assert!(problems[0].message.contains("is a dictionary, and this is a list"));
         fs::remove_dir_all(folder.path().join("group_vars")).unwrap();
         fs::write(folder.path().join("group_vars"), "x: 1").unwrap();
-        assert!(crate::inventory::load(&[path], &[]).unwrap_err()[0].message.contains("no directory"));
+        assert!(
+            crate::inventory::load(&Asked { paths: &[path], ..Asked::default() }).unwrap_err()[0]
+                .message
+                .contains("no directory")
+        );
     }
 }

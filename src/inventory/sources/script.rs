@@ -26,14 +26,14 @@ impl Script {
     }
 }
 
-fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Problem>> {
-    let name = format!("{} {}", path.display(), arguments.join(" "));
+pub(super) fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Problem>> {
+    let name = format!("{} {}", path.display(), arguments.join(" ")).trim_end().to_owned();
     let fail = |why: String, said: &str| {
         let help = match said.trim() {
-            "" => "run it by hand: it must print JSON and end with status 0".to_owned(),
+            "" => "run it by hand: it must end with status 0".to_owned(),
             said => format!("it said: {}", said.chars().take(1000).collect::<String>()),
         };
-        refuse(format!("the inventory script `{name}` {why}"), &help)
+        refuse(format!("the program `{name}` {why}"), &help)
     };
     let absolute = std::path::absolute(path).map_err(|error| fail(format!("has no path: {error}"), ""))?;
     let mut command = Command::new(&absolute);
@@ -57,7 +57,7 @@ fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Problem>> {
     }
     let text = String::from_utf8(printed)
         .map_err(|_| fail("has printed something that is not UTF-8".to_owned(), &said))?;
-    Ok(Source { name, path: Some(Arc::from(absolute)), text, inside: false })
+    Ok(Source { name, path: Some(Arc::from(absolute)), text, inside: false, secret: false })
 }
 
 /// All that comes, up to one byte more than is allowed.
