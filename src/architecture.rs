@@ -14,7 +14,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("masked", &[]),
     ("event", &[]),
     ("interrupt", &[]),
-    ("inventory", &["problem", "model::ids"]),
+    ("inventory", &["masked", "problem", "model::ids"]),
     ("chain", &["problem", "model::ids"]),
     ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
@@ -59,7 +59,8 @@ const MAY: &[(&str, &[&str])] = &[
 const ONLY: &[(&[&str], &[&str])] = &[
     // Connections are opened in one place.
     (&["tokio::net", "std::net::Tcp", "UnixStream", "openssh::", "hyper"], &["remote/"]),
-    (&["process::Command", "Command::new("], &["remote/"]),
+    // Inventory scripts are the user's own programs.
+    (&["process::Command", "Command::new("], &["remote/", "inventory/sources/"]),
     // Words for people, and their questions.
     (&["println!", "print!(", "eprint", "std::io::stdout", "std::io::stdin"], &["cli/"]),
     (&["std::env::args", "clap::"], &["cli/"]),
@@ -71,7 +72,7 @@ const ONLY: &[(&[&str], &[&str])] = &[
     (
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
         &[
-            "inventory/sources.rs",
+            "inventory/sources/",
             "cli/files.rs",
             "cli/keyfile.rs",
             "binary.rs",

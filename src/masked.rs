@@ -1,12 +1,43 @@
 //! Texts without the secrets in them (S3): what a key's name marks as nobody's business, passwords in URLs, mnemonics.
 //! Rather too much than too little: this is for people and files, never for hosts.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{PoisonError, RwLock},
+};
 
 use serde_json::Value;
 
 /// What stands for a value; its length says nothing.
 pub const STARS: &str = "********";
+
+/// What stands for a text that was encrypted with Ansible Vault.
+pub const VAULT: &str = "<vault>";
+/// Shorter ones would hide half of what is said, and nobody could guess less.
+const SHORTEST: usize = 4;
+
+/// Texts that were encrypted, line by line: whatever they have become part of, they are not shown.
+static LEARNT: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Remembers a text that was encrypted.
+pub fn learn(text: &str) {
+    let mut learnt = LEARNT.write().unwrap_or_else(PoisonError::into_inner);
+    for line in text.lines().map(str::trim).filter(|line| line.chars().count() >= SHORTEST) {
+        if !learnt.iter().any(|known| known == line) {
+            learnt.push(line.to_owned());
+        }
+    }
+    // Of two that begin alike the longer one counts.
+    learnt.sort_by_key(|line| std::cmp::Reverse(line.len()));
+}
+
+/// A text without what was encrypted.
+pub fn vaulted(text: &str) -> String {
+    let learnt = LEARNT.read().unwrap_or_else(PoisonError::into_inner);
+    learnt.iter().fold(text.to_owned(), |text, line| {
+        if text.contains(line.as_str()) { text.replace(line.as_str(), VAULT) } else { text }
+    })
+}
 
 /// What a key's name must hold for its value to be a secret; `-` counts as `_`.
 const SECRET: [&str; 11] = [
@@ -33,11 +64,12 @@ pub fn text(text: &str) -> String {
 /// The same, line by line, each with its newline: as many as there were.
 pub fn lines(text: &str) -> Vec<String> {
     let mut inside = Inside::default();
-    text.split_inclusive('\n').map(|line| inside.line(line)).collect()
+    vaulted(text).split_inclusive('\n').map(|line| inside.line(line)).collect()
 }
 
 /// One line, its secrets replaced.
 pub fn line(line: &str) -> String {
+    let line = &*vaulted(line);
     let (mut out, mut at) = (String::new(), 0);
     for range in secrets(line) {
         out += &line[at..range.start];
@@ -64,6 +96,25 @@ pub fn json(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(json),
         Value::Object(values) => values.values_mut().for_each(json),
         _ => {}
+    }
+}
+
+/// The values of secret keys, at any depth; the path of a file with a secret is none.
+pub fn by_key(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(by_key),
+        Value::Object(values) => values.iter_mut().for_each(|(key, value)| of_key(key, value)),
+        _ => {}
+    }
+}
+
+/// The value of this key: stars in its place where the key's name says that it is a secret.
+pub fn of_key(key: &str, value: &mut Value) {
+    let is_nothing = value.is_null() || value.as_str().is_some_and(str::is_empty);
+    if is_secret(key) && !key.ends_with("_file") && !is_nothing {
+        *value = STARS.into();
+    } else {
+        by_key(value);
     }
 }
 
@@ -145,6 +196,9 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
     }
     found.extend(of_urls(line));
     found.extend(mnemonics(line));
+    for known in LEARNT.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        found.extend(line.match_indices(known.as_str()).map(|(at, text)| at..at + text.len()));
+    }
     found.sort_by_key(|range| (range.start, usize::MAX - range.end));
     let mut whole: Vec<Range<usize>> = Vec::new();
     for range in found.into_iter().filter(|range| !range.is_empty()) {

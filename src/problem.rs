@@ -15,6 +15,13 @@ pub struct Place {
     pub text: Arc<str>,
 }
 
+impl Place {
+    /// A place in a file that nobody may see.
+    pub fn hidden(file: Arc<str>, line: usize) -> Self {
+        Self { file, line, column: 1, width: 7, text: "<vault>".into() }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     Error,

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where it fails")]
 
 mod e2e;
+mod inventory;
 mod support;
 
 fn main() {
     let mut suite = support::Suite::new();
+    inventory::register(&mut suite);
     e2e::register(&mut suite);
     suite.run();
 }

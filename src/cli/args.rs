@@ -61,6 +61,9 @@ pub enum Command {
     /// The nodes' keys: their public parts, an encrypted backup, and back onto a host that has lost them
     #[command(subcommand)]
     Keys(Keys),
+    /// What an inventory says, and what loomctl makes of it
+    #[command(subcommand)]
+    Inventory(Inventory),
     /// Stop the nodes; with --destroy also remove what loomctl has put there
     Down(Down),
     /// Print shell completions
@@ -72,12 +75,24 @@ pub enum Command {
 /// Where the desired state comes from.
 #[derive(Debug, Args)]
 pub struct Desired {
-    /// Inventory file; may be given more than once
-    #[arg(short, long, value_name = "FILE", env = "LOOMCTL_INVENTORY", default_value = "inventory.yaml")]
+    /// Inventory: a file, a directory, a script, or `host1,host2,`; may be given more than once
+    #[arg(
+        short,
+        long,
+        value_name = "INVENTORY",
+        env = "LOOMCTL_INVENTORY",
+        default_value = "inventory.yaml"
+    )]
     pub inventory: Vec<PathBuf>,
     /// Variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
+    /// A file with the password of Ansible Vault, or a program that prints it
+    #[arg(long, value_name = "FILE", env = "ANSIBLE_VAULT_PASSWORD_FILE")]
+    pub vault_password_file: Vec<PathBuf>,
+    /// The same with a label: LABEL@FILE, or LABEL@prompt
+    #[arg(long, value_name = "ID")]
+    pub vault_id: Vec<String>,
 }
 
 /// What every command on hosts shares.
@@ -86,7 +101,7 @@ pub struct Desired {
 pub struct Hosts {
     #[command(flatten)]
     pub desired: Desired,
-    /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`
+    /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`, `~regex`, `group[0]`, `@file`
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// How many machines at once
@@ -346,6 +361,45 @@ pub struct Down {
     pub lock_wait: u64,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum Inventory {
+    /// Groups, hosts and their variables as JSON, as `ansible-inventory --list` prints them
+    List {
+        #[command(flatten)]
+        desired: Desired,
+        /// Only these hosts
+        #[arg(short, long, value_name = "PATTERN")]
+        limit: Option<String>,
+    },
+    /// The names of hosts, in Ansible's order, one a line
+    Hosts {
+        #[command(flatten)]
+        desired: Desired,
+        /// Only these hosts
+        #[arg(short, long, value_name = "PATTERN")]
+        limit: Option<String>,
+    },
+    /// Groups and hosts as a tree, as `ansible-inventory --graph` prints it
+    Graph {
+        #[command(flatten)]
+        desired: Desired,
+        /// With their variables
+        #[arg(long)]
+        vars: bool,
+        /// Where the tree begins
+        #[arg(default_value = "all")]
+        group: String,
+    },
+    /// What loomctl makes of each host, where each variable comes from, and all that is wrong
+    Check {
+        #[command(flatten)]
+        desired: Desired,
+        /// One JSON object a host on stdout
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// A document, and the chain whose rules it follows.
 #[derive(Debug, Args)]
 pub struct DocumentOf {
@@ -454,4 +508,6 @@ pub enum Chain {
 pub enum SchemaOf {
     /// A chain's profile.yaml
     Profile,
+    /// loomctl's own variables, in YAML inventories
+    Inventory,
 }

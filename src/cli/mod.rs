@@ -5,6 +5,7 @@ mod chains;
 mod down;
 mod files;
 mod genesis;
+mod inventory;
 mod keyfile;
 mod keys;
 mod logs;
@@ -56,12 +57,17 @@ async fn dispatch(command: Command) -> u8 {
         Command::Keys(Keys::Backup(args)) => keys::backup(args).await,
         Command::Keys(Keys::Restore(args)) => keys::restore(args).await,
         Command::Down(args) => down::down(args).await,
+        Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),
         Command::Peers(args) => offline::peers(&args),
         Command::Render(args) => offline::render(&args),
         Command::Chain { command } => chains::chain(&command),
-        Command::Schema { what: SchemaOf::Profile } => {
-            view::offline::result(&format!("{:#}\n", crate::chain::profile::schema()));
+        Command::Schema { what } => {
+            let schema = match what {
+                SchemaOf::Profile => crate::chain::profile::schema(),
+                SchemaOf::Inventory => crate::model::schema::schema(),
+            };
+            view::offline::result(&format!("{schema:#}\n"));
             error::OK
         }
         Command::Completions { shell } => {

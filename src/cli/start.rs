@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::Failure,
     interrupt::Interrupt,
-    inventory,
+    inventory::{self, Asked, Inventory},
     look::Look,
     model::{
         cluster::Cluster,
@@ -104,9 +104,16 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), 
 
 type OnHosts = (Cluster, Options, Vec<Problem>);
 
+/// What the command line names as the inventory, with warnings.
+pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
+    let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
+    inventory::load(&Asked { paths: &desired.inventory, extra: &desired.extra_vars, vault: vault.into() })
+}
+
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
 pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
-    let (inventory, mut warnings) = inventory::load(&source.inventory, &source.extra_vars)?;
+    let (inventory, mut warnings) = load(source)?;
     let given = Given { connect_timeout: Duration::default(), become_password: None };
     let (cluster, more) = resolve::resolve(&inventory, &given)?;
     warnings.extend(more);
@@ -114,7 +121,7 @@ pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>
 }
 
 fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
-    let (inventory, mut warnings) = inventory::load(&hosts.desired.inventory, &hosts.desired.extra_vars)?;
+    let (inventory, mut warnings) = load(&hosts.desired)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
     let given = Given { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
     let (cluster, more) = resolve::resolve(&inventory, &given)?;
@@ -130,14 +137,15 @@ fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
 }
 
 fn ask_password() -> Result<Secret, Vec<Problem>> {
-    let failed = |why: String| {
-        let help = "without a terminal, set ansible_become_password (a vault or `-e @file` keeps it out of the inventory)";
-        vec![Problem::error(format!("-K: {why}")).help(help)]
-    };
+    let help = "without a terminal, set ansible_become_password (a vault or `-e @file` keeps it out of the inventory)";
+    password("BECOME password: ", "-K").map(Secret::new).map_err(|problem| vec![problem.help(help)])
+}
+
+fn password(question: &str, flag: &str) -> Result<String, Problem> {
     if !std::io::stdin().is_terminal() {
-        return Err(failed("there is no terminal to ask for the password".to_owned()));
+        return Err(Problem::error(format!("{flag}: there is no terminal to ask for the password")));
     }
-    rpassword::prompt_password("BECOME password: ").map(Secret::new).map_err(|e| failed(e.to_string()))
+    rpassword::prompt_password(question).map_err(|error| Problem::error(format!("{flag}: {error}")))
 }
 
 fn log_to_stderr(hosts: &Hosts) {

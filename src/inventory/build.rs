@@ -2,21 +2,21 @@
 //!
 //! After ansible/inventory/{data,group,host}.py and the precedence of ansible/vars/manager.py.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::{Group, Host, Inventory, Var};
+use super::beside::Beside;
+use super::{Group, Host, Inventory, Var, Vars, Vault};
 use crate::problem::{Place, Problem};
 
 pub(super) type GroupId = usize;
-type Vars = IndexMap<String, Var>;
 
-const ALL: GroupId = 0;
-const UNGROUPED: GroupId = 1;
+pub(super) const ALL: GroupId = 0;
+pub(super) const UNGROUPED: GroupId = 1;
 /// Values that the hosts of one inventory may hold in sum: a range times its variables stays bounded.
 const MAX_VALUES: usize = 20_000_000;
 
@@ -45,6 +45,12 @@ struct Member {
     file: Option<Arc<Path>>,
 }
 
+/// What hosts of the same groups have in common.
+struct Shared {
+    vars: Vars,
+    names: Arc<[String]>,
+}
+
 impl Default for Builder {
     fn default() -> Self {
         let team = || Team { priority: 1, ..Team::default() };
@@ -63,6 +69,22 @@ impl Builder {
         id
     }
 
+    pub fn has_group(&self, name: &str) -> Option<GroupId> {
+        self.groups.get_index_of(name)
+    }
+
+    pub fn has_host(&self, name: &str) -> bool {
+        self.hosts.contains_key(name)
+    }
+
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(String::as_str)
+    }
+
+    pub fn host_names(&self) -> impl Iterator<Item = &str> {
+        self.hosts.keys().map(String::as_str)
+    }
+
     pub fn group_name(&self, group: GroupId) -> &str {
         self.groups.get_index(group).map_or("", |(name, _)| name)
     }
@@ -77,7 +99,7 @@ impl Builder {
     pub fn host(
         &mut self,
         name: &str,
-        group: GroupId,
+        group: Option<GroupId>,
         port: Option<u64>,
         place: &Place,
         file: Option<&Arc<Path>>,
@@ -89,11 +111,11 @@ impl Builder {
             if let Some(port) = port {
                 let mut var = Var::new(Value::from(port), super::Origin::Host);
                 var.place = Some(place.clone());
-                vars.insert("ansible_port".to_owned(), var);
+                vars.insert("ansible_port".into(), var.into());
             }
             Member { vars, place: Some(place.clone()), file: file.cloned(), ..Member::default() }
         });
-        if self.groups[group].hosts.insert(id) {
+        if let Some(group) = group.filter(|group| self.groups[*group].hosts.insert(id)) {
             host.groups.push(group);
         }
     }
@@ -108,20 +130,20 @@ impl Builder {
     }
 
     /// As in Ansible, a host that has a group's name gives its variables to the group.
-    pub fn set_host_var(&mut self, host: &str, name: &str, var: Var) -> Result<(), String> {
+    pub fn set_host_var(&mut self, host: &str, name: &Arc<str>, var: Arc<Var>) -> Result<(), String> {
         if let Some(group) = self.groups.get_index_of(host) {
             return self.set_group_var(group, name, var);
         }
         if let Some(host) = self.hosts.get_mut(host) {
-            host.vars.insert(name.to_owned(), var);
+            host.vars.insert(name.clone(), var);
         }
         Ok(())
     }
 
-    pub fn set_group_var(&mut self, group: GroupId, name: &str, var: Var) -> Result<(), String> {
+    pub fn set_group_var(&mut self, group: GroupId, name: &Arc<str>, var: Arc<Var>) -> Result<(), String> {
         let team = &mut self.groups[group];
-        if name != "ansible_group_priority" {
-            team.vars.insert(name.to_owned(), var);
+        if &**name != "ansible_group_priority" {
+            team.vars.insert(name.clone(), var);
             return Ok(());
         }
         let priority = match &var.value {
@@ -133,40 +155,50 @@ impl Builder {
         Ok(())
     }
 
-    /// The inventory, once every source is read. Extra variables go over everything.
-    pub fn finish(mut self, extra: &Vars, problems: &mut Vec<Problem>) -> Inventory {
+    /// The inventory, once every source is read. What stands beside the sources goes over what stands in them, extra
+    /// variables over everything.
+    pub fn finish(
+        mut self,
+        beside: &Beside,
+        extra: &Vars,
+        vault: &Arc<Vault>,
+        problems: &mut Vec<Problem>,
+    ) -> Inventory {
         self.hang_under_all();
+        self.settle_ungrouped();
         if let Err(problem) = self.measure_depths() {
             problems.push(*problem);
             return Inventory::default();
         }
-        self.settle_ungrouped();
         self.warn_of_shared_names(problems);
-        let ranked: Vec<(usize, Vec<GroupId>)> =
-            self.order().into_iter().map(|id| (id, self.ranked(id))).collect();
-        if let Err(message) = self.charge_all(&ranked, extra) {
+        let ranked: Vec<(usize, Arc<[GroupId]>)> = self.all_ranked();
+        if let Err(message) = self.charge_all(&ranked, beside, extra) {
             problems.push(Problem::error(message));
             return Inventory::default();
         }
-        let hosts = ranked.iter().filter_map(|(id, groups)| self.host_of(*id, groups, extra)).collect();
-        let groups =
-            self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team))).collect();
-        Inventory { hosts, groups, base: std::path::PathBuf::new() }
+        let mut shared = HashMap::new();
+        let mut hosts = IndexMap::with_capacity(ranked.len());
+        for (id, groups) in &ranked {
+            let base = shared.entry(groups.clone()).or_insert_with(|| self.shared(groups, beside));
+            let host = self.host_of(*id, base, beside, extra);
+            hosts.extend(host.map(|(name, host)| (name, Host { vault: vault.clone(), ..host })));
+        }
+        let groups = self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team, beside)));
+        Inventory { hosts, groups: groups.collect(), ..Inventory::default() }
     }
 
     /// Every group without parents is a child of `all`; `ungrouped` is its first.
     fn hang_under_all(&mut self) {
-        let nowhere = Place { file: "".into(), line: 1, column: 1, width: 1, text: "".into() };
         let mut children = std::mem::take(&mut self.groups[ALL].children);
         children.shift_remove(&UNGROUPED);
-        self.groups[ALL].children.insert(UNGROUPED, nowhere.clone());
+        self.groups[ALL].children.insert(UNGROUPED, nowhere());
         self.groups[ALL].children.extend(children);
         if !self.groups[UNGROUPED].parents.contains(&ALL) {
             self.groups[UNGROUPED].parents.push(ALL);
         }
         for id in 2..self.groups.len() {
             if self.groups[id].parents.is_empty() {
-                let place = self.groups[id].place.clone().unwrap_or_else(|| nowhere.clone());
+                let place = self.groups[id].place.clone().unwrap_or_else(nowhere);
                 self.add_child(ALL, id, &place);
             }
         }
@@ -214,14 +246,23 @@ impl Builder {
 
     /// A host is in `ungrouped` exactly when no group but `all` has it.
     fn settle_ungrouped(&mut self) {
-        for (id, host) in self.hosts.values_mut().enumerate() {
+        let mut namesakes = Vec::new();
+        for (id, (name, host)) in self.hosts.iter_mut().enumerate() {
             let grouped = host.groups.iter().any(|group| *group > UNGROUPED);
             if grouped {
                 host.groups.retain(|group| *group != UNGROUPED);
                 self.groups[UNGROUPED].hosts.shift_remove(&id);
+            } else if let Some(group) =
+                self.groups.get_index_of(name).filter(|_| !host.groups.contains(&UNGROUPED))
+            {
+                // Ansible adds what has that name, and looks among the groups first.
+                namesakes.push((group, host.place.clone()));
             } else if self.groups[UNGROUPED].hosts.insert(id) {
                 host.groups.push(UNGROUPED);
             }
+        }
+        for (group, place) in namesakes {
+            self.add_child(UNGROUPED, group, &place.unwrap_or_else(nowhere));
         }
     }
 
@@ -265,9 +306,27 @@ impl Builder {
         ranked
     }
 
+    /// Every host in order with its groups; hosts of the same groups share the list.
+    fn all_ranked(&self) -> Vec<(usize, Arc<[GroupId]>)> {
+        let mut known: HashMap<&[GroupId], Arc<[GroupId]>> = HashMap::new();
+        let of = |id: usize| {
+            let groups = known.entry(&self.hosts[id].groups);
+            (id, groups.or_insert_with(|| self.ranked(id).into()).clone())
+        };
+        self.order().into_iter().map(of).collect()
+    }
+
     /// Counts what the hosts will hold before anything is copied.
-    fn charge_all(&mut self, ranked: &[(usize, Vec<GroupId>)], extra: &Vars) -> Result<(), String> {
-        let weights: Vec<usize> = self.groups.values().map(|team| weigh(&team.vars)).collect();
+    fn charge_all(
+        &mut self,
+        ranked: &[(usize, Arc<[GroupId]>)],
+        beside: &Beside,
+        extra: &Vars,
+    ) -> Result<(), String> {
+        let weigh_group = |(name, team): (&String, &Team)| {
+            weigh(&team.vars) + beside.of_group(name).map(weigh).sum::<usize>()
+        };
+        let weights: Vec<usize> = self.groups.iter().map(weigh_group).collect();
         let extra = weigh(extra);
         for (_, groups) in ranked {
             self.charge(1, extra + groups.iter().map(|group| weights[*group]).sum::<usize>())?;
@@ -275,26 +334,61 @@ impl Builder {
         Ok(())
     }
 
-    fn host_of(&self, id: usize, ranked: &[GroupId], extra: &Vars) -> Option<(String, Host)> {
-        let (name, member) = self.hosts.get_index(id)?;
+    /// What all hosts of these groups have: the sources' own words, weakest group first, then what stands beside them.
+    /// There folder goes before depth: all that an earlier folder has for these groups is weaker than a later folder's.
+    fn shared(&self, ranked: &[GroupId], beside: &Beside) -> Shared {
         let mut vars = Vars::new();
         for group in ranked {
             overlay(&mut vars, &self.groups[*group].vars);
         }
-        overlay(&mut vars, &member.vars);
-        overlay(&mut vars, extra);
+        let (all, others): (Vec<GroupId>, Vec<GroupId>) = ranked.iter().partition(|group| **group == ALL);
+        for groups in [all, others] {
+            for folder in &beside.folders {
+                for group in &groups {
+                    folder
+                        .groups
+                        .get(self.group_name(*group))
+                        .into_iter()
+                        .for_each(|over| overlay(&mut vars, over));
+                }
+            }
+        }
         let named = ranked.iter().filter(|group| **group != ALL);
-        let mut groups: Vec<String> = named.map(|group| self.group_name(*group).to_owned()).collect();
-        groups.sort_unstable();
-        let (place, file) = (member.place.clone(), member.file.clone());
-        Some((name.clone(), Host { name: name.clone(), vars, groups, place, file }))
+        let mut names: Vec<String> = named.map(|group| self.group_name(*group).to_owned()).collect();
+        names.sort_unstable();
+        Shared { vars, names: names.into() }
     }
 
-    fn group_of(&self, name: &str, team: &Team) -> Group {
+    fn host_of(&self, id: usize, shared: &Shared, beside: &Beside, extra: &Vars) -> Option<(String, Host)> {
+        let (name, member) = self.hosts.get_index(id)?;
+        let mut vars = shared.vars.clone();
+        overlay(&mut vars, &member.vars);
+        beside.of_host(name).for_each(|over| overlay(&mut vars, over));
+        overlay(&mut vars, extra);
+        let (place, file) = (member.place.clone(), member.file.clone());
+        Some((
+            name.clone(),
+            Host {
+                name: name.clone(),
+                vars,
+                groups: shared.names.clone(),
+                nth: id,
+                place,
+                file,
+                ..Host::default()
+            },
+        ))
+    }
+
+    fn group_of(&self, name: &str, team: &Team, beside: &Beside) -> Group {
         let host = |id: &usize| self.hosts.get_index(*id).map(|(name, _)| name.clone());
         Group {
             name: name.to_owned(),
             vars: team.vars.clone(),
+            beside: beside.of_group_itself(name).fold(Vars::new(), |mut vars, over| {
+                overlay(&mut vars, over);
+                vars
+            }),
             hosts: team.hosts.iter().filter_map(host).collect(),
             children: team.children.keys().map(|id| self.group_name(*id).to_owned()).collect(),
             depth: team.depth,
@@ -304,11 +398,13 @@ impl Builder {
     }
 }
 
+fn nowhere() -> Place {
+    Place { file: "".into(), line: 1, column: 1, width: 1, text: "".into() }
+}
+
 /// Later variables replace earlier ones whole: dictionaries are not merged.
 fn overlay(vars: &mut Vars, over: &Vars) {
-    for (name, var) in over {
-        vars.insert(name.clone(), var.clone());
-    }
+    vars.extend(over.iter().map(|(name, var)| (name.clone(), var.clone())));
 }
 
 fn weigh(vars: &Vars) -> usize {

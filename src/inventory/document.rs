@@ -12,6 +12,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
 
 use super::scalar::{self, Typing};
+use super::{Marks, Source, vault};
+use crate::masked;
 use crate::problem::{Place, Problem};
 
 /// Levels of nesting, aliases followed.
@@ -25,6 +27,8 @@ pub(super) struct Node {
     pub kind: Kind,
     /// Tagged `!unsafe`: its texts are never templates.
     pub literal: bool,
+    /// Encrypted with Ansible Vault.
+    sealed: bool,
     depth: usize,
     /// How many nodes it stands for, itself included and aliases followed.
     pub nodes: usize,
@@ -62,7 +66,7 @@ impl Node {
 
     /// An empty value.
     pub fn nothing(place: Place) -> Self {
-        Self { place, kind: Kind::Scalar(Value::Null), literal: false, depth: 1, nodes: 1 }
+        Self { place, kind: Kind::Scalar(Value::Null), literal: false, sealed: false, depth: 1, nodes: 1 }
     }
 
     /// The text of a key, as Python's JSON writes keys; none for lists and dictionaries.
@@ -70,6 +74,14 @@ impl Node {
         match &self.kind {
             Kind::Scalar(Value::String(text)) => Some(text.clone()),
             Kind::Scalar(value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The entries of a dictionary.
+    pub fn entries(&self) -> Option<&IndexMap<String, Entry>> {
+        match &self.kind {
+            Kind::Mapping(entries) => Some(entries),
             _ => None,
         }
     }
@@ -85,14 +97,17 @@ impl Node {
         }
     }
 
-    /// The value as JSON; the pointers of what was tagged `!unsafe` are added to `literal`.
-    pub fn value(&self, literal: &mut Vec<String>) -> Value {
-        self.value_at("", literal)
+    /// The value as JSON; the pointers of what was tagged are added to `marks`.
+    pub fn value(&self, marks: &mut Marks) -> Value {
+        self.value_at("", marks)
     }
 
-    fn value_at(&self, pointer: &str, literal: &mut Vec<String>) -> Value {
+    fn value_at(&self, pointer: &str, marks: &mut Marks) -> Value {
         if self.literal {
-            literal.push(pointer.to_owned());
+            marks.literal.push(pointer.to_owned());
+        }
+        if self.sealed {
+            marks.sealed.push(pointer.to_owned());
         }
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
@@ -100,11 +115,11 @@ impl Node {
             Kind::Sequence(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| item.value_at(&format!("{pointer}/{index}"), literal))
+                .map(|(index, item)| item.value_at(&format!("{pointer}/{index}"), marks))
                 .collect(),
             Kind::Mapping(entries) => entries
                 .iter()
-                .map(|(key, entry)| (key.clone(), entry.value.value_at(&child(pointer, key), literal)))
+                .map(|(key, entry)| (key.clone(), entry.value.value_at(&child(pointer, key), marks)))
                 .collect::<serde_json::Map<_, _>>()
                 .into(),
         }
@@ -118,11 +133,13 @@ pub(super) fn child(pointer: &str, key: &str) -> String {
 
 /// Reads one document. `None` where the text holds none, or where an error stopped the reading;
 /// problems are added to `problems`.
-pub(super) fn read(name: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
+pub(super) fn read(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
+    let text = source.text.as_str();
     let lines: Vec<Arc<str>> = text.split('\n').map(|line| line.trim_end_matches('\r').into()).collect();
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     let mut reader = Reader {
-        file: name.into(),
+        file: source.name.as_str().into(),
+        secret: source.secret,
         lines,
         typing: if is_json { Typing::Json } else { Typing::Yaml },
         anchors: HashMap::new(),
@@ -148,6 +165,7 @@ struct Open {
 struct Reader<'a> {
     file: Arc<str>,
     lines: Vec<Arc<str>>,
+    secret: bool,
     typing: Typing,
     anchors: HashMap<usize, Rc<Node>>,
     open: Vec<Open>,
@@ -204,6 +222,9 @@ impl Reader<'_> {
 
     fn place(&self, span: Span) -> Place {
         let line = span.start.line().max(1);
+        if self.secret {
+            return Place::hidden(self.file.clone(), line);
+        }
         let text = self.lines.get(line - 1).cloned().unwrap_or_else(|| "".into());
         let end = if span.end.line() == span.start.line() { span.end.col() } else { text.chars().count() };
         Place {
@@ -237,8 +258,13 @@ impl Reader<'_> {
             }
         };
         let is_merge = plain && tag.is_none() && text == "<<";
+        let is_key = self.open.last().is_some_and(|open| open.mapping && open.items.len() % 2 == 0);
+        if self.secret && !is_key {
+            masked::learn(text);
+        }
+        let sealed = tag.is_some_and(|tag| tag.suffix.starts_with("vault")) && vault::is_sealed(text);
         let kind = if is_merge { Kind::Merge } else { Kind::Scalar(value) };
-        let node = Rc::new(Node { place: place.clone(), kind, literal, depth: 1, nodes: 1 });
+        let node = Rc::new(Node { place: place.clone(), kind, literal, sealed, depth: 1, nodes: 1 });
         self.remember(anchor, &node);
         self.add(node, &place)
     }
@@ -258,9 +284,10 @@ impl Reader<'_> {
             // Ansible types what follows as if it were plain, quotes or not.
             ("!", "unsafe") => Ok((scalar::resolve(text, self.typing)?, true)),
             ("!", "vault" | "vault-encrypted") => {
-                Err("this value is encrypted with Ansible Vault, which this version does not read; \
-                 set it with --extra-vars, or in plain text"
-                    .to_owned())
+                if vault::is_sealed(text) {
+                    return Ok((string(), false));
+                }
+                Err("this is not encrypted with Ansible Vault: `ansible-vault encrypt_string` makes such values".to_owned())
             }
             ("tag:yaml.org,2002:", suffix) => Ok((scalar::tagged(suffix, text)?, false)),
             _ => Err(format!("the tag `{tag}` is not known; Ansible knows !unsafe and !vault")),
@@ -294,12 +321,25 @@ impl Reader<'_> {
 
     fn end(&mut self) -> Result<(), Stop> {
         let Some(open) = self.open.pop() else { return Ok(()) };
+        let (depth, nodes) = (open.depth + 1, open.nodes);
         let kind =
             if open.mapping { Kind::Mapping(self.entries(open.items)) } else { Kind::Sequence(open.items) };
-        let (depth, nodes, literal) = (open.depth + 1, open.nodes, open.literal);
-        let node = Rc::new(Node { place: open.place.clone(), kind, literal, depth, nodes });
+        let (kind, literal, sealed) = match self.in_json(&kind) {
+            Some((text, sealed)) => (Kind::Scalar(text), !sealed, sealed),
+            None => (kind, open.literal, false),
+        };
+        let node = Rc::new(Node { place: open.place.clone(), kind, literal, sealed, depth, nodes });
         self.remember(open.anchor, &node);
         self.add(node, &open.place)
+    }
+
+    /// How Ansible writes a text in JSON that is no template, or is encrypted (then true).
+    fn in_json(&self, kind: &Kind) -> Option<(Value, bool)> {
+        let Kind::Mapping(entries) = kind else { return None };
+        let text = |name: &str| entries.get(name).filter(|_| self.typing == Typing::Json)?.value.text();
+        let sealed =
+            text("__ansible_vault").filter(|text| vault::is_sealed(text)).map(|text| (text.into(), true));
+        text("__ansible_unsafe").map(|text| (text.into(), false)).or(sealed)
     }
 
     fn remember(&mut self, anchor: usize, node: &Rc<Node>) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tera::{Context, Kwargs, State, Tera};
 
 use super::{Host, Var, document};
+use crate::masked;
 use crate::problem::Problem;
 
 const NAME: &str = "value";
@@ -27,7 +28,7 @@ fn own(host: &Host, name: &str) -> Option<Value> {
             let short = if is_address { None } else { host.name.split('.').next() };
             Value::from(short.unwrap_or(&host.name))
         }
-        "group_names" => Value::from(host.groups.clone()),
+        "group_names" => Value::from(host.groups.to_vec()),
         "inventory_file" => Value::from(host.file.as_ref()?.to_string_lossy()),
         "inventory_dir" => Value::from(host.file.as_ref()?.parent()?.to_string_lossy()),
         _ => return None,
@@ -59,8 +60,11 @@ impl Scope<'_> {
     }
 
     fn render(&mut self, name: &str, var: &Var, value: &Value, pointer: &str) -> Result<Value, Problem> {
-        if var.literal.iter().any(|literal| literal == pointer) {
+        if var.marks.literal.iter().any(|literal| literal == pointer) {
             return Ok(value.clone());
+        }
+        if var.marks.sealed.iter().any(|sealed| sealed == pointer) {
+            return self.opened(name, var, value);
         }
         match value {
             Value::String(text) if is_template(text) => self.text(name, var, text),
@@ -78,6 +82,17 @@ impl Scope<'_> {
                 Ok(rendered.into())
             }
             _ => Ok(value.clone()),
+        }
+    }
+
+    /// What was encrypted; it is no template, and is never shown.
+    fn opened(&self, name: &str, var: &Var, value: &Value) -> Result<Value, Problem> {
+        match self.host.vault.open_text(value.as_str().unwrap_or_default()) {
+            Ok(text) => {
+                masked::learn(&text);
+                Ok(Value::String(text))
+            }
+            Err(why) => Err(self.problem(var, name, &why.to_string()).help(why.help())),
         }
     }
 

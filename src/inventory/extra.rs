@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::document::{self, Kind};
-use super::{Origin, Source, Var, yaml};
+use super::{Origin, Source, Var, Vars, yaml};
 use crate::problem::{Place, Problem};
 
 /// One `-e`, its file already read.
@@ -19,13 +18,15 @@ pub(super) enum Extra {
 }
 
 /// All of them, later ones over earlier ones.
-pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> IndexMap<String, Var> {
-    let mut vars = IndexMap::new();
+pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
+    let mut vars = Vars::new();
     for one in extra {
         match one {
-            Extra::File(source) => dictionary(&source.name, &source.text, &mut vars, problems),
+            Extra::File(source) => dictionary(source, &mut vars, problems),
             Extra::Argument(text) if text.starts_with(['{', '[']) => {
-                dictionary("--extra-vars", text, &mut vars, problems);
+                let name = "--extra-vars".to_owned();
+                let source = Source { name, path: None, text: text.clone(), inside: false, secret: false };
+                dictionary(&source, &mut vars, problems);
             }
             Extra::Argument(text) if text.starts_with(['/', '.']) => {
                 let message = format!("--extra-vars `{text}` looks like a file");
@@ -38,22 +39,22 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> IndexMap<Str
     vars
 }
 
-fn dictionary(name: &str, text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Problem>) {
+fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let before = problems.len();
-    let root = document::read(name, text, problems);
+    let root = document::read(source, problems);
     match root.as_ref().map(|root| &root.kind) {
         Some(Kind::Mapping(entries)) => {
-            vars.extend(entries.values().map(|entry| yaml::variable(entry, Origin::Extra)));
+            vars.extend(yaml::variables(source, entries, &Origin::Extra));
         }
         None if problems.len() > before => {}
         _ => problems.push(
-            Problem::error(format!("{name} holds no dictionary of variables"))
+            Problem::error(format!("{} holds no dictionary of variables", source.name))
                 .at(root.as_ref().map(|root| &root.place)),
         ),
     }
 }
 
-fn pairs(text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Problem>) {
+fn pairs(text: &str, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let line: Arc<str> = text.lines().next().unwrap_or_default().into();
     let words = match words(text) {
         Ok(words) => words,
@@ -70,7 +71,7 @@ fn pairs(text: &str, vars: &mut IndexMap<String, Var>, problems: &mut Vec<Proble
         let column = text.find(&word).map_or(1, |at| text[..at].chars().count() + 1);
         let width = word.chars().count();
         var.place = Some(Place { file: "--extra-vars".into(), line: 1, column, width, text: line.clone() });
-        vars.insert(name.trim().to_owned(), var);
+        vars.insert(name.trim().into(), var.into());
     }
 }
 
@@ -134,13 +135,14 @@ fn unquote(text: &str) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use indexmap::IndexMap;
     use serde_json::json;
 
     fn vars(extra: &[&str]) -> (IndexMap<String, Value>, Vec<Problem>) {
         let mut problems = Vec::new();
         let extra: Vec<Extra> = extra.iter().map(|text| Extra::Argument((*text).to_owned())).collect();
         let vars = read(&extra, &mut problems);
-        (vars.into_iter().map(|(name, var)| (name, var.value)).collect(), problems)
+        (vars.iter().map(|(name, var)| (name.to_string(), var.value.clone())).collect(), problems)
     }
 
     #[test]

@@ -1,23 +1,32 @@
 //! Ansible's inventory language: text in, hosts with variables out.
 //!
-//! The reference is ansible-core 2.19 itself. Everything here is pure except `sources`, the only file that
-//! reads files. Knows nothing of chains. One file a matter: `sources` (files to texts), `document` (YAML to a
-//! tree with places), `scalar` and `timestamp` (YAML 1.1 typing), `yaml` (the tree to groups and hosts),
-//! `names` (ranges, ports), `build` (groups, their order and precedence), `extra` (`-e`), `pattern`
-//! (`--limit`), `expr` (`{{ }}` in values).
+//! The reference is ansible-core 2.19 itself. Everything here is pure except `sources`, the only folder that
+//! reads files and starts inventory scripts. Knows nothing of chains. One file a matter: `sources` (what `-i` names,
+//! opened), `document` (YAML to a tree with places), `scalar` and `timestamp` (YAML 1.1 typing), `literal` and `words`
+//! (INI typing), `yaml`, `ini`, `list` and `dynamic` (each form to groups and hosts), `names` (ranges, ports), `beside`
+//! (`group_vars/`, `host_vars/`), `build` (groups, their order and precedence), `extra` (`-e`), `pattern` (`--limit`),
+//! `expr` (`{{ }}` in values), `vault` (Ansible Vault), `listing` (the document of `inventory list`).
 //!
 //! Where Ansible warns about something that it could not use and goes on, this reader refuses: a network
 //! half read is a network half built.
 
+mod beside;
 mod build;
 mod document;
+mod dynamic;
 mod expr;
 mod extra;
+mod ini;
+mod list;
+pub mod listing;
+mod literal;
 mod names;
 mod pattern;
 mod scalar;
 mod sources;
 mod timestamp;
+mod vault;
+mod words;
 mod yaml;
 
 #[cfg(test)]
@@ -32,8 +41,13 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::problem::{Place, Problem};
+use document::Kind;
 pub use pattern::select;
-pub use sources::texts_of;
+pub use sources::{passwords, texts_of};
+pub use vault::Vault;
+
+/// Variables by name; hosts share what their groups say.
+pub type Vars = IndexMap<Arc<str>, Arc<Var>>;
 
 /// What the inventory says, merged.
 #[derive(Debug, Clone, Default)]
@@ -53,20 +67,26 @@ pub struct Host {
     pub name: String,
     /// Merged by Ansible's precedence: `all`, parents, children, the host itself, extra variables.
     /// Values are as written; [`Host::get`] renders their expressions.
-    pub vars: IndexMap<String, Var>,
+    pub vars: Vars,
     /// All groups that it is in, parents too, without `all`, sorted: Ansible's `group_names`.
-    pub groups: Vec<String>,
+    pub groups: Arc<[String]>,
+    /// The how many-th host of the inventory it is, in the order of appearance.
+    pub nth: usize,
     /// Where it is first named.
     pub place: Option<Place>,
     /// Absolute path of the file that first names it: Ansible's `inventory_file`.
     pub file: Option<Arc<Path>>,
+    /// Opens what is encrypted in its variables, when they are used.
+    pub vault: Arc<Vault>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct Group {
     pub name: String,
-    /// Set for this group itself.
-    pub vars: IndexMap<String, Var>,
+    /// Set for this group itself, in the sources.
+    pub vars: Vars,
+    /// Set for this group beside the sources, in `group_vars/`.
+    pub beside: Vars,
     /// Hosts of this group itself, without those of its children.
     pub hosts: Vec<String>,
     pub children: Vec<String>,
@@ -85,8 +105,18 @@ pub struct Var {
     /// Where the variable's name stands.
     pub name_place: Option<Place>,
     pub origin: Origin,
+    pub marks: Marks,
+}
+
+/// What has to be known of a value beside itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
     /// JSON pointers of what was tagged `!unsafe`: texts at and below them are no templates.
     pub literal: Vec<String>,
+    /// JSON pointers of texts that are still encrypted with Ansible Vault.
+    pub sealed: Vec<String>,
+    /// It comes from a file that is encrypted as a whole.
+    pub secret: bool,
 }
 
 /// Who set a variable.
@@ -101,7 +131,7 @@ pub enum Origin {
 impl Var {
     /// A variable that no file sets.
     pub fn new(value: Value, origin: Origin) -> Self {
-        Self { value, place: None, name_place: None, origin, literal: Vec::new() }
+        Self { value, place: None, name_place: None, origin, marks: Marks::default() }
     }
 }
 
@@ -125,36 +155,126 @@ pub(crate) struct Source {
     /// Absolute.
     pub path: Option<Arc<Path>>,
     pub text: String,
+    /// Found in a directory: it may be empty.
+    pub inside: bool,
+    /// The file is encrypted: nothing of it may be shown.
+    pub secret: bool,
 }
 
-/// Reads inventory files, in order, and extra variables (`k=v k2=v2`, `@file`, `{json}`).
+impl Source {
+    /// What follows the last dot of the file's name, as Python splits it.
+    fn extension(&self) -> Option<&str> {
+        Path::new(&self.name).extension()?.to_str()
+    }
+}
+
+/// What an inventory is made of.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    pub paths: &'a [PathBuf],
+    pub extra: &'a [String],
+    pub vault: Arc<Vault>,
+}
+
+/// Reads inventories (files, directories, scripts, `host1,host2`), in order, what stands beside them, and extra
+/// variables (`k=v k2=v2`, `@file`, `{json}`).
 ///
 /// With the inventory come its warnings. The error holds every problem found, warnings too: a file that
-/// cannot be read, is no YAML, or says something that Ansible would skip.
-pub fn load(paths: &[PathBuf], extra: &[String]) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+/// cannot be read, is no inventory, or says something that Ansible would skip.
+pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
-    let (files, extra) = sources::read(paths, extra, &mut problems);
-    assemble(&files, &extra, problems)
+    let opened = sources::open(asked.paths, &asked.vault, &mut problems);
+    let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
+    let folders = sources::folders(asked.paths, &asked.vault, &mut problems);
+    let mut inventory = assemble(&opened, &folders, &extra, &asked.vault, problems)?;
+    inventory.0.base = asked.paths.first().map(|path| sources::base(path)).unwrap_or_default();
+    Ok(inventory)
 }
 
 /// Reads one inventory text; `name` stands in the places of problems.
 pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
-    let source = Source { name: name.to_owned(), path: None, text: text.to_owned() };
-    assemble(&[source], &[], Vec::new())
+    let source =
+        Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false, secret: false };
+    assemble(&[sources::Opened::Text(source)], &[], &[], &Arc::default(), Vec::new())
 }
 
 fn assemble(
-    files: &[Source],
+    opened: &[sources::Opened],
+    folders: &[sources::Folder],
     extra: &[extra::Extra],
+    vault: &Arc<Vault>,
     mut problems: Vec<Problem>,
 ) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let mut builder = build::Builder::default();
-    for file in files {
-        yaml::read(file, &mut builder, &mut problems);
+    for one in opened {
+        match one {
+            sources::Opened::Text(source) => text(source, &mut builder, &mut problems),
+            sources::Opened::List(names) => list::read(names, &mut builder),
+            sources::Opened::Script(script) => dynamic::read(script, &mut builder, &mut problems),
+        }
     }
+    let beside = beside::read(folders, builder.group_names(), builder.host_names(), &mut problems);
     let extra = extra::read(extra, &mut problems);
-    let mut inventory = builder.finish(&extra, &mut problems);
-    let folder = files.first().and_then(|file| file.path.as_deref()?.parent());
-    inventory.base = folder.unwrap_or(Path::new("")).to_path_buf();
-    if problems.iter().any(Problem::is_error) { Err(problems) } else { Ok((inventory, problems)) }
+    let inventory = builder.finish(&beside, &extra, vault, &mut problems);
+    // A folder that is asked twice complains twice.
+    let mut once: Vec<Problem> = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !once.contains(&problem) {
+            once.push(problem);
+        }
+    }
+    if once.iter().any(Problem::is_error) { Err(once) } else { Ok((inventory, once)) }
+}
+
+/// A file: YAML where its name allows that and it is a dictionary, else INI, as Ansible tries them.
+fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Problem>) {
+    if !matches!(source.extension(), None | Some("yaml" | "yml" | "json")) {
+        let before = problems.len();
+        ini::read(source, builder, problems);
+        if problems.len() > before
+            && document::read(source, &mut Vec::new()).is_some_and(|root| root.entries().is_some())
+        {
+            let shown = &source.name;
+            problems.truncate(before);
+            problems.push(
+                Problem::error(format!(
+                    "the inventory {shown} looks like YAML, and its name says that it is not"
+                ))
+                .help(
+                    "as in Ansible, YAML files end in .yaml, .yml or .json, or have no extension: rename it",
+                ),
+            );
+        }
+        return;
+    }
+    let mut of_yaml = Vec::new();
+    let root = document::read(source, &mut of_yaml);
+    match root.as_ref().map(|root| &root.kind) {
+        Some(Kind::Mapping(groups)) if !groups.is_empty() => {
+            problems.append(&mut of_yaml);
+            return root.iter().for_each(|root| yaml::read(source, root, builder, problems));
+        }
+        None if of_yaml.is_empty() => return empty(source, problems),
+        Some(Kind::Mapping(_) | Kind::Scalar(Value::Null)) => return empty(source, problems),
+        _ => {}
+    }
+    let mut of_ini = Vec::new();
+    ini::read(source, &mut build::Builder::default(), &mut of_ini);
+    if of_ini.is_empty() || ini::is_likely(&source.text) {
+        return ini::read(source, builder, problems);
+    }
+    if let Some(root) = root.filter(|_| of_yaml.is_empty()) {
+        yaml::read(source, &root, builder, &mut of_yaml);
+    }
+    problems.append(&mut of_yaml);
+}
+
+/// Nothing to read. In a directory that is nobody's concern.
+fn empty(source: &Source, problems: &mut Vec<Problem>) {
+    if !source.inside {
+        problems.push(
+            Problem::error(format!("the inventory {} is empty", source.name))
+                .help("an inventory starts with a group, mostly `all:`, and its `hosts:`"),
+        );
+    }
 }

@@ -1,15 +1,25 @@
-//! Host patterns of `--limit`, as ansible/inventory/manager.py evaluates them: names, globs, groups, lists by
-//! `,` or `:`, `!` without and `&` only. Regular expressions, subscripts and files are refused by name.
+//! Host patterns of `--limit`, as ansible/inventory/manager.py evaluates them: names, globs, groups, `~regex`,
+//! subscripts, `@file`, lists by `,` or `:`, `!` without and `&` only.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
-use super::{Inventory, names};
+use regex::Regex;
+
+use super::{Inventory, names, sources};
 use crate::problem::{Problem, nearest};
 
-/// The hosts that `limit` names, in inventory order. The error: a part that matches nothing, nothing left,
-/// or a form that is not read.
+/// The hosts that `limit` names, in inventory order. The error: a part that matches nothing or cannot be read, or
+/// nothing left.
 pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem> {
-    let parts = split(limit);
+    let mut parts = Vec::new();
+    for part in split(limit) {
+        match part.strip_prefix('@') {
+            Some(file) => parts.extend(sources::patterns(file).map_err(|problem| *problem)?),
+            None => parts.push(part),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
     if parts.is_empty() {
         return Err(Problem::error("--limit is empty").help("name hosts or groups: `--limit loom-0,loom-1`"));
     }
@@ -29,12 +39,13 @@ pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem
         hosts.extend(matches(inventory, part)?);
     }
     for part in only {
-        let keep = matches(inventory, part)?;
+        let keep: HashSet<&str> = matches(inventory, part)?.into_iter().collect();
         hosts.retain(|host| keep.contains(host));
     }
     for part in without {
-        let drop = matches(inventory, part)?;
-        hosts.retain(|host| !drop.contains(host));
+        for host in matches(inventory, part)? {
+            hosts.remove(host);
+        }
     }
     if hosts.is_empty() {
         return Err(Problem::error(format!("--limit `{limit}` leaves no host")));
@@ -54,140 +65,200 @@ fn split(limit: &str) -> Vec<String> {
     parts.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
+/// Runs of what is no colon, space or bracket, and of whole brackets; a bracket without its other half divides too.
 fn by_colons(limit: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
-    let mut inside = false;
-    for c in limit.chars() {
-        inside = match c {
-            '[' => true,
-            ']' => false,
-            _ => inside,
-        };
+    let mut rest = limit;
+    while let Some(c) = rest.chars().next() {
+        let close = if c == '[' { rest.find(']') } else { None };
+        let width = close.map_or(c.len_utf8(), |at| at + 1);
         match parts.last_mut() {
-            Some(part) if inside || !(c == ':' || c.is_whitespace()) => part.push(c),
+            Some(part) if close.is_some() || !(matches!(c, ':' | '[' | ']') || c.is_whitespace()) => {
+                part.push_str(&rest[..width]);
+            }
             _ => parts.push(String::new()),
         }
+        rest = &rest[width..];
     }
     parts
 }
 
-fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<HashSet<&'i str>, Problem> {
-    refuse_unread(part)?;
-    if let Some((name, _)) = inventory.hosts.get_key_value(part) {
-        return Ok(HashSet::from([name.as_str()]));
+/// The hosts that one pattern names, in Ansible's order: subscripts count in it.
+fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Problem> {
+    if part.is_empty() {
+        return Err(Problem::error("--limit: a `!` or `&` stands alone"));
     }
+    if let Some((name, _)) = inventory.hosts.get_key_value(part) {
+        return Ok(vec![name.as_str()]);
+    }
+    let (pattern, subscript) = subscript(part);
+    if let Some((head, range)) =
+        part.rsplit_once('[').filter(|_| matches!(subscript, Some(Subscript::Range(..))))
+        && range.contains('-')
+    {
+        return Err(Problem::error(format!(
+            "--limit `{part}`: a range of a group's hosts is written with a colon"
+        ))
+        .help(format!("`{head}[{}`", range.replace('-', ":"))));
+    }
+    let is_regex = pattern.starts_with('~');
+    let regex = regex(pattern)?;
     let groups: Vec<&str> =
-        inventory.groups.keys().filter(|name| glob(part, name)).map(String::as_str).collect();
-    let mut hosts: HashSet<&str> = groups.iter().flat_map(|group| members(inventory, group)).collect();
-    if groups.is_empty() || part.contains(['.', '?', '*', '[']) {
-        hosts.extend(inventory.hosts.keys().filter(|name| glob(part, name)).map(String::as_str));
+        inventory.groups.keys().filter(|name| regex.is_match(name)).map(String::as_str).collect();
+    let mut hosts: Vec<&str> = groups.iter().flat_map(|group| members(inventory, group)).collect();
+    if groups.is_empty() || is_regex || pattern.contains(['.', '?', '*', '[']) {
+        let mut named: Vec<_> = inventory.hosts.values().filter(|host| regex.is_match(&host.name)).collect();
+        named.sort_by_key(|host| host.nth);
+        hosts.extend(named.into_iter().map(|host| host.name.as_str()));
     }
     if hosts.is_empty() && part != "all" {
-        return Err(unmatched(inventory, part, !groups.is_empty()));
+        return Err(unmatched(inventory, part, pattern, !groups.is_empty()));
     }
-    Ok(hosts)
+    let Some(subscript) = subscript else { return Ok(hosts) };
+    subscript.of(hosts).ok_or_else(|| {
+        Problem::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
+            .help("the first is 0, the last -1; both ends of a range belong to it")
+    })
 }
 
-fn refuse_unread(part: &str) -> Result<(), Problem> {
-    let form = match part.chars().next() {
-        Some('~') => "a regular expression",
-        Some('@') => "a file of hosts",
-        None => return Err(Problem::error("--limit: a `!` or `&` stands alone")),
-        _ if is_subscript(part) => "a group with a subscript",
-        _ => return Ok(()),
+/// The hosts that a pattern's `[…]` at the end picks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subscript {
+    One(i64),
+    /// With its end; to the last one where there is none.
+    Range(usize, Option<usize>),
+}
+
+impl Subscript {
+    fn of<T: Copy>(self, hosts: Vec<T>) -> Option<Vec<T>> {
+        let picked = match self {
+            Self::One(at) if at < 0 => {
+                hosts.len().checked_sub(usize::try_from(at.unsigned_abs()).ok()?)?..usize::MAX
+            }
+            Self::One(at) => usize::try_from(at).ok()?..usize::MAX,
+            // Ansible takes an end of 0 for none.
+            Self::Range(at, Some(0)) => at..usize::MAX,
+            Self::Range(at, end) => {
+                return hosts
+                    .get(at..end.map_or(hosts.len(), |end| (end + 1).min(hosts.len())))
+                    .filter(|some| !some.is_empty())
+                    .map(<[T]>::to_vec);
+            }
+        };
+        hosts.get(picked.start).map(|host| vec![*host])
+    }
+}
+
+/// `group[0]`, `group[-1]`, `group[1:]`, `group[0:2]`; a regular expression has none.
+fn subscript(part: &str) -> (&str, Option<Subscript>) {
+    let read = || {
+        let (head, inner) = part.strip_suffix(']')?.rsplit_once('[')?;
+        let number =
+            |text: &str| text.bytes().all(|c| c.is_ascii_digit()).then(|| text.parse::<usize>().ok())?;
+        let subscript = match inner.split_once([':', '-']) {
+            Some((begin, end)) if !begin.is_empty() => {
+                Subscript::Range(number(begin)?, if end.is_empty() { None } else { Some(number(end)?) })
+            }
+            _ => Subscript::One(inner.parse().ok().filter(|_| !inner.starts_with('+'))?),
+        };
+        (!head.is_empty() && !part.starts_with('~')).then_some((head, Some(subscript)))
     };
-    Err(Problem::error(format!("--limit `{part}`: {form} is not read by this version"))
-        .help("use names, groups and globs such as `loom-*`"))
+    read().unwrap_or((part, None))
 }
 
-/// `group[0]`, `group[-1]`, `group[1:]`, `group[0:2]`.
-fn is_subscript(part: &str) -> bool {
-    let Some((head, inner)) = part.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) else {
-        return false;
+fn regex(pattern: &str) -> Result<Regex, Problem> {
+    let expression = match pattern.strip_prefix('~') {
+        Some(expression) => format!("^(?:{expression})"),
+        None => of_glob(pattern),
     };
-    let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
-    let some = |text: &str| !text.is_empty() && digits(text);
-    let range = inner.split_once([':', '-']).is_some_and(|(begin, end)| some(begin) && digits(end));
-    !head.is_empty() && (range || some(inner.strip_prefix('-').unwrap_or(inner)))
+    Regex::new(&expression).map_err(|error| {
+        let why = error.to_string();
+        let why = why.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
+        Problem::error(format!("--limit `{pattern}`: this is no regular expression: {why}"))
+            .help("look-around and back-references are not known here")
+    })
 }
 
-fn unmatched(inventory: &Inventory, part: &str, empty_group: bool) -> Problem {
+/// Python's `fnmatch` as a regular expression: `*`, `?`, `[seq]`, `[!seq]`.
+fn of_glob(glob: &str) -> String {
+    let mut expression = "(?s)^".to_owned();
+    let mut rest = glob;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            '[' => {
+                let negated = rest.starts_with('!');
+                let from = usize::from(negated);
+                // A `]` right at the start belongs to the set.
+                let skip = usize::from(rest[from..].starts_with(']'));
+                match rest[from + skip..].find(']') {
+                    Some(end) => {
+                        let end = from + skip + end;
+                        set(&rest[from..end], negated, &mut expression);
+                        rest = &rest[end + 1..];
+                    }
+                    None => expression.push_str("\\["),
+                }
+            }
+            c => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression + "$"
+}
+
+fn set(body: &str, negated: bool, expression: &mut String) {
+    expression.push_str(if negated { "[^" } else { "[" });
+    let chars: Vec<char> = body.chars().collect();
+    let mut at = 0;
+    let mut any = false;
+    while at < chars.len() {
+        let is_range = at + 2 < chars.len() && chars[at + 1] == '-';
+        let (first, last) = (chars[at], if is_range { chars[at + 2] } else { chars[at] });
+        at += if is_range { 3 } else { 1 };
+        if first <= last {
+            let _ = write!(expression, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(first), u32::from(last));
+            any = true;
+        }
+    }
+    // Ranges that end before they begin hold nothing.
+    expression.push_str(match (any, negated) {
+        (true, _) => "]",
+        (false, true) => "&&[^\\s\\S]]",
+        (false, false) => "^\\s\\S]",
+    });
+}
+
+fn unmatched(inventory: &Inventory, part: &str, pattern: &str, empty_group: bool) -> Problem {
     if empty_group {
-        return Problem::error(format!("--limit: the group `{part}` has no hosts"));
+        return Problem::error(format!("--limit: the group `{pattern}` has no hosts"));
     }
     let known = inventory.hosts.keys().chain(inventory.groups.keys()).map(String::as_str);
     let problem = Problem::error(format!("--limit: `{part}` matches no host and no group"));
-    match nearest(part, known) {
+    match nearest(pattern, known) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None => problem.help("`ansible-inventory --graph` and `loomctl facts` show the names"),
+        None if pattern != part => problem.help(format!(
+            "brackets at the end count hosts of the group before them, and there is no group `{pattern}`; \
+             for names that are alike use a glob: `{pattern}*`"
+        )),
+        None => problem.help("`loomctl inventory graph` shows the names"),
     }
 }
 
-/// The hosts of a group and of all below it.
+/// The hosts of a group and of all below it, level by level.
 fn members<'i>(inventory: &'i Inventory, group: &str) -> Vec<&'i str> {
-    let (mut hosts, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![group]);
-    while let Some(name) = open.pop() {
-        if let (true, Some(group)) = (seen.insert(name), inventory.groups.get(name)) {
-            hosts.extend(group.hosts.iter().map(String::as_str));
-            open.extend(group.children.iter().map(String::as_str));
+    let (mut hosts, mut known) = (Vec::new(), HashSet::new());
+    let (mut open, mut seen) = (vec![group], HashSet::from([group]));
+    let mut next = 0;
+    while let Some(name) = open.get(next).copied() {
+        next += 1;
+        if let Some(group) = inventory.groups.get(name) {
+            hosts.extend(group.hosts.iter().map(String::as_str).filter(|host| known.insert(*host)));
+            open.extend(group.children.iter().map(String::as_str).filter(|child| seen.insert(*child)));
         }
     }
     hosts
-}
-
-/// Python's `fnmatch`: `*`, `?`, `[seq]`, `[!seq]`. Linear in the text for each star.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if pattern.get(p) == Some(&'*') {
-            star = Some((p, t));
-            p += 1;
-        } else if let Some(width) = one(&pattern[p..], text[t]) {
-            p += width;
-            t += 1;
-        } else if let Some((at, from)) = star {
-            star = Some((at, from + 1));
-            p = at + 1;
-            t = from + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-/// How much of the pattern matches this one character.
-fn one(pattern: &[char], c: char) -> Option<usize> {
-    match pattern.first()? {
-        '?' => Some(1),
-        '[' => match set(pattern, c) {
-            Some((true, width)) => Some(width),
-            Some((false, _)) => None,
-            None => (c == '[').then_some(1),
-        },
-        wanted => (*wanted == c).then_some(1),
-    }
-}
-
-/// Whether a `[set]` holds the character, and its width; none where it is not closed.
-fn set(pattern: &[char], c: char) -> Option<(bool, usize)> {
-    let negated = pattern.get(1) == Some(&'!');
-    let start = 1 + usize::from(negated);
-    // A `]` right at the start belongs to the set.
-    let end = (start + 1..pattern.len()).find(|at| pattern[*at] == ']')?;
-    let body = &pattern[start..end];
-    let (mut at, mut found) = (0, false);
-    while at < body.len() {
-        if at + 2 < body.len() && body[at + 1] == '-' {
-            found |= (body[at]..=body[at + 2]).contains(&c);
-            at += 3;
-        } else {
-            found |= body[at] == c;
-            at += 1;
-        }
-    }
-    Some((found != negated, end + 1))
 }
 
 #[cfg(test)]
@@ -218,10 +289,11 @@ all:
         assert_eq!(chosen("loom-0,loom-1"), "loom-1 loom-0");
         assert_eq!(chosen("loom-0:web"), "loom-0 web1 web2");
         assert_eq!(chosen("loom-*"), "loom-1 loom-0");
-        assert_eq!(
-            chosen("loom-[1-3]"),
-            "error: --limit `loom-[1-3]`: a group with a subscript is not read by this version"
-        );
+        assert!(chosen("loom-[1-3]").contains("written with a colon"));
+        assert_eq!(chosen("loom-[1:3]"), "error: --limit: `loom-[1:3]` matches no host and no group");
+        assert_eq!(chosen("web[0]"), "web1");
+        assert_eq!(chosen("more[-1]:web[0:1]"), "web1 web2");
+        assert_eq!(chosen("~(web|db).*[m2]$"), "db.example.com web2");
         assert_eq!(chosen("loom-[!1]"), "loom-0");
         assert_eq!(chosen("more:!web"), "x");
         assert_eq!(chosen("more:&web:!web1"), "web2");
@@ -232,9 +304,20 @@ all:
 
     #[test]
     fn what_matches_nothing_is_an_error() {
-        for limit in
-            ["nobody", "web:nobody", "!nobody", "web:!web", "none", "", ",", "~w.*", "@f", "web[0]", "!"]
-        {
+        for limit in [
+            "nobody",
+            "web:nobody",
+            "!nobody",
+            "web:!web",
+            "none",
+            "",
+            ",",
+            "~(",
+            "@f",
+            "web[2]",
+            "web[5:]",
+            "!",
+        ] {
             assert!(chosen(limit).starts_with("error: "), "{limit}: {}", chosen(limit));
         }
         let (inventory, _) = crate::inventory::parse_yaml("i", TEXT).unwrap();
@@ -242,9 +325,14 @@ all:
     }
 
     #[test]
-    fn globs_do_not_explode() {
+    fn globs_as_python_has_them() {
+        let glob = |pattern: &str, text: &str| regex(pattern).unwrap().is_match(text);
         assert!(!glob(&"a*".repeat(50), &"a".repeat(40)));
         assert!(glob("*[]]", "x]"));
         assert!(glob("[a", "[a"));
+        assert!(glob("[!a-c]x", "dx") && !glob("[!a-c]x", "bx"));
+        assert!(!glob("[c-a]", "b") && glob("[!c-a]", "b"));
+        assert!(glob("a.b+", "a.b+") && !glob("a.b", "axb") && !glob("web", "web1"));
+        assert!(glob("[^a]", "^") && glob("[\\]", "\\"));
     }
 }

@@ -137,7 +137,7 @@ fn refused(text: &str) -> String {
 }
 
 /// The exact number written in `base`.
-fn number(minus: bool, body: &str, base: u32) -> Option<Number> {
+pub(super) fn number(minus: bool, body: &str, base: u32) -> Option<Number> {
     if body.is_empty() || body.len() > MAX_DIGITS {
         return None;
     }
@@ -234,7 +234,7 @@ fn sexagesimal_float(rest: &str) -> Option<f64> {
     Some(value)
 }
 
-fn from_f64(value: f64) -> Value {
+pub(super) fn from_f64(value: f64) -> Value {
     match Number::from_f64(value) {
         Some(number) => Value::Number(number),
         None => Value::String(if value < 0.0 { "-.inf" } else { ".inf" }.to_owned()),

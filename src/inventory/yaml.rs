@@ -1,22 +1,19 @@
 //! The YAML tree of an inventory to groups, hosts and variables (ansible/plugins/inventory/yaml.py).
 
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::build::{Builder, GroupId};
-use super::document::{self, Entry, Kind, Node};
-use super::{Origin, Source, Var, names};
+use super::document::{Entry, Kind, Node};
+use super::{Marks, Origin, Source, Var, names};
 use crate::problem::{Place, Problem, nearest};
 
 const SECTIONS: [&str; 3] = ["hosts", "vars", "children"];
 
-pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Problem>) {
-    let before = problems.len();
-    let Some(root) = document::read(&source.name, &source.text, problems) else {
-        if problems.len() == before {
-            problems.push(empty(&source.name));
-        }
-        return;
-    };
+/// An inventory in YAML or JSON.
+pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems: &mut Vec<Problem>) {
     let mut reader = Reader { source, builder, problems };
     match &root.kind {
         Kind::Mapping(groups) if groups.get("plugin").is_some_and(|entry| !entry.value.is_null()) => {
@@ -24,22 +21,16 @@ pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Pr
                 .error("this is the configuration of an inventory plugin, which is not read", &root.place)
                 .help = Some("write its result to a file: `ansible-inventory --list --yaml`".to_owned());
         }
-        Kind::Mapping(groups) if !groups.is_empty() => {
+        Kind::Mapping(groups) => {
             for entry in groups.values() {
                 reader.group(entry);
             }
         }
-        Kind::Mapping(_) | Kind::Scalar(Value::Null) => reader.problems.push(empty(&source.name)),
         _ => {
             let message = format!("an inventory is a dictionary of groups, and this is {}", root.is_a());
             reader.error(message, &root.place);
         }
     }
-}
-
-fn empty(name: &str) -> Problem {
-    Problem::error(format!("the inventory {name} is empty"))
-        .help("an inventory starts with a group, mostly `all:`, and its `hosts:`")
 }
 
 struct Reader<'a> {
@@ -130,9 +121,15 @@ impl Reader<'_> {
         }
     }
 
+    fn variable(&self, entry: &Entry, origin: Origin) -> (Arc<str>, Arc<Var>) {
+        let (name, mut var) = variable(entry, origin);
+        Arc::make_mut(&mut var).marks.secret = self.source.secret;
+        (name, var)
+    }
+
     fn group_var(&mut self, group: GroupId, entry: &Entry) {
         let origin = Origin::Group(self.builder.group_name(group).to_owned());
-        let (name, var) = variable(entry, origin);
+        let (name, var) = self.variable(entry, origin);
         if let Err(message) = self.builder.set_group_var(group, &name, var) {
             self.error(message, &entry.value.place);
         }
@@ -147,8 +144,10 @@ impl Reader<'_> {
                 return;
             }
         };
-        let variables: Vec<(String, Var)> = match &entry.value.kind {
-            Kind::Mapping(entries) => entries.values().map(|entry| variable(entry, Origin::Host)).collect(),
+        let variables: Vec<(Arc<str>, Arc<Var>)> = match &entry.value.kind {
+            Kind::Mapping(entries) => {
+                entries.values().map(|entry| self.variable(entry, Origin::Host)).collect()
+            }
             kind if is_falsy(kind) => Vec::new(),
             _ => {
                 let message = format!(
@@ -169,7 +168,7 @@ impl Reader<'_> {
                 return;
             }
             let place = &entry.key.place;
-            self.builder.host(&name, group, port, place, self.source.path.as_ref());
+            self.builder.host(&name, Some(group), port, place, self.source.path.as_ref());
             for (variable, var) in &variables {
                 if let Err(message) = self.builder.set_host_var(&name, variable, var.clone()) {
                     self.error(message, place);
@@ -180,7 +179,7 @@ impl Reader<'_> {
 }
 
 /// Ansible takes anything that Python calls false for "no variables".
-fn is_falsy(kind: &Kind) -> bool {
+pub(super) fn is_falsy(kind: &Kind) -> bool {
     match kind {
         Kind::Scalar(Value::Null | Value::Bool(false)) => true,
         Kind::Scalar(Value::String(text)) => text.is_empty(),
@@ -190,13 +189,26 @@ fn is_falsy(kind: &Kind) -> bool {
     }
 }
 
+/// The variables of a file that holds nothing else.
+pub(super) fn variables(
+    source: &Source,
+    entries: &IndexMap<String, Entry>,
+    origin: &Origin,
+) -> impl Iterator<Item = (Arc<str>, Arc<Var>)> {
+    entries.values().map(|entry| {
+        let (name, mut var) = variable(entry, origin.clone());
+        Arc::make_mut(&mut var).marks.secret = source.secret;
+        (name, var)
+    })
+}
+
 /// A variable of a mapping's entry.
-pub(super) fn variable(entry: &Entry, origin: Origin) -> (String, Var) {
-    let mut literal = Vec::new();
-    let value = entry.value.value(&mut literal);
+pub(super) fn variable(entry: &Entry, origin: Origin) -> (Arc<str>, Arc<Var>) {
+    let mut marks = Marks::default();
+    let value = entry.value.value(&mut marks);
     let name = entry.key.key_text().unwrap_or_default();
     let name_place = entry.key.place.clone();
     let is_scalar = matches!(entry.value.kind, Kind::Scalar(_));
     let place = if is_scalar { entry.value.place.clone() } else { name_place.clone() };
-    (name, Var { value, place: Some(place), name_place: Some(name_place), origin, literal })
+    (name.into(), Arc::new(Var { value, place: Some(place), name_place: Some(name_place), origin, marks }))
 }

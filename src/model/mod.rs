@@ -7,5 +7,6 @@ pub mod login;
 pub mod profiles;
 pub mod read;
 pub mod resolve;
+pub mod schema;
 pub mod scope;
 pub mod variables;

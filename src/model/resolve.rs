@@ -90,7 +90,7 @@ fn near_misses(inventory: &Inventory) -> Vec<Problem> {
     let (mut seen, mut warnings) = (HashSet::new(), Vec::new());
     for host in inventory.hosts.values() {
         for (name, var) in &host.vars {
-            if known.contains(name.as_str()) || !seen.insert(name) {
+            if known.contains(&**name) || !seen.insert(name) {
                 continue;
             }
             if let Some(meant) = nearest(name, known.iter().copied()) {
@@ -248,6 +248,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::inventory::Asked;
 
     /// The inventories that we hand out are what they say: no problem, and no warning but of what is wanted.
     #[test]
@@ -255,7 +256,12 @@ mod tests {
         let given = Given { connect_timeout: Duration::from_secs(1), become_password: None };
         for (file, nodes, extra) in [("full", 5, "binary=/bin/sh"), ("playbook", 2, "loom_build=/bin/sh")] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("inventories/{file}.yaml"));
-            let (inventory, warnings) = crate::inventory::load(&[path], &[extra.to_owned()]).unwrap();
+            let (inventory, warnings) = crate::inventory::load(&Asked {
+                paths: &[path],
+                extra: &[extra.to_owned()],
+                ..Asked::default()
+            })
+            .unwrap();
             assert_eq!(warnings, []);
             let (cluster, warnings) = resolve(&inventory, &given).unwrap();
             assert!(cluster.nodes.len() >= nodes, "{file}: {}", cluster.nodes.len());

@@ -1,31 +1,59 @@
 //! The inventory variables that mean something to loomctl: names, and what each is for.
 
-/// `(name, what it is)`; the order is the one of the documentation.
-pub const VARIABLES: &[(&str, &str)] = &[
-    ("cluster", "name of the cluster (default: the chain id)"),
-    ("chain", "chain profile (default: loom)"),
-    ("chain_id", "chain id (default: the profile's)"),
-    ("binary", "the chain's program: a path on this machine, or a URL that each host pulls"),
-    ("binary_sha256", "the checksum that the binary must have"),
-    ("loom_build", "a build's name, a path, or a URL: as in the playbook"),
-    ("working_directory", "the node's folder (default: the home of `user`)"),
-    ("user", "the account that the node runs as (default: ansible_user)"),
-    ("create_user", "true: where the account is missing it is made, as a system account with a home"),
-    ("private_ip", "where the other nodes connect to (default: ansible_host)"),
-    ("public_ip", "address under which the node is known outside"),
-    ("role", "validator (default), full, sentry or seed"),
+/// What a value has to look like; the schema for editors says it, and the readers of `resolve` refuse the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    OneOf(&'static [&'static str]),
+    Sha256,
+    /// An absolute path on the host.
+    Folder,
+    Flag,
+    /// A list of texts, or one text.
+    List,
+    /// A whole number above 0, as a number or a text.
+    Power,
+    /// Numbers from 1 to 65535 by name.
+    Ports,
+    /// Dictionaries by name.
+    Tables,
+}
+
+/// `(name, what it looks like, what it is)`; the order is the one of the documentation.
+pub const VARIABLES: &[(&str, Kind, &str)] = &[
+    ("cluster", Kind::Text, "name of the cluster (default: the chain id)"),
+    ("chain", Kind::Text, "chain profile (default: loom)"),
+    ("chain_id", Kind::Text, "chain id (default: the profile's)"),
+    ("binary", Kind::Text, "the chain's program: a path on this machine, or a URL that each host pulls"),
+    ("binary_sha256", Kind::Sha256, "the checksum that the binary must have"),
+    ("loom_build", Kind::Text, "a build's name, a path, or a URL: as in the playbook"),
+    ("working_directory", Kind::Folder, "the node's folder (default: the home of `user`)"),
+    ("user", Kind::Text, "the account that the node runs as (default: ansible_user)"),
+    (
+        "create_user",
+        Kind::Flag,
+        "true: where the account is missing it is made, as a system account with a home",
+    ),
+    ("private_ip", Kind::Text, "where the other nodes connect to (default: ansible_host)"),
+    ("public_ip", Kind::Text, "address under which the node is known outside"),
+    (
+        "role",
+        Kind::OneOf(&["validator", "full", "sentry", "seed"]),
+        "validator (default), full, sentry or seed",
+    ),
     (
         "sentries",
+        Kind::List,
         "of a validator: the sentries that it stays behind (default: all, where there are any; [] for none)",
     ),
-    ("power", "voting power (default: as init wrote it, 10)"),
-    ("ports", "ports by name: {p2p: 26656, rpc: 26657}"),
-    ("rpc_bind", "address that the RPC listens on"),
-    ("genesis", "values set in the genesis documents: {DOCUMENT: {dotted.path: value}}"),
-    ("settings", "values set in the node's own files: {FILE: {dotted.key: value}}"),
-    ("peers_strategy", "auto (default), mesh or ring"),
-    ("unit", "directives of the systemd unit: {Section: {Directive: value}}"),
-    ("unit_name", "the unit's name (default: the profile's)"),
+    ("power", Kind::Power, "voting power (default: as init wrote it, 10)"),
+    ("ports", Kind::Ports, "ports by name: {p2p: 26656, rpc: 26657}"),
+    ("rpc_bind", Kind::Text, "address that the RPC listens on"),
+    ("genesis", Kind::Tables, "values set in the genesis documents: {DOCUMENT: {dotted.path: value}}"),
+    ("settings", Kind::Tables, "values set in the node's own files: {FILE: {dotted.key: value}}"),
+    ("peers_strategy", Kind::OneOf(&["auto", "mesh", "ring"]), "auto (default), mesh or ring"),
+    ("unit", Kind::Tables, "directives of the systemd unit: {Section: {Directive: value}}"),
+    ("unit_name", Kind::Text, "the unit's name (default: the profile's)"),
 ];
 
 /// Ansible's own variables that have a meaning here.
@@ -54,5 +82,5 @@ pub const ANSIBLE: &[&str] = &[
 
 /// Every name that is known here.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    VARIABLES.iter().map(|(name, _)| *name).chain(ANSIBLE.iter().copied())
+    VARIABLES.iter().map(|(name, _, _)| *name).chain(ANSIBLE.iter().copied())
 }

@@ -46,6 +46,14 @@ impl Suite {
         }
     }
 
+    /// Tests that ask Ansible itself; where it is not installed they are reported as ignored.
+    pub fn with_ansible(&mut self, tests: Vec<Named<fn()>>) {
+        let is_there = self.arguments.list || setup_path("ANSIBLE").join("bin/python").exists();
+        for (name, test) in tests {
+            self.trial(name, !is_there, test);
+        }
+    }
+
     /// Tests that get four pristine hosts.
     pub fn on_lab(&mut self, tests: Vec<Named<fn(&Lab)>>) {
         for (name, test) in tests {
@@ -69,9 +77,12 @@ impl Suite {
     }
 
     fn add(&mut self, name: &str, hosts: bool, test: impl FnOnce() + Send + 'static) {
-        let name = name.strip_prefix("suite::").unwrap_or(name);
-        let skipped = hosts && self.no_labs.is_some();
         self.on_labs += usize::from(hosts);
+        self.trial(name, hosts && self.no_labs.is_some(), test);
+    }
+
+    fn trial(&mut self, name: &str, skipped: bool, test: impl FnOnce() + Send + 'static) {
+        let name = name.strip_prefix("suite::").unwrap_or(name);
         let called = name.to_owned();
         let trial = Trial::test(name, move || {
             let begun = Instant::now();
@@ -111,7 +122,12 @@ pub fn in_repository(path: &str) -> PathBuf {
 
 /// The chain binary that tests/lab/setup has built: `COMETBFT` or `LOOM` (the stand-in).
 pub fn chain_binary(name: &str) -> PathBuf {
+    setup_path(name)
+}
+
+/// What tests/lab/setup has put somewhere: chain binaries, and `ANSIBLE`, a virtual environment.
+pub fn setup_path(name: &str) -> PathBuf {
     let setup = command::run(Command::new(in_repository("tests/lab/setup")).arg("--paths")).ok();
     let path = setup.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
-    path.map(PathBuf::from).expect("setup --paths names each binary")
+    path.map(PathBuf::from).expect("setup --paths names everything that it installs")
 }

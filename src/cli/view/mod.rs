@@ -2,8 +2,10 @@
 //!
 //! stdout carries the result, stderr the progress and the errors.
 
+pub mod checked;
 mod checks;
 mod doctor;
+pub mod inventory;
 mod json;
 pub mod notes;
 pub mod offline;
@@ -28,6 +30,7 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
+    masked,
     ops::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Unfolded},
     problem::Problem,
@@ -319,5 +322,5 @@ fn say(failure: &Failure) {
 
 /// One line on stdout; a reader that has gone away (`| head`) is no error of ours.
 fn print_line(value: &Value) {
-    let _ = writeln!(std::io::stdout(), "{value}");
+    let _ = writeln!(std::io::stdout(), "{}", masked::vaulted(&value.to_string()));
 }

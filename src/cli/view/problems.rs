@@ -12,12 +12,13 @@ pub fn text(problem: &Problem) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(problem.message.as_str());
+    let (message, help) = (masked::vaulted(&problem.message), problem.help.as_deref().map(masked::vaulted));
+    let title = level.primary_title(message.as_str());
     let mut group = match &problem.place {
         Some(place) => title.element(snippet(place)),
         None => Group::with_title(title),
     };
-    if let Some(help) = &problem.help {
+    if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     Renderer::styled().render(&[group])

@@ -1,0 +1,84 @@
+//! `loomctl inventory list|hosts|graph|check`: what an inventory says, without any host.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::{
+    args::{Desired, Inventory as Command},
+    start,
+    view::{checked, inventory as view, offline},
+};
+use crate::{
+    error,
+    inventory::{self, Inventory, listing},
+    model::resolve::{self, Given},
+    problem::{Problem, nearest},
+};
+
+pub fn inventory(command: &Command) -> u8 {
+    let done = match command {
+        Command::List { desired, limit } => list(desired, limit.as_deref()),
+        Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()),
+        Command::Graph { desired, vars, group } => graph(desired, *vars, group),
+        Command::Check { desired, json } => check(desired, *json),
+    };
+    match done {
+        Ok(text) => {
+            offline::result(&text);
+            error::OK
+        }
+        Err(problems) => offline::refuse(&problems),
+    }
+}
+
+/// Reads the inventory and warns of what is odd in it.
+fn read(desired: &Desired) -> Result<Inventory, Vec<Problem>> {
+    let (inventory, warnings) = start::load(desired)?;
+    offline::warn(&warnings);
+    Ok(inventory)
+}
+
+fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    let only: Option<HashSet<String>> = match limit {
+        Some(limit) => Some(chosen(&inventory, Some(limit))?.into_iter().collect()),
+        None => None,
+    };
+    Ok(view::document(listing::list(&inventory, only.as_ref())))
+}
+
+fn hosts(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    Ok(chosen(&inventory, limit)?.iter().map(|name| format!("{name}\n")).collect())
+}
+
+fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec<Problem>> {
+    match limit {
+        Some(limit) => inventory::select(inventory, limit).map_err(|problem| vec![problem]),
+        None => Ok(inventory.hosts.keys().cloned().collect()),
+    }
+}
+
+/// The cluster that comes of it. All that is wrong is an error, and with it nothing is shown.
+fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    let given = Given { connect_timeout: Duration::default(), become_password: None };
+    let (cluster, warnings) = resolve::resolve(&inventory, &given)?;
+    offline::warn(&warnings);
+    if json {
+        checked::json(&inventory, &cluster);
+        return Ok(String::new());
+    }
+    Ok(checked::text(&inventory, &cluster))
+}
+
+fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {
+    let inventory = read(desired)?;
+    if let Some(start) = inventory.groups.get(group) {
+        return Ok(view::graph(&inventory, start, vars));
+    }
+    let problem = Problem::error(format!("there is no group `{group}`"));
+    Err(vec![match nearest(group, inventory.groups.keys().map(String::as_str)) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help("`loomctl inventory graph` shows all groups"),
+    }])
+}

@@ -1,0 +1,241 @@
+//! What an inventory says, in Ansible's own notations: JSON as Python writes it, and the tree of groups.
+
+use std::{fmt::Write as _, io};
+
+use serde::Serialize as _;
+use serde_json::{Value, ser::Formatter};
+
+use crate::{
+    inventory::{Group, Inventory, listing},
+    masked,
+};
+
+/// A document with sorted keys and four spaces a level: byte for byte what Ansible prints.
+pub fn document(mut value: Value) -> String {
+    let hostvars = value.pointer_mut("/_meta/hostvars").and_then(Value::as_object_mut);
+    hostvars.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(masked::by_key);
+    value.sort_all_objects();
+    let mut bytes = Vec::new();
+    let mut out = serde_json::Serializer::with_formatter(&mut bytes, Python::default());
+    let written = value.serialize(&mut out);
+    debug_assert!(written.is_ok(), "a value of JSON can be written");
+    bytes.push(b'\n');
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The layout of Python's `json.dumps(…, indent=4)`.
+#[derive(Default)]
+struct Python {
+    levels: usize,
+    filled: bool,
+}
+
+impl Python {
+    fn line<W: ?Sized + io::Write>(&self, out: &mut W) -> io::Result<()> {
+        write!(out, "\n{:1$}", "", self.levels * 4)
+    }
+
+    fn open<W: ?Sized + io::Write>(&mut self, out: &mut W, sign: &str) -> io::Result<()> {
+        self.levels += 1;
+        self.filled = false;
+        out.write_all(sign.as_bytes())
+    }
+
+    fn close<W: ?Sized + io::Write>(&mut self, out: &mut W, sign: &str) -> io::Result<()> {
+        self.levels -= 1;
+        if self.filled {
+            self.line(out)?;
+        }
+        self.filled = true;
+        out.write_all(sign.as_bytes())
+    }
+
+    fn next<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            out.write_all(b",")?;
+        }
+        self.line(out)
+    }
+}
+
+impl Formatter for Python {
+    fn write_number_str<W: ?Sized + io::Write>(&mut self, out: &mut W, number: &str) -> io::Result<()> {
+        out.write_all(python_number(number).as_bytes())
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, "[")
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, "]")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.next(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + io::Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+
+    fn begin_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.open(out, "{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.close(out, "}")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.next(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+}
+
+/// Floats as Python's `repr` has them; integers stay as they are.
+fn python_number(number: &str) -> String {
+    if !number.contains(['.', 'e', 'E']) {
+        return number.to_owned();
+    }
+    let Ok(float) = number.parse::<f64>() else { return number.to_owned() };
+    let scientific = format!("{float:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return number.to_owned() };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if exponent >= 16 || exponent < -4 => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => format!("{float:?}"),
+    }
+}
+
+/// The tree of groups and hosts from a group on.
+pub fn graph(inventory: &Inventory, start: &Group, vars: bool) -> String {
+    let mut out = String::new();
+    branch(inventory, start, vars, 0, &mut out);
+    out
+}
+
+fn branch(inventory: &Inventory, group: &Group, vars: bool, depth: usize, out: &mut String) {
+    leaf(&format!("@{}:", group.name), depth, out);
+    for child in group.children.iter().filter_map(|child| inventory.groups.get(child)) {
+        branch(inventory, child, vars, depth + 1, out);
+    }
+    if group.name != "all" {
+        for name in &group.hosts {
+            leaf(name, depth + 1, out);
+            if let Some(host) = inventory.hosts.get(name).filter(|_| vars) {
+                let shown = listing::shown(&host.vars).map(|(name, var)| (name, listing::visible(var)));
+                variables(shown.collect(), depth + 2, out);
+            }
+        }
+    }
+    if vars {
+        variables(listing::of_group(group), depth + 1, out);
+    }
+}
+
+fn leaf(text: &str, depth: usize, out: &mut String) {
+    let _ =
+        if depth == 0 { writeln!(out, "{text}") } else { writeln!(out, "{}--{text}", "  |".repeat(depth)) };
+}
+
+fn variables(mut vars: Vec<(&str, Value)>, depth: usize, out: &mut String) {
+    vars.sort_by_key(|(name, _)| *name);
+    for (name, mut value) in vars {
+        masked::of_key(name, &mut value);
+        let text = value.as_str().map_or_else(|| python(&value), str::to_owned);
+        leaf(&format!("{{{name} = {text}}}"), depth, out);
+    }
+}
+
+/// A value as Python's `repr` shows it.
+fn python(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => python_number(&number.to_string()),
+        Value::String(text) => python_text(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| format!("{}: {}", python_text(key), python(value));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn python_text(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => out.extend(['\\', c]),
+            c if u32::from(c) < 0x20 || (0x7f..0xa0).contains(&u32::from(c)) => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_as_python_writes_it() {
+        let value = json!({"b": [], "a": {"y": [1, {}], "x": "ä\u{1f600}\u{7f}\n\""}, "c": {}});
+        let wanted = concat!(
+            "{\n    \"a\": {\n        \"x\": \"ä😀\u{7f}\\n\\\"\",\n        \"y\": [\n            1,\n",
+            "            {}\n        ]\n    },\n    \"b\": [],\n    \"c\": {}\n}\n"
+        );
+        assert_eq!(document(value), wanted);
+    }
+
+    #[test]
+    fn numbers_as_python_writes_them() {
+        for (float, text) in [
+            (1.0, "1.0"),
+            (1e16, "1e+16"),
+            (1e15, "1000000000000000.0"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (1.5e300, "1.5e+300"),
+        ] {
+            assert_eq!(python_number(&json!(float).to_string()), text);
+        }
+        assert_eq!(python_number("12345678901234567890123"), "12345678901234567890123");
+        assert_eq!(
+            python(&json!({"a": [null, true, "it's", "q\"'\\"]})),
+            r#"{'a': [None, True, "it's", 'q"\'\\']}"#
+        );
+    }
+
+    #[test]
+    fn s3_passwords_are_not_printed() {
+        let vars = json!({
+            "ansible_become_password": "hunter2", "x": {"api_key": ["hunter2"]}, "ansible_ssh_private_key_file": "~/.ssh/k",
+        });
+        let shown = document(json!({"_meta": {"hostvars": {"h": vars}}, "secrets": {"hosts": ["h"]}}));
+        assert!(!shown.contains("hunter2") && shown.contains("ansible_become_password"), "{shown}");
+        assert!(shown.contains("~/.ssh/k") && shown.contains("\"secrets\": {\n"), "{shown}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Inventories as Ansible reads them, by Ansible itself: `loomctl inventory` against ansible-core of tests/lab/setup.
+
+mod corpus;
+mod random;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{Suite, in_repository, setup_path};
+
+pub fn register(suite: &mut Suite) {
+    corpus::register(suite);
+    random::register(suite);
+}
+
+/// One inventory, and how it is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Case {
+    pub name: String,
+    /// The working directory.
+    pub folder: PathBuf,
+    pub inventory: Vec<String>,
+    pub extra: Vec<String>,
+    pub limits: Vec<String>,
+}
+
+impl Case {
+    fn asked(&self) -> Value {
+        json!({"cwd": self.folder, "inventory": self.inventory, "extra": self.extra, "limits": self.limits})
+    }
+
+    /// `loomctl inventory …` for this case: its status, stdout and stderr.
+    pub fn loomctl(&self, command: &[&str]) -> (i32, String, String) {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_loomctl"));
+        run.current_dir(&self.folder).arg("inventory").args(command);
+        run.args(self.inventory.iter().flat_map(|name| ["-i", name]));
+        run.args(self.extra.iter().flat_map(|extra| ["-e", extra]));
+        let output = run.env_remove("LOOMCTL_INVENTORY").output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+}
+
+/// What Ansible makes of each case (tests/inventory/reference.py), all in one process.
+pub fn ansible(cases: &[Case]) -> Vec<Value> {
+    let mut python = Command::new(setup_path("ANSIBLE").join("bin/python"))
+        .arg(in_repository("tests/inventory/reference.py"))
+        .env("ANSIBLE_HOME", std::env::temp_dir().join("loomctl-ansible"))
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let asked: Value = cases.iter().map(Case::asked).collect();
+    python.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "reference.py failed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let results: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(results.len(), cases.len());
+    results
+}
+
+/// Warnings after which Ansible has used everything.
+const HARMLESS: [&str; 4] = [
+    "Found both group and host with same name",
+    "Invalid characters were found in group names",
+    "Found duplicate mapping key",
+    "Found variable using reserved name",
+];
+
+/// Cases whose `--graph --vars` shows Python's own times and keys, where loomctl has JSON's.
+const OF_PYTHON: [&str; 4] = ["dates.yaml", "ini_typing.ini", "nested.yaml", "yaml_keys.yaml"];
+
+/// Whether Ansible has left something out.
+fn has_refused(result: &Value) -> bool {
+    let warned = result["warned"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    result.get("failed").is_some()
+        || warned.into_iter().any(|text| !HARMLESS.iter().any(|harmless| text.contains(harmless)))
+}
+
+/// Where the two differ in this case. What Ansible warns about and goes on, loomctl refuses.
+pub fn differences(case: &Case, theirs: &Value) -> Vec<String> {
+    let (status, list, stderr) = case.loomctl(&["list"]);
+    let mut wrong = Vec::new();
+    let mut differ = |what: &str, ours: &str, theirs: &str| {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (ours, theirs) = (lines(ours), lines(theirs));
+        if ours != theirs {
+            let at = (0..ours.len()).find(|at| ours.get(*at) != theirs.get(*at)).unwrap_or(ours.len());
+            let at = |lines: &[String]| {
+                lines.iter().skip(at.saturating_sub(3)).take(8).cloned().collect::<Vec<_>>().join("\n    ")
+            };
+            wrong.push(format!(
+                "{}: {what}\n  ours:\n    {}\n  Ansible's:\n    {}",
+                case.name,
+                at(&ours),
+                at(&theirs)
+            ));
+        }
+    };
+    if has_refused(theirs) || case.name.starts_with("refused_") {
+        if status != 2 {
+            let why = format!("{} {}", theirs["warned"], theirs["failed"]);
+            differ(
+                "Ansible has refused or left out something",
+                &format!("status {status}\n{list}{stderr}"),
+                &why,
+            );
+        }
+        return wrong;
+    }
+    if status != 0 {
+        differ("refused", &stderr, theirs["list"].as_str().unwrap_or_default());
+        return wrong;
+    }
+    let text = |name: &str| theirs[name].as_str().unwrap_or_default().to_owned() + "\n";
+    differ("list", &list, &text("list"));
+    differ("graph", &case.loomctl(&["graph"]).1, &text("graph"));
+    if !OF_PYTHON.contains(&case.name.as_str()) {
+        differ("graph --vars", &case.loomctl(&["graph", "--vars"]).1, &text("vars"));
+    }
+    // Below the second level Ansible's order is that of memory addresses.
+    let any_order = theirs["depth"].as_u64() > Some(2);
+    let hosts = |names: Option<&Value>| {
+        let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        if any_order {
+            names.sort();
+        }
+        names.join("\n")
+    };
+    let ours = |text: &str| hosts(Some(&text.lines().collect()));
+    differ("hosts", &ours(&case.loomctl(&["hosts"]).1), &hosts(theirs.get("hosts")));
+    for (limit, theirs) in case.limits.iter().zip(theirs["limits"].as_array().into_iter().flatten()) {
+        let (status, stdout, stderr) = case.loomctl(&["hosts", "--limit", limit]);
+        let theirs = if theirs.is_null() { "status 2".to_owned() } else { hosts(Some(theirs)) };
+        let ours = if status == 0 { ours(&stdout) } else { format!("status {status}") };
+        differ(&format!("--limit {limit}"), &ours, &theirs);
+        if status == 2 {
+            assert!(stderr.contains("--limit"), "{stderr}");
+        }
+    }
+    wrong
+}

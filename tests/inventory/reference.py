@@ -1,0 +1,98 @@
+"""What Ansible itself makes of inventories: a JSON list of cases on stdin, one JSON result a line on stdout.
+
+All in one process: a start of ansible-inventory costs a second. A case is {"cwd", "inventory": [...], "extra": [...],
+"limits": [...], "vault": FILE}. A result holds what `--list`, `--graph` and `--graph --vars` print, the hosts of a play
+with `hosts: all`, those of each limit (null where Ansible refuses it), and what was warned about.
+"""
+import json
+import os
+import sys
+
+from ansible import context
+from ansible._internal._datatag._tags import TrustedAsTemplate
+from ansible.cli import CLI
+from ansible.cli.inventory import InventoryCLI
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.vars import host_group_vars
+from ansible.utils.context_objects import CLIArgs
+from ansible.utils.display import Display
+from ansible.utils.path import unfrackpath
+from ansible.vars.manager import VariableManager
+
+warned = []
+Display.warning = lambda self, msg, *a, **k: warned.append(str(msg))
+Display.error_as_warning = lambda self, msg, exception=None, *a, **k: warned.append(f"{msg} {exception}")
+Display.deprecated = lambda self, *a, **k: None
+Display.display = lambda self, *a, **k: None
+
+
+def options(case, **more):
+    """What the command line would have set."""
+    common = {"export": False, "basedir": None, "subset": None, "yaml": False, "toml": False, "pattern": "all",
+              "extra_vars": tuple(TrustedAsTemplate().tag(text) for text in case.get("extra", [])), "show_vars": False, "verbosity": 0}
+    context.CLIARGS = CLIArgs({**common, **more})
+
+
+def forget():
+    """Plugins remember folders by path; the working directory has the same path in every case."""
+    host_group_vars.FOUND.clear()
+    host_group_vars.NAK.clear()
+    host_group_vars.CANONICAL_PATHS.clear()
+    warned.clear()
+    from ansible.utils import vars as utils_vars
+    if hasattr(utils_vars.load_extra_vars, "extra_vars"):
+        del utils_vars.load_extra_vars.extra_vars
+
+
+def view(case, loader, sources):
+    cli = InventoryCLI.__new__(InventoryCLI)
+    cli.loader, cli.inventory = loader, InventoryManager(loader=loader, sources=sources)
+    cli.vm = VariableManager(loader=loader, inventory=cli.inventory, version_info=CLI.version_info(gitinfo=False))
+    return cli
+
+
+def read(case):
+    os.chdir(case["cwd"])
+    forget()
+    options(case)
+    loader = DataLoader()
+    if case.get("vault"):
+        loader.set_vault_secrets(CLI.setup_vault_secrets(loader, vault_ids=[], vault_password_files=[case["vault"]]))
+    sources = [s if "," in s else unfrackpath(s, follow=False) for s in case["inventory"]]
+    cli = view(case, loader, sources)
+    result = {"list": cli.dump(cli.json_inventory(cli._get_group("all"))), "graph": cli.inventory_graph()}
+    options(case, show_vars=True)
+    result["vars"] = cli.inventory_graph()
+    result["hosts"] = [host.name for host in cli.inventory.get_hosts()]
+    result["depth"] = max(group.depth for group in cli.inventory.groups.values())
+    result["warned"] = list(warned)
+    result["limits"] = [limited(cli.inventory, limit) for limit in case.get("limits", [])]
+    return result
+
+
+def limited(inventory, limit):
+    warned.clear()
+    try:
+        inventory.subset(limit)
+        hosts = [host.name for host in inventory.get_hosts()]
+    except Exception:
+        return None
+    finally:
+        inventory.subset(None)
+        inventory.clear_caches()
+    return None if warned or not hosts else hosts
+
+
+def main():
+    init_plugin_loader([])
+    for case in json.load(sys.stdin):
+        try:
+            result = read(case)
+        except Exception as error:
+            result = {"failed": f"{type(error).__name__}: {error}", "warned": list(warned)}
+        print(json.dumps(result), flush=True)
+
+
+main()
