@@ -22,6 +22,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("ports", "ports by name: {p2p: 26656, rpc: 26657}"),
     ("rpc_bind", "address that the RPC listens on"),
     ("genesis", "values set in the genesis documents: {DOCUMENT: {dotted.path: value}}"),
+    ("genesis_values", "words of the profile for its genesis tool: {denom: stake, balance: 1000000000000}"),
     ("settings", "values set in the node's own files: {FILE: {dotted.key: value}}"),
     ("peers_strategy", "auto (default), mesh or ring"),
     ("unit", "directives of the systemd unit: {Section: {Directive: value}}"),

@@ -137,7 +137,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
 fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {
     let profile = &cluster.profile;
     let mut argv = vec![binary.to_string()];
-    argv.extend(profile.init_argv(&staging(home)));
+    argv.extend(profile.init_argv(&cluster.basics(node), &staging(home)));
     let account = seen.account.clone();
     Init {
         home: home.clone(),
