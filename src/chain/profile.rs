@@ -99,6 +99,10 @@ pub struct Init {
     /// Arguments after the binary; `{home}` is the folder that init runs in, which is also its working directory.
     /// `{name}`, `{chain_id}` and the names of `genesis.values` stand for these.
     pub argv: Vec<String>,
+    /// It writes into $HOME whatever it is told: it gets the node's folder for that (a unit does so with
+    /// `Environment={{ environment_home }}`).
+    #[serde(default)]
+    pub own_home: bool,
     /// Files of `files` that must stand before init runs; each has a template.
     #[serde(default)]
     pub before: Vec<HomePath>,

@@ -2,7 +2,7 @@
 
 /// The words of a text: small letters and underscores in braces. Other braces are what they are.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
-    parts(text).filter_map(|part| part.ok())
+    parts(text).filter_map(Result::ok)
 }
 
 /// The text with every word replaced; `None` where one of them stands for nothing.

@@ -124,7 +124,6 @@ fn tool(
         binary: cluster.binary_path(node, ask::binary_sha256(node, facts)?),
         user: node.user.clone(),
         group: account.group,
-        user_home: account.home,
         state: cluster.state_folder(node),
         name: step.name.clone(),
         home,

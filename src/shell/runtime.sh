@@ -217,15 +217,13 @@ EOT
   rm -rf "$staging" "$init_state/restored"
   return 10
 }
-# step_tool HOME USER GROUP USERHOME STATE NAME FROM LINKS GIVES LEAVES
-# A step of the chain's own genesis tool, in a staging folder beside init's: LINKS (a path a line) are the node's files that
-# it reads, tool_pre puts what else it works with, tool_run is what it does. GIVES is kept under STATE as NAME; LEAVES go to
-# their places in HOME, which is done once: a key is never made again. Without .complete staging is thrown away. The last
-# word is NAME.from, with FROM, the checksum of all that the result follows from.
+# step_tool HOME USER GROUP STATE NAME FROM LINKS GIVES LEAVES
+# A step of the chain's own genesis tool, in a staging folder beside init's, which is its $HOME as well. LINKS (a path a
+# line) are the node's files that it reads, tool_pre puts what else it works with, tool_run is what it does. GIVES is kept
+# under STATE as NAME; LEAVES go to their places in HOME, which is done once: a key is never made again. Without .complete
+# staging is thrown away. The last word is NAME.from, with FROM, the checksum of all that the result follows from.
 step_tool() {
-  tool_home=$1 tool_user=$2 tool_group=$3 tool_user_home=$4 tool_kept=$5/pristine/$6 tool_from=$7 tool_links=$8 tool_gives=$9
-  shift 9
-  tool_leaves=$1
+  tool_home=$1 tool_user=$2 tool_group=$3 tool_kept=$4/pristine/$5 tool_from=$6 tool_links=$7 tool_gives=$8 tool_leaves=$9
   staging="$tool_home/.loomctl-tool"
   if [ -e "$tool_kept" ] && [ -e "$tool_kept.from" ]; then
     [ -z "$tool_leaves" ] && [ "$(cat "$tool_kept.from")" != "$tool_from" ] || return 0
@@ -254,7 +252,7 @@ EOT
   [ -s "$staging/$tool_gives" ] || { echo "the tool has not made $tool_gives"; return 1; }
   find "$staging" -type f -exec sync {} + && : >"$staging/.complete" && sync "$staging/.complete" "$staging"
 }
-tool_does() { as_user "$tool_user" "$tool_group" "$tool_user_home" "$staging" "$@"; }
+tool_does() { as_user "$tool_user" "$tool_group" "$staging" "$staging" "$@"; }
 # tool_place: what is not in staging any more has gone to its place before.
 tool_place() {
   while IFS= read -r left; do

@@ -127,3 +127,65 @@ fn others(ask: Compose<'_>, name: &str, text: &str) -> Vec<GenesisProblem> {
     );
     vec![GenesisProblem::new(name, message)]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        chain::genesis::{NodeDocs, Overrides, check, compare},
+        model::ids::{ChainId, ValidatorKey},
+    };
+
+    /// What simd 0.50 itself has collected from two validators.
+    const COLLECTED: &str = include_str!("../../../tests/fixtures/simd-0.50/collected.json");
+    const KEYS: [&str; 2] =
+        ["ewwR/b8L583GsaRjNG6cZjbQewK4YJXGHbCkjwBPbr0=", "OG3/tQCj8oPTqmQUxFrJKGV8nIVrIYkFtsThfR/5fGE="];
+
+    fn finish(keys: &[&str], overrides: &Overrides) -> Result<String, String> {
+        let profile = Profile::builtin("cosmos").unwrap();
+        let node = |key: &&str| NodeDocs {
+            whose: "node".to_owned(),
+            key: ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: (*key).to_owned() },
+            power: None,
+            documents: BTreeMap::new(),
+        };
+        let nodes: Vec<NodeDocs> = keys.iter().map(node).collect();
+        let chain_id = ChainId::new("cosmos-local").unwrap();
+        let ask =
+            Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides, now: 1_900_000_000 };
+        let lines =
+            |problems: Vec<GenesisProblem>| problems.iter().map(ToString::to_string).collect::<String>();
+        finished(ask, COLLECTED).map(|mut made| made.remove("chain").unwrap()).map_err(lines)
+    }
+
+    #[test]
+    fn s5_what_the_tool_has_collected_is_read_by_the_same_rules() {
+        let profile = Profile::builtin("cosmos").unwrap();
+        let members = validators_of(&profile, "chain", COLLECTED).unwrap();
+        let said: Vec<_> = members.iter().map(|m| (m.name.clone().unwrap(), m.power.get())).collect();
+        assert_eq!(said, [("node-0".to_owned(), 10), ("node-1".to_owned(), 10)]);
+        assert_eq!(members[0].key.to_string(), format!("tendermint/PubKeyEd25519 {}", KEYS[0]));
+
+        // The same content in the one layout, whatever was made of it before.
+        let made = finish(&KEYS, &Overrides::new()).unwrap();
+        assert_eq!(compare::changes(&profile, "chain", COLLECTED, &made).unwrap(), [compare::Change::Layout]);
+        let documents = BTreeMap::from([("chain".to_owned(), made.clone())]);
+        assert!(
+            check(&profile, &documents, &ChainId::new("cosmos-local").unwrap(), 1_900_000_000).is_empty()
+        );
+        assert!(finish(&[KEYS[1], KEYS[0]], &Overrides::new()).unwrap_err().contains("in its order"));
+        assert!(finish(&KEYS[..1], &Overrides::new()).unwrap_err().contains("names 2 validators"));
+
+        // Another stake is another power, by what the chain counts.
+        let more = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"25999999\"", 1);
+        let changes = compare::changes(&profile, "chain", &made, &more).unwrap();
+        assert!(matches!(&changes[0], compare::Change::Power { to, .. } if to.get() == 25), "{changes:?}");
+        let none = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"999999\"", 1);
+        let why = validators_of(&profile, "chain", &none).unwrap_err();
+        assert!(
+            why[0].to_string().contains("gen_txs[0].body.messages[0].value.amount: 0 is not above zero"),
+            "{why:?}"
+        );
+    }
+}

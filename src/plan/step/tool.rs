@@ -13,7 +13,6 @@ pub struct Tool {
     pub home: RemotePath,
     pub user: UserName,
     pub group: String,
-    pub user_home: RemotePath,
     pub state: RemotePath,
     /// What its result is kept as under the state folder.
     pub name: String,

@@ -11,7 +11,6 @@ pub(super) fn call(tool: &Tool) -> String {
         tool.home.as_str(),
         tool.user.as_str(),
         &tool.group,
-        tool.user_home.as_str(),
         tool.state.as_str(),
         &tool.name,
         tool.from().as_str(),
@@ -89,7 +88,6 @@ mod tests {
                 secret: false,
             });
             Step::Tool(Tool {
-                user_home: home.clone(),
                 home,
                 user: UserName::new(user).unwrap(),
                 group: group.into(),
