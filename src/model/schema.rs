@@ -51,6 +51,7 @@ fn of(kind: Kind) -> Value {
             let port = json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string", "pattern": "^[0-9]+$"}]});
             json!({"type": "object", "additionalProperties": port})
         }
+        Kind::Words => json!({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
         Kind::Tables => json!({"type": "object", "additionalProperties": {"type": "object"}}),
     }
 }
@@ -90,6 +91,7 @@ mod tests {
                 Kind::List => "{a: b}",
                 Kind::Power => "-1",
                 Kind::Ports => "{p2p: 70000}",
+                Kind::Words => "{denom: [a]}",
                 Kind::Tables => "{a: b}",
             };
             // With `loom_build`, `binary` would not be looked at, and the other way round.

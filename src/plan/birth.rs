@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use super::{
     Class, Refusal,
     life::{self, Life},
+    tool,
 };
 use crate::{
-    chain::genesis::{self, Compose, NodeDocs},
+    chain::{
+        genesis::{self, Compose, NodeDocs},
+        profile::GenesisHow,
+    },
     facts::Facts,
     model::{
         cluster::{Cluster, Node},
@@ -77,7 +81,10 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>>
         overrides: &cluster.genesis,
         now,
     };
-    genesis::compose(ask).map_err(refusals)
+    match cluster.profile.genesis.how {
+        GenesisHow::Merge => genesis::compose(ask).map_err(refusals),
+        GenesisHow::Tool => genesis::tool::finished(ask, &tool::result(cluster, facts)?).map_err(refusals),
+    }
 }
 
 fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Refusal> {

@@ -2,38 +2,124 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Lab, Suite, command, in_repository, tests};
+use crate::support::{Lab, Suite, command, in_repository, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
         suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
+        suite.on_lab(tests![cosmos_0_50, s3_the_words_of_an_account_are_seen_by_nobody]);
     }
 }
 
 fn tendermint_0_32(lab: &Lab) {
-    makes_blocks(lab, "tendermint-0.32", "tendermint", "0.32");
+    makes_blocks(lab, &plain(lab, "tendermint-0.32", "tendermint"), "tendermint", "0.32");
 }
 
 fn tendermint_0_34(lab: &Lab) {
-    makes_blocks(lab, "tendermint-0.34", "tendermint", "0.34");
+    makes_blocks(lab, &plain(lab, "tendermint-0.34", "tendermint"), "tendermint", "0.34");
 }
 
 fn cometbft_0_37(lab: &Lab) {
-    makes_blocks(lab, "cometbft-0.37", "cometbft", "0.37");
+    makes_blocks(lab, &plain(lab, "cometbft-0.37", "cometbft"), "cometbft", "0.37");
 }
 
 fn cometbft_1_0(lab: &Lab) {
-    makes_blocks(lab, "cometbft-1.0", "cometbft", "1.0");
+    makes_blocks(lab, &plain(lab, "cometbft-1.0", "cometbft"), "cometbft", "1.0");
 }
 
-/// Born, proven, left alone, repaired, moved to other ports with consent; then a second life with the same keys.
-fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
+/// simd signs and collects its own genesis; the accounts' keys stay on their hosts (S3), and nobody's words leave them.
+fn cosmos_0_50(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos")).host_var("node-2", "power", 12);
+    makes_blocks(lab, &inventory, "simd", "0.38");
+    let file = lab.path("inventory.yaml");
+    let said = [["plan", "--diff"], ["facts", "--json"], ["keys", "list"], ["up", "-v"]]
+        .map(|words| {
+            let run = lab.loomctl(&[words[0], "-i", file.to_str().unwrap(), words[1]]);
+            run.stdout + &run.stderr
+        })
+        .concat();
+    let mut addresses = Vec::new();
+    for host in 0..lab.hosts() {
+        let ring = "/home/ubuntu/node/keyring-test";
+        let kept =
+            lab.root(host, &format!("stat -c '%U %a' {ring}/validator.info; cat {ring}/validator.info")).ok();
+        let (owner, key) = kept.split_once('\n').unwrap();
+        assert!(owner == "ubuntu 600" && key.len() > 100 && !said.contains(&key[..100]), "{owner}");
+        let address = lab.root(host, "cat /var/lib/loomctl/labnet/node-*/pristine/account").ok();
+        addresses.push(address.trim().to_owned());
+    }
+    assert!(
+        addresses.iter().all(|address| address.starts_with("cosmos1") && said.contains(address)),
+        "{said}"
+    );
+
+    // The chain's own books: what each stakes is what the inventory says, and nobody has coins but these.
+    let genesis: Value =
+        serde_json::from_str(&lab.root(1, "cat /home/ubuntu/node/config/genesis.json").ok()).unwrap();
+    let supply = &genesis["app_state"]["bank"]["supply"][0]["amount"];
+    assert_eq!(*supply, (lab.hosts() * 1_000_000_000_000).to_string());
+    let signed = genesis["app_state"]["genutil"]["gen_txs"].as_array().unwrap();
+    let stake = |tx: &Value| tx["body"]["messages"][0]["value"]["amount"].as_str().unwrap().to_owned();
+    assert_eq!(
+        signed.iter().map(stake).collect::<Vec<_>>(),
+        ["10000000", "10000000", "12000000", "10000000"]
+    );
+    let voters = lab.get(0, 26657, "/validators?height=1").unwrap()["result"]["validators"].clone();
+    let powers = voters.as_array().unwrap().iter().map(|voter| voter["voting_power"].as_str().unwrap());
+    assert_eq!(powers.collect::<Vec<_>>(), ["12", "10", "10", "10"]);
+}
+
+/// With a simd that prints what it should not (as `keys add` without `--no-backup` does), on a host where it fails as well.
+fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos"));
+    let simd = inventory.vars["binary"].as_str().unwrap().to_owned();
+    for host in 0..lab.hosts() {
+        std::fs::copy(&simd, lab.folder().join(format!("h{host}/root/opt/simd"))).unwrap();
+    }
+    let canary = "abandon abandon ability canary";
+    let script = lab.path("simd");
+    let text = format!(
+        "#!/bin/sh\ncase $1-$2 in keys-add)\n  echo '{canary}'; echo '{canary}' >&2; echo x >>/tmp/said\n  \
+         [ ! -e /tmp/fails ] || exit 7\nesac\n/opt/simd \"$@\"\n"
+    );
+    std::fs::write(&script, text).unwrap();
+    let inventory = inventory.var("binary", script.to_str().unwrap()).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.root(2, "touch /tmp/fails").ok();
+    let failed = lab.loomctl(&["up", "-i", inventory, "-v"]).exits(1);
+    assert!(failed.stderr.contains("ended with status 7"), "{failed}");
+    lab.root(2, "rm /tmp/fails").ok();
+    let born = lab.loomctl(&["up", "-i", inventory, "--json", "-v"]).exits(0);
+    let facts = lab.loomctl(&["facts", "-i", inventory, "--json"]).exits(0);
+    for run in [&failed, &born, &facts] {
+        assert!(!run.stdout.contains("canary") && !run.stderr.contains("canary"), "{run}");
+    }
+    for host in 0..lab.hosts() {
+        let times = lab.root(host, "wc -l </tmp/said; grep -rl 'ability canary' /home/ubuntu /var/lib/loomctl /var/log | grep -v /bin/").stdout;
+        assert_eq!(
+            times.trim(),
+            if host == 2 { "2" } else { "1" },
+            "it has said so, and nothing has kept it"
+        );
+    }
+}
+
+fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {
     let built = command::run(Command::new(in_repository("tests/lab/chains")).arg(binary)).ok();
     let path = built.trim().strip_prefix(&format!("{binary}=")).unwrap();
-    let inventory = lab.inventory("cometbft").var("chain", profile).var("binary", path);
+    lab.inventory("cometbft").var("chain", profile).var("binary", path)
+}
+
+/// The SDK waits five seconds for every block.
+fn quick(inventory: Inventory) -> Inventory {
+    inventory.var("settings", json!({"config.toml": {"consensus.timeout_commit": "500ms"}}))
+}
+
+/// Born, proven, left alone, repaired, moved to another setting with consent; then a second life with the same keys.
+fn makes_blocks(lab: &Lab, inventory: &Inventory, unit: &str, version: &str) {
     let file = inventory.write(lab);
     let file = file.to_str().unwrap();
     let status = |host: usize| lab.get(host, 26657, "/status").unwrap()["result"].clone();
@@ -49,7 +135,7 @@ fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
     assert_eq!(again.summary()["changed"], 0, "{again}");
 
     // Damage is mended, and nobody is restarted for it.
-    let unit = format!("systemctl show -p MainPID --value {profile}");
+    let unit = format!("systemctl show -p MainPID --value {unit}");
     let before: Vec<String> = (0..lab.hosts()).map(|host| lab.root(host, &unit).ok()).collect();
     lab.root(1, "rm /home/ubuntu/node/config/genesis.json; echo >>/home/ubuntu/node/config/config.toml").ok();
     lab.loomctl(&["up", "-i", file]).ok();
@@ -57,9 +143,9 @@ fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
     assert_eq!(before, after);
 
     // A change of the configuration rolls through, and blocks go on.
-    let moved =
-        inventory.var("settings", serde_json::json!({"config.toml": {"p2p.max_num_inbound_peers": 39}}));
-    moved.write(lab);
+    let mut settings = inventory.vars.get("settings").cloned().unwrap_or_else(|| json!({}));
+    settings["config.toml"]["p2p.max_num_inbound_peers"] = 39.into();
+    inventory.clone().var("settings", settings).write(lab);
     lab.loomctl(&["up", "-i", file, "--roll"]).ok();
     assert!(height(&status(0)) >= 3, "{}", status(0));
 
