@@ -78,6 +78,19 @@ pub struct Desired {
     /// Variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    pub vagrant: Vagrant,
+}
+
+/// Vagrant's machines in an inventory's place.
+#[derive(Debug, Args)]
+pub struct Vagrant {
+    /// The machines of the Vagrantfile in DIR (default: here) instead of an inventory
+    #[arg(long = "vagrant", value_name = "DIR", num_args = 0..=1, default_missing_value = ".", conflicts_with = "inventory")]
+    pub folder: Option<PathBuf>,
+    /// With --vagrant: leave out the machines that do not run
+    #[arg(long, requires = "folder")]
+    pub running_only: bool,
 }
 
 /// What every command on hosts shares.

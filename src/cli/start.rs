@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::Failure,
     interrupt::Interrupt,
-    inventory,
+    inventory::{self, Inventory},
     look::Look,
     model::{
         cluster::Cluster,
@@ -20,6 +20,7 @@ use crate::{
     plan::Options,
     problem::Problem,
     run::{How, Run},
+    vagrant,
     verify::Limits,
 };
 
@@ -102,11 +103,23 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), 
     }
 }
 
+/// The inventory that the user has named, with warnings: files, or Vagrant's machines.
+fn inventory_of(source: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    let Some(folder) = &source.vagrant.folder else {
+        return inventory::load(&source.inventory, &source.extra_vars);
+    };
+    let (text, mut warnings) = vagrant::inventory(folder, source.vagrant.running_only)?;
+    let (inventory, more) =
+        inventory::load_text("vagrant's machines", &folder.join("Vagrantfile"), &text, &source.extra_vars)?;
+    warnings.extend(more);
+    Ok((inventory, warnings))
+}
+
 type OnHosts = (Cluster, Options, Vec<Problem>);
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
 pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
-    let (inventory, mut warnings) = inventory::load(&source.inventory, &source.extra_vars)?;
+    let (inventory, mut warnings) = inventory_of(source)?;
     let given = Given { connect_timeout: Duration::default(), become_password: None };
     let (cluster, more) = resolve::resolve(&inventory, &given)?;
     warnings.extend(more);
@@ -114,7 +127,7 @@ pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>
 }
 
 fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
-    let (inventory, mut warnings) = inventory::load(&hosts.desired.inventory, &hosts.desired.extra_vars)?;
+    let (inventory, mut warnings) = inventory_of(&hosts.desired)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
     let given = Given { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
     let (cluster, more) = resolve::resolve(&inventory, &given)?;

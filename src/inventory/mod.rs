@@ -137,6 +137,20 @@ pub fn load(paths: &[PathBuf], extra: &[String]) -> Result<(Inventory, Vec<Probl
     assemble(&files, &extra, problems)
 }
 
+/// The same for a text that a program has made; relative paths in it start beside `path`.
+pub fn load_text(
+    name: &str,
+    path: &Path,
+    text: &str,
+    extra: &[String],
+) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let (_, extra) = sources::read(&[], extra, &mut problems);
+    let path = std::path::absolute(path).ok().map(Arc::from);
+    let source = Source { name: name.to_owned(), path, text: text.to_owned() };
+    assemble(&[source], &extra, problems)
+}
+
 /// Reads one inventory text; `name` stands in the places of problems.
 pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let source = Source { name: name.to_owned(), path: None, text: text.to_owned() };
