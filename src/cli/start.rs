@@ -20,6 +20,7 @@ use crate::{
     plan::Options,
     problem::Problem,
     run::{How, Run},
+    vagrant,
     verify::Limits,
 };
 
@@ -104,11 +105,16 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), 
 
 type OnHosts = (Cluster, Options, Vec<Problem>);
 
-/// What the command line names as the inventory, with warnings.
+/// What the command line names as the inventory, with warnings: files, or Vagrant's machines.
 pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
-    inventory::load(&Asked { paths: &desired.inventory, extra: &desired.extra_vars, vault: vault.into() })
+    let asked = Asked { paths: &desired.inventory, extra: &desired.extra_vars, vault: vault.into() };
+    let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
+    let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
+    let (inventory, more) = inventory::load_text(&asked, &folder.join("Vagrantfile"), &text)?;
+    warnings.extend(more);
+    Ok((inventory, warnings))
 }
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
