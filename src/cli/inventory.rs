@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error,
     inventory::{self, Inventory, listing},
+    masked,
     model::resolve::{self, Given},
     problem::{Problem, nearest},
     vagrant,
@@ -51,12 +52,12 @@ fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> 
         Some(limit) => Some(chosen(&inventory, Some(limit))?.into_iter().collect()),
         None => None,
     };
-    Ok(view::document(listing::list(&inventory, only.as_ref())))
+    Ok(view::document(listing::list(&inventory, |name| only.as_ref().is_none_or(|only| only.contains(name)))))
 }
 
 fn hosts(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
     let inventory = read(desired)?;
-    Ok(chosen(&inventory, limit)?.iter().map(|name| format!("{name}\n")).collect())
+    Ok(chosen(&inventory, limit)?.join("\n") + "\n")
 }
 
 fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec<Problem>> {
@@ -76,7 +77,7 @@ fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
         checked::json(&inventory, &cluster);
         return Ok(String::new());
     }
-    Ok(checked::text(&inventory, &cluster))
+    Ok(masked::vaulted(&checked::text(&inventory, &cluster)))
 }
 
 fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {

@@ -16,7 +16,10 @@ fn corpus() -> Vec<PathBuf> {
     let ours = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
     let folder = std::env::var_os("LOOMCTL_TEST_INVENTORIES").map_or_else(ours, PathBuf::from);
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    // The others are compared with Ansible itself (tests/inventory).
+    paths.retain(|path| {
+        path.extension().is_some_and(|end| end == "yaml") && path.with_extension("json").exists()
+    });
     paths.sort();
     paths
 }
@@ -101,10 +104,39 @@ fn texts() -> Vec<String> {
     corpus().iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
+/// Texts of INI inventories.
+fn inis() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let inis = paths.filter(|path| path.extension().is_some_and(|end| end == "ini"));
+    inis.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,200}|[ \\n\\-:\\[\\]{}&*!|>'\"#%@`,?<a-c0-9~=.]{0,200}") {
         let _ = parse_yaml("i", &text);
+    }
+
+    #[test]
+    fn no_damage_makes_ini_panic(
+        which in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..6_usize, "[ \\[\\]{}:='\"\\\\#,jxbe0-9._+\\-aNü]{0,6}"), 1..6),
+    ) {
+        let texts = inis();
+        let mut chars: Vec<char> = which.get(&texts).chars().collect();
+        for (at, length, new) in cuts {
+            let at = at.index(chars.len() + 1);
+            let end = (at + length).min(chars.len());
+            chars.splice(at..end, new.chars());
+        }
+        let _ = parse_yaml("i.ini", &chars.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn no_pattern_makes_it_panic(limit in "[a-c0-3~!&,:*?\\[\\]@. \\-(|]{0,30}") {
+        let (inventory, _) = parse_yaml("i", "{a: {hosts: {a0: , a1: }}, b: {children: {a: }}}").unwrap();
+        let _ = super::select(&inventory, &limit);
     }
 
     #[test]

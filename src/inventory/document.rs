@@ -246,8 +246,9 @@ impl Reader<'_> {
     ) -> Result<(), Stop> {
         let plain = style == ScalarStyle::Plain;
         let mut place = self.place(span);
-        if text.is_empty() && plain {
-            // An empty value has no place of its own: its key shows it.
+        let is_vault = tag.is_some_and(|tag| tag.suffix.starts_with("vault"));
+        if is_vault || text.is_empty() && plain {
+            // What is encrypted is nothing to look at, and an empty value has no place of its own: its key shows it.
             place = self.key_place().unwrap_or(place);
         }
         let (value, literal) = match self.typed(text, plain, tag) {
@@ -262,7 +263,7 @@ impl Reader<'_> {
         if self.secret && !is_key {
             masked::learn(text);
         }
-        let sealed = tag.is_some_and(|tag| tag.suffix.starts_with("vault")) && vault::is_sealed(text);
+        let sealed = is_vault && vault::is_sealed(text);
         let kind = if is_merge { Kind::Merge } else { Kind::Scalar(value) };
         let node = Rc::new(Node { place: place.clone(), kind, literal, sealed, depth: 1, nodes: 1 });
         self.remember(anchor, &node);

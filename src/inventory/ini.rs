@@ -244,7 +244,7 @@ impl Reader<'_> {
             }
         };
         let Some((host, rest)) = words.split_first() else { return };
-        let (names, port) = match self.named(&host.text) {
+        let (names, port) = match named(&host.text) {
             Ok(named) => named,
             Err(message) => return self.error(line, host.start..host.end, message, None),
         };
@@ -262,22 +262,6 @@ impl Reader<'_> {
                 }
             }
         }
-    }
-
-    fn named(&self, text: &str) -> Result<(Vec<String>, Option<u64>), String> {
-        let (names, port) = names::expand(text)?;
-        if text.trim().ends_with(':') && port.is_none() {
-            return Err(
-                "a `:` at the end of a host's name stands before a port, and there is none".to_owned()
-            );
-        }
-        if names.iter().any(|name| name.trim() == "---") {
-            return Err("`---` begins a YAML file, and this is read as an INI file".to_owned());
-        }
-        if names.iter().any(String::is_empty) {
-            return Err("a host needs a name".to_owned());
-        }
-        Ok((names, port))
     }
 
     fn host_variable(&mut self, line: &Line<'_>, word: &Word) -> Option<(Arc<str>, Arc<Var>)> {
@@ -318,6 +302,21 @@ impl Reader<'_> {
             self.problems.push(Problem::error(message).at(Some(&place)).help(help));
         }
     }
+}
+
+/// The names of a host line, and the port.
+fn named(text: &str) -> Result<(Vec<String>, Option<u64>), String> {
+    let (names, port) = names::expand(text)?;
+    if text.trim().ends_with(':') && port.is_none() {
+        return Err("a `:` at the end of a host's name stands before a port, and there is none".to_owned());
+    }
+    if names.iter().any(|name| name.trim() == "---") {
+        return Err("`---` begins a YAML file, and this is read as an INI file".to_owned());
+    }
+    if names.iter().any(String::is_empty) {
+        return Err("a host needs a name".to_owned());
+    }
+    Ok((names, port))
 }
 
 /// `[name]`, `[name:kind]`, a comment behind it.

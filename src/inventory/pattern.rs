@@ -36,7 +36,11 @@ pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem
     }
     let mut hosts = HashSet::new();
     for part in chosen {
-        hosts.extend(matches(inventory, part)?);
+        // A host's own name goes before that of a group; behind `!` and `&` it does not.
+        match inventory.hosts.get_key_value(part) {
+            Some((name, _)) => hosts.extend([name.as_str()]),
+            None => hosts.extend(matches(inventory, part)?),
+        }
     }
     for part in only {
         let keep: HashSet<&str> = matches(inventory, part)?.into_iter().collect();
@@ -88,9 +92,6 @@ fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Pro
     if part.is_empty() {
         return Err(Problem::error("--limit: a `!` or `&` stands alone"));
     }
-    if let Some((name, _)) = inventory.hosts.get_key_value(part) {
-        return Ok(vec![name.as_str()]);
-    }
     let (pattern, subscript) = subscript(part);
     if let Some((head, range)) =
         part.rsplit_once('[').filter(|_| matches!(subscript, Some(Subscript::Range(..))))
@@ -115,7 +116,7 @@ fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Pro
         return Err(unmatched(inventory, part, pattern, !groups.is_empty()));
     }
     let Some(subscript) = subscript else { return Ok(hosts) };
-    subscript.of(hosts).ok_or_else(|| {
+    subscript.of(&hosts).ok_or_else(|| {
         Problem::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
             .help("the first is 0, the last -1; both ends of a range belong to it")
     })
@@ -130,22 +131,20 @@ enum Subscript {
 }
 
 impl Subscript {
-    fn of<T: Copy>(self, hosts: Vec<T>) -> Option<Vec<T>> {
-        let picked = match self {
+    fn of<T: Copy>(self, hosts: &[T]) -> Option<Vec<T>> {
+        let one = |at: usize| hosts.get(at).map(|host| vec![*host]);
+        match self {
             Self::One(at) if at < 0 => {
-                hosts.len().checked_sub(usize::try_from(at.unsigned_abs()).ok()?)?..usize::MAX
+                one(hosts.len().checked_sub(usize::try_from(at.unsigned_abs()).ok()?)?)
             }
-            Self::One(at) => usize::try_from(at).ok()?..usize::MAX,
+            Self::One(at) => one(usize::try_from(at).ok()?),
             // Ansible takes an end of 0 for none.
-            Self::Range(at, Some(0)) => at..usize::MAX,
+            Self::Range(at, Some(0)) => one(at),
             Self::Range(at, end) => {
-                return hosts
-                    .get(at..end.map_or(hosts.len(), |end| (end + 1).min(hosts.len())))
-                    .filter(|some| !some.is_empty())
-                    .map(<[T]>::to_vec);
+                let end = end.map_or(hosts.len(), |end| end.saturating_add(1).min(hosts.len()));
+                hosts.get(at..end).filter(|some| !some.is_empty()).map(<[T]>::to_vec)
             }
-        };
-        hosts.get(picked.start).map(|host| vec![*host])
+        }
     }
 }
 

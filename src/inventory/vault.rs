@@ -149,7 +149,9 @@ mod tests {
 
     fn vault(passwords: &[(&str, &str)]) -> Vault {
         let mut vault = Vault::default();
-        passwords.iter().for_each(|(id, password)| vault.add(id, password.as_bytes().to_vec()));
+        for (id, password) in passwords {
+            vault.add(id, password.as_bytes().to_vec());
+        }
         vault
     }
 

@@ -132,8 +132,14 @@ fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Opt
 }
 
 fn shared_text(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    match shared(inventory, name, problems)?.0 {
+    let (value, by) = shared(inventory, name, problems)?;
+    match value {
         Value::String(text) => Some(text),
+        Value::Array(_) | Value::Object(_) => {
+            let host = inventory.hosts.get(&by)?;
+            Reader { host, problems }.wrong(name, format!("{name} must be a text"));
+            None
+        }
         other => Some(other.to_string()),
     }
 }

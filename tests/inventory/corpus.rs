@@ -21,7 +21,7 @@ fn case(path: &Path) -> Case {
     let mut case = Case { name, limits: LIMITS.map(str::to_owned).to_vec(), ..Case::default() };
     if path.is_file() {
         case.inventory.push(case.name.clone());
-        case.folder = path.parent().unwrap().to_owned();
+        path.parent().unwrap().clone_into(&mut case.folder);
         return case;
     }
     path.clone_into(&mut case.folder);

@@ -208,7 +208,7 @@ fn distinct(lines: &str) -> String {
         keys.push(key);
         is_new
     };
-    lines.lines().filter(new).map(|line| format!("{line}\n")).collect()
+    lines.split_inclusive('\n').filter(new).collect()
 }
 
 fn ini(dice: &mut Dice) -> String {
@@ -217,9 +217,8 @@ fn ini(dice: &mut Dice) -> String {
     for _ in 0..dice.below(3) {
         host(dice, &mut text);
     }
-    for at in 0..=dice.below(5) {
-        // Groups are children of later ones only: no loops.
-        let group = GROUPS[at];
+    // Groups are children of later ones only: no loops.
+    for group in &GROUPS[..=dice.below(5)] {
         let _ = writeln!(text, "[{group}]");
         for _ in 0..dice.below(4) {
             host(dice, &mut text);

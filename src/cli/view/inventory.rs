@@ -111,7 +111,7 @@ fn python_number(number: &str) -> String {
     let scientific = format!("{float:e}");
     let Some((digits, exponent)) = scientific.split_once('e') else { return number.to_owned() };
     match exponent.parse::<i32>() {
-        Ok(exponent) if exponent >= 16 || exponent < -4 => {
+        Ok(exponent) if !(-4..16).contains(&exponent) => {
             let sign = if exponent < 0 { '-' } else { '+' };
             format!("{digits}e{sign}{:02}", exponent.abs())
         }

@@ -114,7 +114,7 @@ impl View {
         if self.style.json {
             plan::json(unfolded, facts, diff).iter().for_each(print_line);
         } else {
-            anstream::print!("{}", plan::text(unfolded, facts, diff));
+            anstream::print!("{}", masked::vaulted(&plan::text(unfolded, facts, diff)));
         }
     }
 
@@ -123,7 +123,7 @@ impl View {
         if self.style.json {
             checks.iter().map(checks::json).for_each(|value| print_line(&value));
         } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
-            anstream::print!("{}", checks::text(checks));
+            anstream::print!("{}", masked::vaulted(&checks::text(checks)));
         }
     }
 
@@ -134,7 +134,7 @@ impl View {
                 print_line(&json::with_event("status", json!(node)));
             }
         } else {
-            anstream::print!("{}", words::status(nodes));
+            anstream::print!("{}", masked::vaulted(&words::status(nodes)));
         }
     }
 
@@ -159,7 +159,7 @@ impl View {
                 print_line(&json::with_event("doctor", json!(finding)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", doctor::text(findings));
+            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&doctor::text(findings)));
         }
     }
 
@@ -169,7 +169,7 @@ impl View {
         let written = if self.style.json {
             writeln!(std::io::stdout(), "{}", json::with_event("log", json!(entry)))
         } else {
-            write!(anstream::stdout(), "{}", words::log(entry, width))
+            write!(anstream::stdout(), "{}", masked::vaulted(&words::log(entry, width)))
         };
         written.is_ok()
     }
@@ -186,7 +186,7 @@ impl View {
                 print_line(&json::with_event("history", json!(entry)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", words::history(entries));
+            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&words::history(entries)));
         }
     }
 
@@ -197,7 +197,7 @@ impl View {
                 print_line(&json::with_event("key", json!(row)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", words::keys(rows));
+            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&words::keys(rows)));
         }
     }
 
@@ -208,7 +208,7 @@ impl View {
             if self.style.json {
                 print_line(&json::facts(&look.cluster.profile, node, machine, seen));
             } else {
-                anstream::print!("{}", words::facts(node, machine, seen));
+                anstream::print!("{}", masked::vaulted(&words::facts(node, machine, seen)));
             }
         }
     }
@@ -224,7 +224,10 @@ impl View {
             let hosts = json::hosts(run, failure, pending);
             self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
         } else if !self.style.quiet {
-            anstream::print!("{}", words::end(self.command, run, failure, pending, self.begun.elapsed()));
+            anstream::print!(
+                "{}",
+                masked::vaulted(&words::end(self.command, run, failure, pending, self.begun.elapsed()))
+            );
             for note in notes {
                 anstream::println!("{note}");
             }
