@@ -10,7 +10,11 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
         suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
-        suite.on_lab(tests![cosmos_0_50, s3_the_words_of_an_account_are_seen_by_nobody]);
+        suite.on_lab(tests![
+            cosmos_0_50,
+            s3_the_words_of_an_account_are_seen_by_nobody,
+            s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
+        ]);
     }
 }
 
@@ -105,6 +109,43 @@ fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
             "it has said so, and nothing has kept it"
         );
     }
+}
+
+/// loomctl killed at each of the tool's steps, and a host without power in the middle of one: the same accounts.
+fn s7_a_run_killed_while_the_tool_works_is_finished_by_the_next(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos")).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let account = |host: usize| lab.root(host, "cat /var/lib/loomctl/labnet/node-*/pristine/account").stdout;
+    let mut known = vec![String::new(); lab.hosts()];
+    let mut cut = 0;
+    for (step, host) in
+        [("account", None), ("account", Some(1)), ("gentx", None), ("collect", Some(0)), ("collect", None)]
+    {
+        let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
+        if !run.says(&format!("\"step\":\"tool {step}\"")) {
+            run.wait().exits(0);
+            continue;
+        }
+        if let Some(host) = host {
+            lab.kill(host);
+            lab.start(host);
+        }
+        cut += usize::from(!run.kill().stdout.contains("\"event\":\"summary\""));
+        for (host, known) in known.iter_mut().enumerate() {
+            let seen = account(host);
+            assert!(known.is_empty() || *known == seen, "{step}: the account of host {host} was made anew");
+            *known = seen;
+        }
+    }
+    assert!(cut >= 2, "{cut} runs were cut");
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    for (host, known) in known.iter().enumerate() {
+        assert!(known.is_empty() || *known == account(host), "host {host}");
+        let left = lab.root(host, "find /home /var/lib/loomctl -name '*loomctl-*' -o -name '*.new'").ok();
+        assert_eq!(left, "", "temporary files of killed runs");
+        lab.root(host, "set -- /home/ubuntu/node/keyring-test/*.info; [ $# = 1 ] && [ -s \"$1\" ]").ok();
+    }
+    assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
 }
 
 fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {
