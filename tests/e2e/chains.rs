@@ -12,6 +12,7 @@ pub fn register(suite: &mut Suite) {
         suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
         suite.on_lab(tests![
             cosmos_0_50,
+            cosmos_without_root_with_a_coin_of_its_own,
             s3_the_words_of_an_account_are_seen_by_nobody,
             s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
         ]);
@@ -74,6 +75,46 @@ fn cosmos_0_50(lab: &Lab) {
     let voters = lab.get(0, 26657, "/validators?height=1").unwrap()["result"]["validators"].clone();
     let powers = voters.as_array().unwrap().iter().map(|voter| voter["voting_power"].as_str().unwrap());
     assert_eq!(powers.collect::<Vec<_>>(), ["12", "10", "10", "10"]);
+}
+
+/// Another denomination, parameters that the tool itself judges, a node without a vote, and nobody is root.
+fn cosmos_without_root_with_a_coin_of_its_own(lab: &Lab) {
+    for host in 0..lab.hosts() {
+        let alone = "rm -f /etc/sudoers.d/* && chmod 0 /usr/bin/sudo && loginctl enable-linger ubuntu";
+        lab.root(host, alone).ok();
+    }
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos"))
+        .without("user")
+        .var("ansible_become", false)
+        .var("working_directory", "/home/ubuntu/my node")
+        .var("genesis_values", json!({"denom": "uatom", "balance": 50_000_000}))
+        .host_var("node-2", "role", "full");
+    let period = |more: &str| {
+        let set = format!(r#"{{"app_state.gov.params.voting_period": "30s"{more}}}"#);
+        let inventory = inventory.clone();
+        inventory.var("genesis", json!({"chain": serde_json::from_str::<Value>(&set).unwrap()})).write(lab)
+    };
+    let file = period("");
+    let file = file.to_str().unwrap();
+    let refused = lab.loomctl(&["up", "-i", file]).exits(1);
+    assert!(refused.stderr.contains("expedited voting period 24h0m0s must be"), "{refused}");
+    assert!(
+        refused.stderr.contains("`simd genesis gentx validator 10000000uatom` ended with status 1"),
+        "{refused}"
+    );
+
+    period(r#", "app_state.gov.params.expedited_voting_period": "10s""#);
+    lab.loomctl(&["up", "-i", file]).ok();
+    let genesis = lab.ssh(2, "cat '/home/ubuntu/my node/config/genesis.json'").ok();
+    let genesis: Value = serde_json::from_str(&genesis).unwrap();
+    let app = &genesis["app_state"];
+    assert_eq!(app["bank"]["supply"], json!([{"denom": "uatom", "amount": "150000000"}]));
+    assert_eq!(
+        (&app["staking"]["params"]["bond_denom"], &app["gov"]["params"]["voting_period"]),
+        (&json!("uatom"), &json!("30s"))
+    );
+    lab.ssh(2, "test ! -e '/home/ubuntu/my node/keyring-test'").ok();
+    assert_eq!(lab.loomctl(&["up", "-i", file, "--json"]).summary()["changed"], 0);
 }
 
 /// With a simd that prints what it should not (as `keys add` without `--no-backup` does), on a host where it fails as well.
