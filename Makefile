@@ -8,7 +8,7 @@ help:
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
 	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (about 40 minutes)'
-	@echo 'make test-chains  every chain and version by its real binary (about 25 minutes with the builds)'
+	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'

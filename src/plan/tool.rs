@@ -29,20 +29,22 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         return Ok(None);
     }
     let makers = makers(cluster, facts)?;
+    let may_make_keys = life::of_cluster(cluster, facts) < Life::Started;
     let mut steps = BTreeMap::new();
     for (number, node) in cluster.validators().enumerate().filter(|(_, node)| options.touches(&node.name)) {
         let Some(seen) = facts.nodes.get(&node.name) else { continue };
         let of_node = cluster.profile.genesis.steps.iter().filter(|step| is_for(step, number));
-        let tools =
-            of_node.map_while(|step| tool(cluster, facts, node, step, &makers, number)).map(Step::Tool);
-        let wanted: Vec<Planned> = super::stages::called_for(tools.collect(), seen);
+        let tools = of_node
+            .map_while(|step| tool(cluster, facts, node, step, &makers, number))
+            .take_while(|tool| may_make_keys || !tool.is_once() || tool.wanted(seen).is_none());
+        let wanted: Vec<Planned> = super::stages::called_for(tools.map(Step::Tool).collect(), seen);
         steps.insert(node.name.clone(), wanted);
     }
     Ok(Stage::of("genesis", steps))
 }
 
-/// Only before birth (S1); and after a first start only of a genesis that came about like this: a change of what it was
-/// made from is to be seen, and refused, as another genesis.
+/// Only before birth (S1); and after a first start only of a genesis that came about like this, and without new keys: a
+/// change of what it was made from is to be seen, and refused, as another genesis.
 fn may_run(cluster: &Cluster, facts: &Facts) -> bool {
     let made = |step: &ToolStep| facts.nodes.values().any(|seen| seen.pristine.contains_key(&step.name));
     cluster.profile.genesis.how == GenesisHow::Tool

@@ -10,7 +10,12 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
         suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
-        suite.on_lab(tests![cosmos_0_50, s3_the_words_of_an_account_are_seen_by_nobody]);
+        suite.on_lab(tests![
+            cosmos_0_50,
+            cosmos_without_root_with_a_coin_of_its_own,
+            s3_the_words_of_an_account_are_seen_by_nobody,
+            s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
+        ]);
     }
 }
 
@@ -72,6 +77,46 @@ fn cosmos_0_50(lab: &Lab) {
     assert_eq!(powers.collect::<Vec<_>>(), ["12", "10", "10", "10"]);
 }
 
+/// Another denomination, parameters that the tool itself judges, a node without a vote, and nobody is root.
+fn cosmos_without_root_with_a_coin_of_its_own(lab: &Lab) {
+    for host in 0..lab.hosts() {
+        let alone = "rm -f /etc/sudoers.d/* && chmod 0 /usr/bin/sudo && loginctl enable-linger ubuntu";
+        lab.root(host, alone).ok();
+    }
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos"))
+        .without("user")
+        .var("ansible_become", false)
+        .var("working_directory", "/home/ubuntu/my node")
+        .var("genesis_values", json!({"denom": "uatom", "balance": 50_000_000}))
+        .host_var("node-2", "role", "full");
+    let period = |more: &str| {
+        let set = format!(r#"{{"app_state.gov.params.voting_period": "30s"{more}}}"#);
+        let inventory = inventory.clone();
+        inventory.var("genesis", json!({"chain": serde_json::from_str::<Value>(&set).unwrap()})).write(lab)
+    };
+    let file = period("");
+    let file = file.to_str().unwrap();
+    let refused = lab.loomctl(&["up", "-i", file]).exits(1);
+    assert!(refused.stderr.contains("expedited voting period 24h0m0s must be"), "{refused}");
+    assert!(
+        refused.stderr.contains("`simd genesis gentx validator 10000000uatom` ended with status 1"),
+        "{refused}"
+    );
+
+    period(r#", "app_state.gov.params.expedited_voting_period": "10s""#);
+    lab.loomctl(&["up", "-i", file]).ok();
+    let genesis = lab.ssh(2, "cat '/home/ubuntu/my node/config/genesis.json'").ok();
+    let genesis: Value = serde_json::from_str(&genesis).unwrap();
+    let app = &genesis["app_state"];
+    assert_eq!(app["bank"]["supply"], json!([{"denom": "uatom", "amount": "150000000"}]));
+    assert_eq!(
+        (&app["staking"]["params"]["bond_denom"], &app["gov"]["params"]["voting_period"]),
+        (&json!("uatom"), &json!("30s"))
+    );
+    lab.ssh(2, "test ! -e '/home/ubuntu/my node/keyring-test'").ok();
+    assert_eq!(lab.loomctl(&["up", "-i", file, "--json"]).summary()["changed"], 0);
+}
+
 /// With a simd that prints what it should not (as `keys add` without `--no-backup` does), on a host where it fails as well.
 fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
     let inventory = quick(plain(lab, "simd-0.50", "cosmos"));
@@ -105,6 +150,43 @@ fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
             "it has said so, and nothing has kept it"
         );
     }
+}
+
+/// loomctl killed at each of the tool's steps, and a host without power in the middle of one: the same accounts.
+fn s7_a_run_killed_while_the_tool_works_is_finished_by_the_next(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos")).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let account = |host: usize| lab.root(host, "cat /var/lib/loomctl/labnet/node-*/pristine/account").stdout;
+    let mut known = vec![String::new(); lab.hosts()];
+    let mut cut = 0;
+    for (step, host) in
+        [("account", None), ("account", Some(1)), ("gentx", None), ("collect", Some(0)), ("collect", None)]
+    {
+        let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
+        if !run.says(&format!("\"step\":\"tool {step}\"")) {
+            run.wait().exits(0);
+            continue;
+        }
+        if let Some(host) = host {
+            lab.kill(host);
+            lab.start(host);
+        }
+        cut += usize::from(!run.kill().stdout.contains("\"event\":\"summary\""));
+        for (host, known) in known.iter_mut().enumerate() {
+            let seen = account(host);
+            assert!(known.is_empty() || *known == seen, "{step}: the account of host {host} was made anew");
+            *known = seen;
+        }
+    }
+    assert!(cut >= 2, "{cut} runs were cut");
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    for (host, known) in known.iter().enumerate() {
+        assert!(known.is_empty() || *known == account(host), "host {host}");
+        let left = lab.root(host, "find /home /var/lib/loomctl -name '*loomctl-*' -o -name '*.new'").ok();
+        assert_eq!(left, "", "temporary files of killed runs");
+        lab.root(host, "set -- /home/ubuntu/node/keyring-test/*.info; [ $# = 1 ] && [ -s \"$1\" ]").ok();
+    }
+    assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
 }
 
 fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {

@@ -103,3 +103,45 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::problem::Problem;
+
+    fn cosmos(more: &str) -> Result<Profile, Vec<Problem>> {
+        let text = format!("extends: cosmos\nname: mine\n{more}");
+        Profile::parse("mine/profile.yaml", &text, BTreeMap::new())
+    }
+
+    #[test]
+    fn another_chain_of_the_sdk_says_only_what_it_has_otherwise() {
+        let mine = cosmos("binary: {name: wasmd}\ngenesis: {values: {denom: uwasm}}\n").unwrap();
+        assert_eq!((mine.genesis.values["denom"].as_str(), mine.genesis.values.len()), ("uwasm", 5));
+        assert_eq!(mine.genesis.steps.len(), 3);
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_refused_at_once() {
+        let step = |text: &str| {
+            let steps = format!("genesis: {{steps: [{text}]}}\n");
+            let problems = cosmos(&steps).unwrap_err();
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+        };
+        let said = step(
+            "{name: one, on: each-validator, puts: {g.json: chian}, run: [{argv: ['{homes}', '{one}']}], gives: g}",
+        );
+        for part in
+            ["`on: first-validator`", "`chian` is neither", "{homes} stands for nothing", "{one} stands for"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        let said = step("{name: stake, on: first-validator, run: [], gives: g}");
+        assert!(said.contains("a name of its own"), "{said}");
+        let said = cosmos("genesis: {how: merge}\n").unwrap_err();
+        assert!(said[0].message.contains("belong to `how: tool`"), "{said:?}");
+        let said = cosmos("init: {argv: [init, '{address}']}\n").unwrap_err();
+        assert!(said[0].message.contains("{address} stands for nothing here"), "{said:?}");
+    }
+}

@@ -170,6 +170,36 @@ fn s1_another_stake_after_the_first_start_is_another_genesis() {
     }
 }
 
+/// A host that was added between the first start and the first block, and one that has lost what it was signed with.
+#[test]
+fn after_a_first_start_no_account_is_made() {
+    let mut wishes = plain("cosmos", 2);
+    let (mut world, _) = born(&wishes.cluster(), 1);
+    let cluster = wishes.cluster();
+    let before = world.fingerprint();
+    let host = world.host(&cluster, &cluster.nodes[1]);
+    let lost = ["pristine/account", "pristine/gentx", "keyring-test"];
+    host.files.retain(|at, _| lost.iter().all(|part| !at.as_str().contains(part)));
+    assert_ne!(before, world.fingerprint());
+    let outcome = again(&mut world, &cluster);
+    assert!(outcome.is_done() && outcome.stages.is_empty(), "{outcome:?}");
+
+    let (mut world, _) = born(&cluster, 1);
+    wishes.nodes.push(Wish { number: 7, ..wishes.nodes[0].clone() });
+    let grown = wishes.cluster();
+    let outcome = again(&mut world, &grown);
+    let said = refused(&outcome.end);
+    assert!(
+        said.contains("n-7: it is no validator of the genesis") && said.contains("--reset-unborn"),
+        "{said}"
+    );
+    assert_eq!((names(&outcome.stages), world.accounts), (vec!["prepare"], 2));
+    let mut course = crate::plan::Course::new(&Options { reset: true, ..Options::default() });
+    let reset = world.converge(&grown, |cluster, facts| course.next(cluster, facts)).unwrap();
+    assert!(reset.is_done(), "{:?}", reset.end);
+    assert_eq!(stakes(&genesis(&mut world, &grown)).len(), 3);
+}
+
 #[test]
 fn who_joins_a_living_chain_makes_no_account() {
     let mut wishes = plain("cosmos", 2);
