@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     chain::genesis::{self, Compose, NodeDocs},
-    facts::Facts,
+    facts::{Facts, LARGEST_TEXT},
     model::{
         cluster::{Cluster, Node},
         ids::NodeName,
@@ -19,6 +19,10 @@ use crate::{
 pub type Documents = BTreeMap<String, String>;
 
 pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    let large = too_large(cluster, facts);
+    if !large.is_empty() {
+        return Err(large);
+    }
     match life::of_cluster(cluster, facts) {
         Life::Absent | Life::Prepared => composed(cluster, facts),
         Life::Started => {
@@ -53,6 +57,29 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
             }
         }
     }
+}
+
+/// Documents that are there, but too large to be brought from their hosts: without this they would count as gone.
+fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (node, seen) in cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))) {
+        for (name, document) in &cluster.profile.documents {
+            let at = seen.home.as_ref().map(|home| document.path.under(home));
+            let Some(file) = at.and_then(|at| seen.files.get(&at)).filter(|file| file.size > LARGEST_TEXT)
+            else {
+                continue;
+            };
+            let message = format!(
+                "its `{name}` document ({}) has {} MB; the limit of what is brought from hosts is {} MB",
+                document.path,
+                file.size.div_ceil(1 << 20),
+                LARGEST_TEXT >> 20
+            );
+            let advice = "a chain with such a genesis is not for `up` yet; in files there is no limit: `loomctl genesis`";
+            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+        }
+    }
+    refusals
 }
 
 fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
