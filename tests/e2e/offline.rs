@@ -68,10 +68,10 @@ fn documents_in_files() {
     assert!(which.stderr.contains("--document app (genesis.json) or --document chain"), "{which}");
 }
 
-/// Four documents of 3 MB, as hosts make them from one exported state: composed, checked and compared by a loomctl that may
+/// Four documents of 2 MB, as hosts make them from one exported state: composed, checked and compared by a loomctl that may
 /// not have more than five times that in memory. (As a tree of values one such document takes ten times its size.)
 fn an_exported_state_is_composed_in_little_memory() {
-    const SIZE: usize = 3 << 20;
+    const SIZE: usize = 2 << 20;
     let folder = tempfile::tempdir().unwrap();
     let files: Vec<_> = (0..4).map(|n| folder.path().join(format!("{n}.json"))).collect();
     let fixture = fs::read_to_string(in_repository("tests/fixtures/cometbft-0.38/genesis.json")).unwrap();
