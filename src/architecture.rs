@@ -100,7 +100,8 @@ fn sources() -> BTreeMap<String, String> {
         }
     }
     // Files that exist for tests alone.
-    let tests = ["tests.rs", "tests/", "recording/", "differential.rs", "architecture.rs", "golden"];
+    let tests =
+        ["tests.rs", "tests/", "recording/", "differential.rs", "architecture.rs", "fuzz.rs", "golden"];
     found.retain(|name, _| !tests.iter().any(|part| name.contains(part)));
     found
 }

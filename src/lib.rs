@@ -10,6 +10,8 @@ pub mod error;
 pub mod event;
 pub mod facts;
 pub mod fleet;
+#[cfg(test)]
+mod fuzz;
 pub mod interrupt;
 pub mod inventory;
 pub mod look;

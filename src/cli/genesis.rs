@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     chain::{
-        genesis::{Compose, GenesisProblem, Overrides, compare, compose_one, single},
+        genesis::{GenesisProblem, compare, single, text::Sound},
         profile::{GenesisHow, Profile, builtin_names},
     },
     error,
@@ -41,34 +41,24 @@ fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u
         let help = "`loomctl up` has it signed on every validator's host and collected on the first";
         return Err(vec![Problem::error(message).help(help)]);
     }
-    let (mut nodes, mut problems, mut base) = (Vec::new(), Vec::new(), None);
+    let wanted = chain_id.map(ChainId::new).transpose();
+    let wanted = wanted.map_err(|why| vec![Problem::error(why.to_string())])?;
+    let mut unread = Vec::new();
+    let Some(mut documents) = single::Files::new(&profile, &document, wanted) else { return Ok(error::OK) };
     for path in paths {
-        let whose = path.display().to_string();
         match files::read(path) {
-            Ok(text) => {
-                match single::contribution(&profile, &document, &whose, &text) {
-                    Ok(node) => nodes.push(node),
-                    Err(found) => problems.extend(found.into_iter().map(words)),
-                }
-                base = base.or(Some(text));
-            }
-            Err(problem) => problems.push(problem),
+            Ok(text) => documents.add(&path.display().to_string(), text),
+            Err(problem) => unread.push(problem),
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
+    match documents.merged(now()) {
+        Ok(merged) if unread.is_empty() => {
+            offline::document(&merged);
+            Ok(error::OK)
+        }
+        Ok(_) => Err(unread),
+        Err(found) => Err(unread.into_iter().chain(all_words(found)).collect()),
     }
-    let own = single::own_chain_id(&profile, &document, &base.unwrap_or_default());
-    let chain_id = match chain_id {
-        Some(text) => ChainId::new(text).map_err(|why| vec![Problem::error(why.to_string())])?,
-        None => own,
-    };
-    let overrides = Overrides::new();
-    let ask =
-        Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides: &overrides, now: now() };
-    let text = compose_one(ask, &document).map_err(all_words)?;
-    offline::result(&text);
-    Ok(error::OK)
 }
 
 fn check(of: &DocumentOf, file: &Path) -> Result<u8, Vec<Problem>> {
@@ -92,6 +82,11 @@ fn diff(
 ) -> Result<bool, Vec<Problem>> {
     let read = |path: &PathBuf| files::read(path).map_err(|problem| vec![problem]);
     let (left, right) = (read(paths[0])?, read(paths[1])?);
+    let sound = |path: &PathBuf, text| {
+        let problem = |why: GenesisProblem| Problem::error(format!("{}: {}", path.display(), why.message));
+        Sound::read("", text).map_err(|why| vec![problem(why)])
+    };
+    let (left, right) = (sound(paths[0], left)?, sound(paths[1], right)?);
     let (profile, document) = match chain {
         Some(word) => {
             let profile = profiles::profile(word, Path::new("."))?;
@@ -105,7 +100,7 @@ fn diff(
     Ok(!changes.is_empty())
 }
 
-fn guessed(left: &str, right: &str) -> Result<(Profile, String), Vec<Problem>> {
+fn guessed(left: &Sound<'_>, right: &Sound<'_>) -> Result<(Profile, String), Vec<Problem>> {
     let known: Vec<Profile> = builtin_names().into_iter().filter_map(Profile::builtin).collect();
     let found =
         compare::guess(&known, left, right).map(|(profile, document)| (profile.clone(), document.to_owned()));

@@ -12,7 +12,7 @@ use crate::{
         genesis::{self, Compose, NodeDocs},
         profile::GenesisHow,
     },
-    facts::Facts,
+    facts::{Facts, LARGEST_TEXT},
     model::{
         cluster::{Cluster, Node},
         ids::NodeName,
@@ -27,6 +27,10 @@ const FIXED: &str = "the first start has fixed the documents in the nodes' state
 pub type Documents = BTreeMap<String, String>;
 
 pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    let large = too_large(cluster, facts);
+    if !large.is_empty() {
+        return Err(large);
+    }
     match life::of_cluster(cluster, facts) {
         Life::Absent | Life::Prepared => composed(cluster, facts),
         Life::Started => {
@@ -77,6 +81,29 @@ fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Documents) -> Vec<Refusal
     let message = "it is no validator of the genesis that the others have started with";
     let refuse = |node: &Node| Refusal::new(Class::Safety, Some(&node.name), message).advice(FIXED);
     cluster.validators().filter(stranger).map(refuse).collect()
+}
+
+/// Documents that are there, but too large to be brought from their hosts: without this they would count as gone.
+fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (node, seen) in cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))) {
+        for (name, document) in &cluster.profile.documents {
+            let at = seen.home.as_ref().map(|home| document.path.under(home));
+            let Some(file) = at.and_then(|at| seen.files.get(&at)).filter(|file| file.size > LARGEST_TEXT)
+            else {
+                continue;
+            };
+            let message = format!(
+                "its `{name}` document ({}) has {} MB; the limit of what is brought from hosts is {} MB",
+                document.path,
+                file.size.div_ceil(1 << 20),
+                LARGEST_TEXT >> 20
+            );
+            let advice = "a chain with such a genesis is not for `up` yet; in files there is no limit: `loomctl genesis`";
+            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+        }
+    }
+    refusals
 }
 
 fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {

@@ -1,7 +1,8 @@
 //! The commands without hosts: genesis documents in files, and what `up` would put on hosts, by facts in a file.
 
-use std::{fs, path::Path, process::Command};
+use std::{fmt::Write as _, fs, path::Path, process::Command};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 
 use crate::support::{
@@ -11,7 +12,12 @@ use crate::support::{
 };
 
 pub fn register(suite: &mut Suite) {
-    suite.plain(tests![documents_in_files, a_document_that_a_tool_has_made, a_profile_of_ones_own]);
+    suite.plain(tests![
+        documents_in_files,
+        a_document_that_a_tool_has_made,
+        an_exported_state_is_composed_in_little_memory,
+        a_profile_of_ones_own
+    ]);
     suite.on_lab(tests![what_is_rendered_is_what_is_on_the_hosts]);
 }
 
@@ -82,6 +88,69 @@ fn documents_in_files() {
     }
     let which = loomctl(&["genesis", "check", "--chain", "loom", "/dev/null"]).exits(2);
     assert!(which.stderr.contains("--document app (genesis.json) or --document chain"), "{which}");
+}
+
+/// Four documents of 2 MB, as hosts make them from one exported state: composed, checked and compared by a loomctl that may
+/// not have more than five times that in memory. (As a tree of values one such document takes ten times its size.)
+fn an_exported_state_is_composed_in_little_memory() {
+    const SIZE: usize = 2 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..4).map(|n| folder.path().join(format!("{n}.json"))).collect();
+    let fixture = fs::read_to_string(in_repository("tests/fixtures/cometbft-0.38/genesis.json")).unwrap();
+    let mut document: Value = serde_json::from_str(&fixture).unwrap();
+    for (n, file) in files.iter().enumerate() {
+        document["validators"][0]["pub_key"]["value"] =
+            BASE64.encode([u8::try_from(n).unwrap() + 1; 32]).into();
+        document["validators"][0]["address"] = "".into();
+        document["app_state"] = "STATE".into();
+        fs::write(file, document.to_string().replace("\"STATE\"", &exported(SIZE))).unwrap();
+    }
+    // Data and stack of all threads; what the program takes for itself is in it.
+    let limited = |arguments: &[&str]| {
+        let script = format!("ulimit -d {}; exec \"$0\" \"$@\"", 5 * SIZE / 1024);
+        let mut command = Command::new("sh");
+        command::run(command.args(["-c", &script, env!("CARGO_BIN_EXE_loomctl")]).args(arguments))
+    };
+    let names: Vec<&str> = files.iter().map(|file| text(file)).collect();
+    let merged = limited(&[&["genesis", "merge", "--chain", "cometbft"], &names[..]].concat()).ok();
+    assert_eq!(merged.matches("\"pub_key\"").count(), 4);
+    // The bytes that serde_json itself would write.
+    let whole: Value = serde_json::from_str(&merged).unwrap();
+    assert!(format!("{whole:#}\n") == merged && merged.len() > SIZE);
+
+    let ours = folder.path().join("merged.json");
+    fs::write(&ours, &merged).unwrap();
+    assert!(limited(&["genesis", "check", "--chain", "cometbft", text(&ours)]).ok().starts_with("ok: 4"));
+    let grown = limited(&["genesis", "diff", names[0], text(&ours)]).ok();
+    assert_eq!(grown.lines().count(), 3, "{grown}");
+
+    // One balance of thousands: it alone is shown, side by side.
+    let other = fs::read_to_string(&files[3]).unwrap().replacen("\"amount\":\"77\"", "\"amount\":\"78\"", 1);
+    fs::write(&files[3], other).unwrap();
+    let refused = limited(&[&["genesis", "merge", "--chain", "cometbft"], &names[..]].concat()).exits(2);
+    let place = "app_state.bank.balances[77].coins[0].amount: must be equal on all hosts: ";
+    let sides = format!("{} has \"77\", {} has \"78\"", names[0], names[3]);
+    assert!(refused.stderr.contains(&format!("{place}{sides}")), "{refused}");
+    assert_eq!(refused.stderr.matches("must be equal").count(), 1, "{refused}");
+}
+
+/// Accounts and balances, as chains export them.
+fn exported(size: usize) -> String {
+    let (mut accounts, mut balances) = (String::new(), String::new());
+    for n in 0.. {
+        let comma = if n == 0 { "" } else { "," };
+        write!(accounts, "{comma}{{\"@type\":\"/base\",\"address\":\"cosmos1{n:038}\",\"sequence\":\"0\"}}")
+            .unwrap();
+        write!(
+            balances,
+            "{comma}{{\"address\":\"cosmos1{n:038}\",\"coins\":[{{\"denom\":\"stake\",\"amount\":\"{n}\"}}]}}"
+        )
+        .unwrap();
+        if accounts.len() + balances.len() > size {
+            break;
+        }
+    }
+    format!("{{\"auth\":{{\"accounts\":[{accounts}]}},\"bank\":{{\"balances\":[{balances}]}}}}")
 }
 
 fn a_profile_of_ones_own() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     GenesisProblem,
     members::{Member, lists, members},
-    parse,
+    outline::Outline,
     path::{DocPath, Place},
     time::unix_seconds,
 };
@@ -33,8 +33,9 @@ pub fn check(
     let mut problems = Vec::new();
     let mut parsed = BTreeMap::new();
     for (name, text) in documents {
-        match parse(name, text) {
-            Ok(json) => drop(parsed.insert(name.clone(), json)),
+        let Some(rule) = profile.documents.get(name) else { continue };
+        match Outline::read(name, rule, text) {
+            Ok(outline) => drop(parsed.insert(name.clone(), outline)),
             Err(problem) => problems.push(problem),
         }
     }
@@ -46,14 +47,15 @@ pub fn check(
 
 pub(super) fn check_values(
     profile: &Profile,
-    documents: &BTreeMap<String, Value>,
+    documents: &BTreeMap<String, Outline<'_>>,
     chain_id: &ChainId,
     now: i64,
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
     let mut orders: Vec<(String, String, Vec<ValidatorKey>)> = Vec::new();
-    for (name, json) in documents {
+    for (name, outline) in documents {
         let Some(rule) = profile.documents.get(name) else { continue };
+        let json = &outline.tree;
         problems.extend(check_chain_id(name, json, rule, chain_id));
         problems.extend(check_time(name, json, rule, now));
         let places = match lists(&rule.validators, name, json) {

@@ -1,31 +1,61 @@
 //! Where two documents differ, path by path.
 
-use std::fmt;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt,
+};
 
 use serde_json::Value;
 
-use super::path::Place;
+use super::{
+    layout::{Layout, lay},
+    path::Place,
+    text::{Parts, Sound, parts},
+};
 
-/// One place that is not the same on both sides; None where one side has nothing there.
+/// One place that is not the same on both sides, as the sides' text has it; None where one has nothing there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub struct Difference<'a> {
     pub path: String,
-    pub left: Option<Value>,
-    pub right: Option<Value>,
+    pub left: Option<&'a str>,
+    pub right: Option<&'a str>,
 }
 
-impl Difference {
+impl Difference<'_> {
     /// A side as one line, shortened.
-    pub fn show(side: Option<&Value>) -> String {
-        let text = side.map_or_else(|| "(nothing)".to_owned(), Value::to_string);
-        if text.chars().count() <= 80 { text } else { text.chars().take(79).chain(['…']).collect() }
+    pub fn show(side: Option<&str>) -> String {
+        let Some(value) = side else { return "(nothing)".to_owned() };
+        let mut line = Shortened(String::new());
+        // It ends early where the line is full.
+        let _ = lay(value, Layout::Line, &mut line);
+        if line.0.chars().count() <= SHOWN {
+            line.0
+        } else {
+            line.0.chars().take(SHOWN - 1).chain(['…']).collect()
+        }
+    }
+
+    pub fn value(side: Option<&str>) -> Option<Value> {
+        side.map(|value| serde_json::from_str(value).unwrap_or_default())
     }
 }
 
-impl fmt::Display for Difference {
+const SHOWN: usize = 80;
+
+/// What may be a hundred megabytes, up to where nobody reads on.
+struct Shortened(String);
+
+impl fmt::Write for Shortened {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // A sign more than is shown tells that there is more.
+        self.0.extend(text.chars().take(SHOWN + 1));
+        if self.0.chars().count() > SHOWN { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (left, right) = (Self::show(self.left.as_ref()), Self::show(self.right.as_ref()));
-        write!(f, "{}: {left} ≠ {right}", self.path)
+        write!(f, "{}: {} ≠ {}", self.path, Self::show(self.left), Self::show(self.right))
     }
 }
 
@@ -35,44 +65,81 @@ pub fn difference(left: &str, right: &str) -> Vec<String> {
     if left == right {
         return Vec::new();
     }
-    let json = |text: &str| serde_json::from_str::<Value>(text);
-    match (json(left), json(right)) {
+    match (Sound::read("", left), Sound::read("", right)) {
         (Ok(a), Ok(b)) => {
-            let found = differences(&a, &b);
+            let found = differences(&a, &b, &BTreeSet::new());
             if found.is_empty() {
                 return vec!["the same meaning in other bytes (layout or order of keys)".into()];
             }
             found.iter().map(ToString::to_string).collect()
         }
-        (Err(error), _) => vec![format!("the first is not JSON: {error}")],
-        (_, Err(error)) => vec![format!("the second is not JSON: {error}")],
+        (Err(problem), _) => vec![format!("the first is {}", problem.message)],
+        (_, Err(problem)) => vec![format!("the second is {}", problem.message)],
     }
 }
 
-/// Every smallest place where the two differ, in the order of the left, then what only the right has.
-pub fn differences(left: &Value, right: &Value) -> Vec<Difference> {
-    let mut found = Vec::new();
-    walk(&Place::default(), Some(left), Some(right), &mut found);
-    found
+/// Every smallest place where the two differ, in the order of the left, then what only the right has; but nothing of
+/// the places that may.
+pub fn differences<'a>(
+    left: &'a Sound<'_>,
+    right: &'a Sound<'_>,
+    but: &BTreeSet<Place>,
+) -> Vec<Difference<'a>> {
+    let mut walk = Walk { but, at: Place::default(), found: Vec::new() };
+    walk.both(left.as_str().trim(), right.as_str().trim());
+    walk.found
 }
 
-fn walk(place: &Place, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Difference>) {
-    match (left, right) {
-        (Some(Value::Object(a)), Some(Value::Object(b))) => {
-            for (key, value) in a {
-                walk(&place.key(key), Some(value), b.get(key), found);
-            }
-            for (key, value) in b.iter().filter(|(key, _)| !a.contains_key(*key)) {
-                walk(&place.key(key), None, Some(value), found);
-            }
+struct Walk<'a, 'b> {
+    but: &'b BTreeSet<Place>,
+    at: Place,
+    found: Vec<Difference<'a>>,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn below(&mut self, key: Result<&str, usize>, left: Option<&'a str>, right: Option<&'a str>) {
+        // The same bytes mean the same: most of a large document is not looked at any further.
+        if left == right {
+            return;
         }
-        (Some(Value::Array(a)), Some(Value::Array(b))) => {
-            for index in 0..a.len().max(b.len()) {
-                walk(&place.index(index), a.get(index), b.get(index), found);
-            }
+        match key {
+            Ok(key) => self.at.push_key(key),
+            Err(index) => self.at.push_index(index),
         }
-        (a, b) if a == b => {}
-        (a, b) => found.push(Difference { path: place.to_string(), left: a.cloned(), right: b.cloned() }),
+        match (left, right) {
+            (Some(_), Some(_)) if self.but.contains(&self.at) => {}
+            (Some(left), Some(right)) => self.both(left, right),
+            _ => self.differ(left, right),
+        }
+        self.at.pop();
+    }
+
+    fn both(&mut self, left: &'a str, right: &'a str) {
+        match (parts(left), parts(right)) {
+            (Parts::Object(a), Parts::Object(b)) => {
+                let ours: HashSet<&str> = a.iter().map(|(key, _)| key.as_ref()).collect();
+                let theirs: HashMap<&str, &str> =
+                    b.iter().map(|(key, value)| (key.as_ref(), *value)).collect();
+                for (key, value) in &a {
+                    self.below(Ok(key), Some(value), theirs.get(key.as_ref()).copied());
+                }
+                for (key, value) in b.iter().filter(|(key, _)| !ours.contains(key.as_ref())) {
+                    self.below(Ok(key), None, Some(value));
+                }
+            }
+            (Parts::List(a), Parts::List(b)) => {
+                for index in 0..a.len().max(b.len()) {
+                    self.below(Err(index), a.get(index).copied(), b.get(index).copied());
+                }
+            }
+            (Parts::Plain, Parts::Plain)
+                if Difference::value(Some(left)) == Difference::value(Some(right)) => {}
+            _ => self.differ(Some(left), Some(right)),
+        }
+    }
+
+    fn differ(&mut self, left: Option<&'a str>, right: Option<&'a str>) {
+        self.found.push(Difference { path: self.at.to_string(), left, right });
     }
 }
 

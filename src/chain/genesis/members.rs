@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    GenesisProblem, parse,
+    GenesisProblem,
+    outline::Outline,
     path::{DocPath, Place},
 };
 use crate::{
@@ -26,12 +27,21 @@ pub fn validators_of(
     document: &str,
     text: &str,
 ) -> Result<Vec<Member>, Vec<GenesisProblem>> {
-    let rule = profile.document(document).map(|d| &d.validators).ok_or_else(|| {
+    let rule = profile.document(document).ok_or_else(|| {
         vec![GenesisProblem::new(document, format!("{} has no such document", profile.name))]
     })?;
-    let json = parse(document, text).map_err(|problem| vec![problem])?;
-    let list = lists(rule, document, &json).map_err(|problem| vec![problem])?.remove(0);
-    let (members, problems) = members(rule, document, &json, &list);
+    let outline = Outline::read(document, rule, text).map_err(|problem| vec![problem])?;
+    first_members(&rule.validators, document, &outline.tree)
+}
+
+/// Those of the first list, if all of them can be read.
+pub(super) fn first_members(
+    rule: &ValidatorRule,
+    document: &str,
+    json: &Value,
+) -> Result<Vec<Member>, Vec<GenesisProblem>> {
+    let list = lists(rule, document, json).map_err(|problem| vec![problem])?.remove(0);
+    let (members, problems) = members(rule, document, json, &list);
     if problems.is_empty() { Ok(members) } else { Err(problems) }
 }
 

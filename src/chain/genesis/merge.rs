@@ -1,6 +1,6 @@
 //! The first validator's documents with the validators of all: what every host writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -9,9 +9,9 @@ use super::{
     check::check_values,
     diff::{Difference, differences},
     members::{key, lists, member},
-    parse,
+    outline::Outline,
     path::{DocPath, Place},
-    serialise,
+    text::Sound,
 };
 use crate::{
     chain::profile::{ChainIdWriter, Document, Profile},
@@ -31,35 +31,34 @@ pub struct Compose<'a> {
     pub now: i64,
 }
 
-/// One node's document, parsed.
-struct Input<'a> {
-    whose: &'a str,
-    key: &'a ValidatorKey,
-    power: Option<Power>,
-    json: Value,
+/// One node's document.
+#[derive(Debug)]
+pub struct Contribution<'a> {
+    pub whose: String,
+    pub key: ValidatorKey,
+    pub power: Option<Power>,
+    pub outline: Outline<'a>,
+}
+
+/// One document in the making. What comes is compared and gives its validator; only the first is kept.
+#[derive(Debug)]
+pub struct Merging<'a> {
+    name: &'a str,
+    rule: &'a Document,
+    chain_id: ChainId,
+    base: Option<Contribution<'a>>,
+    lists: Vec<(Place, Vec<Value>)>,
+    problems: Vec<GenesisProblem>,
 }
 
 /// The documents by the profile's name, byte for byte what belongs on every host; else everything that is wrong.
 pub fn compose(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
-    compose_these(ask, ask.profile.documents.iter())
-}
-
-/// One of the profile's documents, for who has no other at hand.
-pub fn compose_one(ask: Compose<'_>, name: &str) -> Result<String, Vec<GenesisProblem>> {
-    let mut composed = compose_these(ask, ask.profile.documents.iter().filter(|(known, _)| *known == name))?;
-    let missing = || vec![GenesisProblem::new(name, format!("{} has no such document", ask.profile.name))];
-    composed.remove(name).ok_or_else(missing)
-}
-
-fn compose_these<'a>(
-    ask: Compose<'a>,
-    documents: impl Iterator<Item = (&'a String, &'a Document)>,
-) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
-    let mut problems = twice(ask.profile, ask.nodes);
+    let first = ask.profile.documents.keys().next().map_or("", String::as_str);
+    let mut problems = twice(first, ask.nodes.iter().map(|node| (node.whose.as_str(), &node.key)));
     let mut composed = BTreeMap::new();
-    for (name, rule) in documents {
+    for (name, rule) in &ask.profile.documents {
         match one_document(ask, name, rule) {
-            Ok(json) => drop(composed.insert(name.clone(), json)),
+            Ok(outline) => drop(composed.insert(name.clone(), outline)),
             Err(found) => problems.extend(found),
         }
     }
@@ -70,7 +69,7 @@ fn compose_these<'a>(
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(composed.iter().map(|(name, json)| (name.clone(), serialise(json))).collect())
+    Ok(composed.into_iter().map(|(name, outline)| (name, outline.to_string())).collect())
 }
 
 /// The documents with the overrides set; the same bytes where they change nothing.
@@ -82,96 +81,125 @@ pub fn overridden(
     let mut problems = Vec::new();
     let mut parsed = BTreeMap::new();
     for (name, text) in documents {
-        match parse(name, text) {
-            Ok(json) => drop(parsed.insert(name.clone(), json)),
+        let Some(rule) = profile.documents.get(name) else { continue };
+        match Sound::read(name, text) {
+            Ok(sound) => {
+                let outline = Outline::of(sound, rule, &overridden_paths(name, rule, overrides));
+                parsed.insert(name.clone(), outline);
+            }
             Err(problem) => problems.push(problem),
         }
     }
-    let before = parsed.clone();
+    let before: BTreeMap<String, Value> =
+        parsed.iter().map(|(name, outline)| (name.clone(), outline.tree.clone())).collect();
     problems.extend(set_overrides(profile, &mut parsed, overrides));
     if !problems.is_empty() {
         return Err(problems);
     }
-    let text = |(name, json): (&String, &Value)| match before.get(name) {
-        Some(same) if same == json => (name.clone(), documents[name].clone()),
-        _ => (name.clone(), serialise(json)),
+    let text = |(name, text): (&String, &String)| match parsed.get(name) {
+        Some(outline) if before.get(name) != Some(&outline.tree) => (name.clone(), outline.to_string()),
+        _ => (name.clone(), text.clone()),
     };
-    Ok(parsed.iter().map(text).collect())
+    Ok(documents.iter().map(text).collect())
 }
 
-fn twice(profile: &Profile, nodes: &[NodeDocs]) -> Vec<GenesisProblem> {
-    let document = profile.documents.keys().next().map_or("", String::as_str);
+/// Two of one key, by the names of who brought it.
+pub(super) fn twice<'a>(
+    document: &str,
+    keys: impl Iterator<Item = (&'a str, &'a ValidatorKey)>,
+) -> Vec<GenesisProblem> {
     let mut seen = BTreeMap::new();
     let mut problems = Vec::new();
-    for node in nodes {
-        if let Some(first) = seen.insert(&node.key, &node.whose) {
-            let message = format!("has the same validator key as {first} ({})", node.key);
+    for (whose, key) in keys {
+        if let Some(first) = seen.insert(key, whose) {
+            let message = format!("has the same validator key as {first} ({key})");
             let help = "cloned machines? Remove the keys on one of them and let it run `init` again";
-            problems.push(GenesisProblem::new(document, message).of(&node.whose).help(help));
+            problems.push(GenesisProblem::new(document, message).of(whose).help(help));
         }
     }
     problems
 }
 
-fn one_document(ask: Compose<'_>, name: &str, rule: &Document) -> Result<Value, Vec<GenesisProblem>> {
-    let mut problems = Vec::new();
-    let mut inputs = Vec::new();
+fn one_document<'a>(
+    ask: Compose<'a>,
+    name: &'a str,
+    rule: &'a Document,
+) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+    let more = overridden_paths(name, rule, ask.overrides);
+    let mut merging = Merging::new(name, rule, ask.chain_id.clone());
     for node in ask.nodes {
-        let read = node
-            .documents
-            .get(name)
-            .ok_or_else(|| GenesisProblem::new(name, "is missing"))
-            .and_then(|text| parse(name, text));
-        match read {
-            Ok(json) => inputs.push(Input { whose: &node.whose, key: &node.key, power: node.power, json }),
-            Err(problem) => problems.push(problem.of(&node.whose)),
+        let text = node.documents.get(name).ok_or_else(|| GenesisProblem::new(name, "is missing"));
+        match text.and_then(|text| Sound::read(name, text)) {
+            Ok(sound) => merging.add(Contribution {
+                whose: node.whose.clone(),
+                key: node.key.clone(),
+                power: node.power,
+                outline: Outline::of(sound, rule, &more),
+            }),
+            Err(problem) => merging.problems.push(problem.of(&node.whose)),
         }
     }
-    let Some(base) = inputs.first() else {
-        problems.push(GenesisProblem::new(name, "there is no validator to compose it from"));
-        return Err(problems);
-    };
-    for input in &inputs {
-        problems.extend(own_chain_id(input, name, rule, ask.chain_id));
-        problems.extend(unequal(base, input, name, rule));
+    merging.finish()
+}
+
+impl<'a> Merging<'a> {
+    pub fn new(name: &'a str, rule: &'a Document, chain_id: ChainId) -> Self {
+        Self { name, rule, chain_id, base: None, lists: Vec::new(), problems: Vec::new() }
     }
-    let mut json = base.json.clone();
-    let places = lists(&rule.validators, name, &json).map_err(|p| vec![p.of(base.whose)]);
-    let places = match places {
-        Ok(places) => places,
-        Err(found) => {
-            problems.extend(found);
-            return Err(problems);
+
+    /// The next validator's, in inventory order.
+    pub fn add(&mut self, input: Contribution<'a>) {
+        let (name, rule) = (self.name, self.rule);
+        self.problems.extend(own_chain_id(&input, name, rule, &self.chain_id));
+        match &self.base {
+            Some(base) => self.problems.extend(unequal(base, &input, name, rule)),
+            None => match lists(&rule.validators, name, &input.outline.tree) {
+                Ok(places) => self.lists = places.into_iter().map(|place| (place, Vec::new())).collect(),
+                Err(problem) => self.problems.push(problem.of(&input.whose)),
+            },
         }
-    };
-    for place in places {
-        let mut entries = Vec::new();
-        for input in &inputs {
-            match own_entry(input, name, rule, &place) {
+        for (place, entries) in &mut self.lists {
+            match own_entry(&input, name, rule, place) {
                 Ok(entry) => entries.push(entry),
-                Err(problem) => problems.push(*problem),
+                Err(problem) => self.problems.push(*problem),
             }
         }
-        if let Some(list) = place.get_mut(&mut json) {
-            *list = Value::Array(entries);
-        }
+        self.base.get_or_insert(input);
     }
-    set_chain_id(&mut json, rule, ask.chain_id);
-    if problems.is_empty() { Ok(json) } else { Err(problems) }
+
+    /// The document of all who came; else everything that is wrong with what they brought.
+    pub fn finish(mut self) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+        let Some(base) = self.base else {
+            let none = GenesisProblem::new(self.name, "there is no validator to compose it from");
+            self.problems.push(none);
+            return Err(self.problems);
+        };
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        let mut outline = base.outline;
+        for (place, entries) in self.lists {
+            if let Some(list) = place.get_mut(&mut outline.tree) {
+                *list = Value::Array(entries);
+            }
+        }
+        set_chain_id(&mut outline.tree, self.rule, &self.chain_id);
+        Ok(outline)
+    }
 }
 
 /// The node's own validator as its init wrote it: the only one in its document, with the power that is wanted.
 fn own_entry(
-    input: &Input<'_>,
+    input: &Contribution<'_>,
     name: &str,
     rule: &Document,
     place: &Place,
 ) -> Result<Value, Box<GenesisProblem>> {
     let wrong = |message: String| {
         let help = "the documents must be those that `init` made on this host, before any merge";
-        Box::new(GenesisProblem::new(name, message).of(input.whose).at(place).help(help))
+        Box::new(GenesisProblem::new(name, message).of(&input.whose).at(place).help(help))
     };
-    let entries = place.get(&input.json).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let entries = place.get(&input.outline.tree).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [entry] = entries else {
         return Err(wrong(format!("holds {} validators instead of this node's own", entries.len())));
     };
@@ -195,19 +223,24 @@ fn own_entry(
 }
 
 /// Where init wrote the chain id from a configuration file, another one means that it ran with other settings.
-fn own_chain_id(input: &Input<'_>, name: &str, rule: &Document, wanted: &ChainId) -> Vec<GenesisProblem> {
+fn own_chain_id(
+    input: &Contribution<'_>,
+    name: &str,
+    rule: &Document,
+    wanted: &ChainId,
+) -> Vec<GenesisProblem> {
     let Some(rule) = rule.chain_id.as_ref().filter(|rule| rule.written_by == ChainIdWriter::Init) else {
         return Vec::new();
     };
-    let places = rule.at.iter().flat_map(|path| path.places(&input.json));
+    let places = rule.at.iter().flat_map(|path| path.places(&input.outline.tree));
     let wrong = places.filter_map(|place| {
-        let found = place.get(&input.json)?;
+        let found = place.get(&input.outline.tree)?;
         (found.as_str() != Some(wanted.as_str())).then(|| {
             GenesisProblem::new(
                 name,
                 format!("init ran with chain id {found}, wanted is {:?}", wanted.as_str()),
             )
-            .of(input.whose)
+            .of(&input.whose)
             .at(place)
             .help("set `chain_id` to that of the documents, or remove the node and let it run `init` again")
         })
@@ -226,36 +259,51 @@ fn set_chain_id(json: &mut Value, rule: &Document, chain_id: &ChainId) {
 }
 
 /// Everything but the validators and what the profile lets differ must be the same on all hosts.
-fn unequal(base: &Input<'_>, other: &Input<'_>, name: &str, rule: &Document) -> Vec<GenesisProblem> {
-    let differ = differences(&masked(&base.json, rule), &masked(&other.json, rule));
-    let side = |whose: &str, value: Option<&Value>| format!("{whose} has {}", Difference::show(value));
-    let problem = |d: Difference| {
-        let (left, right) = (side(base.whose, d.left.as_ref()), side(other.whose, d.right.as_ref()));
-        GenesisProblem::new(name, format!("must be equal on all hosts: {left}, {right}"))
-            .of(other.whose)
-            .at(d.path)
-            .help("other builds or settings at init? Use the same on all hosts and run `init` again")
+fn unequal(
+    base: &Contribution<'_>,
+    other: &Contribution<'_>,
+    name: &str,
+    rule: &Document,
+) -> Vec<GenesisProblem> {
+    let (ours, theirs) = (free(base, rule), free(other, rule));
+    let but: BTreeSet<Place> = ours.intersection(&theirs).cloned().collect();
+    let differ = differences(base.outline.text(), other.outline.text(), &but);
+    let help = "other builds or settings at init? Use the same on all hosts and run `init` again";
+    let problem = |d: &Difference<'_>| {
+        let (left, right) = (Difference::show(d.left), Difference::show(d.right));
+        let sides = format!("{} has {left}, {} has {right}", base.whose, other.whose);
+        GenesisProblem::new(name, format!("must be equal on all hosts: {sides}"))
+            .of(&other.whose)
+            .at(&d.path)
+            .help(help)
     };
-    differ.into_iter().map(problem).collect()
+    let mut problems: Vec<_> = differ.iter().take(SIDE_BY_SIDE).map(problem).collect();
+    if differ.len() > SIDE_BY_SIDE {
+        let more = format!("and {} more places that must be equal on all hosts", differ.len() - SIDE_BY_SIDE);
+        problems.push(GenesisProblem::new(name, more).of(&other.whose));
+    }
+    problems
 }
 
-fn masked(json: &Value, rule: &Document) -> Value {
-    let mut json = json.clone();
+/// Of two states that have nothing to do with each other nobody reads every place.
+const SIDE_BY_SIDE: usize = 20;
+
+/// The places that each host has its own at.
+fn free(of: &Contribution<'_>, rule: &Document) -> BTreeSet<Place> {
     let ids = rule.chain_id.iter().flat_map(|rule| &rule.at);
     let paths = ids.chain(&rule.genesis_time).chain(&rule.may_differ).chain([&rule.validators.at]);
-    for path in paths {
-        for place in path.places(&json) {
-            if let Some(slot) = place.get_mut(&mut json) {
-                *slot = Value::Null;
-            }
-        }
-    }
-    json
+    paths.flat_map(|path| path.places(&of.outline.tree)).collect()
+}
+
+/// Those that can be read; what is wrong with the others is said when they are set.
+pub(super) fn overridden_paths(name: &str, rule: &Document, overrides: &Overrides) -> Vec<DocPath> {
+    let values = overrides.iter().filter(|(of, _)| *of == name || rule.path.as_str() == *of);
+    values.flat_map(|(_, values)| values.keys()).filter_map(|path| DocPath::parse(path).ok()).collect()
 }
 
 pub(super) fn set_overrides(
     profile: &Profile,
-    composed: &mut BTreeMap<String, Value>,
+    composed: &mut BTreeMap<String, Outline<'_>>,
     overrides: &Overrides,
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
@@ -272,9 +320,9 @@ pub(super) fn set_overrides(
             continue;
         };
         // Not composed: its own problems are enough.
-        let Some(json) = composed.get_mut(document) else { continue };
+        let Some(Outline { tree, .. }) = composed.get_mut(document) else { continue };
         for (path, value) in values {
-            if let Err(message) = set_path(json, path, value) {
+            if let Err(message) = set_path(tree, path, value) {
                 problems.push(GenesisProblem::new(document, message).at(path));
             }
         }

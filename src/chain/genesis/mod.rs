@@ -4,12 +4,15 @@
 pub mod check;
 pub mod compare;
 pub mod diff;
+mod layout;
 pub mod members;
 pub mod merge;
+pub mod outline;
 pub mod path;
 pub mod single;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod time;
 pub mod tool;
 
@@ -22,7 +25,7 @@ use crate::model::ids::{Power, ValidatorKey};
 pub use check::check;
 pub use diff::{Difference, difference};
 pub use members::{Member, validators_of};
-pub use merge::{Compose, compose, compose_one, overridden};
+pub use merge::{Compose, Merging, compose, overridden};
 
 /// What one validator's init made, untouched.
 #[derive(Debug, Clone)]
@@ -86,15 +89,4 @@ impl fmt::Display for GenesisProblem {
         }
         f.write_str(&self.message)
     }
-}
-
-/// The one serialisation: two spaces, a final newline. CometBFT 1.0 refuses to start when only the layout changed.
-pub fn serialise(document: &Value) -> String {
-    format!("{document:#}\n")
-}
-
-pub(crate) fn parse(name: &str, text: &str) -> Result<Value, GenesisProblem> {
-    let document: Value = serde_json::from_str(text)
-        .map_err(|error| GenesisProblem::new(name, format!("not JSON: {error}")))?;
-    if document.is_object() { Ok(document) } else { Err(GenesisProblem::new(name, "not a JSON object")) }
 }

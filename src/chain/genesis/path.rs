@@ -27,15 +27,26 @@ pub struct DocPath {
 }
 
 /// One step of a place that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Key(String),
     Index(usize),
 }
 
 /// One place of one document.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place(Vec<Step>);
+
+/// What is left of a path at a place that it leads through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail<'a>(Left<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Left<'a> {
+    Parts(&'a [Part]),
+    /// What `[field=…]` looks at in each entry.
+    Field(&'a str),
+}
 
 impl DocPath {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
@@ -86,6 +97,10 @@ impl DocPath {
         self.places(document).first()?.get(document)
     }
 
+    pub(super) fn tail(&self) -> Tail<'_> {
+        Tail(Left::Parts(&self.parts))
+    }
+
     /// Why `places` is empty: the first part that is not there, and the key that may have been meant.
     pub fn missing(&self, document: &Value) -> String {
         let mut found = vec![Place::default()];
@@ -97,6 +112,33 @@ impl DocPath {
             found = next;
         }
         format!("`{self}` is there")
+    }
+}
+
+impl Tail<'_> {
+    /// The path means this place, with all that is in it.
+    pub fn ends_here(self) -> bool {
+        matches!(self.0, Left::Parts([]))
+    }
+
+    pub fn below_key(self, key: &str) -> Option<Self> {
+        match self.0 {
+            Left::Parts([Part::Key(wanted), rest @ ..]) if wanted == key => Some(Self(Left::Parts(rest))),
+            Left::Field(wanted) if wanted == key => Some(Self(Left::Parts(&[]))),
+            _ => None,
+        }
+    }
+
+    /// Below an entry of a list. Which one a `[field=…]` means is only known when it has been read: it may be each.
+    pub fn below_index(self, index: usize) -> impl Iterator<Item = Self> {
+        let (rest, field) = match self.0 {
+            Left::Parts([Part::Key(key), rest @ ..]) if key.parse() == Ok(index) => (Some(rest), None),
+            Left::Parts([Part::Index(wanted), rest @ ..]) if *wanted == index => (Some(rest), None),
+            Left::Parts([Part::Every, rest @ ..]) => (Some(rest), None),
+            Left::Parts([Part::Where { field, .. }, rest @ ..]) => (Some(rest), Some(field.as_str())),
+            _ => (None, None),
+        };
+        rest.map(Left::Parts).into_iter().chain(field.map(Left::Field)).map(Self)
     }
 }
 
@@ -180,6 +222,19 @@ impl Place {
             Step::Key(key) => value.get_mut(key),
             Step::Index(index) => value.get_mut(index),
         })
+    }
+
+    /// One step down, for who walks through a document; `pop` is the way back.
+    pub(super) fn push_key(&mut self, key: &str) {
+        self.0.push(Step::Key(key.to_owned()));
+    }
+
+    pub(super) fn push_index(&mut self, index: usize) {
+        self.0.push(Step::Index(index));
+    }
+
+    pub(super) fn pop(&mut self) {
+        self.0.pop();
     }
 
     /// The place of a key or an entry below this one, whether it exists or not.

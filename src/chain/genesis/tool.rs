@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
-    Compose, GenesisProblem, check::check_values, members::validators_of, merge::set_overrides, parse,
-    serialise,
+    Compose, GenesisProblem,
+    check::check_values,
+    members::validators_of,
+    merge::{overridden_paths, set_overrides},
+    outline::Outline,
+    text::Sound,
 };
 use crate::{
     chain::{
@@ -97,12 +100,14 @@ fn stake(profile: &Profile, power: Option<Power>) -> String {
 
 /// The tool's document as every host writes it, if it is what was asked for.
 pub fn finished(ask: Compose<'_>, text: &str) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
-    let Some(name) = ask.profile.documents.keys().next() else { return Ok(BTreeMap::new()) };
-    let json = parse(name, text).map_err(|problem| vec![problem])?;
-    let mut made: BTreeMap<String, Value> = BTreeMap::from([(name.clone(), json)]);
+    let Some((name, rule)) = ask.profile.documents.first_key_value() else { return Ok(BTreeMap::new()) };
+    let sound = Sound::read(name, text).map_err(|problem| vec![problem])?;
+    let outline = Outline::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
+    let mut made = BTreeMap::from([(name.clone(), outline)]);
     let mut problems = set_overrides(ask.profile, &mut made, ask.overrides);
     problems.extend(check_values(ask.profile, &made, ask.chain_id, ask.now));
-    let made: BTreeMap<_, _> = made.iter().map(|(name, json)| (name.clone(), serialise(json))).collect();
+    let made: BTreeMap<_, _> =
+        made.iter().map(|(name, outline)| (name.clone(), outline.to_string())).collect();
     if problems.is_empty() {
         problems.extend(others(ask, name, &made[name]));
     }
@@ -142,6 +147,10 @@ mod tests {
     const KEYS: [&str; 2] =
         ["ewwR/b8L583GsaRjNG6cZjbQewK4YJXGHbCkjwBPbr0=", "OG3/tQCj8oPTqmQUxFrJKGV8nIVrIYkFtsThfR/5fGE="];
 
+    fn sound(text: &str) -> Sound<'_> {
+        Sound::read("chain", text).unwrap()
+    }
+
     fn finish(keys: &[&str], overrides: &Overrides) -> Result<String, String> {
         let profile = Profile::builtin("cosmos").unwrap();
         let node = |key: &&str| NodeDocs {
@@ -172,7 +181,9 @@ mod tests {
 
         // The same content in the one layout, whatever was made of it before.
         let made = finish(&KEYS, &Overrides::new()).unwrap();
-        assert_eq!(compare::changes(&profile, "chain", COLLECTED, &made).unwrap(), [compare::Change::Layout]);
+        let (collected, finished) = (sound(COLLECTED), sound(&made));
+        let changes = compare::changes(&profile, "chain", &collected, &finished).unwrap();
+        assert_eq!(changes, [compare::Change::Layout]);
         let documents = BTreeMap::from([("chain".to_owned(), made.clone())]);
         assert!(
             check(&profile, &documents, &ChainId::new("cosmos-local").unwrap(), 1_900_000_000).is_empty()
@@ -182,7 +193,8 @@ mod tests {
 
         // Another stake is another power, by what the chain counts.
         let more = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"25999999\"", 1);
-        let changes = compare::changes(&profile, "chain", &made, &more).unwrap();
+        let other = sound(&more);
+        let changes = compare::changes(&profile, "chain", &finished, &other).unwrap();
         assert!(matches!(&changes[0], compare::Change::Power { to, .. } if to.get() == 25), "{changes:?}");
         let none = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"999999\"", 1);
         let why = validators_of(&profile, "chain", &none).unwrap_err();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{print_line, problems, say};
 use crate::{
     chain::{
-        genesis::{Difference, Member, compare::Change, validators_of},
+        genesis::{Difference, Member, compare::Change, outline::Outline, validators_of},
         peers::{PeerInfo, peers_string},
         profile::Profile,
     },
@@ -22,6 +22,12 @@ pub fn result(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
+}
+
+/// A document that is the result itself: laid out while it is written, since it may be larger than anyone wants to hold.
+pub fn document(outline: &Outline<'_>) {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let _ = write!(out, "{outline}").and_then(|()| out.flush());
 }
 
 pub fn warn(warnings: &[Problem]) {
@@ -58,7 +64,7 @@ fn who(member: &Member) -> String {
     format!("{} power {}", parts.into_iter().flatten().collect::<Vec<_>>().join(" "), member.power.get())
 }
 
-pub fn changes(changes: &[Change], as_json: bool) {
+pub fn changes(changes: &[Change<'_>], as_json: bool) {
     if as_json {
         for change in changes {
             print_line(&json_of(change));
@@ -72,12 +78,8 @@ pub fn changes(changes: &[Change], as_json: bool) {
     result(if out.is_empty() { "the same\n" } else { &out });
 }
 
-fn line(change: &Change) -> String {
-    let sides = |difference: &Difference| {
-        let (left, right) =
-            (Difference::show(difference.left.as_ref()), Difference::show(difference.right.as_ref()));
-        format!("{left} → {right}")
-    };
+fn line(change: &Change<'_>) -> String {
+    let sides = |d: &Difference<'_>| format!("{} → {}", Difference::show(d.left), Difference::show(d.right));
     match change {
         Change::Added(member) => format!("validator added      {}", who(member)),
         Change::Removed(member) => format!("validator removed    {}", who(member)),
@@ -93,9 +95,12 @@ fn line(change: &Change) -> String {
     }
 }
 
-fn json_of(change: &Change) -> Value {
+fn json_of(change: &Change<'_>) -> Value {
     let validator = |member: &Member| json!({"name": member.name, "address": member.address, "key": member.key, "power": member.power.get()});
-    let difference = |kind: &str, d: &Difference| json!({"event": "difference", "kind": kind, "path": d.path, "left": d.left, "right": d.right});
+    let difference = |kind: &str, d: &Difference<'_>| {
+        let (left, right) = (Difference::value(d.left), Difference::value(d.right));
+        json!({"event": "difference", "kind": kind, "path": d.path, "left": left, "right": right})
+    };
     match change {
         Change::Added(member) => {
             json!({"event": "difference", "kind": "added", "validator": validator(member)})

@@ -18,8 +18,8 @@ use super::{Next, Options, Stage, ask, next, node};
 use crate::{
     chain::identity,
     facts::{
-        Account, Facts, FileFact, FileKind, MachineFacts, NodeFacts, Voter, Voting, ask::NodeQuestion,
-        manifest::Manifest, sockets::Listener,
+        Account, Facts, FileFact, FileKind, LARGEST_TEXT, MachineFacts, NodeFacts, Voter, Voting,
+        ask::NodeQuestion, manifest::Manifest, sockets::Listener,
     },
     model::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
@@ -312,7 +312,7 @@ fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     texts.push(question.unit_path.clone());
     for at in paths {
         if let Some(file) = host.files.get(&at) {
-            let content = file.content.clone().filter(|_| texts.contains(&at));
+            let content = file.content.clone().filter(|_| texts.contains(&at) && file.size <= LARGEST_TEXT);
             seen.files.insert(at, FileFact { content, ..file.clone() });
         }
     }

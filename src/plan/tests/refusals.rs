@@ -55,6 +55,29 @@ fn s13_everything_lost_at_once_is_no_reason_to_begin_again() {
     assert!(refused(&outcome.end).contains("Safety n-0") && outcome.stages.is_empty());
 }
 
+/// It is there, only too large to be brought: no reason to say that it is gone, or to make another.
+#[test]
+fn s1_a_document_that_is_too_large_to_be_read_is_not_taken_for_a_missing_one() {
+    let cluster = plain("cometbft", 3).cluster();
+    let document = &cluster.profile.documents["chain"].path;
+    for height in [0, 5] {
+        let (mut world, _) = born(&cluster, height);
+        for node in &cluster.nodes {
+            let file = world.host(&cluster, node).files.get_mut(&document.under(&home_of(node))).unwrap();
+            file.size = 100 << 20;
+        }
+        let before = world.fingerprint();
+        let outcome = again(&mut world, &cluster);
+        let said = refused(&outcome.end);
+        let line =
+            "Safety n-1: its `chain` document (config/genesis.json) has 100 MB; the limit of what is brought";
+        assert!(said.lines().count() == 3 && said.contains(line), "{said}");
+        assert!(outcome.stages.is_empty() && before == world.fingerprint());
+    }
+    let gather = include_str!("../../facts/gather.sh");
+    assert!(gather.contains(&format!("-size -{}k", (crate::facts::LARGEST_TEXT >> 10) + 1)));
+}
+
 #[test]
 fn s4_clones_are_refused_by_both_names() {
     for chain in ["cometbft", "loom"] {
