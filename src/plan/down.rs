@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, life, step::Step, step::staging};
+use super::{
+    Class, Next, Options, Planned, Refusal, Stage, life,
+    step::{Step, TOOL_STAGING, staging},
+};
 use crate::{
     facts::{Facts, NodeFacts},
     model::{
@@ -150,6 +153,8 @@ fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     files.sort();
     files.dedup();
     let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();
+    // A key that was cut off on its way.
+    steps.extend(home.join(TOOL_STAGING).ok().map(|path| Step::Gone { path }));
     let mut folders: Vec<_> =
         profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();
     folders.extend(profile.chain_data.iter().filter_map(|path| path.under(home).parent()));

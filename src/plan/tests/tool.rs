@@ -104,6 +104,13 @@ fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
         let mut world = World::dying(fuel);
         assert!(world.up(&cluster, &Options::default()).is_err());
         world.fuel = None;
+        let mut given_up = world.clone();
+        let gone = |cluster: &Cluster, facts: &crate::facts::Facts| {
+            let down = crate::plan::down::Down::Destroy { delete_keys: true };
+            crate::plan::down::next(cluster, facts, &Options::default(), down)
+        };
+        assert!(given_up.converge(&cluster, gone).unwrap().is_done());
+        assert!(!given_up.fingerprint().contains(CANARY), "killed at change {fuel}: a key stays");
         let kept = |world: &mut World| {
             let nodes = world.gather(&cluster).nodes.into_values();
             nodes.map(|seen| (seen.validator_key, seen.pristine.get("account").cloned())).collect::<Vec<_>>()
