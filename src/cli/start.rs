@@ -97,7 +97,12 @@ type OnHosts = (Cluster, Options, Vec<Problem>);
 pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
-    inventory::load(&Asked { paths: &desired.inventory, extra: &desired.extra_vars, vault: vault.into() })
+    inventory::load(&Asked {
+        paths: &desired.inventory,
+        extra: &desired.extra_vars,
+        vault: vault.into(),
+        ..Asked::default()
+    })
 }
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
