@@ -8,7 +8,7 @@ help:
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
 	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (about 40 minutes)'
-	@echo 'make test-chains  every chain and version by its real binary (about 20 minutes with the builds)'
+	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -37,7 +37,7 @@ test-faults:
 
 test-chains:
 	@tests/lab/setup
-	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0
+	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50
 	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::chains
 
 audit:

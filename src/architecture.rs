@@ -15,6 +15,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("interrupt", &[]),
     ("inventory", &["masked", "problem", "model::ids"]),
+    ("vagrant", &["problem"]),
     ("chain", &["problem", "model::ids"]),
     ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
@@ -59,8 +60,8 @@ const MAY: &[(&str, &[&str])] = &[
 const ONLY: &[(&[&str], &[&str])] = &[
     // Connections are opened in one place.
     (&["tokio::net", "std::net::Tcp", "UnixStream", "openssh::", "hyper"], &["remote/"]),
-    // Inventory scripts are the user's own programs.
-    (&["process::Command", "Command::new("], &["remote/", "inventory/sources/"]),
+    // Inventory scripts are the user's own programs; Vagrant is asked what its machines are.
+    (&["process::Command", "Command::new("], &["remote/", "inventory/sources/", "vagrant/ask.rs"]),
     // Words for people, and their questions.
     (&["println!", "print!(", "eprint", "std::io::stdout", "std::io::stdin"], &["cli/"]),
     (&["std::env::args", "clap::"], &["cli/"]),
@@ -73,6 +74,7 @@ const ONLY: &[(&[&str], &[&str])] = &[
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
         &[
             "inventory/sources/",
+            "vagrant/ask.rs",
             "cli/files.rs",
             "cli/keyfile.rs",
             "binary.rs",

@@ -22,4 +22,5 @@ pub mod remote;
 pub mod run;
 pub mod seal;
 pub mod shell;
+pub mod vagrant;
 pub mod verify;

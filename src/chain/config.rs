@@ -15,12 +15,34 @@ pub use yaml::{quoted, set_yaml};
 
 use super::profile::Format;
 
+/// A file that several keys are read of.
+#[derive(Debug)]
+pub enum Parsed {
+    Toml(toml_edit::DocumentMut),
+    Yaml(Value),
+}
+
+impl Parsed {
+    /// None where the file is broken.
+    pub fn of(format: Format, text: &str) -> Option<Self> {
+        Some(match format {
+            Format::Toml => Self::Toml(text.parse().ok()?),
+            Format::Yaml => Self::Yaml(yaml::parsed(text)?),
+        })
+    }
+
+    /// The value of a dotted key; None where there is no such key.
+    pub fn key(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Toml(document) => toml::read(document, key),
+            Self::Yaml(root) => yaml::read(root, key),
+        }
+    }
+}
+
 /// The value of a dotted key; None where the file is broken or has no such key.
 pub fn read_key(format: Format, text: &str, key: &str) -> Option<Value> {
-    match format {
-        Format::Toml => toml::read(text, key),
-        Format::Yaml => yaml::read(text, key),
-    }
+    Parsed::of(format, text)?.key(key)
 }
 
 /// `{p2p: {pex: false}}` and `{p2p.pex: false}` alike as dotted keys with their values.

@@ -13,3 +13,4 @@ pub mod render;
 pub mod signs;
 pub mod topology;
 pub mod unit;
+pub(crate) mod words;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    config::{Listen, read_key},
-    profile::{Bind, HomePath, KeyPlace, Port, Profile},
+    config::{Listen, Parsed},
+    profile::{Bind, ConfigFile, HomePath, KeyPlace, Port, Profile},
 };
 use crate::model::ids::HostAddr;
 
@@ -30,7 +30,11 @@ pub fn ports_of(
     overrides: &BTreeMap<String, u16>,
     rpc_bind: Option<&HostAddr>,
 ) -> BTreeMap<String, PortUse> {
-    let read = |place: &KeyPlace| value_at(profile, texts, place);
+    let parse = |(path, file): (&HomePath, &ConfigFile)| {
+        Some((path.clone(), Parsed::of(file.format, texts.get(path)?)?))
+    };
+    let files: BTreeMap<HomePath, Parsed> = profile.files.iter().filter_map(parse).collect();
+    let read = |place: &KeyPlace| files.get(&place.file)?.key(&place.key);
     let mut uses = BTreeMap::new();
     for (name, port) in &profile.ports {
         let mut port_use = default_use(profile, port, overrides.get(name).copied(), rpc_bind);
@@ -74,11 +78,6 @@ fn default_use(profile: &Profile, port: &Port, wanted: Option<u16>, rpc_bind: Op
         public: port.public,
         expected: true,
     }
-}
-
-fn value_at(profile: &Profile, texts: &BTreeMap<HomePath, String>, place: &KeyPlace) -> Option<Value> {
-    let format = profile.files.get(&place.file)?.format;
-    read_key(format, texts.get(&place.file)?, &place.key)
 }
 
 pub(super) fn listen_of(value: &Value) -> Option<Listen> {

@@ -6,6 +6,7 @@
 mod extends;
 mod parse;
 mod schema;
+mod tool;
 mod values;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,15 @@ use serde_json::Value;
 
 use super::{
     genesis::path::DocPath,
+    render::Basics,
     topology::{Role, Spot},
+    words,
 };
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
 pub use parse::{builtin_files, builtin_names};
 pub use schema::schema;
+pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -93,7 +97,12 @@ pub struct Unit {
 #[serde(deny_unknown_fields)]
 pub struct Init {
     /// Arguments after the binary; `{home}` is the folder that init runs in, which is also its working directory.
+    /// `{name}`, `{chain_id}` and the names of `genesis.values` stand for these.
     pub argv: Vec<String>,
+    /// It writes into $HOME whatever it is told: it gets the node's folder for that (a unit does so with
+    /// `Environment={{ environment_home }}`).
+    #[serde(default)]
+    pub own_home: bool,
     /// Files of `files` that must stand before init runs; each has a template.
     #[serde(default)]
     pub before: Vec<HomePath>,
@@ -185,21 +194,25 @@ pub enum ChainIdWriter {
     Compose,
 }
 
-/// Where the validators stand and how one is written.
+/// Where the validators stand and how one is written; paths below `at` are those in an entry.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValidatorRule {
     pub at: DocPath,
-    pub key: String,
+    /// `{"type","value"}`, or Cosmos' `{"@type","key"}`.
+    pub key: DocPath,
     /// Where the entry holds the key's value only: the type that it has.
     #[serde(default)]
     pub bare_key_type: Option<String>,
     #[serde(default)]
-    pub address: Option<String>,
-    pub power: String,
+    pub address: Option<DocPath>,
+    pub power: DocPath,
     pub power_form: PowerForm,
+    /// So much of what stands there is a power of one (Cosmos stakes 1000000 of its coin for it).
     #[serde(default)]
-    pub name: Option<String>,
+    pub power_unit: Option<u64>,
+    #[serde(default)]
+    pub name: Option<DocPath>,
     /// What all powers together may not exceed (Tendermint's MaxTotalVotingPower is i64::MAX / 8).
     #[serde(default)]
     pub power_limit: Option<i64>,
@@ -217,6 +230,13 @@ pub enum PowerForm {
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     pub how: GenesisHow,
+    /// What the chain's own tool does, in this order (`how: tool`); the last one's result is the document.
+    #[serde(default)]
+    pub steps: Vec<ToolStep>,
+    /// Words of the profile's own, `{word}` in arguments and in `set` of a file; `genesis_values:` of an inventory gives
+    /// others.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -224,6 +244,8 @@ pub struct Genesis {
 pub enum GenesisHow {
     /// The first validator's documents, with the validators of all.
     Merge,
+    /// The chain's own tool on the validators' hosts, as Cosmos' gentx: keys stay where they are.
+    Tool,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -269,7 +291,7 @@ pub struct ConfigFile {
     /// Dotted key → value. A value that is one of `{name}`, `{chain_id}`, `{external_address}`, `{public_addresses}`
     /// (true where neither this node nor its peers have a private address), `{seeds}` (the cluster's seeds as peers) or
     /// `{private_ids}` (of a sentry: the node ids that it tells nobody) stands for that. Where there is nothing to stand
-    /// for, the key stays as it is.
+    /// for, the key stays as it is. Words of `genesis.values` may stand within a text.
     #[serde(default)]
     pub set: serde_json::Map<String, Value>,
     /// Keys of a template's file; a near miss of one is refused, others are taken as they are.
@@ -397,17 +419,19 @@ impl Profile {
         files
     }
 
+    /// Private files and folders beside these that the genesis tool has left in the node's folder.
+    pub fn left_by_tool(&self) -> impl Iterator<Item = &HomePath> {
+        self.genesis.steps.iter().flat_map(|step| &step.leaves)
+    }
+
     /// init's arguments after the binary, for the folder that it runs in.
-    pub fn init_argv(&self, home: &RemotePath) -> Vec<String> {
-        with_home(&self.init.argv, home)
+    pub fn init_argv(&self, basics: &Basics, home: &RemotePath) -> Vec<String> {
+        let word = |word: &str| basics.word(word).or_else(|| (word == "home").then(|| home.to_string()));
+        self.init.argv.iter().filter_map(|argument| words::filled(argument, word)).collect()
     }
 
     /// The arguments of the running node after the binary, without peers.
     pub fn run_argv(&self, home: &RemotePath) -> Vec<String> {
-        with_home(&self.run.argv, home)
+        self.run.argv.iter().map(|argument| argument.replace("{home}", home.as_str())).collect()
     }
-}
-
-fn with_home(argv: &[String], home: &RemotePath) -> Vec<String> {
-    argv.iter().map(|word| word.replace("{home}", home.as_str())).collect()
 }

@@ -39,6 +39,19 @@ pub struct Basics {
     /// Only what the inventory moves; by the profile's names.
     pub ports: BTreeMap<String, u16>,
     pub settings: Settings,
+    /// `genesis.values` of the profile, with the inventory's.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Basics {
+    /// What a word in braces stands for before init has run.
+    pub fn word(&self, word: &str) -> Option<String> {
+        match word {
+            "name" => Some(self.name.to_string()),
+            "chain_id" => Some(self.chain_id.to_string()),
+            _ => self.values.get(word).cloned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// What a unit template may use; every value is encoded for the directive of its name.
-pub const CONTEXT: &[&str] = &["description", "user", "working_directory", "bind_paths", "exec_start"];
+pub const CONTEXT: &[&str] =
+    &["description", "user", "working_directory", "environment_home", "bind_paths", "exec_start"];
 
 /// `unit: {Service: {Key: value}}`: a text or number replaces the directive, a list makes several lines of it, null
 /// drops it (of `ADDED` ours stays). Values are systemd's own syntax, as the user wrote them.
@@ -24,7 +25,7 @@ const OURS: [(&str, &str); 3] = [
 ];
 
 /// Directives whose line in the template stays behind what the inventory gives: without its own folder no node starts.
-const ADDED: [(&str, &str); 1] = [("Service", "BindPaths")];
+const ADDED: [(&str, &str); 2] = [("Service", "BindPaths"), ("Service", "Environment")];
 
 const SECTIONS: [&str; 3] = ["Unit", "Service", "Install"];
 
@@ -49,6 +50,8 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     context.insert("user", ask.user.as_str());
     let home = encode::bare_path(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("working_directory", &home);
+    let own = encode::environment("HOME", ask.working_directory.as_str()).map_err(refuse)?;
+    context.insert("environment_home", &own);
     let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("bind_paths", &bound);
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);

@@ -93,6 +93,19 @@ pub struct Desired {
     /// The same with a label: LABEL@FILE, or LABEL@prompt
     #[arg(long, value_name = "ID")]
     pub vault_id: Vec<String>,
+    #[command(flatten)]
+    pub vagrant: Vagrant,
+}
+
+/// Vagrant's machines in an inventory's place.
+#[derive(Debug, Args)]
+pub struct Vagrant {
+    /// The machines of the Vagrantfile in DIR (default: here) instead of an inventory
+    #[arg(long = "vagrant", value_name = "DIR", num_args = 0..=1, default_missing_value = ".", conflicts_with = "inventory")]
+    pub folder: Option<PathBuf>,
+    /// With --vagrant: leave out the machines that do not run
+    #[arg(long, requires = "folder")]
+    pub running_only: bool,
 }
 
 /// What every command on hosts shares.
@@ -363,6 +376,15 @@ pub struct Down {
 
 #[derive(Debug, Subcommand)]
 pub enum Inventory {
+    /// Vagrant's machines as an inventory in YAML, for `-i` or for Ansible
+    FromVagrant {
+        /// The folder with the Vagrantfile
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// Leave out the machines that do not run
+        #[arg(long)]
+        running_only: bool,
+    },
     /// Groups, hosts and their variables as JSON, as `ansible-inventory --list` prints them
     List {
         #[command(flatten)]

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     chain::{
         genesis::{Compose, GenesisProblem, Overrides, compare, compose_one, single},
-        profile::{Profile, builtin_names},
+        profile::{GenesisHow, Profile, builtin_names},
     },
     error,
     model::{ids::ChainId, profiles},
@@ -35,6 +35,12 @@ pub fn genesis(command: Genesis) -> u8 {
 fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u8, Vec<Problem>> {
     let profile = profiles::profile(&of.chain, Path::new("."))?;
     let document = document_of(&profile, of.document.as_deref())?;
+    if profile.genesis.how == GenesisHow::Tool {
+        let message =
+            format!("{} makes its genesis itself: merged, its books would not add up", profile.name);
+        let help = "`loomctl up` has it signed on every validator's host and collected on the first";
+        return Err(vec![Problem::error(message).help(help)]);
+    }
     let (mut nodes, mut problems, mut base) = (Vec::new(), Vec::new(), None);
     for path in paths {
         let whose = path.display().to_string();

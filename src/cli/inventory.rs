@@ -1,6 +1,6 @@
 //! `loomctl inventory list|hosts|graph|check`: what an inventory says, without any host.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use super::{
     args::{Desired, Inventory as Command},
@@ -13,6 +13,7 @@ use crate::{
     masked,
     model::resolve::{self, Given},
     problem::{Problem, nearest},
+    vagrant,
 };
 
 pub fn inventory(command: &Command) -> u8 {
@@ -21,6 +22,7 @@ pub fn inventory(command: &Command) -> u8 {
         Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()),
         Command::Graph { desired, vars, group } => graph(desired, *vars, group),
         Command::Check { desired, json } => check(desired, *json),
+        Command::FromVagrant { folder, running_only } => from_vagrant(folder, *running_only),
     };
     match done {
         Ok(text) => {
@@ -36,6 +38,12 @@ fn read(desired: &Desired) -> Result<Inventory, Vec<Problem>> {
     let (inventory, warnings) = start::load(desired)?;
     offline::warn(&warnings);
     Ok(inventory)
+}
+
+fn from_vagrant(folder: &Path, running_only: bool) -> Result<String, Vec<Problem>> {
+    let (text, warnings) = vagrant::inventory(folder, running_only)?;
+    offline::warn(&warnings);
+    Ok(text)
 }
 
 fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {

@@ -11,19 +11,31 @@ use super::{
 };
 use crate::{
     error::Failure,
+    fleet::Member,
     look::{Look, narrowed},
     ops::{self, doctor::Verdict},
+    run::members,
 };
 
+/// A host that cannot be reached has rows that fail; what is known of the others is shown all the same.
 pub async fn verify(args: Verify) -> u8 {
     let started = match start::read(&args.hosts, "verify", None) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    match started.begin().await {
+    match started.begin_to_look().await {
         Ok((view, mut run, options)) => {
-            run.members = narrowed(std::mem::take(&mut run.members), options.limit.as_ref());
-            let result = prove(&view, &mut run, &args.deadlines).await;
+            let lost = std::mem::take(&mut run.absent);
+            run.members = narrowed(members(&run.cluster, &run.facts), options.limit.as_ref());
+            let named = |member: &Member| Some((member.name.clone(), lost.get(&member.machine)?.clone()));
+            let lost: Vec<_> = run.members.iter().filter_map(named).collect();
+            let mut result = Ok(());
+            if lost.len() < run.members.len() {
+                result = prove(&view, &mut run, &args.deadlines).await;
+            }
+            if !lost.is_empty() && !matches!(result, Err(Failure::Interrupted)) {
+                result = Err(Failure::Hosts(lost));
+            }
             let exit = view.finish(&run, result.as_ref().err(), &[], &[]);
             run.fleet.close().await;
             exit

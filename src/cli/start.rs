@@ -20,6 +20,7 @@ use crate::{
     plan::Options,
     problem::Problem,
     run::{How, Run},
+    vagrant,
     verify::Limits,
 };
 
@@ -65,12 +66,23 @@ pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u
 impl Started {
     /// Connects and gathers; the error is the exit code.
     pub async fn begin(self) -> Result<(View, Run, Options), u8> {
+        let begun = self.connected().await;
+        if let Ok((view, run, _)) = &begun {
+            view.absent(run);
+        }
+        begun
+    }
+
+    /// The same for a command that touches nothing: any host may be missing, and what that means is for it to say.
+    pub async fn begin_to_look(mut self) -> Result<(View, Run, Options), u8> {
+        self.how.only = Some(BTreeSet::new());
+        self.connected().await
+    }
+
+    async fn connected(self) -> Result<(View, Run, Options), u8> {
         let Self { view, cluster, options, how } = self;
         match Run::begin(cluster, view.events(), how).await {
-            Ok(run) => {
-                view.absent(&run);
-                Ok((view, run, options))
-            }
+            Ok(run) => Ok((view, run, options)),
             Err((failure, fleet)) => {
                 if let Some(fleet) = fleet {
                     fleet.close().await;
@@ -93,16 +105,21 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), 
 
 type OnHosts = (Cluster, Options, Vec<Problem>);
 
-/// What the command line names as the inventory, with warnings.
+/// What the command line names as the inventory, with warnings: files, or Vagrant's machines.
 pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
-    inventory::load(&Asked {
+    let asked = Asked {
         paths: &desired.inventory,
         extra: &desired.extra_vars,
         vault: vault.into(),
         ..Asked::default()
-    })
+    };
+    let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
+    let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
+    let (inventory, more) = inventory::load_text(&asked, &folder.join("Vagrantfile"), &text)?;
+    warnings.extend(more);
+    Ok((inventory, warnings))
 }
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.

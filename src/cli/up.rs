@@ -50,7 +50,7 @@ pub async fn up(args: Up) -> u8 {
     let result = work(&args, &view, &mut run, &options, saved.as_ref()).await;
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
     let born = before < Life::Live && result.is_ok() && !run.changed.is_empty();
-    let notes = if born { vec![notes::birth(&args.hosts.desired.inventory)] } else { Vec::new() };
+    let notes = if born { vec![notes::birth(&args.hosts.desired)] } else { Vec::new() };
     let exit = view.finish(&run, result.as_ref().err(), pending, &notes);
     run.fleet.close().await;
     exit

@@ -193,6 +193,24 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     Ok(inventory)
 }
 
+/// The same for a text in YAML that was made from the file `path`, instead of the paths: what stands beside that file
+/// counts, and relative paths start there.
+pub fn load_text(
+    asked: &Asked<'_>,
+    path: &Path,
+    text: &str,
+) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
+    let folders = sources::folders(&[path.to_owned()], &asked.vault, &mut problems);
+    let name = format!("{} (its machines)", path.display());
+    let from = std::path::absolute(path).ok().map(Arc::from);
+    let source = Source { name, path: from, text: text.to_owned(), inside: false, secret: false };
+    let mut inventory = assemble(&[sources::Opened::Text(source)], &folders, &extra, &asked.vault, problems)?;
+    inventory.0.base = sources::base(path);
+    Ok(inventory)
+}
+
 /// Reads one inventory text; `name` stands in the places of problems.
 pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let source =

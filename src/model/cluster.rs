@@ -49,6 +49,8 @@ pub struct Node {
     /// The sentries that it stays behind; only of validators.
     pub behind: Vec<NodeName>,
     pub power: Option<Power>,
+    /// `genesis_values: {word: value}`
+    pub values: BTreeMap<String, String>,
     pub user: UserName,
     /// Where the host has no such account it is made.
     pub create_user: bool,
@@ -127,6 +129,13 @@ impl Cluster {
             rpc_bind: node.rpc_bind.clone(),
             ports: node.ports.clone(),
             settings: node.settings.clone(),
+            values: self
+                .profile
+                .genesis
+                .values
+                .iter()
+                .map(|(word, value)| (word.clone(), node.values.get(word).unwrap_or(value).clone()))
+                .collect(),
         }
     }
 

@@ -51,6 +51,7 @@ fn of(kind: Kind) -> Value {
             let port = json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string", "pattern": "^[0-9]+$"}]});
             json!({"type": "object", "additionalProperties": port})
         }
+        Kind::Words => json!({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
         Kind::Tables => json!({"type": "object", "additionalProperties": {"type": "object"}}),
     }
 }
@@ -89,6 +90,7 @@ mod tests {
                 Kind::Flag => "perhaps",
                 Kind::Power => "-1",
                 Kind::Ports => "{p2p: 70000}",
+                Kind::Words => "{denom: [a]}",
                 Kind::List | Kind::Tables => "{a: b}",
             };
             // What is needed beside it; a name that is there twice would count once.

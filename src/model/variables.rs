@@ -15,6 +15,8 @@ pub enum Kind {
     Power,
     /// Numbers from 1 to 65535 by name.
     Ports,
+    /// Texts or numbers by name.
+    Words,
     /// Dictionaries by name.
     Tables,
 }
@@ -50,6 +52,11 @@ pub const VARIABLES: &[(&str, Kind, &str)] = &[
     ("ports", Kind::Ports, "ports by name: {p2p: 26656, rpc: 26657}"),
     ("rpc_bind", Kind::Text, "address that the RPC listens on"),
     ("genesis", Kind::Tables, "values set in the genesis documents: {DOCUMENT: {dotted.path: value}}"),
+    (
+        "genesis_values",
+        Kind::Words,
+        "words of the profile for its genesis tool: {denom: stake, balance: 1000000000000}",
+    ),
     ("settings", Kind::Tables, "values set in the node's own files: {FILE: {dotted.key: value}}"),
     ("peers_strategy", Kind::OneOf(&["auto", "mesh", "ring"]), "auto (default), mesh or ring"),
     ("unit", Kind::Tables, "directives of the systemd unit: {Section: {Directive: value}}"),

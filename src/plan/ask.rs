@@ -1,5 +1,6 @@
 //! What has to be known of each node: the questions of the gather script.
 
+use super::step::{TOOL_STAGING, made_from};
 use crate::{
     chain::profile::HomePath,
     facts::{Facts, ask::NodeQuestion},
@@ -29,6 +30,12 @@ pub fn kept(cluster: &Cluster) -> Vec<(String, String)> {
         .filter(|(_, file)| file.base.is_some())
         .map(|(path, _)| (kept_name(path), path.to_string()));
     documents.chain(files).collect()
+}
+
+/// Names under which the results of the genesis tool are kept, and from what they were made.
+fn results(cluster: &Cluster) -> impl Iterator<Item = String> {
+    let names = cluster.profile.genesis.steps.iter().map(|step| step.name.clone());
+    names.flat_map(|name| [made_from(&name), name])
 }
 
 /// Configuration that we write whole, as an adopted node had it: what is set there counts on.
@@ -64,6 +71,10 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         }
     }
     paths.extend(profile.chain_data.iter().map(ToString::to_string));
+    if !profile.genesis.steps.is_empty() {
+        paths.push(TOOL_STAGING.to_owned());
+        paths.extend(profile.left_by_tool().map(ToString::to_string));
+    }
     for path in &texts {
         if !paths.contains(path) {
             paths.push(path.clone());
@@ -78,7 +89,12 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         state: cluster.state_folder(node),
         paths,
         texts,
-        pristine: kept(cluster).into_iter().chain(adopted(cluster)).map(|(name, _)| name).collect(),
+        pristine: kept(cluster)
+            .into_iter()
+            .chain(adopted(cluster))
+            .map(|(name, _)| name)
+            .chain(results(cluster))
+            .collect(),
         node_key: profile.node_key.file.to_string(),
         validator_key: profile.validator_key.file.to_string(),
         sign_state: profile.sign_state.file.to_string(),

@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use super::{
     Class, Refusal,
     life::{self, Life},
+    tool,
 };
 use crate::{
-    chain::genesis::{self, Compose, NodeDocs},
+    chain::{
+        genesis::{self, Compose, NodeDocs},
+        profile::GenesisHow,
+    },
     facts::Facts,
     model::{
         cluster::{Cluster, Node},
         ids::NodeName,
     },
 };
+
+/// After a first start, before the first block.
+const FIXED: &str = "the first start has fixed the documents in the nodes' state. As long as there is no block, \
+                     `loomctl up --reset-unborn` removes that state (keys stay) and begins again with the new ones";
 
 /// By document name.
 pub type Documents = BTreeMap<String, String>;
@@ -25,14 +33,14 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
             let agreed = agreed(cluster, facts)?;
             match composed(cluster, facts) {
                 Ok(composed) if !agreed.is_empty() && composed != agreed => {
-                    Err(vec![other_genesis(&agreed, &composed).advice(
-                        "the first start has fixed the documents in the nodes' state. As long as there is no block, \
-                         `loomctl up --reset-unborn` removes that state (keys stay) and begins again with the new ones",
-                    )])
+                    Err(vec![other_genesis(&agreed, &composed).advice(FIXED)])
                 }
                 Ok(composed) => Ok(composed),
                 Err(refusals) if agreed.is_empty() => Err(refusals),
-                Err(_) => Ok(agreed),
+                Err(_) => match left_out(cluster, facts, &agreed) {
+                    refusals if refusals.is_empty() => Ok(agreed),
+                    refusals => Err(refusals),
+                },
             }
         }
         Life::Live => {
@@ -53,6 +61,22 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
             }
         }
     }
+}
+
+/// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.
+fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Documents) -> Vec<Refusal> {
+    if cluster.profile.genesis.how != GenesisHow::Tool {
+        return Vec::new();
+    }
+    let read = |(name, text): (&String, &String)| genesis::validators_of(&cluster.profile, name, text).ok();
+    let members: Vec<genesis::Member> = agreed.iter().filter_map(read).flatten().collect();
+    let stranger = |node: &&Node| {
+        let key = facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
+        key.is_some_and(|key| members.iter().all(|member| member.key.value != key.value))
+    };
+    let message = "it is no validator of the genesis that the others have started with";
+    let refuse = |node: &Node| Refusal::new(Class::Safety, Some(&node.name), message).advice(FIXED);
+    cluster.validators().filter(stranger).map(refuse).collect()
 }
 
 fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
@@ -77,7 +101,10 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>>
         overrides: &cluster.genesis,
         now,
     };
-    genesis::compose(ask).map_err(refusals)
+    match cluster.profile.genesis.how {
+        GenesisHow::Merge => genesis::compose(ask).map_err(refusals),
+        GenesisHow::Tool => genesis::tool::finished(ask, &tool::result(cluster, facts)?).map_err(refusals),
+    }
 }
 
 fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Refusal> {

@@ -146,6 +146,7 @@ fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     }
     files.extend(profile.init.makes.iter().map(|made| &made.path));
     files.extend(profile.files.keys());
+    files.extend(profile.left_by_tool());
     files.sort();
     files.dedup();
     let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();

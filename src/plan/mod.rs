@@ -20,6 +20,7 @@ pub mod stages;
 pub mod step;
 #[cfg(test)]
 mod tests;
+pub mod tool;
 pub mod whole;
 
 use std::{
@@ -224,6 +225,11 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
         if let Some(stage) = stage(cluster, facts, options) {
             return Next::Stage(stage);
         }
+    }
+    match tool::stage(cluster, facts, options) {
+        Err(refusals) => return Next::Refused(refusals),
+        Ok(Some(stage)) => return Next::Stage(stage),
+        Ok(None) => {}
     }
     match stages::agree_and_start(cluster, facts, options) {
         Err(refusals) => Next::Refused(refusals),

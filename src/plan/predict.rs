@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::{
     Course, Next, Options, Planned, Stage, birth,
     life::{self, Life},
-    node,
+    node, step,
     step::Run,
     step::Step,
+    tool,
 };
 use crate::{
     facts::{Account, Facts, FileFact, FileKind, NodeFacts},
@@ -46,15 +47,17 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
             }
             Next::Stage(stage) => {
                 let inits: Vec<NodeName> = initialised(&stage).cloned().collect();
+                let known = inits.is_empty() && !is_tools(&stage);
                 apply(&stage, &mut facts, |_, _| {});
                 stages.push(stage);
-                if inits.is_empty() {
+                if known {
                     continue;
                 }
                 let (more, end) = match life::of_cluster(cluster, &facts) {
                     Life::Live => joining(cluster, facts, options, &inits),
                     Life::Started => (None, Next::Done(Vec::new())),
                     Life::Absent | Life::Prepared => {
+                        stages.extend(tools(cluster, &mut facts, options));
                         let touched = |node: &&Node| options.touches(&node.name);
                         let steps = outline(cluster, &facts, cluster.nodes.iter().filter(touched));
                         (Stage::of("start", steps), Next::Done(Vec::new()))
@@ -72,6 +75,27 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
 fn initialised(stage: &Stage) -> impl Iterator<Item = &NodeName> {
     let has_init = |steps: &Vec<Planned>| steps.iter().any(|planned| matches!(planned.step, Step::Init(_)));
     stage.steps.iter().filter(move |(_, steps)| has_init(steps)).map(|(node, _)| node)
+}
+
+fn is_tools(stage: &Stage) -> bool {
+    stage.steps.values().flatten().any(|planned| matches!(planned.step, Step::Tool(_)))
+}
+
+/// What the chain's own genesis tool has still to do, with texts that nobody knows yet.
+fn tools(cluster: &Cluster, facts: &mut Facts, options: &Options) -> Vec<Stage> {
+    for node in cluster.validators() {
+        for name in cluster.profile.documents.keys() {
+            if let Some(seen) = facts.nodes.get_mut(&node.name) {
+                seen.pristine.entry(name.clone()).or_insert_with(|| UNKNOWN.to_owned());
+            }
+        }
+    }
+    let mut stages = Vec::new();
+    while let Ok(Some(stage)) = tool::stage(cluster, facts, options) {
+        apply(&stage, facts, |_, _| {});
+        stages.push(stage);
+    }
+    stages
 }
 
 /// The steps after an init whose keys nobody knows yet: the same steps, their contents open; but the documents of a
@@ -184,6 +208,11 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             if let Ok(marker) = init.state.join("initialised") {
                 put(seen, &marker, FileKind::File, "", 0o644, Some(""), None);
             }
+        }
+        Step::Tool(tool) => {
+            let from = format!("{}\n", tool.from());
+            seen.pristine.insert(step::made_from(&tool.name), from);
+            seen.pristine.insert(tool.name.clone(), UNKNOWN.to_owned());
         }
         Step::Adopt(adopt) => {
             for (name, below) in &adopt.keep {

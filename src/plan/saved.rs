@@ -160,7 +160,10 @@ impl SavedStage {
 }
 
 fn is_unknown(step: &Step) -> bool {
-    step.text().is_some_and(|(_, text)| text == UNKNOWN)
+    match step {
+        Step::Tool(tool) => tool.works_with(UNKNOWN.trim()),
+        _ => step.text().is_some_and(|(_, text)| text == UNKNOWN),
+    }
 }
 
 fn stale(what: &str) -> Refusal {

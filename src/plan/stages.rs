@@ -137,13 +137,14 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
 fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {
     let profile = &cluster.profile;
     let mut argv = vec![binary.to_string()];
-    argv.extend(profile.init_argv(&staging(home)));
+    argv.extend(profile.init_argv(&cluster.basics(node), &staging(home)));
     let account = seen.account.clone();
+    let user_home = account.as_ref().map_or_else(|| home.clone(), |a| a.home.clone());
     Init {
         home: home.clone(),
         user: node.user.clone(),
         group: account.as_ref().map_or_else(|| node.user.to_string(), |a| a.group.clone()),
-        user_home: account.map_or_else(|| home.clone(), |a| a.home),
+        user_home: if profile.init.own_home { staging(home) } else { user_home },
         state: cluster.state_folder(node),
         keep: ask::kept(cluster),
         makes: profile.init.makes.iter().map(|made| made.path.to_string()).collect(),

@@ -1,5 +1,7 @@
 //! Steps: things that can be true, or made true, on a host. Data; `shell::render` makes them shell.
 
+mod tool;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,6 +12,8 @@ use crate::{
         login::Secret,
     },
 };
+
+pub use tool::{STAGING as TOOL_STAGING, Tool, made_from};
 
 /// Of a file with a private key.
 pub const KEY_MODE: u32 = 0o600;
@@ -58,6 +62,8 @@ pub enum Step {
     },
     /// The chain's own init, once, in a staging folder.
     Init(Init),
+    /// The chain's own genesis tool, in a staging folder.
+    Tool(Tool),
     /// What somebody else's node runs on is kept, pristine, and the node is ours from then on.
     Adopt(Adopt),
     /// What we manage on this host, with what only the host knows filled in there.
@@ -149,6 +155,7 @@ impl Step {
             Self::Binary { .. } => "binary",
             Self::Fetch { .. } => "fetch",
             Self::Init(_) => "init",
+            Self::Tool(_) => "tool",
             Self::Adopt(_) => "adopt",
             Self::Manifest { .. } => "manifest",
             Self::Unit { .. } => "unit",
@@ -177,6 +184,7 @@ impl Step {
             Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
             Self::Fetch { url, .. } => masked::line(url),
             Self::Init(init) => init.home.to_string(),
+            Self::Tool(tool) => tool.name.clone(),
             Self::Adopt(adopt) => adopt.home.to_string(),
             Self::Unit { name, run: Run::Restart, .. } => format!("{name} restart"),
             Self::Unit { name, run: Run::Start, .. } => format!("{name} start"),
@@ -221,6 +229,7 @@ impl Step {
                 let marker = init.state.join("initialised").ok()?;
                 (!facts.has(&marker)).then(|| "has not run".to_owned())
             }
+            Self::Tool(tool) => tool.wanted(facts),
             Self::Adopt(adopt) => {
                 let marker = adopt.state.join("initialised").ok()?;
                 (!facts.has(&marker)).then(|| "somebody else has made it".to_owned())

@@ -1,5 +1,7 @@
 //! Steps → shell. The functions are in runtime.sh; every value is quoted here.
 
+mod tool;
+
 use std::fmt::Write as _;
 
 use super::{
@@ -15,8 +17,10 @@ use crate::{
 /// The steps in order, numbered from `first`.
 pub fn steps(script: &mut Script, steps: &[Step], first: usize) {
     for (offset, step) in steps.iter().enumerate() {
-        if let Step::Init(init) = step {
-            script.line(before_init(init));
+        match step {
+            Step::Init(init) => drop(script.line(before_init(init))),
+            Step::Tool(tool) => drop(script.line(tool::functions(tool))),
+            _ => {}
         }
         script.line(format!("step {} {}", first + offset, call(step)));
     }
@@ -50,6 +54,7 @@ fn call(step: &Step) -> String {
         }
         Step::Fetch { name, url } => words(["step_fetch", name, url]),
         Step::Init(init) => init_call(init),
+        Step::Tool(tool) => tool::call(tool),
         Step::Adopt(adopt) => {
             let keep: Vec<String> = adopt.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
             words(["step_adopt", adopt.home.as_str(), adopt.state.as_str(), &keep.join("\n")])
@@ -102,15 +107,20 @@ fn init_call(init: &Init) -> String {
 fn before_init(init: &Init) -> String {
     let mut body = String::from("init_pre() {\n:\n");
     for (path, content) in &init.before {
-        let _ = writeln!(
-            body,
-            "put_before={} && mkdir -p \"$staging/${{put_before%/*}}\" 2>/dev/null; printf '%s' {} >\"$staging/$put_before\" || return 1",
-            word(&format!("./{path}")),
-            word(content)
-        );
+        put_before(&mut body, path, content);
     }
     body.push('}');
     body
+}
+
+/// A line that puts a file into the staging folder.
+fn put_before(body: &mut String, path: &str, content: &str) {
+    let _ = writeln!(
+        body,
+        "put_before={} && mkdir -p \"$staging/${{put_before%/*}}\" 2>/dev/null; printf '%s' {} >\"$staging/$put_before\" || return 1",
+        word(&format!("./{path}")),
+        word(content)
+    );
 }
 
 /// The manifest's text before, in and after its list of paths; each entry lacks its end, which the host adds.
@@ -138,11 +148,11 @@ mod tests {
         model::ids::{RemotePath, UnitName, UserName},
     };
 
-    fn path(text: &str) -> RemotePath {
+    pub(super) fn path(text: &str) -> RemotePath {
         RemotePath::new(text).unwrap()
     }
 
-    fn me() -> String {
+    pub(super) fn me() -> String {
         let id = |flag| {
             let out = Command::new("id").arg(flag).output().unwrap().stdout;
             String::from_utf8(out).unwrap().trim().to_owned()
@@ -151,7 +161,7 @@ mod tests {
     }
 
     /// Runs the steps for real; the records that came back.
-    fn run(list: &[Step]) -> String {
+    pub(super) fn run(list: &[Step]) -> String {
         let mut script = Script::new("n");
         script.line("say ready");
         steps(&mut script, list, 0);

@@ -217,6 +217,53 @@ EOT
   rm -rf "$staging" "$init_state/restored"
   return 10
 }
+# step_tool HOME USER GROUP STATE NAME FROM LINKS GIVES LEAVES
+# A step of the chain's own genesis tool, in a staging folder beside init's, which is its $HOME as well. LINKS (a path a
+# line) are the node's files that it reads, tool_pre puts what else it works with, tool_run is what it does. GIVES is kept
+# under STATE as NAME; LEAVES go to their places in HOME, which is done once: a key is never made again. Without .complete
+# staging is thrown away. The last word is NAME.from, with FROM, the checksum of all that the result follows from.
+step_tool() {
+  tool_home=$1 tool_user=$2 tool_group=$3 tool_kept=$4/pristine/$5 tool_from=$6 tool_links=$7 tool_gives=$8 tool_leaves=$9
+  staging="$tool_home/.loomctl-tool"
+  if [ -e "$tool_kept" ] && [ -e "$tool_kept.from" ]; then
+    [ -z "$tool_leaves" ] && [ "$(cat "$tool_kept.from")" != "$tool_from" ] || return 0
+  fi
+  if [ -z "$tool_leaves" ] || [ ! -e "$tool_kept" ]; then
+    if [ -z "$tool_leaves" ] || [ ! -e "$staging/.complete" ]; then
+      tool_work || return 1
+    fi
+    mkdir -p "${tool_kept%/*}" && put "$tool_kept" "$root_owner" 644 <"$staging/$tool_gives" || return 1
+  fi
+  tool_place || return 1
+  rm -rf "$staging" && printf '%s\n' "$tool_from" | put "$tool_kept.from" "$root_owner" 644 || return 1
+  return 10
+}
+tool_work() {
+  rm -rf "$staging" && mkdir -m 700 "$staging" || return 1
+  while IFS= read -r link; do
+    [ -n "$link" ] || continue
+    [ -e "$tool_home/$link" ] || { echo "$tool_home/$link is missing"; return 1; }
+    case $link in */*) mkdir -p "$staging/${link%/*}" || return 1 ;; esac
+    ln -s "$tool_home/$link" "$staging/$link" || return 1
+  done <<EOT || return 1
+$tool_links
+EOT
+  tool_pre && chown -Rh "$tool_user:$tool_group" "$staging" && tool_run || return 1
+  [ -s "$staging/$tool_gives" ] || { echo "the tool has not made $tool_gives"; return 1; }
+  find "$staging" -type f -exec sync {} + && : >"$staging/.complete" && sync "$staging/.complete" "$staging"
+}
+tool_does() { as_user "$tool_user" "$tool_group" "$staging" "$staging" "$@"; }
+# tool_place: what is not in staging any more has gone to its place before.
+tool_place() {
+  while IFS= read -r left; do
+    [ -n "$left" ] && [ -e "$staging/$left" ] || continue
+    [ ! -e "$tool_home/$left" ] || { echo "$tool_home/$left is there already"; return 1; }
+    mv -nT "$staging/$left" "$tool_home/$left" || return 1
+  done <<EOT || return 1
+$tool_leaves
+EOT
+  [ -z "$tool_leaves" ] || sync "$tool_home"
+}
 # step_adopt HOME STATE FILES: what is there is kept ("name path" a line), then the marker says that it is ours.
 step_adopt() {
   [ ! -e "$2/initialised" ] || return 0

@@ -83,6 +83,10 @@ fn broken_nodes_are_explained(lab: &Lab) {
     lab.kill(2);
     let off = lab.loomctl(&["verify", "-i", inventory, "--timeout", "3"]).exits(1);
     assert!(off.stderr.contains("node-2: unreachable"), "{off}");
+    assert!(
+        off.stdout.contains("V8   FAILED  3/4") && off.stdout.contains("V9 node-2"),
+        "the others are proven: {off}"
+    );
     lab.start(2);
 
     // A node that crashes at its start: its RPC on a port that is taken (by its own p2p side).

@@ -2,38 +2,206 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Lab, Suite, command, in_repository, tests};
+use crate::support::{Lab, Suite, command, in_repository, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
         suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
+        suite.on_lab(tests![
+            cosmos_0_50,
+            cosmos_without_root_with_a_coin_of_its_own,
+            s3_the_words_of_an_account_are_seen_by_nobody,
+            s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
+        ]);
     }
 }
 
 fn tendermint_0_32(lab: &Lab) {
-    makes_blocks(lab, "tendermint-0.32", "tendermint", "0.32");
+    makes_blocks(lab, &plain(lab, "tendermint-0.32", "tendermint"), "tendermint", "0.32");
 }
 
 fn tendermint_0_34(lab: &Lab) {
-    makes_blocks(lab, "tendermint-0.34", "tendermint", "0.34");
+    makes_blocks(lab, &plain(lab, "tendermint-0.34", "tendermint"), "tendermint", "0.34");
 }
 
 fn cometbft_0_37(lab: &Lab) {
-    makes_blocks(lab, "cometbft-0.37", "cometbft", "0.37");
+    makes_blocks(lab, &plain(lab, "cometbft-0.37", "cometbft"), "cometbft", "0.37");
 }
 
 fn cometbft_1_0(lab: &Lab) {
-    makes_blocks(lab, "cometbft-1.0", "cometbft", "1.0");
+    makes_blocks(lab, &plain(lab, "cometbft-1.0", "cometbft"), "cometbft", "1.0");
 }
 
-/// Born, proven, left alone, repaired, moved to other ports with consent; then a second life with the same keys.
-fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
+/// simd signs and collects its own genesis; the accounts' keys stay on their hosts (S3), and nobody's words leave them.
+fn cosmos_0_50(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos")).host_var("node-2", "power", 12);
+    makes_blocks(lab, &inventory, "simd", "0.38");
+    let file = lab.path("inventory.yaml");
+    let said = [["plan", "--diff"], ["facts", "--json"], ["keys", "list"], ["up", "-v"]]
+        .map(|words| {
+            let run = lab.loomctl(&[words[0], "-i", file.to_str().unwrap(), words[1]]);
+            run.stdout + &run.stderr
+        })
+        .concat();
+    let mut addresses = Vec::new();
+    for host in 0..lab.hosts() {
+        let ring = "/home/ubuntu/node/keyring-test";
+        let kept =
+            lab.root(host, &format!("stat -c '%U %a' {ring}/validator.info; cat {ring}/validator.info")).ok();
+        let (owner, key) = kept.split_once('\n').unwrap();
+        assert!(owner == "ubuntu 600" && key.len() > 100 && !said.contains(&key[..100]), "{owner}");
+        let address = lab.root(host, "cat /var/lib/loomctl/labnet/node-*/pristine/account").ok();
+        addresses.push(address.trim().to_owned());
+    }
+    assert!(
+        addresses.iter().all(|address| address.starts_with("cosmos1") && said.contains(address)),
+        "{said}"
+    );
+
+    // The chain's own books: what each stakes is what the inventory says, and nobody has coins but these.
+    let genesis: Value =
+        serde_json::from_str(&lab.root(1, "cat /home/ubuntu/node/config/genesis.json").ok()).unwrap();
+    let supply = &genesis["app_state"]["bank"]["supply"][0]["amount"];
+    assert_eq!(*supply, (lab.hosts() * 1_000_000_000_000).to_string());
+    let signed = genesis["app_state"]["genutil"]["gen_txs"].as_array().unwrap();
+    let stake = |tx: &Value| tx["body"]["messages"][0]["value"]["amount"].as_str().unwrap().to_owned();
+    assert_eq!(
+        signed.iter().map(stake).collect::<Vec<_>>(),
+        ["10000000", "10000000", "12000000", "10000000"]
+    );
+    let voters = lab.get(0, 26657, "/validators?height=1").unwrap()["result"]["validators"].clone();
+    let powers = voters.as_array().unwrap().iter().map(|voter| voter["voting_power"].as_str().unwrap());
+    assert_eq!(powers.collect::<Vec<_>>(), ["12", "10", "10", "10"]);
+}
+
+/// Another denomination, parameters that the tool itself judges, a node without a vote, and nobody is root.
+fn cosmos_without_root_with_a_coin_of_its_own(lab: &Lab) {
+    for host in 0..lab.hosts() {
+        let alone = "rm -f /etc/sudoers.d/* && chmod 0 /usr/bin/sudo && loginctl enable-linger ubuntu";
+        lab.root(host, alone).ok();
+    }
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos"))
+        .without("user")
+        .var("ansible_become", false)
+        .var("working_directory", "/home/ubuntu/my node")
+        .var("genesis_values", json!({"denom": "uatom", "balance": 50_000_000}))
+        .host_var("node-2", "role", "full");
+    let period = |more: &str| {
+        let set = format!(r#"{{"app_state.gov.params.voting_period": "30s"{more}}}"#);
+        let inventory = inventory.clone();
+        inventory.var("genesis", json!({"chain": serde_json::from_str::<Value>(&set).unwrap()})).write(lab)
+    };
+    let file = period("");
+    let file = file.to_str().unwrap();
+    let refused = lab.loomctl(&["up", "-i", file]).exits(1);
+    assert!(refused.stderr.contains("expedited voting period 24h0m0s must be"), "{refused}");
+    assert!(
+        refused.stderr.contains("`simd genesis gentx validator 10000000uatom` ended with status 1"),
+        "{refused}"
+    );
+
+    period(r#", "app_state.gov.params.expedited_voting_period": "10s""#);
+    lab.loomctl(&["up", "-i", file]).ok();
+    let genesis = lab.ssh(2, "cat '/home/ubuntu/my node/config/genesis.json'").ok();
+    let genesis: Value = serde_json::from_str(&genesis).unwrap();
+    let app = &genesis["app_state"];
+    assert_eq!(app["bank"]["supply"], json!([{"denom": "uatom", "amount": "150000000"}]));
+    assert_eq!(
+        (&app["staking"]["params"]["bond_denom"], &app["gov"]["params"]["voting_period"]),
+        (&json!("uatom"), &json!("30s"))
+    );
+    lab.ssh(2, "test ! -e '/home/ubuntu/my node/keyring-test'").ok();
+    assert_eq!(lab.loomctl(&["up", "-i", file, "--json"]).summary()["changed"], 0);
+}
+
+/// With a simd that prints what it should not (as `keys add` without `--no-backup` does), on a host where it fails as well.
+fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos"));
+    let simd = inventory.vars["binary"].as_str().unwrap().to_owned();
+    for host in 0..lab.hosts() {
+        std::fs::copy(&simd, lab.folder().join(format!("h{host}/root/opt/simd"))).unwrap();
+    }
+    let canary = "abandon abandon ability canary";
+    let script = lab.path("simd");
+    let text = format!(
+        "#!/bin/sh\ncase $1-$2 in keys-add)\n  echo '{canary}'; echo '{canary}' >&2; echo x >>/tmp/said\n  \
+         [ ! -e /tmp/fails ] || exit 7\nesac\n/opt/simd \"$@\"\n"
+    );
+    std::fs::write(&script, text).unwrap();
+    let inventory = inventory.var("binary", script.to_str().unwrap()).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.root(2, "touch /tmp/fails").ok();
+    let failed = lab.loomctl(&["up", "-i", inventory, "-v"]).exits(1);
+    assert!(failed.stderr.contains("ended with status 7"), "{failed}");
+    lab.root(2, "rm /tmp/fails").ok();
+    let born = lab.loomctl(&["up", "-i", inventory, "--json", "-v"]).exits(0);
+    let facts = lab.loomctl(&["facts", "-i", inventory, "--json"]).exits(0);
+    for run in [&failed, &born, &facts] {
+        assert!(!run.stdout.contains("canary") && !run.stderr.contains("canary"), "{run}");
+    }
+    for host in 0..lab.hosts() {
+        let times = lab.root(host, "wc -l </tmp/said; grep -rl 'ability canary' /home/ubuntu /var/lib/loomctl /var/log | grep -v /bin/").stdout;
+        assert_eq!(
+            times.trim(),
+            if host == 2 { "2" } else { "1" },
+            "it has said so, and nothing has kept it"
+        );
+    }
+}
+
+/// loomctl killed at each of the tool's steps, and a host without power in the middle of one: the same accounts.
+fn s7_a_run_killed_while_the_tool_works_is_finished_by_the_next(lab: &Lab) {
+    let inventory = quick(plain(lab, "simd-0.50", "cosmos")).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let account = |host: usize| lab.root(host, "cat /var/lib/loomctl/labnet/node-*/pristine/account").stdout;
+    let mut known = vec![String::new(); lab.hosts()];
+    let mut cut = 0;
+    for (step, host) in
+        [("account", None), ("account", Some(1)), ("gentx", None), ("collect", Some(0)), ("collect", None)]
+    {
+        let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
+        if !run.says(&format!("\"step\":\"tool {step}\"")) {
+            run.wait().exits(0);
+            continue;
+        }
+        if let Some(host) = host {
+            lab.kill(host);
+            lab.start(host);
+        }
+        cut += usize::from(!run.kill().stdout.contains("\"event\":\"summary\""));
+        for (host, known) in known.iter_mut().enumerate() {
+            let seen = account(host);
+            assert!(known.is_empty() || *known == seen, "{step}: the account of host {host} was made anew");
+            *known = seen;
+        }
+    }
+    assert!(cut >= 2, "{cut} runs were cut");
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    for (host, known) in known.iter().enumerate() {
+        assert!(known.is_empty() || *known == account(host), "host {host}");
+        let left = lab.root(host, "find /home /var/lib/loomctl -name '*loomctl-*' -o -name '*.new'").ok();
+        assert_eq!(left, "", "temporary files of killed runs");
+        lab.root(host, "set -- /home/ubuntu/node/keyring-test/*.info; [ $# = 1 ] && [ -s \"$1\" ]").ok();
+    }
+    assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
+}
+
+fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {
     let built = command::run(Command::new(in_repository("tests/lab/chains")).arg(binary)).ok();
     let path = built.trim().strip_prefix(&format!("{binary}=")).unwrap();
-    let inventory = lab.inventory("cometbft").var("chain", profile).var("binary", path);
+    lab.inventory("cometbft").var("chain", profile).var("binary", path)
+}
+
+/// The SDK waits five seconds for every block.
+fn quick(inventory: Inventory) -> Inventory {
+    inventory.var("settings", json!({"config.toml": {"consensus.timeout_commit": "500ms"}}))
+}
+
+/// Born, proven, left alone, repaired, moved to another setting with consent; then a second life with the same keys.
+fn makes_blocks(lab: &Lab, inventory: &Inventory, unit: &str, version: &str) {
     let file = inventory.write(lab);
     let file = file.to_str().unwrap();
     let status = |host: usize| lab.get(host, 26657, "/status").unwrap()["result"].clone();
@@ -49,7 +217,7 @@ fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
     assert_eq!(again.summary()["changed"], 0, "{again}");
 
     // Damage is mended, and nobody is restarted for it.
-    let unit = format!("systemctl show -p MainPID --value {profile}");
+    let unit = format!("systemctl show -p MainPID --value {unit}");
     let before: Vec<String> = (0..lab.hosts()).map(|host| lab.root(host, &unit).ok()).collect();
     lab.root(1, "rm /home/ubuntu/node/config/genesis.json; echo >>/home/ubuntu/node/config/config.toml").ok();
     lab.loomctl(&["up", "-i", file]).ok();
@@ -57,9 +225,9 @@ fn makes_blocks(lab: &Lab, binary: &str, profile: &str, version: &str) {
     assert_eq!(before, after);
 
     // A change of the configuration rolls through, and blocks go on.
-    let moved =
-        inventory.var("settings", serde_json::json!({"config.toml": {"p2p.max_num_inbound_peers": 39}}));
-    moved.write(lab);
+    let mut settings = inventory.vars.get("settings").cloned().unwrap_or_else(|| json!({}));
+    settings["config.toml"]["p2p.max_num_inbound_peers"] = 39.into();
+    inventory.clone().var("settings", settings).write(lab);
     lab.loomctl(&["up", "-i", file, "--roll"]).ok();
     assert!(height(&status(0)) >= 3, "{}", status(0));
 

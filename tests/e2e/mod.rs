@@ -23,6 +23,7 @@ mod rolling;
 mod signs;
 mod trust;
 mod usermode;
+mod vagrant;
 
 use crate::support::Suite;
 
@@ -50,4 +51,5 @@ pub fn register(suite: &mut Suite) {
     faults::register(suite);
     grown::register(suite);
     hostile::register(suite);
+    vagrant::register(suite);
 }

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 pub fn register(suite: &mut Suite) {
-    suite.plain(tests![documents_in_files, a_profile_of_ones_own]);
+    suite.plain(tests![documents_in_files, a_document_that_a_tool_has_made, a_profile_of_ones_own]);
     suite.on_lab(tests![what_is_rendered_is_what_is_on_the_hosts]);
 }
 
@@ -21,6 +21,27 @@ fn loomctl(arguments: &[&str]) -> Run {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// What simd has collected is read by where it has its validators; to merge it would make books that do not add up.
+fn a_document_that_a_tool_has_made() {
+    let collected = in_repository("tests/fixtures/simd-0.50/collected.json");
+    let collected = text(&collected);
+    loomctl(&["genesis", "check", "--chain", "cosmos", collected]).ok();
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("genesis.json");
+    let more = fs::read_to_string(collected).unwrap().replacen("\"10000000\"", "\"30000000\"", 1);
+    fs::write(&other, more).unwrap();
+    let differ = loomctl(&["genesis", "diff", collected, text(&other), "--exit-code"]).exits(10);
+    assert!(differ.stdout.contains("node-0") && differ.stdout.contains("30"), "{differ}");
+    let refused = loomctl(&["genesis", "merge", "--chain", "cosmos", collected]).exits(2);
+    assert!(
+        refused.stderr.contains("makes its genesis itself") && refused.stderr.contains("loomctl up"),
+        "{refused}"
+    );
+    let bare = in_repository("tests/fixtures/simd-0.50/genesis.json");
+    let empty = loomctl(&["genesis", "check", "--chain", "cosmos", text(&bare)]).exits(2);
+    assert!(empty.stderr.contains("there is no validator"), "{empty}");
 }
 
 fn documents_in_files() {

@@ -21,8 +21,7 @@ pub fn set_toml(file: &str, text: &str, sets: &[(String, Value)]) -> Result<Stri
     if problems.is_empty() { Ok(document.to_string()) } else { Err(problems) }
 }
 
-pub(super) fn read(text: &str, key: &str) -> Option<Value> {
-    let document: DocumentMut = text.parse().ok()?;
+pub(super) fn read(document: &DocumentMut, key: &str) -> Option<Value> {
     let parts = Key::parse(key).ok()?;
     let item = parts.iter().try_fold(document.as_item(), |item, part| item.get(part.get()))?;
     item.as_value().map(to_json)

@@ -32,9 +32,12 @@ pub fn set_yaml(
     Ok(written)
 }
 
-pub(super) fn read(text: &str, key: &str) -> Option<Value> {
-    let root = Value::Object(parse(text).ok()?);
-    let found = key.split('.').try_fold(&root, |value, part| {
+pub(super) fn parsed(text: &str) -> Option<Value> {
+    parse(text).ok().map(Value::Object)
+}
+
+pub(super) fn read(root: &Value, key: &str) -> Option<Value> {
+    let found = key.split('.').try_fold(root, |value, part| {
         value.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(part)).map(|(_, below)| below)
     });
     found.cloned()

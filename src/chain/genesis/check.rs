@@ -8,7 +8,7 @@ use super::{
     GenesisProblem,
     members::{Member, lists, members},
     parse,
-    path::Place,
+    path::{DocPath, Place},
     time::unix_seconds,
 };
 use crate::{
@@ -122,8 +122,8 @@ fn check_members(
     }
     let mut seen = BTreeSet::new();
     for (index, member) in members.iter().enumerate() {
-        let mut report = |field: &str, message: String| {
-            problems.push(GenesisProblem::new(name, message).at(list.index(index).key(field)));
+        let mut report = |field: &DocPath, message: String| {
+            problems.push(GenesisProblem::new(name, message).at(list.index(index).under(field)));
         };
         if !seen.insert(&member.key) {
             report(&rule.key, format!("the key {} stands in the list twice", member.key));

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{GenesisProblem, parse, path::Place};
+use super::{
+    GenesisProblem, parse,
+    path::{DocPath, Place},
+};
 use crate::{
     chain::profile::{Profile, ValidatorRule},
     model::ids::{Power, ValidatorKey},
@@ -61,7 +64,7 @@ pub(super) fn members(
         match member(rule, entry) {
             Ok(member) => good.push(member),
             Err((field, why)) => {
-                bad.push(GenesisProblem::new(document, why).at(list.index(index).key(field)));
+                bad.push(GenesisProblem::new(document, why).at(list.index(index).under(field)));
             }
         }
     }
@@ -69,20 +72,39 @@ pub(super) fn members(
 }
 
 /// One entry; else the field that is wrong, and why.
-pub(super) fn member<'a>(rule: &'a ValidatorRule, entry: &Value) -> Result<Member, (&'a str, String)> {
-    let text = |field: &Option<String>| {
-        field.as_ref().and_then(|field| entry.get(field)).and_then(Value::as_str).map(str::to_owned)
+pub(super) fn member<'a>(rule: &'a ValidatorRule, entry: &Value) -> Result<Member, (&'a DocPath, String)> {
+    let text = |field: &Option<DocPath>| {
+        field.as_ref().and_then(|field| field.first(entry)).and_then(Value::as_str).map(str::to_owned)
     };
-    let key = key(rule, entry).ok_or_else(|| (rule.key.as_str(), "is not a public key".to_owned()))?;
-    let power = entry.get(&rule.power).cloned().unwrap_or_default();
-    let power = Power::try_from(power).map_err(|error| (rule.power.as_str(), error.why))?;
+    let key = key(rule, entry).ok_or_else(|| (&rule.key, "is not a public key".to_owned()))?;
+    let power = rule.power.first(entry).cloned().unwrap_or_default();
+    let power = power_of(rule, power).map_err(|why| (&rule.power, why))?;
     Ok(Member { address: text(&rule.address), key, power, name: text(&rule.name) })
 }
 
+/// Where powers are written in a smaller unit, what is left over counts for nothing, as for the chain.
+fn power_of(rule: &ValidatorRule, written: Value) -> Result<Power, String> {
+    let whole = match (rule.power_unit, written.as_str().and_then(|text| text.parse::<u128>().ok())) {
+        (Some(unit), Some(amount)) => Value::from((amount / u128::from(unit.max(1))).to_string()),
+        _ => written,
+    };
+    Power::try_from(whole).map_err(|error| error.why)
+}
+
 pub(super) fn key(rule: &ValidatorRule, entry: &Value) -> Option<ValidatorKey> {
-    let key = entry.get(&rule.key)?;
+    let key = rule.key.first(entry)?;
     match &rule.bare_key_type {
         Some(kind) => Some(ValidatorKey { kind: kind.clone(), value: key.as_str()?.to_owned() }),
-        None => serde_json::from_value(key.clone()).ok(),
+        None => serde_json::from_value(key.clone()).ok().or_else(|| any_key(key)),
     }
+}
+
+/// Cosmos' notation, by the name that consensus has for the type.
+fn any_key(key: &Value) -> Option<ValidatorKey> {
+    let kind = match key.get("@type")?.as_str()? {
+        "/cosmos.crypto.ed25519.PubKey" => "tendermint/PubKeyEd25519",
+        "/cosmos.crypto.secp256k1.PubKey" => "tendermint/PubKeySecp256k1",
+        other => other,
+    };
+    Some(ValidatorKey { kind: kind.to_owned(), value: key.get("key")?.as_str()?.to_owned() })
 }

@@ -185,8 +185,10 @@ fn own_entry(
         let power = member(rules, &entry)
             .map(|m| m.power)
             .map_err(|(field, why)| wrong(format!("`{field}`: {why}")))?;
-        if let Some(slot) = entry.get_mut(&rules.power) {
-            *slot = power.with(wanted).into();
+        for place in rules.power.places(&entry) {
+            if let Some(slot) = place.get_mut(&mut entry) {
+                *slot = power.with(wanted).into();
+            }
         }
     }
     Ok(entry)
@@ -251,7 +253,7 @@ fn masked(json: &Value, rule: &Document) -> Value {
     json
 }
 
-fn set_overrides(
+pub(super) fn set_overrides(
     profile: &Profile,
     composed: &mut BTreeMap<String, Value>,
     overrides: &Overrides,

@@ -11,6 +11,7 @@ pub mod single;
 #[cfg(test)]
 mod tests;
 mod time;
+pub mod tool;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -81,6 +81,11 @@ impl DocPath {
         found
     }
 
+    /// What stands at the first of these places.
+    pub fn first<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+        self.places(document).first()?.get(document)
+    }
+
     /// Why `places` is empty: the first part that is not there, and the key that may have been meant.
     pub fn missing(&self, document: &Value) -> String {
         let mut found = vec![Place::default()];
@@ -182,6 +187,18 @@ impl Place {
     pub fn key(&self, key: &str) -> Self {
         let mut steps = self.0.clone();
         steps.push(Step::Key(key.to_owned()));
+        Self(steps)
+    }
+
+    /// The place that a path of keys and indices names below this one, whether it exists or not.
+    #[must_use]
+    pub fn under(&self, path: &DocPath) -> Self {
+        let mut steps = self.0.clone();
+        steps.extend(path.parts.iter().filter_map(|part| match part {
+            Part::Key(key) => Some(Step::Key(key.clone())),
+            Part::Index(index) => Some(Step::Index(*index)),
+            Part::Every | Part::Where { .. } => None,
+        }));
         Self(steps)
     }
 

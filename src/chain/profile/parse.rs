@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_yaml::Error as YamlError;
 
-use super::{HomePath, KeyPlace, Profile, extends};
+use super::{HomePath, KeyPlace, Profile, extends, tool};
 use crate::{
     chain::{render, unit},
     problem::{Place, Problem, nearest},
@@ -28,6 +28,7 @@ macro_rules! embedded {
 
 const BUILTIN: &[Embedded] = &[
     embedded!("cometbft", "unit.service", "unit.user.service"),
+    embedded!("cosmos", "unit.service", "unit.user.service"),
     embedded!("loom", "unit.service", "unit.user.service", "loom.yml"),
     embedded!("tendermint",),
 ];
@@ -123,6 +124,7 @@ impl Profile {
         for name in self.ports.iter().filter(|(_, port)| port.from.is_empty()).map(|(name, _)| name) {
             report(name, format!("port `{name}` needs `from`: the keys that hold it"));
         }
+        problems.extend(tool::wrong(self));
         problems
     }
 
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_chains_in_the_binary_are_sound() {
-        assert_eq!(builtin_names(), ["cometbft", "loom", "tendermint"]);
+        assert_eq!(builtin_names(), ["cometbft", "cosmos", "loom", "tendermint"]);
         for chain in BUILTIN {
             let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
             let profile =

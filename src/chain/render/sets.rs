@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{Basics, NodeContext};
 use crate::{
     chain::{
-        config::{flatten, read_key},
+        config::{Parsed, flatten},
         peers::{peer_text, peers_string},
         ports::listen_of,
         profile::{Bind, ConfigFile, Format, HomePath, Profile, RoleWords},
+        words::filled,
     },
     problem::{Problem, nearest},
 };
@@ -33,7 +34,10 @@ pub(super) fn of_profile(
         Some("{chain_id}") => basics.chain_id.as_str().into(),
         Some("{external_address}") => node.map(|n| n.external_address.to_string()).into(),
         Some("{public_addresses}") => node.is_some_and(all_public).into(),
-        _ => value.clone(),
+        Some(text) => {
+            filled(text, |word| basics.values.get(word).cloned()).map_or(value.clone(), Value::from)
+        }
+        None => value.clone(),
     };
     let of_role = node.and_then(|node| profile.roles.get(&RoleWords::of(&node.spot)?)?.get(path));
     let all = file.set.iter().chain(of_role.into_iter().flatten());
@@ -55,9 +59,10 @@ pub(super) fn of_ports(
     text: &str,
 ) -> Sets {
     let mut sets = Vec::new();
+    let Some(parsed) = Parsed::of(format, text) else { return sets };
     for (name, port) in &profile.ports {
         for place in port.from.iter().filter(|place| place.file == *path) {
-            let Some(value) = read_key(format, text, &place.key) else { continue };
+            let Some(value) = parsed.key(&place.key) else { continue };
             let Some(mut listen) = listen_of(&value) else { continue };
             if let Some(number) = basics.ports.get(name) {
                 listen = listen.with_port(*number);

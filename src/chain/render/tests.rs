@@ -15,6 +15,7 @@ fn basics() -> Basics {
         rpc_bind: None,
         ports: BTreeMap::new(),
         settings: Settings::new(),
+        values: BTreeMap::new(),
     }
 }
 

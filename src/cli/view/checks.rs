@@ -30,9 +30,14 @@ pub fn text(checks: &[Check]) -> String {
     }
     let mut out = table.trim_fmt() + "\n";
     let wrong = |check: &&Check| !check.ok;
+    let mut groups: Vec<Vec<&Check>> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| !follows(check)) {
-        out += &failed(check);
+        match groups.iter_mut().find(|group| group.iter().all(|other| says_the_same(other, check))) {
+            Some(group) => group.push(check),
+            None => groups.push(vec![check]),
+        }
     }
+    out.extend(groups.iter().map(|group| failed(group)));
     let mut unknown: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| follows(check)) {
         match unknown.iter_mut().find(|(host, seen, _)| *host == check.host && *seen == check.seen) {
@@ -59,10 +64,22 @@ fn together(rows: &[&Check]) -> String {
     }
 }
 
-fn failed(check: &Check) -> String {
+/// A host that is lost fails every row in the same words.
+fn says_the_same(one: &Check, other: &Check) -> bool {
+    let said = |check: &Check| (check.host.clone(), check.seen.clone(), check.hint.clone());
+    said(one) == said(other) && one.journal.is_empty() && other.journal.is_empty()
+}
+
+/// Rows of one host that say the same.
+fn failed(rows: &[&Check]) -> String {
+    let [check, others @ ..] = rows else { return String::new() };
     let red = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-    let mut out = format!("\n{red}{} {}{red:#}: {}\n", check.id, check.host, check.what);
-    let _ = writeln!(out, "  expected  {}", check.expected);
+    let all = |word: fn(&Check) -> &str| rows.iter().map(|row| word(row)).collect::<Vec<_>>().join(", ");
+    let mut out =
+        format!("\n{red}{} {}{red:#}: {}\n", all(|row| row.id), check.host, all(|row| row.what.as_str()));
+    if others.is_empty() {
+        let _ = writeln!(out, "  expected  {}", check.expected);
+    }
     let _ = writeln!(out, "  seen      {}", check.seen);
     if let Some(hint) = &check.hint {
         let _ = writeln!(out, "  likely    {hint}");

@@ -46,7 +46,9 @@ pub fn facts(
             profile.documents.values().map(|document| document.path.under(home).to_string()).collect()
         })
         .unwrap_or_default();
-    for (part, public) in [("files", documents), ("pristine", profile.documents.keys().cloned().collect())] {
+    let steps = profile.genesis.steps.iter().map(|step| step.name.clone());
+    let kept = profile.documents.keys().cloned().chain(steps).collect();
+    for (part, public) in [("files", documents), ("pristine", kept)] {
         let texts = seen_json[part].as_object_mut().into_iter().flatten();
         texts.filter(|(name, _)| !public.contains(name)).for_each(|(_, text)| masked::json(text));
     }

@@ -1,12 +1,15 @@
 //! What there is to know after a run has ended well.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::plan::restore::Restoration;
+use crate::{cli::args::Desired, plan::restore::Restoration};
 
 /// After a cluster's birth.
-pub fn birth(inventories: &[PathBuf]) -> String {
-    let flags: Vec<String> = inventories.iter().map(|path| format!("-i {}", path.display())).collect();
+pub fn birth(source: &Desired) -> String {
+    let flags: Vec<String> = match &source.vagrant.folder {
+        Some(folder) => vec![format!("--vagrant {}", folder.display())],
+        None => source.inventory.iter().map(|path| format!("-i {}", path.display())).collect(),
+    };
     format!(
         "The validator keys exist on these hosts only: a lost disk is a lost vote. To back them up:\n  \
          loomctl keys backup {} --recipient age1… -o FILE",

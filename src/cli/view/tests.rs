@@ -215,6 +215,11 @@ fn the_table_of_proof() {
         check("V2", "n-1", false, "26656"),
     ];
     golden("checks-failed", &checks::text(&bad));
+    let lost = |id: &'static str, what: &str| {
+        let seen = "nothing is known of its host: it could not be reached".to_owned();
+        Check { what: what.into(), seen, journal: Vec::new(), ..check(id, "n-1", false, "") }
+    };
+    golden("checks-lost", &checks::text(&[lost("V1", "unit"), lost("V2", "ports"), lost("V4", "genesis")]));
     golden("checks-failed-json", &lines(&bad.iter().map(checks::json).collect::<Vec<_>>()));
 }
 

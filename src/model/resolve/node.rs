@@ -54,6 +54,7 @@ pub(super) fn node(
         // Known once all nodes are.
         behind: Vec::new(),
         power: power(reader),
+        values: values(reader, profile),
         folder: folder(reader, profile),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
         public_ip: reader.typed(&["public_ip"], HostAddr::new),
@@ -104,6 +105,32 @@ fn as_the_login_user(reader: &mut Reader, user: &UserName, who: &UserName) {
 fn power(reader: &mut Reader) -> Option<Power> {
     let (name, value) = reader.any(&["power"])?;
     Power::try_from(value).map_err(|why| reader.wrong(name, why)).ok()
+}
+
+/// Words that the profile has a value for.
+fn values(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    for (word, value) in reader.map("genesis_values") {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            other => {
+                reader
+                    .wrong("genesis_values", format!("genesis_values.{word}: {other} is no text or number"));
+                continue;
+            }
+        };
+        if profile.genesis.values.contains_key(&word) {
+            values.insert(word, text);
+            continue;
+        }
+        let known: Vec<&str> = profile.genesis.values.keys().map(String::as_str).collect();
+        let meant = nearest(&word, known.iter().copied()).map(|m| format!("; did you mean `{m}`?"));
+        let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let why = format!("{} has no genesis value {word:?} (it has: {list})", profile.name);
+        reader.wrong("genesis_values", why + &meant.unwrap_or_default());
+    }
+    values
 }
 
 fn rpc_bind(reader: &mut Reader) -> Option<HostAddr> {

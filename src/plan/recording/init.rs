@@ -13,6 +13,9 @@ use crate::{
 
 const COMET_GENESIS: &str = include_str!("../../../tests/fixtures/cometbft-0.38/genesis.json");
 const COMET_CONFIG: &str = include_str!("../../../tests/fixtures/cometbft-0.38/config.toml");
+const SIMD_GENESIS: &str = include_str!("../../../tests/fixtures/simd-0.50/genesis.json");
+const SIMD_CONFIG: &str = include_str!("../../../tests/fixtures/simd-0.50/config.toml");
+const SIMD_APP: &str = include_str!("../../../tests/fixtures/simd-0.50/app.toml");
 const LOOM_GENESIS: &str =
     include_str!("../../../tests/fixtures/loom/dposV3/node-0/chaindata/config/genesis.json");
 const LOOM_APP: &str = include_str!("../../../tests/fixtures/loom/dposV3/node-0/genesis.json");
@@ -33,11 +36,21 @@ pub fn made(cluster: &Cluster, init: &Init, number: u32) -> Vec<(String, String)
     let time = format!("2026-11-21T04:11:{second:02}.386246023Z");
     let mut files: Vec<(String, String)> = init.before.clone();
     let mut add = |name: &str, text: String| files.push((name.to_owned(), text));
-    if cluster.profile.name == "cometbft" {
-        let mut genesis = document(COMET_GENESIS, &public, &address, &time);
-        genesis["chain_id"] = format!("test-chain-{number}").into();
-        add("config/config.toml", COMET_CONFIG.to_owned());
-        add("config/genesis.json", genesis.to_string());
+    if cluster.profile.name != "loom" {
+        if cluster.profile.name == "cosmos" {
+            let mut genesis: Value = serde_json::from_str(SIMD_GENESIS).unwrap();
+            genesis["genesis_time"] = time.into();
+            genesis["chain_id"] = cluster.chain_id.as_str().into();
+            add("config/config.toml", SIMD_CONFIG.to_owned());
+            add("config/app.toml", SIMD_APP.to_owned());
+            add("config/client.toml", String::new());
+            add("config/genesis.json", genesis.to_string());
+        } else {
+            let mut genesis = document(COMET_GENESIS, &public, &address, &time);
+            genesis["chain_id"] = format!("test-chain-{number}").into();
+            add("config/config.toml", COMET_CONFIG.to_owned());
+            add("config/genesis.json", genesis.to_string());
+        }
         add("config/node_key.json", node_key);
         let keys = json!({"address": address, "pub_key": public, "priv_key": private});
         add("config/priv_validator_key.json", keys.to_string());

@@ -5,12 +5,14 @@
 
 mod init;
 mod steps;
+mod tool;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 pub use steps::link_to;
+pub use tool::accounts;
 
 use super::{Next, Options, Stage, ask, next, node};
 use crate::{
@@ -56,6 +58,7 @@ pub struct World {
     /// Changes so far: the clock, the next inode, and how many keys were made.
     ticks: u32,
     pub inits: u32,
+    pub accounts: u32,
     /// So many more changes, then the run is killed; `None`: never.
     pub fuel: Option<u32>,
     /// The chain's own word on who votes is asked for, as before a rolling restart.
@@ -110,6 +113,11 @@ impl World {
     pub fn host(&mut self, cluster: &Cluster, node: &Node) -> &mut Host {
         let address = Self::address(&cluster.machines[node.machine]);
         self.hosts.entry(address).or_default()
+    }
+
+    /// Changes so far.
+    pub fn changes(&self) -> u32 {
+        self.ticks
     }
 
     fn clock(&self) -> f64 {

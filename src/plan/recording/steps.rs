@@ -22,7 +22,7 @@ impl World {
     }
 
     /// Something new at a path, with an inode and times of its own.
-    fn put(&mut self, address: &str, at: &RemotePath, file: FileFact) -> Result {
+    pub(super) fn put(&mut self, address: &str, at: &RemotePath, file: FileFact) -> Result {
         self.tick()?;
         let (inode, ctime) = (u64::from(self.ticks), format!("{:.9}", self.clock()));
         let host = self.hosts.get_mut(address).unwrap();
@@ -55,7 +55,7 @@ impl World {
         self.put(address, at, file)
     }
 
-    fn change(&mut self, address: &str, change: impl FnOnce(&mut Host)) -> Result {
+    pub(super) fn change(&mut self, address: &str, change: impl FnOnce(&mut Host)) -> Result {
         self.tick()?;
         change(self.hosts.get_mut(address).unwrap());
         Ok(())
@@ -94,6 +94,7 @@ impl World {
                 self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))
             }
             Step::Init(init) => self.init(cluster, address, init),
+            Step::Tool(tool) => self.tool(address, tool),
             Step::Adopt(adopt) => {
                 for (name, below) in &adopt.keep {
                     if let Some(file) =

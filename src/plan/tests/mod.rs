@@ -12,6 +12,7 @@ mod restore;
 mod roll;
 mod rootless;
 mod saved;
+mod tool;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -95,10 +96,14 @@ impl Wishes {
             }
             if wish.shares {
                 let port = 20000 + wish.number * 4;
-                let tm = if self.chain == "loom" { format!(", tm_rpc: {}", port + 2) } else { String::new() };
+                let more = match self.chain {
+                    "loom" => format!(", tm_rpc: {}", port + 2),
+                    "cosmos" => format!(", pprof: {}, grpc: {}", port + 2, port + 3),
+                    _ => String::new(),
+                };
                 let (n, rpc) = (wish.number, port + 1);
                 let _ =
-                    write!(text, ", working_directory: /srv/n-{n}, ports: {{p2p: {port}, rpc: {rpc}{tm}}}");
+                    write!(text, ", working_directory: /srv/n-{n}, ports: {{p2p: {port}, rpc: {rpc}{more}}}");
             }
             text += "}\n";
         }

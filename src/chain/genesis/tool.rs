@@ -1,0 +1,194 @@
+//! Genesis by the chain's own tool: what one step is given and what it runs, for one validator; and what its last result
+//! has to be.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Compose, GenesisProblem, check::check_values, members::validators_of, merge::set_overrides, parse,
+    serialise,
+};
+use crate::{
+    chain::{
+        profile::{Profile, ToolRun, ToolStep},
+        render::Basics,
+        words::filled,
+    },
+    model::ids::{HostAddr, Power, RemotePath},
+};
+
+/// What a validator gets whose power nobody has named, as `init` of other chains gives it.
+const POWER: i64 = 10;
+
+/// A validator as the tool is told of it.
+#[derive(Debug)]
+pub struct Maker {
+    pub basics: Basics,
+    pub address: HostAddr,
+    pub power: Option<Power>,
+    /// The documents of its init with the inventory's values set, and the results of its steps so far, by name.
+    pub has: BTreeMap<String, String>,
+}
+
+/// All of one step but the binary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Work {
+    /// Below the node's folder, and there below the step's own.
+    pub links: Vec<String>,
+    /// Path below the step's folder, and text.
+    pub puts: Vec<(String, String)>,
+    pub commands: Vec<Command>,
+    pub gives: String,
+    pub leaves: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    pub argv: Vec<String>,
+    pub out: Option<String>,
+    pub secret: bool,
+}
+
+/// What the step does for one of the validators, in this folder; `None`: it works with results that are not there yet.
+pub fn work(
+    profile: &Profile,
+    step: &ToolStep,
+    own: &Maker,
+    all: &[Maker],
+    folder: &RemotePath,
+) -> Option<Work> {
+    let mut puts = Vec::new();
+    for (path, text) in &step.puts {
+        let numbered = path.as_str().contains("{number}");
+        for (number, maker) in (if numbered { all } else { std::slice::from_ref(own) }).iter().enumerate() {
+            // As many digits as make their order that of the names.
+            let path = path.as_str().replace("{number}", &format!("{number:05}"));
+            puts.push((path, maker.has.get(text)?.clone()));
+        }
+    }
+    let mut commands = Vec::new();
+    for run in &step.run {
+        for maker in if run.for_each_validator { all } else { std::slice::from_ref(own) } {
+            commands.push(command(profile, run, maker, folder)?);
+        }
+    }
+    let texts = |paths: &[_]| paths.iter().map(ToString::to_string).collect();
+    let (links, leaves) = (texts(&step.links), texts(&step.leaves));
+    Some(Work { links, puts, commands, gives: step.gives.to_string(), leaves })
+}
+
+fn command(profile: &Profile, run: &ToolRun, maker: &Maker, folder: &RemotePath) -> Option<Command> {
+    let word = |word: &str| match word {
+        "home" => Some(folder.to_string()),
+        "address" => Some(maker.address.to_string()),
+        "stake" => Some(stake(profile, maker.power)),
+        _ => maker.basics.word(word).or_else(|| maker.has.get(word).map(|text| text.trim().to_owned())),
+    };
+    let argv = run.argv.iter().map(|argument| filled(argument, word)).collect::<Option<_>>()?;
+    Some(Command { argv, out: run.out.as_ref().map(ToString::to_string), secret: run.secret })
+}
+
+fn stake(profile: &Profile, power: Option<Power>) -> String {
+    let unit = profile.documents.values().find_map(|document| document.validators.power_unit).unwrap_or(1);
+    (i128::from(power.map_or(POWER, Power::get)) * i128::from(unit)).to_string()
+}
+
+/// The tool's document as every host writes it, if it is what was asked for.
+pub fn finished(ask: Compose<'_>, text: &str) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
+    let Some(name) = ask.profile.documents.keys().next() else { return Ok(BTreeMap::new()) };
+    let json = parse(name, text).map_err(|problem| vec![problem])?;
+    let mut made: BTreeMap<String, Value> = BTreeMap::from([(name.clone(), json)]);
+    let mut problems = set_overrides(ask.profile, &mut made, ask.overrides);
+    problems.extend(check_values(ask.profile, &made, ask.chain_id, ask.now));
+    let made: BTreeMap<_, _> = made.iter().map(|(name, json)| (name.clone(), serialise(json))).collect();
+    if problems.is_empty() {
+        problems.extend(others(ask, name, &made[name]));
+    }
+    if problems.is_empty() { Ok(made) } else { Err(problems) }
+}
+
+/// The validators are those of the inventory, in its order.
+fn others(ask: Compose<'_>, name: &str, text: &str) -> Vec<GenesisProblem> {
+    let members = match validators_of(ask.profile, name, text) {
+        Ok(members) => members,
+        Err(problems) => return problems,
+    };
+    let wanted = ask.nodes.iter().map(|node| &node.key.value);
+    if members.iter().map(|member| &member.key.value).eq(wanted) {
+        return Vec::new();
+    }
+    let names: Vec<&str> = ask.nodes.iter().map(|node| node.whose.as_str()).collect();
+    let message = format!(
+        "names {} validators that are not those of the inventory in its order: {}",
+        members.len(),
+        names.join(", ")
+    );
+    vec![GenesisProblem::new(name, message)]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        chain::genesis::{NodeDocs, Overrides, check, compare},
+        model::ids::{ChainId, ValidatorKey},
+    };
+
+    /// What simd 0.50 itself has collected from two validators.
+    const COLLECTED: &str = include_str!("../../../tests/fixtures/simd-0.50/collected.json");
+    const KEYS: [&str; 2] =
+        ["ewwR/b8L583GsaRjNG6cZjbQewK4YJXGHbCkjwBPbr0=", "OG3/tQCj8oPTqmQUxFrJKGV8nIVrIYkFtsThfR/5fGE="];
+
+    fn finish(keys: &[&str], overrides: &Overrides) -> Result<String, String> {
+        let profile = Profile::builtin("cosmos").unwrap();
+        let node = |key: &&str| NodeDocs {
+            whose: "node".to_owned(),
+            key: ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: (*key).to_owned() },
+            power: None,
+            documents: BTreeMap::new(),
+        };
+        let nodes: Vec<NodeDocs> = keys.iter().map(node).collect();
+        let chain_id = ChainId::new("cosmos-local").unwrap();
+        let ask =
+            Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides, now: 1_900_000_000 };
+        let lines =
+            |problems: Vec<GenesisProblem>| problems.iter().map(ToString::to_string).collect::<String>();
+        finished(ask, COLLECTED).map(|mut made| made.remove("chain").unwrap()).map_err(lines)
+    }
+
+    #[test]
+    fn s5_what_the_tool_has_collected_is_read_by_the_same_rules() {
+        let profile = Profile::builtin("cosmos").unwrap();
+        let members = validators_of(&profile, "chain", COLLECTED).unwrap();
+        let said: Vec<_> = members.iter().map(|m| (m.name.clone().unwrap(), m.power.get())).collect();
+        assert_eq!(said, [("node-0".to_owned(), 10), ("node-1".to_owned(), 10)]);
+        assert_eq!(
+            (members[0].key.kind.as_str(), members[0].key.value.as_str()),
+            ("tendermint/PubKeyEd25519", KEYS[0])
+        );
+
+        // The same content in the one layout, whatever was made of it before.
+        let made = finish(&KEYS, &Overrides::new()).unwrap();
+        assert_eq!(compare::changes(&profile, "chain", COLLECTED, &made).unwrap(), [compare::Change::Layout]);
+        let documents = BTreeMap::from([("chain".to_owned(), made.clone())]);
+        assert!(
+            check(&profile, &documents, &ChainId::new("cosmos-local").unwrap(), 1_900_000_000).is_empty()
+        );
+        assert!(finish(&[KEYS[1], KEYS[0]], &Overrides::new()).unwrap_err().contains("in its order"));
+        assert!(finish(&KEYS[..1], &Overrides::new()).unwrap_err().contains("names 2 validators"));
+
+        // Another stake is another power, by what the chain counts.
+        let more = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"25999999\"", 1);
+        let changes = compare::changes(&profile, "chain", &made, &more).unwrap();
+        assert!(matches!(&changes[0], compare::Change::Power { to, .. } if to.get() == 25), "{changes:?}");
+        let none = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"999999\"", 1);
+        let why = validators_of(&profile, "chain", &none).unwrap_err();
+        assert!(
+            why[0].to_string().contains("gen_txs[0].body.messages[0].value.amount: 0 is not above zero"),
+            "{why:?}"
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! One step of the chain's own genesis tool, in a staging folder.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    chain::genesis::tool::Work,
+    facts::NodeFacts,
+    model::ids::{RemotePath, Sha256, UserName},
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    pub home: RemotePath,
+    pub user: UserName,
+    pub group: String,
+    pub state: RemotePath,
+    /// What its result is kept as under the state folder.
+    pub name: String,
+    pub binary: RemotePath,
+    pub work: Work,
+}
+
+/// Where a tool works; nothing of it stays.
+pub const STAGING: &str = ".loomctl-tool";
+
+/// The name under which is kept from what a result was made.
+pub fn made_from(name: &str) -> String {
+    format!("{name}.from")
+}
+
+impl Tool {
+    /// Of everything that the result follows from. Not of the binary: an upgrade makes no other genesis.
+    pub fn from(&self) -> Sha256 {
+        Sha256::of(serde_json::to_string(&self.work).unwrap_or_default())
+    }
+
+    /// A key is made once, whatever else changes.
+    pub fn is_once(&self) -> bool {
+        !self.work.leaves.is_empty()
+    }
+
+    /// Whether something that it is given holds this text.
+    pub fn works_with(&self, part: &str) -> bool {
+        let words = self.work.commands.iter().flat_map(|command| &command.argv);
+        self.work.puts.iter().map(|(_, text)| text).chain(words).any(|text| text.contains(part))
+    }
+
+    pub fn wanted(&self, facts: &NodeFacts) -> Option<String> {
+        let from =
+            facts.pristine.get(&made_from(&self.name)).filter(|_| facts.pristine.contains_key(&self.name));
+        match from {
+            None => Some("has not run".to_owned()),
+            Some(from) if self.is_once() || from.trim() == self.from().as_str() => None,
+            Some(_) => Some("what it was made from has changed".to_owned()),
+        }
+    }
+}

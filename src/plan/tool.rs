@@ -1,0 +1,148 @@
+//! Genesis by the chain's own tool: which of its steps is next on which host, and what has come of them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Class, Options, Planned, Refusal, Stage, ask,
+    life::{self, Life},
+    predict::UNKNOWN,
+    step::{Step, TOOL_STAGING, Tool},
+};
+use crate::{
+    chain::{
+        genesis::{
+            self,
+            tool::{Maker, work},
+        },
+        profile::{GenesisHow, ToolOn, ToolStep},
+    },
+    facts::Facts,
+    model::{
+        cluster::{Cluster, Node},
+        ids::RemotePath,
+    },
+};
+
+/// Steps that are wanted and have all that they work with; the next ones come when these have given theirs.
+pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Option<Stage>, Vec<Refusal>> {
+    if !may_run(cluster, facts) {
+        return Ok(None);
+    }
+    let makers = makers(cluster, facts)?;
+    let may_make_keys = life::of_cluster(cluster, facts) < Life::Started;
+    let mut steps = BTreeMap::new();
+    for (number, node) in cluster.validators().enumerate().filter(|(_, node)| options.touches(&node.name)) {
+        let Some(seen) = facts.nodes.get(&node.name) else { continue };
+        let of_node = cluster.profile.genesis.steps.iter().filter(|step| is_for(step, number));
+        let tools = of_node
+            .map_while(|step| tool(cluster, facts, node, step, &makers, number))
+            .take_while(|tool| may_make_keys || !tool.is_once() || tool.wanted(seen).is_none());
+        let wanted: Vec<Planned> = super::stages::called_for(tools.map(Step::Tool).collect(), seen);
+        steps.insert(node.name.clone(), wanted);
+    }
+    Ok(Stage::of("genesis", steps))
+}
+
+/// Only before birth (S1); and after a first start only of a genesis that came about like this, and without new keys: a
+/// change of what it was made from is to be seen, and refused, as another genesis.
+fn may_run(cluster: &Cluster, facts: &Facts) -> bool {
+    let made = |step: &ToolStep| facts.nodes.values().any(|seen| seen.pristine.contains_key(&step.name));
+    cluster.profile.genesis.how == GenesisHow::Tool
+        && match life::of_cluster(cluster, facts) {
+            Life::Absent | Life::Prepared => true,
+            Life::Started => cluster.profile.genesis.steps.last().is_some_and(made),
+            Life::Live => false,
+        }
+}
+
+fn is_for(step: &ToolStep, number: usize) -> bool {
+    match step.on {
+        ToolOn::EachValidator => true,
+        ToolOn::FirstValidator => number == 0,
+    }
+}
+
+/// All validators, with what their hosts have kept so far.
+fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut maker = |node: &Node| {
+        let kept = facts.nodes.get(&node.name).map(|seen| seen.pristine.clone()).unwrap_or_default();
+        let (documents, results): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            kept.into_iter().partition(|(name, _)| cluster.profile.documents.contains_key(name));
+        let known = documents.values().all(|text| text != UNKNOWN);
+        let set = if known {
+            genesis::overridden(&cluster.profile, &documents, &cluster.genesis)
+        } else {
+            Ok(documents)
+        };
+        let mut has = set.unwrap_or_else(|problems| {
+            refusals.extend(problems.into_iter().map(|problem| refusal(node, &problem)));
+            BTreeMap::new()
+        });
+        has.extend(results);
+        Maker { basics: cluster.basics(node), address: node.private_ip.clone(), power: node.power, has }
+    };
+    let mut makers: Vec<Maker> = cluster.validators().map(&mut maker).collect();
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    for step in &cluster.profile.genesis.steps {
+        forget_stale(cluster, facts, step, &mut makers);
+    }
+    Ok(makers)
+}
+
+/// A result that is going to be another one is nothing that a later step could work with.
+fn forget_stale(cluster: &Cluster, facts: &Facts, step: &ToolStep, makers: &mut [Maker]) {
+    let is_current = |(number, node): (usize, &Node)| {
+        let current = facts.nodes.get(&node.name).zip(tool(cluster, facts, node, step, makers, number));
+        current.is_some_and(|(seen, tool)| tool.wanted(seen).is_none())
+    };
+    let current: Vec<bool> = cluster.validators().enumerate().map(is_current).collect();
+    for (maker, _) in makers.iter_mut().zip(current).filter(|(_, current)| !current) {
+        maker.has.remove(&step.name);
+    }
+}
+
+fn refusal(node: &Node, problem: &genesis::GenesisProblem) -> Refusal {
+    let mut refusal = Refusal::new(Class::Safety, Some(&node.name), problem.to_string());
+    refusal.advice.clone_from(&problem.help);
+    refusal
+}
+
+fn tool(
+    cluster: &Cluster,
+    facts: &Facts,
+    node: &Node,
+    step: &ToolStep,
+    makers: &[Maker],
+    number: usize,
+) -> Option<Tool> {
+    let seen = facts.nodes.get(&node.name)?;
+    let (home, account) = (seen.home.clone()?, seen.account.clone()?);
+    let folder = staging(&home)?;
+    Some(Tool {
+        work: work(&cluster.profile, step, &makers[number], makers, &folder)?,
+        binary: cluster.binary_path(node, ask::binary_sha256(node, facts)?),
+        user: node.user.clone(),
+        group: account.group,
+        state: cluster.state_folder(node),
+        name: step.name.clone(),
+        home,
+    })
+}
+
+fn staging(home: &RemotePath) -> Option<RemotePath> {
+    home.join(TOOL_STAGING).ok()
+}
+
+/// What the last step has given, if that is of what is wanted now.
+pub fn result(cluster: &Cluster, facts: &Facts) -> Result<String, Vec<Refusal>> {
+    let first = makers(cluster, facts)?.into_iter().next();
+    let last = cluster.profile.genesis.steps.last();
+    first.zip(last).and_then(|(mut first, last)| first.has.remove(&last.name)).ok_or_else(|| {
+        let message = format!("{} itself has not made the genesis yet", cluster.profile.binary.name);
+        let advice = "every validator signs it on its own host: run `loomctl up` once without --limit";
+        vec![Refusal::new(Class::Safety, None, message).advice(advice)]
+    })
+}
