@@ -109,7 +109,12 @@ type OnHosts = (Cluster, Options, Vec<Problem>);
 pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
-    let asked = Asked { paths: &desired.inventory, extra: &desired.extra_vars, vault: vault.into() };
+    let asked = Asked {
+        paths: &desired.inventory,
+        extra: &desired.extra_vars,
+        vault: vault.into(),
+        ..Asked::default()
+    };
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
     let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
     let (inventory, more) = inventory::load_text(&asked, &folder.join("Vagrantfile"), &text)?;

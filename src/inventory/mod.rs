@@ -174,6 +174,8 @@ pub struct Asked<'a> {
     pub paths: &'a [PathBuf],
     pub extra: &'a [String],
     pub vault: Arc<Vault>,
+    /// The working directory, whose `group_vars/` and `host_vars/` count most; nothing: the process's own.
+    pub here: PathBuf,
 }
 
 /// Reads inventories (files, directories, scripts, `host1,host2`), in order, what stands beside them, and extra
@@ -185,7 +187,7 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     let mut problems = Vec::new();
     let opened = sources::open(asked.paths, &asked.vault, &mut problems);
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
-    let folders = sources::folders(asked.paths, &asked.vault, &mut problems);
+    let folders = sources::folders(asked, &mut problems);
     let mut inventory = assemble(&opened, &folders, &extra, &asked.vault, problems)?;
     inventory.0.base = asked.paths.first().map(|path| sources::base(path)).unwrap_or_default();
     Ok(inventory)

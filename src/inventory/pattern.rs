@@ -112,10 +112,11 @@ fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Pro
         named.sort_by_key(|host| host.nth);
         hosts.extend(named.into_iter().map(|host| host.name.as_str()));
     }
-    if hosts.is_empty() && part != "all" {
-        return Err(unmatched(inventory, part, pattern, !groups.is_empty()));
+    // A group may be empty: `all:!broken` holds on good days too.
+    if hosts.is_empty() && groups.is_empty() && part != "all" {
+        return Err(unmatched(inventory, part, pattern));
     }
-    let Some(subscript) = subscript else { return Ok(hosts) };
+    let Some(subscript) = subscript.filter(|_| !hosts.is_empty()) else { return Ok(hosts) };
     subscript.of(&hosts).ok_or_else(|| {
         Problem::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
             .help("the first is 0, the last -1; both ends of a range belong to it")
@@ -229,10 +230,7 @@ fn set(body: &str, negated: bool, expression: &mut String) {
     });
 }
 
-fn unmatched(inventory: &Inventory, part: &str, pattern: &str, empty_group: bool) -> Problem {
-    if empty_group {
-        return Problem::error(format!("--limit: the group `{pattern}` has no hosts"));
-    }
+fn unmatched(inventory: &Inventory, part: &str, pattern: &str) -> Problem {
     let known = inventory.hosts.keys().chain(inventory.groups.keys()).map(String::as_str);
     let problem = Problem::error(format!("--limit: `{part}` matches no host and no group"));
     match nearest(pattern, known) {
@@ -298,6 +296,7 @@ all:
         assert_eq!(chosen("more:&web:!web1"), "web2");
         assert_eq!(chosen("!web"), "loom-1 loom-0 db.example.com x");
         assert_eq!(chosen("w*"), "web1 web2");
+        assert_eq!(chosen("web:!none"), "web1 web2");
         assert_eq!(chosen("ungrouped"), "loom-1 loom-0 db.example.com");
     }
 

@@ -8,6 +8,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use loomctl::cli::view::inventory as view;
+use loomctl::inventory::{Asked, Inventory, listing, load, select};
+use loomctl::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::support::{Suite, in_repository, setup_path};
@@ -33,16 +36,65 @@ impl Case {
     fn asked(&self) -> Value {
         json!({"cwd": self.folder, "inventory": self.inventory, "extra": self.extra, "limits": self.limits})
     }
+}
 
-    /// `loomctl inventory …` for this case: its status, stdout and stderr.
-    pub fn loomctl(&self, command: &[&str]) -> (i32, String, String) {
+/// `loomctl inventory …`: status, stdout and stderr.
+pub trait Loomctl {
+    fn inventory(&self, command: &[&str]) -> (u8, String, String);
+}
+
+/// The program itself.
+pub struct Program<'c>(pub &'c Case);
+
+impl Loomctl for Program<'_> {
+    fn inventory(&self, command: &[&str]) -> (u8, String, String) {
+        if command[0] == "graph" {
+            // Starts take time; that the program prints it is seen in `vault`.
+            return Library::of(self.0).inventory(command);
+        }
         let mut run = Command::new(env!("CARGO_BIN_EXE_loomctl"));
-        run.current_dir(&self.folder).arg("inventory").args(command);
-        run.args(self.inventory.iter().flat_map(|name| ["-i", name]));
-        run.args(self.extra.iter().flat_map(|extra| ["-e", extra]));
+        run.current_dir(&self.0.folder).arg("inventory").args(command);
+        run.args(self.0.inventory.iter().flat_map(|name| ["-i", name]));
+        run.args(self.0.extra.iter().flat_map(|extra| ["-e", extra]));
         let output = run.env_remove("LOOMCTL_INVENTORY").output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+        let status = output.status.code().and_then(|code| u8::try_from(code).ok());
+        (status.unwrap_or(u8::MAX), text(&output.stdout), text(&output.stderr))
+    }
+}
+
+/// What the program is made of, in this process: for thousands of inventories.
+pub struct Library(Result<Inventory, Vec<Problem>>);
+
+impl Library {
+    pub fn of(case: &Case) -> Self {
+        let path = |name: &String| if name.contains(',') { name.into() } else { case.folder.join(name) };
+        let paths: Vec<PathBuf> = case.inventory.iter().map(path).collect();
+        let asked =
+            Asked { paths: &paths, extra: &case.extra, here: case.folder.clone(), ..Asked::default() };
+        Self(load(&asked).map(|(inventory, _)| inventory))
+    }
+}
+
+impl Loomctl for Library {
+    fn inventory(&self, command: &[&str]) -> (u8, String, String) {
+        let inventory = match &self.0 {
+            Ok(inventory) => inventory,
+            Err(problems) => return (2, String::new(), format!("{problems:?}")),
+        };
+        let names = |names: Vec<String>| (0, names.join("\n") + "\n", String::new());
+        match command {
+            ["list"] => (0, view::document(listing::list(inventory, |_| true)), String::new()),
+            ["graph", vars @ ..] => {
+                (0, view::graph(inventory, &inventory.groups["all"], !vars.is_empty()), String::new())
+            }
+            ["hosts"] => names(inventory.hosts.keys().cloned().collect()),
+            ["hosts", "--limit", limit] => match select(inventory, limit) {
+                Ok(chosen) => names(chosen),
+                Err(problem) => (2, String::new(), problem.message),
+            },
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -85,8 +137,8 @@ fn has_refused(result: &Value) -> bool {
 }
 
 /// Where the two differ in this case. What Ansible warns about and goes on, loomctl refuses.
-pub fn differences(case: &Case, theirs: &Value) -> Vec<String> {
-    let (status, list, stderr) = case.loomctl(&["list"]);
+pub fn differences(case: &Case, loomctl: &impl Loomctl, theirs: &Value) -> Vec<String> {
+    let (status, list, stderr) = loomctl.inventory(&["list"]);
     let mut wrong = Vec::new();
     let mut differ = |what: &str, ours: &str, theirs: &str| {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
@@ -121,9 +173,9 @@ pub fn differences(case: &Case, theirs: &Value) -> Vec<String> {
     }
     let text = |name: &str| theirs[name].as_str().unwrap_or_default().to_owned() + "\n";
     differ("list", &list, &text("list"));
-    differ("graph", &case.loomctl(&["graph"]).1, &text("graph"));
+    differ("graph", &loomctl.inventory(&["graph"]).1, &text("graph"));
     if !OF_PYTHON.contains(&case.name.as_str()) {
-        differ("graph --vars", &case.loomctl(&["graph", "--vars"]).1, &text("vars"));
+        differ("graph --vars", &loomctl.inventory(&["graph", "--vars"]).1, &text("vars"));
     }
     // Below the first level of groups Ansible's order is that of memory addresses.
     let any_order = theirs["depth"].as_u64() > Some(1);
@@ -136,9 +188,9 @@ pub fn differences(case: &Case, theirs: &Value) -> Vec<String> {
         names.join("\n")
     };
     let ours = |text: &str| hosts(Some(&text.lines().collect()));
-    differ("hosts", &ours(&case.loomctl(&["hosts"]).1), &hosts(theirs.get("hosts")));
+    differ("hosts", &ours(&loomctl.inventory(&["hosts"]).1), &hosts(theirs.get("hosts")));
     for (limit, theirs) in case.limits.iter().zip(theirs["limits"].as_array().into_iter().flatten()) {
-        let (status, stdout, stderr) = case.loomctl(&["hosts", "--limit", limit]);
+        let (status, stdout, stderr) = loomctl.inventory(&["hosts", "--limit", limit]);
         let theirs = if theirs.is_null() { "status 2".to_owned() } else { hosts(Some(theirs)) };
         let ours = if status == 0 { ours(&stdout) } else { format!("status {status}") };
         differ(&format!("--limit {limit}"), &ours, &theirs);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use super::{Case, ansible, differences};
+use super::{Case, Library, ansible, differences};
 use crate::support::{Suite, tests};
 
 const USUAL: u64 = 200;
@@ -28,7 +28,7 @@ fn random_inventories_are_read_as_ansible_reads_them() {
             some.iter().map(|n| made(folder.path(), seed.wrapping_mul(1_000_003) + n)).collect();
         let results = ansible(&cases);
         for (case, theirs) in cases.iter().zip(&results) {
-            let found = differences(case, theirs);
+            let found = differences(case, &Library::of(case), theirs);
             if !found.is_empty() {
                 wrong.push(format!("{}\n{}", found.join("\n"), whole(&case.folder)));
             }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::extra::Extra;
-use super::{Source, Vault, vault};
+use super::{Asked, Source, Vault, vault};
 use crate::problem::Problem;
 pub(super) use beside::Folder;
 pub use password::passwords;
@@ -160,21 +160,22 @@ pub(super) fn patterns(path: &str) -> Result<Vec<String>, Box<Problem>> {
 }
 
 /// The folders whose `group_vars/` and `host_vars/` count, weakest first: of each source, then the working directory.
-pub(super) fn folders(paths: &[PathBuf], vault: &Arc<Vault>, problems: &mut Vec<Problem>) -> Vec<Folder> {
+pub(super) fn folders(asked: &Asked<'_>, problems: &mut Vec<Problem>) -> Vec<Folder> {
+    let vault = &asked.vault;
     let mut folders: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for path in paths.iter().filter(|path| !is_list(path)) {
+    for path in asked.paths.iter().filter(|path| !is_list(path)) {
         let folder = if path.is_dir() { path.clone() } else { parent(path) };
         let Ok(real) = folder.canonicalize() else { continue };
         // Of a folder that is named twice, the last word is the one that counts.
         folders.retain(|(_, known)| *known != real);
         folders.push((folder, real));
     }
-    let here = Path::new(".").canonicalize().ok();
+    let here = Path::new(".").join(&asked.here).canonicalize().ok();
     let is_here = folders.last().is_some_and(|(_, last)| here.as_ref() == Some(last));
     let mut found: Vec<Folder> =
         folders.into_iter().map(|(folder, _)| Folder::open(&folder, false, vault, problems)).collect();
     if !is_here {
-        found.push(Folder::open(Path::new(""), true, vault, problems));
+        found.push(Folder::open(&asked.here, true, vault, problems));
     }
     found
 }
@@ -253,7 +254,6 @@ fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> 
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::inventory::Asked;
 
     fn refused(name: &str, text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
