@@ -117,7 +117,8 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     };
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
     let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
-    let (inventory, more) = inventory::load_text(&asked, &folder.join("Vagrantfile"), &text)?;
+    let (inventory, more) =
+        inventory::load_text(&Asked { paths: &[folder.join("Vagrantfile")], ..asked }, &text)?;
     warnings.extend(more);
     Ok((inventory, warnings))
 }

@@ -193,16 +193,13 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     Ok(inventory)
 }
 
-/// The same for a text in YAML that was made from the file `path`, instead of the paths: what stands beside that file
-/// counts, and relative paths start there.
-pub fn load_text(
-    asked: &Asked<'_>,
-    path: &Path,
-    text: &str,
-) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+/// The same for a text in YAML that stands for what the only path holds: what is beside that file counts, and relative
+/// paths start there.
+pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    let path = asked.paths.first().map_or(Path::new(""), PathBuf::as_path);
     let mut problems = Vec::new();
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
-    let folders = sources::folders(&[path.to_owned()], &asked.vault, &mut problems);
+    let folders = sources::folders(asked, &mut problems);
     let name = format!("{} (its machines)", path.display());
     let from = std::path::absolute(path).ok().map(Arc::from);
     let source = Source { name, path: from, text: text.to_owned(), inside: false, secret: false };
