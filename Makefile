@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo demo-down test test-chains test-faults audit bench lint clean-lab
+.PHONY: help demo demo-down test test-chains test-faults test-vagrant audit bench lint clean-lab
 help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
 	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (about 40 minutes)'
 	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
+	@echo 'make test-vagrant a real Vagrant with machines of its lxc provider (about 10 minutes)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -39,6 +40,11 @@ test-chains:
 	@tests/lab/setup
 	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50
 	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::chains
+
+test-vagrant:
+	@tests/lab/setup
+	@tests/vagrant/setup >/dev/null
+	LOOMCTL_VAGRANT=1 cargo test --locked --test suite -- e2e::vagrant
 
 audit:
 	@tests/audit
