@@ -79,14 +79,22 @@ module LoomctlVagrant
         system({ "LOOMCTL_INVENTORY" => nil }, *command)
       end
       env.ui.error("#{config.program} was not found: install loomctl, or name it in LOOMCTL") if done.nil?
-      exit!(done.nil? ? 127 : $?.exitstatus || 1) unless done
+      exit(done.nil? ? 127 : $?.exitstatus || 1) unless done
     end
 
     # Machines that the Vagrantfile names and that do not run.
     def self.off(env)
-      running = ->(name, provider) { env.machine(name, provider).state.id == :running }
       made = env.active_machines.to_h
-      env.machine_names.reject { |name| made[name] && running.call(name, made[name]) }
+      env.machine_names.reject { |name| made[name] && Wanted.running?(env.machine(name, made[name])) }
+    end
+
+    # Vagrant locks a machine while any vagrant looks at it; whoever looks for long leaves the question to loomctl.
+    def self.running?(machine, tries = 20)
+      machine.state.id == :running
+    rescue Vagrant::Errors::MachineLocked
+      return true if tries.zero?
+      sleep 0.25
+      running?(machine, tries - 1)
     end
 
     # For `loomctl --vagrant`, now and later.
