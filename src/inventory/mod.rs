@@ -202,7 +202,13 @@ pub fn load_text(
 ) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
-    let folders = sources::folders(&[path.to_owned()], &asked.vault, &mut problems);
+    let beside = Asked {
+        paths: &[path.to_owned()],
+        vault: asked.vault.clone(),
+        here: asked.here.clone(),
+        ..Asked::default()
+    };
+    let folders = sources::folders(&beside, &mut problems);
     let name = format!("{} (its machines)", path.display());
     let from = std::path::absolute(path).ok().map(Arc::from);
     let source = Source { name, path: from, text: text.to_owned(), inside: false, secret: false };
