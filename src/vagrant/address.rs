@@ -36,7 +36,9 @@ pub fn choose(local: &[(String, Vec<Ipv4Addr>)]) -> Result<BTreeMap<String, Ipv4
     let mut networks: BTreeMap<[u8; 3], usize> = BTreeMap::new();
     for (_, addresses) in local {
         let of_machine: BTreeSet<_> = addresses.iter().filter(may).map(network).collect();
-        of_machine.into_iter().for_each(|network| *networks.entry(network).or_default() += 1);
+        for network in of_machine {
+            *networks.entry(network).or_default() += 1;
+        }
     }
     let shared = |ip: &&Ipv4Addr| (networks[&network(ip)], std::cmp::Reverse(**ip));
     let (mut chosen, mut problems) = (BTreeMap::new(), Vec::new());

@@ -70,8 +70,12 @@ impl Library {
     pub fn of(case: &Case) -> Self {
         let path = |name: &String| if name.contains(',') { name.into() } else { case.folder.join(name) };
         let paths: Vec<PathBuf> = case.inventory.iter().map(path).collect();
-        let asked =
-            Asked { paths: &paths, extra: &case.extra, here: case.folder.clone(), ..Asked::default() };
+        let extra = |extra: &String| match extra.strip_prefix('@') {
+            Some(file) => format!("@{}", case.folder.join(file).display()),
+            None => extra.clone(),
+        };
+        let extra: Vec<String> = case.extra.iter().map(extra).collect();
+        let asked = Asked { paths: &paths, extra: &extra, here: case.folder.clone(), ..Asked::default() };
         Self(load(&asked).map(|(inventory, _)| inventory))
     }
 }
