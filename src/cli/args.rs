@@ -93,15 +93,26 @@ pub struct Desired {
     /// The same with a label: LABEL@FILE, or LABEL@prompt
     #[arg(long, value_name = "ID")]
     pub vault_id: Vec<String>,
+    /// Ask for the password of Ansible Vault
+    #[arg(short = 'J', long, alias = "ask-vault-password")]
+    pub ask_vault_pass: bool,
     #[command(flatten)]
     pub vagrant: Vagrant,
+}
+
+impl Desired {
+    /// Whether `-i` was typed: what the environment says gives way to `--vagrant`.
+    pub fn names_an_inventory(&self) -> bool {
+        let otherwise = std::env::var_os("LOOMCTL_INVENTORY").unwrap_or_else(|| "inventory.yaml".into());
+        self.inventory != [PathBuf::from(otherwise)]
+    }
 }
 
 /// Vagrant's machines in an inventory's place.
 #[derive(Debug, Args)]
 pub struct Vagrant {
     /// The machines of the Vagrantfile in DIR (default: here) instead of an inventory
-    #[arg(long = "vagrant", value_name = "DIR", num_args = 0..=1, default_missing_value = ".", conflicts_with = "inventory")]
+    #[arg(long = "vagrant", value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     pub folder: Option<PathBuf>,
     /// With --vagrant: leave out the machines that do not run
     #[arg(long, requires = "folder")]

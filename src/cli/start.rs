@@ -108,7 +108,11 @@ type OnHosts = (Cluster, Options, Vec<Problem>);
 /// What the command line names as the inventory, with warnings: files, or Vagrant's machines.
 pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
-    let vault = inventory::passwords(&desired.vault_id, &desired.vault_password_file, ask)?;
+    let mut ids = desired.vault_id.clone();
+    if desired.ask_vault_pass {
+        ids.push("default@prompt".to_owned());
+    }
+    let vault = inventory::passwords(&ids, &desired.vault_password_file, ask)?;
     let asked = Asked {
         paths: &desired.inventory,
         extra: &desired.extra_vars,
@@ -116,6 +120,10 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
         ..Asked::default()
     };
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
+    if desired.names_an_inventory() {
+        let both = Problem::error("-i and --vagrant: both name an inventory").help("leave one of them out");
+        return Err(vec![both]);
+    }
     let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
     let (inventory, more) =
         inventory::load_text(&Asked { paths: &[folder.join("Vagrantfile")], ..asked }, &text)?;

@@ -277,7 +277,9 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Proble
     }
     let mut of_ini = Vec::new();
     ini::read(source, &mut build::Builder::default(), &mut of_ini);
-    if of_ini.is_empty() || ini::is_likely(&source.text) {
+    // One text and no more is no YAML inventory, whatever is wrong with it as INI.
+    let is_plain = matches!(root.as_ref().map(|root| &root.kind), Some(Kind::Scalar(_)));
+    if of_ini.is_empty() || ini::is_likely(&source.text) || is_plain && source.extension().is_none() {
         return ini::read(source, builder, problems);
     }
     if let Some(root) = root.filter(|_| of_yaml.is_empty()) {

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::status::{NodeStatus, status};
-use crate::{event::Events, facts::Voting, fleet::Member, look::Look, verify::voting};
+use crate::{event::Events, facts::Voting, fleet::Member, look::Look, model::cluster::Node, verify::voting};
 
 /// Rates are over so many looks: enough for a calm number, few enough to follow a change.
 const LOOKS: usize = 15;
@@ -75,6 +75,7 @@ impl Watch {
         let reached: Vec<Member> = look.reached().map(|(member, _)| member.clone()).collect();
         let (seen, voting) =
             futures::join!(status(look), voting::ask(&look.fleet, &reached, &look.cluster, &look.facts));
+        let voting = voting.map(|voting| of_those_up(look, voting));
         let at = self.begun.elapsed().as_secs_f64();
         let free = |node: &NodeStatus| {
             let node = look.nodes().find(|other| other.name.as_str() == node.host)?;
@@ -83,6 +84,18 @@ impl Watch {
         let seen = seen.into_iter().map(|node| (free(&node), node)).collect();
         Now { nodes: self.track.moving(at, seen), voting }
     }
+}
+
+/// The last commits of a chain that has stopped are signed by nodes that are down by now.
+fn of_those_up(look: &Look, mut voting: Voting) -> Voting {
+    for voter in &mut voting.voters {
+        let seen = |node: &&Node| look.facts.nodes.get(&node.name);
+        let own = |node: &&Node| seen(node).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key);
+        let Some(node) = look.nodes().find(own) else { continue };
+        let runs = seen(&node).is_some_and(|seen| seen.unit.is_running());
+        voter.signed &= runs && !look.lost.contains_key(&node.machine);
+    }
+    voting
 }
 
 impl Track {

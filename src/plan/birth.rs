@@ -15,7 +15,7 @@ use crate::{
     facts::{Facts, LARGEST_TEXT},
     model::{
         cluster::{Cluster, Node},
-        ids::NodeName,
+        ids::{ChainId, NodeName},
     },
 };
 
@@ -49,9 +49,9 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
         }
         Life::Live => {
             let agreed = agreed(cluster, facts)?;
-            let missing = nowhere(cluster, &agreed);
-            if !missing.is_empty() {
-                return Err(missing);
+            let wrong = [nowhere(cluster, &agreed), another_chain(cluster, &agreed)].concat();
+            if !wrong.is_empty() {
+                return Err(wrong);
             }
             let demanded =
                 genesis::overridden(&cluster.profile, &agreed, &cluster.genesis).map_err(refusals)?;
@@ -65,6 +65,23 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
             }
         }
     }
+}
+
+/// The chain has another id than the inventory says.
+fn another_chain(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
+    let other = agreed.iter().find_map(|(name, text)| {
+        let id = genesis::single::chain_id(&cluster.profile, name, text)?;
+        (id != cluster.chain_id).then_some(id)
+    });
+    let refuse = |id: ChainId| {
+        let message =
+            format!("the genesis of this live chain is of {id}, and chain_id is {}", cluster.chain_id);
+        let advice = format!(
+            "the genesis of a live chain is never written: set `chain_id: {id}`, or begin another chain under another `cluster`"
+        );
+        Refusal::new(Class::Safety, None, message).advice(advice)
+    };
+    other.map(refuse).into_iter().collect()
 }
 
 /// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.

@@ -18,7 +18,31 @@ pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
         return Vec::new();
     }
     let voteless = cluster.nodes.iter().filter_map(|node| joins_without_vote(cluster, node, facts));
-    voteless.chain(lost_peers(cluster, facts)).chain(lost_validators(cluster, facts)).collect()
+    let others = lost_peers(cluster, facts).into_iter().chain(lost_validators(cluster, facts));
+    voteless.chain(others).chain(of_the_birth(cluster, facts)).collect()
+}
+
+/// Powers and votes that the inventory says otherwise than the chain's own document, which is never written again.
+fn of_the_birth(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    let Some(members) = facts.nodes.values().find_map(|seen| members(cluster, seen)) else {
+        return Vec::new();
+    };
+    let differs = |node: &Node| {
+        let key = facts.nodes.get(&node.name)?.validator_key.as_ref()?;
+        let born = members.iter().find(|member| member.key.value == key.value)?.power.get();
+        let wanted = match (node.role, node.power) {
+            (Role::Validator, None) => return None,
+            (Role::Validator, Some(power)) if power.get() == born => return None,
+            (Role::Validator, Some(power)) => format!("power {}", power.get()),
+            _ => "a role without a vote".to_owned(),
+        };
+        Some(format!(
+            "{}: {wanted}, and the chain was born with its vote and a power of {born}. The inventory counts at the birth \
+             only; later a vote is changed by the chain's own means",
+            node.name
+        ))
+    };
+    cluster.nodes.iter().filter_map(differs).collect()
 }
 
 /// A validator by its role, but the chain was born without it.

@@ -78,10 +78,19 @@ impl<'a> Files<'a> {
 
 /// The chain id that the document itself names; where it names none, the profile's.
 fn named(profile: &Profile, rule: &Document, outline: &Outline<'_>) -> ChainId {
+    in_document(rule, outline).unwrap_or_else(|| profile.chain_id.clone())
+}
+
+fn in_document(rule: &Document, outline: &Outline<'_>) -> Option<ChainId> {
     let json = &outline.tree;
     let mut places = rule.chain_id.iter().flat_map(|rule| &rule.at).flat_map(|path| path.places(json));
-    let named = places.find_map(|place| ChainId::new(place.get(json)?.as_str()?).ok());
-    named.unwrap_or_else(|| profile.chain_id.clone())
+    places.find_map(|place| ChainId::new(place.get(json)?.as_str()?).ok())
+}
+
+/// The chain id that a document names.
+pub fn chain_id(profile: &Profile, document: &str, text: &str) -> Option<ChainId> {
+    let rule = profile.documents.get(document)?;
+    in_document(rule, &Outline::read(document, rule, text).ok()?)
 }
 
 /// Everything that is wrong with a document (S5), by the chain id that it names itself. `now` is in Unix seconds.

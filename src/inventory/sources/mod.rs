@@ -226,7 +226,13 @@ pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>>
 fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |error: &std::io::Error| {
-        refuse(format!("{what} {shown} cannot be read: {error}"), "check the path and its permissions")
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound if what == "the inventory" => {
+                "name one with -i (without it: $LOOMCTL_INVENTORY, else inventory.yaml); a list of hosts has a comma: `-i h1,`"
+            }
+            _ => "check the path and its permissions",
+        };
+        refuse(format!("{what} {shown} cannot be read: {error}"), help)
     };
     let length = fs::metadata(path).map_err(|error| fail(&error))?.len();
     if length > MAX_BYTES {

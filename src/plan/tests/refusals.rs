@@ -127,6 +127,36 @@ fn s1_a_demanded_change_of_a_living_genesis_is_refused() {
 }
 
 #[test]
+fn s1_another_chain_id_than_the_living_chains_is_refused() {
+    for chain in ["cometbft", "loom"] {
+        let wishes = plain(chain, 2);
+        let named = |id: &str| {
+            cluster(&wishes.yaml().replace("vars: {", &format!("vars: {{cluster: c-1, chain_id: {id}, ")))
+        };
+        let (mut world, _) = born(&named("first-1"), 3);
+        assert!(again(&mut world, &named("first-1")).is_done());
+        let outcome = again(&mut world, &named("second-1"));
+        let said = refused(&outcome.end);
+        assert!(said.contains("is of first-1, and chain_id is second-1"), "{said}");
+        assert!(said.contains("set `chain_id: first-1`") && outcome.stages.is_empty(), "{said}");
+    }
+}
+
+/// Powers and votes of the inventory are for the birth: what it says otherwise later is named.
+#[test]
+fn what_counted_at_the_birth_only_is_named() {
+    let wishes = plain("cometbft", 4);
+    let (mut world, _) = born(&wishes.cluster(), 3);
+    assert!(crate::plan::warnings(&wishes.cluster(), &world.gather(&wishes.cluster())).is_empty());
+    let yaml = wishes.yaml().replace("n-1: {", "n-1: {power: 777, ").replace("n-2: {", "n-2: {role: full, ");
+    let changed = cluster(&yaml);
+    let warned = crate::plan::warnings(&changed, &world.gather(&changed));
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    assert!(warned[0].starts_with("n-1: power 777, and the chain was born with"), "{warned:?}");
+    assert!(warned[1].starts_with("n-2: a role without a vote"), "{warned:?}");
+}
+
+#[test]
 fn s1_a_living_genesis_that_no_host_holds_is_not_passed_over() {
     let cluster = plain("cometbft", 2).cluster();
     let (mut world, _) = born(&cluster, 5);
