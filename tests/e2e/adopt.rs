@@ -3,7 +3,8 @@
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![a_chain_under_a_hand_written_unit_is_taken_over, the_playbooks_chain_is_taken_over]);
+    suite.on_lab(tests![a_chain_under_a_hand_written_unit_is_taken_over]);
+    suite.slow_on_lab(tests![slow_the_playbooks_chain_is_taken_over]);
 }
 
 /// Takes away everything that is ours: the chain goes on with a binary of its own and a unit that a person wrote.
@@ -70,7 +71,7 @@ fn a_chain_under_a_hand_written_unit_is_taken_over(lab: &Lab) {
     lab.root(0, "test ! -e /var/lib/loomctl").ok();
 }
 
-fn the_playbooks_chain_is_taken_over(lab: &Lab) {
+fn slow_the_playbooks_chain_is_taken_over(lab: &Lab) {
     let files = "genesis.json chaindata/config/genesis.json chaindata/config/node_key.json";
     is_taken_over(lab, "loom", "loom", "/home/ubuntu", files);
 }

@@ -13,7 +13,8 @@ use super::causes::{Failure, expect, failures_within};
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![damaged_loom_nodes_are_explained, damaged_cometbft_nodes_are_explained]);
+    suite.on_lab(tests![damaged_cometbft_nodes_are_explained]);
+    suite.slow_on_lab(tests![slow_damaged_loom_nodes_are_explained]);
 }
 
 /// These hosts fail and no other does.
@@ -108,7 +109,7 @@ fn dpos(app: &mut Value) -> &mut Value {
     &mut contracts.iter_mut().find(|contract| contract["name"] == "dposV3").unwrap()["init"]
 }
 
-fn damaged_loom_nodes_are_explained(lab: &Lab) {
+fn slow_damaged_loom_nodes_are_explained(lab: &Lab) {
     let looms = Looms::up(lab);
     documents_that_no_node_starts_with(&looms);
     documents_of_one_node_that_stop_it(&looms);

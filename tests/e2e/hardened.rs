@@ -8,9 +8,9 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         units_are_hardened_and_nodes_make_blocks_wherever_they_live,
         loom_is_hardened_in_its_users_home,
-        an_older_unit_waits_and_rolls_to_the_hardened_one,
         a_missing_user_is_made_where_that_is_asked_for
     ]);
+    suite.slow_on_lab(tests![slow_an_older_unit_waits_and_rolls_to_the_hardened_one]);
 }
 
 fn write(lab: &Lab, inventory: &Inventory) -> String {
@@ -103,7 +103,7 @@ fn older() -> Value {
     json!({"Service": service})
 }
 
-fn an_older_unit_waits_and_rolls_to_the_hardened_one(lab: &Lab) {
+fn slow_an_older_unit_waits_and_rolls_to_the_hardened_one(lab: &Lab) {
     let plain = lab.inventory("cometbft");
     lab.loomctl(&["up", "-i", &write(lab, &plain.clone().var("unit", older()))]).ok();
     assert!(exposure(lab, 0, "cometbft") > 8.0);
