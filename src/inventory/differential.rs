@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{Asked, Inventory, load, parse_yaml};
+use crate::fuzz::fuzz;
 
 fn corpus() -> Vec<PathBuf> {
     let ours = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/inventory");
@@ -159,4 +160,40 @@ proptest! {
             }
         }
     }
+}
+
+/// What an inventory showed of itself, for the fuzzer: all its variables are rendered, since that may panic too.
+fn shown(name: &str, bytes: &[u8]) -> (bool, usize, usize) {
+    match parse_yaml(name, &String::from_utf8_lossy(bytes)) {
+        Ok((inventory, warnings)) => {
+            for host in inventory.hosts.values() {
+                host.vars.keys().for_each(|name| drop(host.get(name)));
+            }
+            (true, inventory.hosts.len().min(9), warnings.len().min(9))
+        }
+        Err(problems) => (false, problems.len().min(9), 0),
+    }
+}
+
+#[test]
+fn fuzz_yaml_inventories() {
+    let texts = texts();
+    let corpus: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    fuzz("inventory-yaml", &corpus, |bytes| shown("i.yaml", bytes));
+}
+
+#[test]
+fn fuzz_ini_inventories() {
+    let texts = inis();
+    let corpus: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+    fuzz("inventory-ini", &corpus, |bytes| shown("i.ini", bytes));
+}
+
+#[test]
+fn fuzz_patterns() {
+    let (inventory, _) = parse_yaml("i", "{a: {hosts: {a0: , a1: }}, b: {children: {a: }}}").unwrap();
+    let corpus: [&[u8]; 4] = [b"a:!a0", b"a[0:1],&b", b"~a[0-9]+$", b"*,!a?"];
+    fuzz("patterns", &corpus, |bytes| {
+        super::select(&inventory, &String::from_utf8_lossy(bytes)).map(|hosts| hosts.len()).ok()
+    });
 }

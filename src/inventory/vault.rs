@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_vault_texts() {
+        let known = vault(&[("default", "test")]);
+        crate::fuzz::fuzz("vault", &[TEXT.as_bytes(), LABELLED.as_bytes()], |bytes| {
+            known.open_text(&String::from_utf8_lossy(bytes)).map_err(|why| format!("{why:?}"))
+        });
+    }
+
+    #[test]
     fn what_stays_closed_says_why() {
         assert_eq!(Vault::default().open_text(TEXT), Err(Sealed::NoPassword));
         assert_eq!(vault(&[("default", "wrong")]).open_text(TEXT), Err(Sealed::WrongPassword));
