@@ -44,7 +44,8 @@ test-chains:
 test-vagrant:
 	@tests/lab/setup
 	@tests/vagrant/setup >/dev/null
-	LOOMCTL_VAGRANT=1 cargo test --locked --test suite -- e2e::vagrant
+	LOOMCTL_VAGRANT=1 cargo test --locked --test suite -- e2e::vagrant; status=$$?; \
+	/usr/libexec/lxc/lxc-net stop; exit $$status
 
 audit:
 	@tests/audit
