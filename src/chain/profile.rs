@@ -176,6 +176,9 @@ pub struct Document {
     /// Places where the hosts' documents may differ: the first host's count.
     #[serde(default)]
     pub may_differ: Vec<DocPath>,
+    /// Places of whole numbers that the chain wants quoted, beside the powers: it does not start on a bare one.
+    #[serde(default)]
+    pub quoted: Vec<DocPath>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

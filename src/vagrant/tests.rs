@@ -72,6 +72,20 @@ fn an_inventory_that_the_reader_reads() {
     assert_eq!(inventory.groups["validators"].hosts, ["loom-0"]);
 }
 
+/// What Vagrant's own Ansible provisioner writes down (by its source; host variables and groups of the Vagrantfile).
+#[test]
+fn the_inventory_that_vagrant_makes_for_ansible() {
+    let text = recorded("vagrant_ansible_inventory");
+    let (inventory, warnings) = inventory::parse_yaml("vagrant_ansible_inventory", &text).unwrap();
+    assert!(warnings.is_empty());
+    assert_eq!(inventory.groups["loom"].hosts, ["loom-0", "loom-1"]);
+    let get = |name: &str| inventory.hosts["loom-1"].get(name).unwrap().unwrap_or_default();
+    assert_eq!((get("ansible_port"), get("ansible_user")), (2200.into(), "vagrant".into()));
+    assert_eq!((get("loom_build"), get("private_ip")), ("build-196".into(), "192.168.56.11".into()));
+    let key = get("ansible_ssh_private_key_file");
+    assert_eq!(key, "/home/me/my chain/.vagrant/machines/loom-1/virtualbox/private_key");
+}
+
 #[test]
 fn the_address_that_the_others_know() {
     let trie = |addresses: &[&str]| {

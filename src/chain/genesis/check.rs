@@ -58,6 +58,7 @@ pub(super) fn check_values(
         let json = &outline.tree;
         problems.extend(check_chain_id(name, json, rule, chain_id));
         problems.extend(check_time(name, json, rule, now));
+        problems.extend(check_quoted(name, json, rule));
         let places = match lists(&rule.validators, name, json) {
             Ok(places) => places,
             Err(problem) => {
@@ -92,6 +93,16 @@ fn check_chain_id(name: &str, json: &Value, rule: &Document, wanted: &ChainId) -
         _ => Some(GenesisProblem::new(name, "is not a text").at(place)),
     };
     places.filter_map(problem).collect()
+}
+
+fn check_quoted(name: &str, json: &Value, rule: &Document) -> Vec<GenesisProblem> {
+    let wrong = |place: Place| {
+        let found = place.get(json)?;
+        let whole = found.as_str().is_some_and(|text| text.parse::<i64>().is_ok());
+        let message = || format!("{found} is not a whole number in quotes: the chain would not start");
+        (!whole).then(|| GenesisProblem::new(name, message()).at(place))
+    };
+    rule.quoted.iter().flat_map(|path| path.places(json)).filter_map(wrong).collect()
 }
 
 fn check_time(name: &str, json: &Value, rule: &Document, now: i64) -> Option<GenesisProblem> {

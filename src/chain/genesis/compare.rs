@@ -90,10 +90,10 @@ fn memberships<'a>(was: &[Member], is: &[Member]) -> Vec<Change<'a>> {
     let by_key = |members: &[Member]| -> BTreeMap<String, Member> {
         members.iter().map(|member| (member.key.value.clone(), member.clone())).collect()
     };
-    let (before, after) = (by_key(was), by_key(is));
+    let after = by_key(is);
     let mut found: Vec<Change<'a>> = Vec::new();
-    found.extend(is.iter().filter(|m| !before.contains_key(&m.key.value)).cloned().map(Change::Added));
-    found.extend(was.iter().filter(|m| !after.contains_key(&m.key.value)).cloned().map(Change::Removed));
+    found.extend(beyond(is, was).map(Change::Added));
+    found.extend(beyond(was, is).map(Change::Removed));
     let same_members = found.is_empty();
     for member in was {
         let Some(now) = after.get(&member.key.value) else { continue };
@@ -109,6 +109,22 @@ fn memberships<'a>(was: &[Member], is: &[Member]) -> Vec<Change<'a>> {
         found.push(Change::Order);
     }
     found
+}
+
+/// Those that the others do not have, or not so often.
+fn beyond(of: &[Member], others: &[Member]) -> impl Iterator<Item = Member> {
+    let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+    for other in others {
+        *left.entry(&other.key.value).or_default() += 1;
+    }
+    let more = |member: &&Member| match left.get_mut(member.key.value.as_str()) {
+        Some(number) if *number > 0 => {
+            *number -= 1;
+            false
+        }
+        _ => true,
+    };
+    of.iter().filter(more).cloned().collect::<Vec<_>>().into_iter()
 }
 
 fn sorted<'a>(rule: &Document, difference: Difference<'a>) -> Change<'a> {
@@ -163,6 +179,10 @@ mod tests {
         let mut swapped: serde_json::Value = serde_json::from_str(LEFT).unwrap();
         swapped["validators"].as_array_mut().unwrap().reverse();
         assert_eq!(between(|_| swapped.to_string()), ["Order"]);
+        let mut twice: serde_json::Value = serde_json::from_str(LEFT).unwrap();
+        let first = twice["validators"][0].clone();
+        twice["validators"].as_array_mut().unwrap().push(first);
+        assert_eq!(between(|_| twice.to_string()), ["Added"], "one that stands there once more");
         let when = between(|text| text.replace("2026-01-01", "2026-01-02").replace("\"a\"", "\"b\""));
         assert_eq!(when, ["Time", "ChainId"]);
     }

@@ -26,7 +26,11 @@ impl<'a> Outline<'a> {
     /// All that the rules of a document speak about, and `more`.
     pub fn of(text: Sound<'a>, rule: &Document, more: &[DocPath]) -> Self {
         let ids = rule.chain_id.iter().flat_map(|rule| &rule.at);
-        let ruled = ids.chain(&rule.genesis_time).chain([&rule.validators.at]).chain(&rule.may_differ);
+        let ruled = ids
+            .chain(&rule.genesis_time)
+            .chain([&rule.validators.at])
+            .chain(&rule.may_differ)
+            .chain(&rule.quoted);
         let tails: Vec<Tail<'_>> = ruled.chain(more).map(DocPath::tail).collect();
         let mut kept = BTreeMap::new();
         let whole = text.as_str();

@@ -286,6 +286,31 @@ fn missing_and_broken_documents_are_named() {
     assert!(refused(&[]).contains("there is no validator to compose it from"));
 }
 
+/// Each of these was given to `cometbft start`, which refused it: invalid 64-bit integer encoding.
+#[test]
+fn s5_numbers_that_the_chain_wants_quoted() {
+    let profile = Profile::builtin("cometbft").unwrap();
+    let text = |from: &str, to: &str| {
+        let sound = r#"{"genesis_time":"2026-01-01T00:00:00Z","chain_id":"c-1","initial_height":"1",
+            "consensus_params":{"block":{"max_bytes":"1048576","max_gas":"-1"},"evidence":{"max_age_duration":"5"}},
+            "validators":[{"address":"","pub_key":{"type":"x","value":"k1"},"power":"10","name":""}]}"#;
+        sound.replace(from, to)
+    };
+    let said = |from: &str, to: &str| {
+        let documents = BTreeMap::from([("chain".to_owned(), text(from, to))]);
+        let found = check(&profile, &documents, &chain_id("c-1"), NOW);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said("", ""), "");
+    for (from, to, at) in [
+        ("\"initial_height\":\"1\"", "\"initial_height\":1", "initial_height: 1 is not"),
+        ("\"1048576\"", "1048576", "consensus_params.block.max_bytes: 1048576 is not"),
+        ("\"5\"", "\"five\"", "consensus_params.evidence.max_age_duration: \"five\" is not"),
+    ] {
+        assert!(said(from, to).contains(at), "{}", said(from, to));
+    }
+}
+
 #[test]
 fn s5_every_rule_of_a_sound_genesis() {
     let sound = composed(&era3(), &Overrides::new()).unwrap();

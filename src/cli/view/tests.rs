@@ -183,6 +183,7 @@ fn bad_inventories_in_words() {
         yaml("loom", ", genesis: {chian: {a: 1}}, ansible_password: hunter2, token: hunter2"),
         yaml("cometbft", ", settings: {confg.toml: {a: 1}}, unit: {Service: {ExecStart: /bin/x}, service: {Nice: 1}}"),
         yaml("loom", ", settings: {loom.yml: {QueryServrHost: x}}"),
+        yaml("cometbft", ", ports: {p2p: 26656, rpc: 26656}"),
         "all:\n  hosts:\n    a: {ansible_host: h, user: u, binary: /bin/sh}\n    b: {ansible_host: h, user: u, binary: /bin/sh}\n".into(),
     ];
     let words = |text: &String| {

@@ -29,7 +29,7 @@ pub(super) fn name_units(machines: &[Machine], nodes: &mut [Node], inventory: &I
 
 /// What two nodes cannot both have: a folder or unit on one machine, a port on one machine, a peer address.
 pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
-    let mut taken: HashMap<String, &NodeName> = HashMap::new();
+    let mut taken: HashMap<String, (&NodeName, String)> = HashMap::new();
     for node in nodes {
         let on = node.machine;
         let mut claims = vec![
@@ -61,12 +61,16 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
             }
         }
         for (key, what, variable) in claims {
-            if let Some(other) = taken.insert(key, &node.name)
-                && *other != node.name
-            {
-                let problem = Problem::error(format!("{other} and {} both have {what}", node.name));
-                problems.push(problem.help(format!("give each its own `{variable}`")));
-            }
+            let Some((other, before)) = taken.insert(key, (&node.name, what.clone())) else { continue };
+            let said = if *other != node.name {
+                format!("{other} and {} both have {what}", node.name)
+            } else if variable == "ports" {
+                format!("{other} has {before} and {what}")
+            } else {
+                // Its peer address follows from its ports.
+                continue;
+            };
+            problems.push(Problem::error(said).help(format!("give each its own `{variable}`")));
         }
     }
 }
