@@ -24,9 +24,11 @@ fn s13_a_forgotten_signature_keeps_a_validator_down(lab: &Lab) {
     up(0);
     lab.root(3, "systemctl is-active -q cometbft").ok();
 
-    // The same key signs elsewhere: a copy of the folder, taken while the node was down.
+    // The same key signs elsewhere: a copy of the folder, taken while the node was down. It signs once it has caught up.
     let copied = "systemctl stop cometbft; cp -a /home/ubuntu/node /home/ubuntu/copy; \
-                  systemd-run -q --unit=copy --uid=ubuntu /home/ubuntu/copy/cometbft start --home /home/ubuntu/copy --proxy_app=kvstore; sleep 6";
+                  systemd-run -q --unit=copy --uid=ubuntu /home/ubuntu/copy/cometbft start --home /home/ubuntu/copy --proxy_app=kvstore; \
+                  height() { grep height /home/ubuntu/$1/data/priv_validator_state.json | tr -dc 0-9; }; \
+                  for i in $(seq 90); do [ $(height copy) -le $(($(height node) + 2)) ] || exec sleep 2; sleep 1; done; exit 1";
     lab.root(3, copied).ok();
     let refused = up(3);
     assert!(refused.stderr.contains("the same key signs elsewhere"), "{refused}");
