@@ -7,7 +7,7 @@ help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
-	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (about 40 minutes)'
+	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (an hour on a busy machine)'
 	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make test-vagrant a real Vagrant with machines of its lxc provider (about 10 minutes)'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
