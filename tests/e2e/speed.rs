@@ -13,10 +13,10 @@ pub fn register(suite: &mut Suite) {
 }
 
 /// Times the floor as this test has seen them: the build for tests, beside other tests. Half as much again is too slow.
-const FRESH: f64 = 2.0;
-const AGAIN: f64 = 2.0;
+const FRESH: f64 = 1.6;
+const AGAIN: f64 = 1.8;
 const TOO_SLOW: f64 = 1.5;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
