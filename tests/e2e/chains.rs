@@ -313,5 +313,9 @@ fn a_full_node_joins_by_state_sync(lab: &Lab) {
     let again = lab.loomctl(&["up", "-i", file, "--json"]).exits(0);
     let summary = again.summary();
     // The others are to dial it; that waits for consent.
-    assert_eq!((&summary["changed"], &summary["hosts"]["node-3"]["pending"]), (&json!(0), &Value::Null), "{again}");
+    assert_eq!(
+        (&summary["changed"], &summary["hosts"]["node-3"]["pending"]),
+        (&json!(0), &Value::Null),
+        "{again}"
+    );
 }
