@@ -9,7 +9,7 @@ use super::text;
 pub(super) fn add(engine: &mut Environment<'static>) {
     engine.add_test("defined", |value: &Value| !value.is_undefined());
     engine.add_test("undefined", |value: &Value| value.is_undefined());
-    simple(engine, "none", |value| value.is_none());
+    simple(engine, "none", Value::is_none);
     simple(engine, "boolean", |value| value.kind() == ValueKind::Bool);
     simple(engine, "true", |value| value.kind() == ValueKind::Bool && value.is_true());
     simple(engine, "false", |value| value.kind() == ValueKind::Bool && !value.is_true());

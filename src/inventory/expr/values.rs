@@ -162,7 +162,7 @@ pub(super) fn plain(value: &Json) -> Value {
         Json::Number(number) => whole_or_float(number),
         Json::Array(items) => items.iter().map(plain).collect(),
         Json::Object(members) => {
-            Value::from_iter(members.iter().map(|(key, member)| (Value::from(key.as_str()), plain(member))))
+            members.iter().map(|(key, member)| (Value::from(key.as_str()), plain(member))).collect()
         }
     }
 }

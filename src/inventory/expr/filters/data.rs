@@ -10,11 +10,11 @@ use super::{Given, Row, refused};
 use crate::inventory::python;
 
 pub(super) const ROWS: &[Row] = &[
-    ("default", &["default_value", "boolean"], default),
-    ("d", &["default_value", "boolean"], default),
+    ("default", &["default_value", "boolean"], |value, given| Ok(default(value, given))),
+    ("d", &["default_value", "boolean"], |value, given| Ok(default(value, given))),
     ("mandatory", &["msg"], mandatory),
     ("ternary", &["true_val", "false_val", "none_val"], ternary),
-    ("bool", &[], to_bool),
+    ("bool", &[], |value, _| Ok(to_bool(value).into())),
     ("int", &["default", "base"], int),
     ("float", &["default"], float),
     ("abs", &[], abs),
@@ -29,10 +29,10 @@ pub(super) const ROWS: &[Row] = &[
     ("type_debug", &[], type_debug),
 ];
 
-fn default(value: &Value, given: &Given) -> Result<Value, Error> {
+fn default(value: &Value, given: &Given) -> Value {
     let falls_back = value.is_undefined() || given.flag(1) && !value.is_true();
     let other = || given.0[0].clone().unwrap_or_else(|| Value::from(""));
-    Ok(if falls_back { other() } else { value.clone() })
+    if falls_back { other() } else { value.clone() }
 }
 
 fn mandatory(value: &Value, given: &Given) -> Result<Value, Error> {
@@ -53,15 +53,13 @@ fn ternary(value: &Value, given: &Given) -> Result<Value, Error> {
     given.needed(usize::from(!value.is_true())).cloned()
 }
 
-fn to_bool(value: &Value, _: &Given) -> Result<Value, Error> {
-    let is_one = value.kind() == ValueKind::Number
-        && f64::try_from(value.clone()).is_ok_and(|number| (number - 1.0).abs() == 0.0);
-    let word = value.as_str().map(str::to_lowercase);
-    Ok(match word.as_deref() {
-        Some(word) => matches!(word, "yes" | "on" | "true" | "1"),
-        None => is_one || value.kind() == ValueKind::Bool && value.is_true(),
+fn to_bool(value: &Value) -> bool {
+    let is_one = || f64::try_from(value.clone()).is_ok_and(|number| (number - 1.0).abs() == 0.0);
+    match value.as_str().map(str::to_lowercase) {
+        Some(word) => matches!(word.as_str(), "yes" | "on" | "true" | "1"),
+        None if value.kind() == ValueKind::Bool => value.is_true(),
+        None => value.kind() == ValueKind::Number && is_one(),
     }
-    .into())
 }
 
 fn int(value: &Value, given: &Given) -> Result<Value, Error> {
@@ -269,7 +267,7 @@ fn extract(value: &Value, given: &Given) -> Result<Value, Error> {
     Ok(found)
 }
 
-fn names<'g>(given: &'g Given) -> (&'g str, &'g str) {
+fn names(given: &Given) -> (&str, &str) {
     let name = |at: usize| given.get(at).and_then(Value::as_str);
     (name(0).unwrap_or("key"), name(1).unwrap_or("value"))
 }
