@@ -109,7 +109,9 @@ fn before_init(init: &Init) -> String {
     for (path, content) in &init.before {
         put_before(&mut body, path, content);
     }
-    body.push('}');
+    let (to, of) = init.prints.clone().unwrap_or_default();
+    let _ = write!(body, "}}\ninit_prints={} init_prints_of={}\n", word(&to), word(&of));
+    let _ = write!(body, "init_drops={}", word(&init.drops.join("\n")));
     body
 }
 

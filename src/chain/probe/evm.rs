@@ -1,0 +1,148 @@
+//! JSON-RPC of Ethereum's family: several calls in one request, numbers in hex, errors by call.
+//!
+//! A node is known by its whole public key, and so is who it signs as.
+
+use serde_json::{Value, json};
+
+use super::{Block, NetInfo, ProbeError, RpcValidator, Status, first_part};
+use crate::{
+    chain::{genesis::istanbul::Extra, identity, profile::ProbeMethods},
+    model::ids::NodeId,
+};
+
+/// A method and its parameters.
+type Call<'a> = (&'a str, Value);
+
+pub fn ask_status() -> String {
+    request(&[
+        ("web3_clientVersion", json!([])),
+        ("eth_chainId", json!([])),
+        ("admin_nodeInfo", json!([])),
+        ("eth_syncing", json!([])),
+        ("eth_getBlockByNumber", json!(["latest", false])),
+    ])
+}
+
+/// A node that follows the others says that it is not syncing, however far behind it is: who compares heights knows better.
+pub fn status(body: &str) -> Result<Status, ProbeError> {
+    let [version, chain, node, syncing, block] = results(body)?;
+    let id = text(&node, "id")?;
+    let height = number(&block, "number")?;
+    let chain = hex_number(&chain).ok_or_else(|| missing("eth_chainId"))?;
+    Ok(Status {
+        validator_address: identity::evm_address(&id).map(|key| key.value).map_err(unreadable)?,
+        node_id: NodeId::new(id).map_err(unreadable)?,
+        network: chain.to_string(),
+        version: version.as_str().unwrap_or_default().to_owned(),
+        height,
+        hash: if height == 0 { String::new() } else { text(&block, "hash")? },
+        app_hash: text(&block, "stateRoot")?,
+        catching_up: syncing != Value::Bool(false),
+        earliest_height: 0,
+    })
+}
+
+pub fn ask_peers() -> String {
+    request(&[("admin_peers", json!([]))])
+}
+
+pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
+    let [peers] = results(body)?;
+    let id = |peer: &Value| NodeId::new(text(peer, "id")?.to_ascii_lowercase()).map_err(unreadable);
+    Ok(NetInfo { peers: peers.as_array().into_iter().flatten().map(id).collect::<Result<_, _>>()? })
+}
+
+pub fn ask_block(methods: &ProbeMethods, height: u64) -> String {
+    let method = methods.block.as_deref().unwrap_or("eth_getBlockByNumber");
+    request(&[(method, json!([format!("{height:#x}"), false]))])
+}
+
+/// Its own seals say who has committed it.
+pub fn block(body: &str) -> Result<Block, ProbeError> {
+    let [block] = results(body)?;
+    let hash = text(&block, "hash")?;
+    Ok(Block {
+        height: number(&block, "number")?,
+        signed_by: signers(&block, &hash).unwrap_or_default(),
+        app_hash: text(&block, "stateRoot")?,
+        hash,
+    })
+}
+
+/// When the block was made, in seconds since 1970.
+pub fn made_at(body: &str) -> Option<u64> {
+    let [block] = results(body).ok()?;
+    number(&block, "timestamp").ok()
+}
+
+/// `None`: the chain has no such method.
+pub fn ask_validators(methods: &ProbeMethods, height: u64) -> Option<String> {
+    Some(request(&[(methods.validators.as_deref()?, json!([format!("{height:#x}")]))]))
+}
+
+pub fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
+    let [addresses] = results(body)?;
+    let validator = |address: &Value| {
+        let address = address.as_str().ok_or_else(|| missing("address"))?;
+        let key = identity::evm_validator(address).map_err(unreadable)?;
+        Ok(RpcValidator { address: key.value.clone(), key, power: 1 })
+    };
+    addresses.as_array().ok_or_else(|| missing("result"))?.iter().map(validator).collect()
+}
+
+fn signers(block: &Value, hash: &str) -> Option<Vec<String>> {
+    let hash = <[u8; 32]>::try_from(hex::decode(hash.strip_prefix("0x")?).ok()?).ok()?;
+    let extra = Extra::parse(block.get("extraData")?.as_str()?).ok()?;
+    Some(extra.signers(&hash).into_iter().map(|key| key.value).collect())
+}
+
+fn request(calls: &[Call<'_>]) -> String {
+    let call = |(id, (method, params)): (usize, &Call<'_>)| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    Value::from(calls.iter().enumerate().map(call).collect::<Vec<_>>()).to_string()
+}
+
+/// Of each call, in the order of the request, whatever order they came in; the first error is that of all.
+fn results<const N: usize>(body: &str) -> Result<[Value; N], ProbeError> {
+    let parsed: Value = serde_json::from_str(body)
+        .map_err(|error| ProbeError::Unreadable(format!("{error}; it begins {:?}", first_part(body))))?;
+    // A request that is refused as a whole is answered by one object.
+    let answers = match parsed {
+        Value::Array(answers) => answers,
+        one => vec![one],
+    };
+    let mut results = [const { None }; N];
+    for mut answer in answers {
+        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
+            let words = error.get("message").and_then(Value::as_str).map(str::to_owned);
+            return Err(ProbeError::Answered(words.unwrap_or_else(|| error.to_string())));
+        }
+        let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
+        if let Some(slot) = id.and_then(|id| results.get_mut(id)) {
+            *slot = answer.get_mut("result").map(Value::take).filter(|result| !result.is_null());
+        }
+    }
+    let mut lacks = false;
+    let results = results.map(|result| result.unwrap_or_else(|| { lacks = true; Value::Null }));
+    if lacks { Err(missing("result")) } else { Ok(results) }
+}
+
+fn missing(name: &str) -> ProbeError {
+    ProbeError::Unreadable(format!("it has no `{name}`"))
+}
+
+#[allow(clippy::needless_pass_by_value)] // As a function of `map_err`.
+fn unreadable(error: crate::model::ids::Invalid) -> ProbeError {
+    ProbeError::Unreadable(error.to_string())
+}
+
+fn text(value: &Value, key: &str) -> Result<String, ProbeError> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
+}
+
+fn number(value: &Value, key: &str) -> Result<u64, ProbeError> {
+    value.get(key).and_then(hex_number).ok_or_else(|| missing(key))
+}
+
+fn hex_number(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
