@@ -25,7 +25,7 @@ const OURS: [(&str, &str); 3] = [
 ];
 
 /// Directives whose line in the template stays behind what the inventory gives: without its own folder no node starts, and
-/// without what goes before its start not on its own chain.
+/// without what goes before its start none on its own chain.
 const ADDED: [(&str, &str); 3] =
     [("Service", "BindPaths"), ("Service", "Environment"), ("Service", "ExecStartPre")];
 

@@ -241,6 +241,8 @@ mod tests {
             keep: vec![("chain".into(), "config/g.json".into())],
             makes: vec!["config/g.json".into(), "key".into()],
             before: vec![("x.yml".into(), "a: 'b'\n".into())],
+            drops: Vec::new(),
+            prints: None,
             argv: vec!["sh".into(), "-c".into(), command.into()],
         })
     }

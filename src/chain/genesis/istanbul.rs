@@ -79,3 +79,55 @@ fn texts(mut list: &[u8]) -> alloy_rlp::Result<Vec<Vec<u8>>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `homi extra encode --validators …` of Kaia 1.0.3.
+    const BY_HOMI: &str = include_str!("../../../tests/fixtures/kaia-1.0/extra-data");
+    const VALIDATORS: [&str; 4] = [
+        "0x1111111111111111111111111111111111111111",
+        "0x2222222222222222222222222222222222222222",
+        "0xAbCdEf0123456789aBcDeF0123456789abcdef01",
+        "0x4444444444444444444444444444444444444444",
+    ];
+
+    fn keys(addresses: &[&str]) -> Vec<ValidatorKey> {
+        addresses.iter().map(|address| evm_validator(address).unwrap()).collect()
+    }
+
+    #[test]
+    fn s5_it_is_what_the_chains_own_tool_makes() {
+        assert_eq!(of_genesis(&keys(&VALIDATORS)).unwrap(), BY_HOMI.trim());
+        let read = Extra::parse(BY_HOMI.trim()).unwrap();
+        assert_eq!(read, Extra { validators: keys(&VALIDATORS), committed: Vec::new() });
+        assert_eq!(read.validators[2].value, VALIDATORS[2].to_lowercase());
+    }
+
+    #[test]
+    fn what_is_not_whole_is_refused() {
+        let whole = BY_HOMI.trim();
+        for wrong in ["", "0x", "00", "0xzz", &whole[2..], &whole[..whole.len() - 2], &format!("{whole}00")] {
+            assert!(Extra::parse(wrong).is_err(), "{wrong}");
+        }
+        let nineteen = whole.replacen("941111", "931111", 1);
+        assert!(Extra::parse(&nineteen).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn s5_any_number_of_validators_comes_back(addresses in prop::collection::vec(any::<[u8; 20]>(), 0..40)) {
+            let keys: Vec<_> = addresses.iter().map(|a| evm_validator(&hex::encode(a)).unwrap()).collect();
+            prop_assert_eq!(Extra::parse(&of_genesis(&keys).unwrap()).unwrap().validators, keys);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Extra::parse(&format!("0x{}", hex::encode(bytes)));
+        }
+    }
+}
