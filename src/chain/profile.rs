@@ -555,6 +555,8 @@ impl Profile {
             "name" | "chain_id" => basics.word(word),
             _ => None,
         };
-        argv.iter().map(|argument| words::filled(argument, word).unwrap_or_else(|| argument.clone())).collect()
+        argv.iter()
+            .map(|argument| words::filled(argument, word).unwrap_or_else(|| argument.clone()))
+            .collect()
     }
 }

@@ -136,8 +136,10 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
 pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {
     let mut problems = sets::unknown_names(profile, basics);
     if profile.numeric_chain_id() && basics.chain_id.as_str().parse::<u64>().is_err() {
-        let message = format!("chain_id is {:?}, and {} knows its chains by numbers", basics.chain_id, profile.name);
-        problems.push(Problem::error(message).help(format!("give a whole number, such as {}", profile.chain_id)));
+        let message =
+            format!("chain_id is {:?}, and {} knows its chains by numbers", basics.chain_id, profile.name);
+        problems
+            .push(Problem::error(message).help(format!("give a whole number, such as {}", profile.chain_id)));
     }
     for path in profile.files.iter().filter(|(_, file)| file.template.is_some()).map(|(path, _)| path) {
         problems.extend(file_text(profile, path, basics, None).err().into_iter().flatten());

@@ -10,8 +10,15 @@ use crate::{
 };
 
 /// What a unit template may use; every value is encoded for the directive of its name.
-pub const CONTEXT: &[&str] =
-    &["description", "user", "working_directory", "environment_home", "bind_paths", "exec_start_pre", "exec_start"];
+pub const CONTEXT: &[&str] = &[
+    "description",
+    "user",
+    "working_directory",
+    "environment_home",
+    "bind_paths",
+    "exec_start_pre",
+    "exec_start",
+];
 
 /// `unit: {Service: {Key: value}}`: a text or number replaces the directive, a list makes several lines of it, null
 /// drops it (of `ADDED` ours stays). Values are systemd's own syntax, as the user wrote them.

@@ -58,7 +58,9 @@ pub fn kept_name(path: &HomePath) -> String {
 
 /// Where what init has printed of a key is kept.
 fn printed(profile: &Profile) -> KeyPlace {
-    let text = |of: fn(&Prints) -> &HomePath| profile.init.prints.as_ref().map_or(String::new(), |p| of(p).to_string());
+    let text = |of: fn(&Prints) -> &HomePath| {
+        profile.init.prints.as_ref().map_or(String::new(), |p| of(p).to_string())
+    };
     KeyPlace::Printed { key: text(|prints| &prints.of), to: text(|prints| &prints.to) }
 }
 

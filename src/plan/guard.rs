@@ -211,7 +211,9 @@ pub fn lacks_sign_state(cluster: &Cluster, seen: &NodeFacts) -> bool {
 
 /// S13: a key that the node itself cannot read. One chain then stops, another makes a new key in its place in silence.
 fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
-    let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else { return Vec::new() };
+    let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else {
+        return Vec::new();
+    };
     let closed = |path: &HomePath| {
         let path = path.under(home);
         // A link counts by what is behind it, which is not looked at.

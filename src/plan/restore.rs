@@ -124,7 +124,9 @@ pub fn plan(
             refusals.extend(options.limit.is_some().then(|| not_in_it(&node.name)));
             continue;
         };
-        let Some(seen) = facts.nodes.get(&node.name).filter(|seen| !is_whole(cluster, seen, kept)) else { continue };
+        let Some(seen) = facts.nodes.get(&node.name).filter(|seen| !is_whole(cluster, seen, kept)) else {
+            continue;
+        };
         let found = refused(cluster, node, facts, seen, kept, shown);
         if found.is_empty() {
             let stands = shown.signing(&kept.validator_key) == Signing::Stands;

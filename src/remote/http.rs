@@ -125,8 +125,7 @@ const ASK_THERE: &str = r#"ask() {
 }"#;
 
 /// HTTP/1.0, so that the answer is neither chunked nor kept open.
-const BASH_GET: &str =
-    r#"exec 5<>"/dev/tcp/$1/$2" || exit
+const BASH_GET: &str = r#"exec 5<>"/dev/tcp/$1/$2" || exit
 if [ -z "$4" ]; then printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3"
 else
   LC_ALL=C

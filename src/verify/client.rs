@@ -63,9 +63,7 @@ impl Client {
 
     pub async fn block(&self, height: u64) -> Result<Block, String> {
         match self.probe.kind {
-            ProbeKind::TendermintRpc => {
-                self.get(&format!("/block?height={height}"), tendermint::block).await
-            }
+            ProbeKind::TendermintRpc => self.get(&format!("/block?height={height}"), tendermint::block).await,
             ProbeKind::EvmRpc => self.post(evm::ask_block(&self.probe.methods, height), evm::block).await,
         }
     }
@@ -84,9 +82,7 @@ impl Client {
     /// Where its consensus stands, as `height/round/step`, if it says that.
     pub async fn step(&self) -> Option<String> {
         match self.probe.kind {
-            ProbeKind::TendermintRpc => {
-                self.get("/consensus_state", tendermint::consensus_step).await.ok()
-            }
+            ProbeKind::TendermintRpc => self.get("/consensus_state", tendermint::consensus_step).await.ok(),
             ProbeKind::EvmRpc => None,
         }
     }
@@ -148,7 +144,8 @@ impl Client {
             path if path.is_empty() => "/".to_owned(),
             path => path,
         };
-        let body = self.host.ask(self.at, &path, question, self.limit).await.map_err(|error| error.to_string())?;
+        let body =
+            self.host.ask(self.at, &path, question, self.limit).await.map_err(|error| error.to_string())?;
         String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
     }
 }

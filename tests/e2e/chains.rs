@@ -200,7 +200,8 @@ fn kaia_1_0(lab: &Lab) {
     let inventory = plain(lab, "kaia-1.0", "kaia").var("chain_id", "2024").var("cluster", "labnet");
     let file = inventory.write(lab);
     let file = file.to_str().unwrap();
-    let ask = |host: usize, method: &str, params: Value| lab.call(host, 8551, method, &params).unwrap_or_default();
+    let ask =
+        |host: usize, method: &str, params: Value| lab.call(host, 8551, method, &params).unwrap_or_default();
     let id = |host: usize| ask(host, "admin_nodeInfo", json!([]))["id"].as_str().unwrap().to_owned();
     let key = |host: usize| lab.root(host, "cat /home/ubuntu/node/klay/nodekey").stdout;
 
@@ -267,9 +268,12 @@ fn kaia_1_0(lab: &Lab) {
     lab.root(2, "systemctl stop kcn; chown root: /home/ubuntu/node/klay/nodekey").ok();
     let refused = lab.loomctl(&["up", "-i", file]).exits(3);
     assert!(refused.stderr.contains("klay/nodekey belongs to root"), "{refused}");
-    lab.root(2, "systemctl start kcn; sleep 5; ! systemctl is-active -q kcn; systemctl stop kcn").ok();
+    let log =
+        lab.root(2, "systemctl start kcn; sleep 6; systemctl stop kcn; journalctl -u kcn -n 300 -o cat").ok();
+    assert!(log.contains("Fatal: Option \"nodekey\""), "{log}");
     assert_eq!(key(2), was);
-    let other = "printf %064d 7 >/home/ubuntu/node/klay/nodekey; chown ubuntu: /home/ubuntu/node/klay/nodekey";
+    let other =
+        "printf %064d 7 >/home/ubuntu/node/klay/nodekey; chown ubuntu: /home/ubuntu/node/klay/nodekey";
     lab.root(2, other).ok();
     let refused = lab.loomctl(&["up", "-i", file]).exits(3);
     assert!(refused.stderr.contains("is not the one whose public part was kept"), "{refused}");
@@ -283,8 +287,11 @@ fn kaia_1_0(lab: &Lab) {
     assert_eq!(lab.root(2, left).ok(), "./klay/nodekey\n./nodekey.public\n");
     lab.loomctl(&["up", "-i", file]).ok();
     assert_eq!(id(2), same);
-    lab.loomctl(&["down", "-i", file, "--destroy", "--delete-keys"]).ok();
-    assert_eq!(lab.root(2, "ls -A /home/ubuntu/node 2>/dev/null; ls /var/lib/loomctl").stdout, "bin\n");
+    lab.loomctl(&["down", "-i", file, "--destroy", "--delete-keys", "--yes"]).ok();
+    assert_eq!(
+        lab.root(2, "ls -A /home/ubuntu/node /var/lib/loomctl/labnet 2>/dev/null | grep -v :").stdout.trim(),
+        ""
+    );
 }
 
 fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {

@@ -147,7 +147,8 @@ impl Lab {
         let url = format!("http://127.0.0.1:{port}/");
         let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let json = "Content-Type: application/json";
-        let run = self.command(&["in", &host.to_string(), "curl", "-s", "-m3", "-H", json, "-d", &question, &url]);
+        let run =
+            self.command(&["in", &host.to_string(), "curl", "-s", "-m3", "-H", json, "-d", &question, &url]);
         let answer: Value = serde_json::from_str(&run.stdout).ok()?;
         answer.get("result").cloned()
     }

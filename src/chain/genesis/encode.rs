@@ -69,3 +69,85 @@ fn unequal_votes(ask: Compose<'_>, name: &str) -> Vec<GenesisProblem> {
     };
     wrong.map(problem).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        chain::{
+            genesis::{NodeDocs, Overrides, check, single, validators_of},
+            identity::evm_validator,
+            profile::Profile,
+        },
+        model::ids::{ChainId, Power},
+    };
+
+    /// What four real kcn 1.0.3 ran on.
+    const RAN: &str = include_str!("../../../tests/fixtures/kaia-1.0/composed.json");
+    /// By what these nodes themselves call their `nodeAddress`, in inventory order.
+    const VALIDATORS: [&str; 4] = [
+        "0x760897540C6768589eec40F1012E24E621c66191",
+        "0x8c1d9c92f821636e9993a9de5953bd8c25fc2d88",
+        "0x3d1bb48181ca86ede3ca6eb5fc29853d3e8fc734",
+        "0xce1c77f746a823c363f35efff3cba32867a0694c",
+    ];
+
+    fn compose(validators: &[&str], power: Option<Power>, overrides: &Overrides) -> Result<String, String> {
+        let profile = Profile::builtin("kaia").unwrap();
+        let node = |(number, address): (usize, &&str)| NodeDocs {
+            whose: format!("node-{number}"),
+            key: evm_validator(address).unwrap(),
+            power,
+            documents: BTreeMap::new(),
+        };
+        let nodes: Vec<NodeDocs> = validators.iter().enumerate().map(node).collect();
+        let chain_id = ChainId::new("2024").unwrap();
+        let ask =
+            Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides, now: 1_900_000_000 };
+        let lines =
+            |problems: Vec<GenesisProblem>| problems.iter().map(ToString::to_string).collect::<String>();
+        composed(ask).map(|mut made| made.remove("chain").unwrap()).map_err(lines)
+    }
+
+    #[test]
+    fn s5_it_is_what_a_real_chain_ran_on() {
+        assert_eq!(compose(&VALIDATORS, None, &Overrides::new()).unwrap(), RAN);
+        let profile = Profile::builtin("kaia").unwrap();
+        let read = validators_of(&profile, "chain", RAN).unwrap();
+        let read: Vec<String> = read.into_iter().map(|member| member.key.value).collect();
+        assert_eq!(read, VALIDATORS.map(str::to_lowercase));
+        assert_eq!(single::chain_id(&profile, "chain", RAN).unwrap().as_str(), "2024");
+        assert!(single::check_one(&profile, "chain", RAN, 1_900_000_000).is_empty());
+        let documents = BTreeMap::from([("chain".to_owned(), RAN.to_owned())]);
+        let other = check(&profile, &documents, &ChainId::new("2025").unwrap(), 1_900_000_000);
+        assert!(other[0].to_string().contains("is 2024, the chain id is 2025"), "{other:?}");
+    }
+
+    #[test]
+    fn s5_what_no_chain_can_run_on_is_refused() {
+        let twice = compose(&[VALIDATORS[0], VALIDATORS[0]], None, &Overrides::new()).unwrap_err();
+        assert!(
+            twice.contains("node-1: genesis document `chain`: has the same validator key as node-0"),
+            "{twice}"
+        );
+        let none = compose(&[], None, &Overrides::new()).unwrap_err();
+        assert!(none.contains("there is no validator to compose it from"), "{none}");
+        let heavy =
+            compose(&VALIDATORS, Some(Power::new(10, false).unwrap()), &Overrides::new()).unwrap_err();
+        assert!(heavy.contains("kaia gives every validator one vote"), "{heavy}");
+        let of = |path: &str, value: Value| {
+            let Value::Object(map) = json!({path: value}) else { return Overrides::new() };
+            Overrides::from([("chain".to_owned(), map)])
+        };
+        let coins = of("alloc", json!({VALIDATORS[0]: {"balance": "0x64"}}));
+        assert!(compose(&VALIDATORS, None, &coins).unwrap().contains("\"balance\": \"0x64\""));
+        let spoiled = compose(&VALIDATORS, None, &of("extraData", json!("0x00"))).unwrap_err();
+        assert!(spoiled.contains("extraData: 1 bytes, at least 32 belong here"), "{spoiled}");
+        let others = istanbul::of_genesis(&[evm_validator(VALIDATORS[0]).unwrap()]).unwrap();
+        let others = compose(&VALIDATORS, None, &of("extraData", json!(others))).unwrap_err();
+        assert!(others.contains("names 1 validators that are not those of the inventory"), "{others}");
+    }
+}

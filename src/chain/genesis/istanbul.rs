@@ -23,8 +23,11 @@ impl Extra {
     pub fn parse(text: &str) -> Result<Self, String> {
         let bytes = text.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
         let bytes = bytes.ok_or("is not 0x and hex digits")?;
-        let rest = bytes.get(VANITY..).ok_or_else(|| format!("{} bytes, at least {VANITY} belong here", bytes.len()))?;
-        let (validators, committed) = parts(rest).map_err(|why| format!("is not Istanbul's extra data: {why}"))?;
+        let rest = bytes
+            .get(VANITY..)
+            .ok_or_else(|| format!("{} bytes, at least {VANITY} belong here", bytes.len()))?;
+        let (validators, committed) =
+            parts(rest).map_err(|why| format!("is not Istanbul's extra data: {why}"))?;
         let validators = validators.iter().map(|address| evm_validator(&hex::encode(address)));
         let validators = validators.collect::<Result<_, _>>().map_err(|why| format!("a validator: {why}"))?;
         Ok(Self { validators, committed })

@@ -122,7 +122,12 @@ fn results<const N: usize>(body: &str) -> Result<[Value; N], ProbeError> {
         }
     }
     let mut lacks = false;
-    let results = results.map(|result| result.unwrap_or_else(|| { lacks = true; Value::Null }));
+    let results = results.map(|result| {
+        result.unwrap_or_else(|| {
+            lacks = true;
+            Value::Null
+        })
+    });
     if lacks { Err(missing("result")) } else { Ok(results) }
 }
 
@@ -145,4 +150,82 @@ fn number(value: &Value, key: &str) -> Result<u64, ProbeError> {
 
 fn hex_number(value: &Value) -> Option<u64> {
     u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of kcn 1.0.3, four validators, by the requests above.
+    macro_rules! recorded {
+        ($name:literal) => {
+            include_str!(concat!("../../../tests/fixtures/rpc/kaia-1.0/", $name, ".json"))
+        };
+    }
+
+    #[test]
+    fn status_and_peers_of_a_running_node() {
+        let status = status(recorded!("status")).unwrap();
+        assert!(
+            status.node_id.as_str().starts_with("7debb888fefc643d") && status.node_id.as_str().len() == 128
+        );
+        // Which the node itself says as its `nodeAddress`.
+        assert_eq!(status.validator_address, "0x760897540c6768589eec40f1012e24e621c66191");
+        assert_eq!((status.network.as_str(), status.catching_up), ("2024", false));
+        assert_eq!(status.version, "Klaytn/v1.0.3/linux-amd64/go1.26.8");
+        assert!(status.height > 2 && status.hash.starts_with("0x") && status.app_hash.starts_with("0x"));
+        let peers = net_info(recorded!("peers")).unwrap().peers;
+        assert!(peers.len() == 3 && !peers.contains(&status.node_id));
+    }
+
+    #[test]
+    fn s8_seals_say_who_has_committed_a_block() {
+        let validators = validators(recorded!("validators")).unwrap();
+        assert!(validators.len() == 4 && validators.iter().all(|validator| validator.power == 1));
+        let read = block(recorded!("block")).unwrap();
+        assert_eq!(
+            (read.height, read.hash.as_str()),
+            (2, "0x9d70f67cb3886bb549090e7b24b1ed4faa657a7d714b93a65f678bcea8269ad2")
+        );
+        let voters: Vec<&str> = validators.iter().map(|validator| validator.address.as_str()).collect();
+        assert!(
+            read.signed_by.len() >= 3 && read.signed_by.iter().all(|by| voters.contains(&by.as_str())),
+            "{read:?}"
+        );
+        assert_eq!(made_at(recorded!("block")), Some(0x6b02_1e26));
+        // Of another block the same seals are nobody's.
+        let other = recorded!("block").replace("0x9d70f67c", "0x9d70f67d");
+        assert!(block(&other).unwrap().signed_by.iter().all(|by| !voters.contains(&by.as_str())));
+    }
+
+    #[test]
+    fn errors_are_said_in_the_nodes_own_words() {
+        let unknown = block(recorded!("block-unknown")).unwrap_err().to_string();
+        assert_eq!(unknown, "the node answered: the block does not exist (block number: 16777215)");
+        let none = status(recorded!("no-method")).unwrap_err().to_string();
+        assert!(none.contains("the method none_such does not exist"), "{none}");
+        assert!(status("<html>").is_err() && status("[]").is_err() && status("{}").is_err());
+        assert!(block(r#"[{"id":0,"result":null}]"#).is_err());
+    }
+
+    #[test]
+    fn a_request_names_the_chains_own_methods() {
+        let methods = ProbeMethods { validators: Some("kaia_getCouncil".into()), block: None };
+        let asked = ask_validators(&methods, 17).unwrap();
+        assert_eq!(asked, r#"[{"jsonrpc":"2.0","id":0,"method":"kaia_getCouncil","params":["0x11"]}]"#);
+        assert!(ask_block(&methods, 0).contains(r#""method":"eth_getBlockByNumber","params":["0x0",false]"#));
+        assert!(ask_validators(&ProbeMethods::default(), 1).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(body in ".{0,80}", cut in 0_usize..3600) {
+            let _ = (status(&body), net_info(&body), block(&body), validators(&body), made_at(&body));
+            let half: String = recorded!("status").chars().take(cut).collect();
+            prop_assert!(status(&half).is_err());
+        }
+    }
 }

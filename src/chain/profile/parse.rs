@@ -146,13 +146,19 @@ impl Profile {
                 .then_some(&self.validator_key.file),
         ];
         if printed.into_iter().flatten().any(|file| prints != Some(file)) {
-            report("read", "what init prints of this key is not kept: `init.prints` says where, and of which file");
+            report(
+                "read",
+                "what init prints of this key is not kept: `init.prints` says where, and of which file",
+            );
         }
         if (self.genesis.how == GenesisHow::Encode) != self.genesis.base.is_some() {
             report("genesis", "`genesis.base` belongs to `how: encode`, and it needs one");
         }
         if self.genesis.how == GenesisHow::Encode && self.documents.len() != 1 {
-            report("documents", "with `how: encode` there is one genesis document: `genesis.base` with the validators");
+            report(
+                "documents",
+                "with `how: encode` there is one genesis document: `genesis.base` with the validators",
+            );
         }
         problems
     }

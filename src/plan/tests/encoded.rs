@@ -41,7 +41,9 @@ fn every_validator_is_in_the_one_document_and_nothing_is_left_to_do() {
     let documents: BTreeSet<String> = cluster
         .nodes
         .iter()
-        .map(|node| world.host(&cluster, node).files[&path("/home/ubuntu/genesis.json")].content.clone().unwrap())
+        .map(|node| {
+            world.host(&cluster, node).files[&path("/home/ubuntu/genesis.json")].content.clone().unwrap()
+        })
         .collect();
     assert_eq!(documents.len(), 1);
     let text = documents.first().unwrap();
@@ -103,7 +105,8 @@ fn s7_a_run_killed_anywhere_converges_with_the_same_keys() {
 #[test]
 fn s1_s8_a_started_chain_is_taken_for_a_living_one() {
     let (mut world, _) = born(&kaia(4), 0);
-    let with = |more: &str| cluster(&plain("kaia", 4).yaml().replace("vars: {", &format!("vars: {{{more}, ")));
+    let with =
+        |more: &str| cluster(&plain("kaia", 4).yaml().replace("vars: {", &format!("vars: {{{more}, ")));
     let other = with("genesis: {chain: {config.unitPrice: 1}}");
     let before = world.fingerprint();
     let said = refused(&again(&mut world, &other).end);
@@ -136,7 +139,10 @@ fn s13_a_key_that_is_gone_replaced_or_unreadable_is_never_made_anew() {
     let gone = said(&|host| drop(host.files.remove(&key)));
     assert!(gone.starts_with("Safety n-1: the node key and validator key is missing: /home"), "{gone}");
     let replaced = said(&|host| host.files.get_mut(&key).unwrap().content = Some("another".into()));
-    assert!(replaced.starts_with("Safety n-1: ") && replaced.contains("is not the one whose public"), "{replaced}");
+    assert!(
+        replaced.starts_with("Safety n-1: ") && replaced.contains("is not the one whose public"),
+        "{replaced}"
+    );
     let nothing = said(&|host| drop(host.files.remove(&public)));
     assert!(nothing.contains("is not the one whose public part was kept"), "{nothing}");
     let closed = said(&|host| host.files.get_mut(&key).unwrap().owner = "root:root".into());
@@ -202,7 +208,7 @@ fn down_destroy_keeps_the_keys_and_the_next_birth_has_the_same_validators() {
         .filter(|at| at.is_below(&home_of(&cluster.nodes[0])))
         .map(ToString::to_string)
         .collect();
-    assert_eq!(left, ["/home/ubuntu/klay/nodekey", "/home/ubuntu/nodekey.public"]);
+    assert_eq!(left, ["/home/ubuntu/klay", "/home/ubuntu/klay/nodekey", "/home/ubuntu/nodekey.public"]);
     assert!(again(&mut world, &cluster).is_done());
     assert_eq!(cluster.nodes.iter().map(|node| own(&mut world, &cluster, node)).collect::<Vec<_>>(), keys);
     assert!(world.converge(&cluster, decide(true)).unwrap().is_done());
