@@ -40,7 +40,7 @@ test-faults:
 
 test-chains:
 	@tests/lab/setup
-	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50
+	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50 kaia-1.0
 	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::chains
 
 test-report:

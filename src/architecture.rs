@@ -19,7 +19,8 @@ const MAY: &[(&str, &[&str])] = &[
     ("chain", &["problem", "model::ids"]),
     ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
-    ("facts", &["model", "shell"]),
+    // What a key that a host has shown is to the chain.
+    ("facts", &["chain::identity", "model", "shell"]),
     ("plan", &["problem", "chain", "facts", "masked", "model"]),
     // Steps are the plan's data, and a manifest is written by a step.
     ("shell", &["model::ids", "model::scope", "facts::manifest", "plan::step"]),

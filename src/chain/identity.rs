@@ -1,9 +1,11 @@
 //! Who a node is: its id from its public key, its validator's address, and what the hosts report of both.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
 use ripemd::Ripemd160;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use sha3::{Digest as _, Keccak256};
 
 use crate::model::ids::{Invalid, NodeId, ValidatorKey};
 
@@ -19,6 +21,65 @@ const SECP256K1: [&str; 4] = [
     "cometbft/PubKeySecp256k1",
     "/cosmos.crypto.secp256k1.PubKey",
 ];
+
+/// The type that a validator has whom its chain knows by an address alone: 0x and 40 lower-case hex digits.
+pub const EVM_ADDRESS: &str = "evm-address";
+
+/// The address of Ethereum's family: the last 20 bytes of the keccak256 of a secp256k1 public key, 128 hex digits.
+pub fn evm_address(public: &str) -> Result<ValidatorKey, Invalid> {
+    Ok(address_key(&last_20_of_keccak(&whole_public(public)?)))
+}
+
+/// What the whole public key is to its peers: itself.
+pub fn evm_node_id(public: &str) -> Result<NodeId, Invalid> {
+    NodeId::new(hex::encode(whole_public(public)?))
+}
+
+/// An address as a validator; in any letters, with 0x or without.
+pub fn evm_validator(address: &str) -> Result<ValidatorKey, Invalid> {
+    let bad = |why: String| Invalid { what: "address", why };
+    let digits = address.strip_prefix("0x").unwrap_or(address);
+    let bytes = hex::decode(digits).map_err(|error| bad(format!("{address:?} is not hex: {error}")))?;
+    let length = bytes.len();
+    let bytes: [u8; 20] = bytes.try_into().map_err(|_| bad(format!("{length} bytes, an address has 20")))?;
+    Ok(address_key(&bytes))
+}
+
+/// Whose key has signed the digest: 64 bytes and the recovery id.
+pub fn evm_signer(digest: &[u8; 32], signature: &[u8]) -> Option<ValidatorKey> {
+    let (signature, recovery) = signature.split_at_checked(64)?;
+    let recovery = RecoveryId::from_byte(*recovery.first()?)?;
+    let signature = Signature::from_slice(signature).ok()?;
+    let key = VerifyingKey::recover_from_prehash(digest, &signature, recovery).ok()?;
+    let point = key.to_encoded_point(false);
+    Some(address_key(&last_20_of_keccak(point.as_bytes().get(1..)?)))
+}
+
+pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
+    Keccak256::digest(bytes).into()
+}
+
+fn address_key(address: &[u8; 20]) -> ValidatorKey {
+    ValidatorKey { kind: EVM_ADDRESS.to_owned(), value: format!("0x{}", hex::encode(address)) }
+}
+
+fn last_20_of_keccak(public: &[u8]) -> [u8; 20] {
+    let mut last = [0; 20];
+    last.copy_from_slice(&keccak256(public)[12..]);
+    last
+}
+
+fn whole_public(text: &str) -> Result<[u8; 64], Invalid> {
+    let bad = |why: String| Invalid { what: "public key", why };
+    let bytes = hex::decode(text.trim()).map_err(|error| bad(format!("not hex: {error}")))?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| bad(format!("{length} bytes, a whole secp256k1 key has 64")))
+}
+
+/// The address by which people know a validator, where its key's type is known.
+pub fn address(key: &ValidatorKey) -> Option<String> {
+    if key.kind == EVM_ADDRESS { Some(key.value.clone()) } else { tendermint_address(key) }
+}
 
 /// The validator's address as the documents hold it, 40 upper-case hex digits: of an ed25519 key the first 20 bytes of its
 /// sha256, of a secp256k1 key (compressed) the ripemd160 of its sha256. None for other types, or bytes that are no key.
@@ -38,6 +99,7 @@ pub fn check_key(key: &ValidatorKey) -> Result<(), Invalid> {
     match key.kind.as_str() {
         kind if ED25519.contains(&kind) => ed25519_bytes(&key.value).map(drop),
         kind if SECP256K1.contains(&kind) => secp256k1_bytes(&key.value).map(drop),
+        EVM_ADDRESS => evm_validator(&key.value).map(drop),
         _ => Ok(()),
     }
 }

@@ -152,6 +152,12 @@ pub fn peers_string(profile: &Profile, peers: &[PeerInfo]) -> String {
     each.join(&profile.peers.separator)
 }
 
+/// The same as a file of their own: a JSON list.
+pub fn peers_list(profile: &Profile, peers: &[PeerInfo]) -> String {
+    let each: Vec<_> = peers.iter().map(|peer| peer_text(profile, peer)).collect();
+    format!("{:#}\n", serde_json::Value::from(each))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

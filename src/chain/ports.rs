@@ -44,11 +44,16 @@ pub fn ports_of(
             match listen_of(&value) {
                 Some(listen) => {
                     port_use.port = listen.port();
-                    listen.bind().clone_into(&mut port_use.bind);
+                    if port.bind_from.is_none() {
+                        listen.bind().clone_into(&mut port_use.bind);
+                    }
                 }
                 // An empty address, or a Unix socket: switched off.
                 None => port_use.expected = false,
             }
+        }
+        if let Some(Value::String(bind)) = port.bind_from.as_ref().and_then(read) {
+            port_use.bind = bind;
         }
         if let Some(condition) = &port.only_when_key {
             let place = KeyPlace { file: condition.file.clone(), key: condition.key.clone() };

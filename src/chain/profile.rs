@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    genesis::path::DocPath,
+    genesis::{istanbul, path::DocPath},
     render::Basics,
     topology::{Role, Spot},
     words,
@@ -46,7 +46,9 @@ pub struct Profile {
     pub init: Init,
     pub node_key: NodeKeyFile,
     pub validator_key: ValidatorKeyFile,
-    pub sign_state: SignStateFile,
+    /// Absent where the chain keeps none: its validators write down nothing of what they have signed (S13).
+    #[serde(default)]
+    pub sign_state: Option<SignStateFile>,
     /// What a started node has made: removed by a reset; keys, sign state and documents survive it.
     pub chain_data: Vec<HomePath>,
     /// Exists from the first start on, at whatever height.
@@ -78,6 +80,8 @@ pub struct Profile {
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
     Tendermint,
+    /// JSON-RPC of Ethereum's kind; validators are addresses of secp256k1 keys.
+    Evm,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -116,6 +120,22 @@ pub struct Init {
     pub before: Vec<HomePath>,
     /// What init must have made, or it has failed whatever its status says.
     pub makes: Vec<Made>,
+    /// What it has made beside that and nobody wants: a chain of its own.
+    #[serde(default)]
+    pub drops: Vec<HomePath>,
+    /// What it prints is kept: the public half of a key that nothing else on the host can derive.
+    #[serde(default)]
+    pub prints: Option<Prints>,
+}
+
+/// A file of two parts: the sha256 of a key file, then what a command printed of that key. It counts only as long as the
+/// key file is that one.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prints {
+    pub to: HomePath,
+    /// The key file.
+    pub of: HomePath,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -138,6 +158,8 @@ pub struct NodeKeyFile {
 pub enum NodeKeyReader {
     /// `{"priv_key":{"type","value"}}`, value the base64 of 64 bytes; the public key is the last 32 of them.
     Ed25519NodeKey,
+    /// 128 hex digits, the whole public key of secp256k1, in what init has printed (`init.prints`): they are the id.
+    PrintedSecp256k1,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -152,6 +174,8 @@ pub struct ValidatorKeyFile {
 pub enum ValidatorKeyReader {
     /// The top-level `pub_key` of the file, `{"type","value"}`.
     TendermintPubKey,
+    /// The address that follows from the public key in what init has printed: the last 20 bytes of its keccak256.
+    PrintedSecp256k1Address,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -212,6 +236,18 @@ pub struct NumberLimit {
 pub struct ChainIdRule {
     pub at: Vec<DocPath>,
     pub written_by: ChainIdWriter,
+    /// How it stands there.
+    #[serde(default)]
+    pub form: ChainIdForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChainIdForm {
+    #[default]
+    Text,
+    /// A whole number: the inventory's chain id has to be one.
+    Number,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -228,14 +264,20 @@ pub enum ChainIdWriter {
 #[serde(deny_unknown_fields)]
 pub struct ValidatorRule {
     pub at: DocPath,
+    /// There is no list of entries, but a text that says them all; the keys below do not count then.
+    #[serde(default)]
+    pub encoded: Option<Encoded>,
     /// `{"type","value"}`, or Cosmos' `{"@type","key"}`.
+    #[serde(default)]
     pub key: DocPath,
     /// Where the entry holds the key's value only: the type that it has.
     #[serde(default)]
     pub bare_key_type: Option<String>,
     #[serde(default)]
     pub address: Option<DocPath>,
+    #[serde(default)]
     pub power: DocPath,
+    #[serde(default)]
     pub power_form: PowerForm,
     /// So much of what stands there is a power of one (Cosmos stakes 1000000 of its coin for it).
     #[serde(default)]
@@ -249,9 +291,17 @@ pub struct ValidatorRule {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+pub enum Encoded {
+    /// Istanbul's `extraData`: 32 bytes, then the RLP of validators (addresses), seal and committed seals. All votes are equal.
+    IstanbulExtra,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum PowerForm {
     /// Amino refuses a number where it wants `"10"`.
     Quoted,
+    #[default]
     AsFound,
 }
 
@@ -259,6 +309,9 @@ pub enum PowerForm {
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     pub how: GenesisHow,
+    /// The document before anything is set in it (`how: encode`): a file of the profile's folder.
+    #[serde(default)]
+    pub base: Option<String>,
     /// What the chain's own tool does, in this order (`how: tool`); the last one's result is the document.
     #[serde(default)]
     pub steps: Vec<ToolStep>,
@@ -275,13 +328,19 @@ pub enum GenesisHow {
     Merge,
     /// The chain's own tool on the validators' hosts, as Cosmos' gentx: keys stay where they are.
     Tool,
+    /// The profile's own document, with the chain id and the validators of all set in it: no host has made one.
+    Encode,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
-    /// Arguments after the binary; `{home}` is the working directory.
+    /// Arguments after the binary; `{home}` is the working directory, `{chain_id}` and `{name}` stand for these.
     pub argv: Vec<String>,
+    /// What the binary does before each start, one command after another: when one fails, the node does not start. It must
+    /// be harmless to do it again (a unit has `{{ exec_start_pre }}` for it).
+    #[serde(default)]
+    pub before: Vec<Vec<String>>,
     /// Signs that the program itself reads as something else in that path, so that it would look elsewhere.
     #[serde(default)]
     pub expands: String,
@@ -296,7 +355,7 @@ pub struct Peers {
     pub into: PeersInto,
 }
 
-/// Where the peers string goes: a flag of `run`, or a key of a configuration file.
+/// Where the peers go: a flag of `run`, a key of a configuration file, or a file of their own, a JSON list.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeersInto {
@@ -306,6 +365,8 @@ pub struct PeersInto {
     pub file: Option<HomePath>,
     #[serde(default)]
     pub key: Option<String>,
+    #[serde(default)]
+    pub list: Option<HomePath>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -374,6 +435,9 @@ pub struct Port {
     pub public: bool,
     /// Every key that holds it; the first is the one that is believed.
     pub from: Vec<KeyPlace>,
+    /// The key of the address, where `from` holds the number alone.
+    #[serde(default)]
+    pub bind_from: Option<KeyPlace>,
     /// Expected to listen only where another port has this number.
     #[serde(default)]
     pub only_when_port: Option<PortIs>,
@@ -421,12 +485,39 @@ pub struct Probe {
     /// Before every method: `/rpc` where the chain puts a proxy in front.
     #[serde(default)]
     pub path: String,
+    /// How the chain names methods that Ethereum does not have (`kind: evm-rpc`).
+    #[serde(default)]
+    pub methods: ProbeMethods,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeKind {
+    /// `/status` and its like, by GET.
     TendermintRpc,
+    /// JSON-RPC by POST: `eth_`, `admin_nodeInfo`, `admin_peers`.
+    EvmRpc,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeMethods {
+    /// Block number → addresses of all validators.
+    #[serde(default)]
+    pub validators: Option<String>,
+    /// Block number → block, `extraData` with its seals. Absent: `eth_getBlockByNumber`.
+    #[serde(default)]
+    pub block: Option<String>,
+}
+
+impl Encoded {
+    /// Whether a value of a document can be read so.
+    pub fn is_sound(self, value: Option<&Value>) -> bool {
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        match self {
+            Self::IstanbulExtra => istanbul::Extra::parse(text).is_ok(),
+        }
+    }
 }
 
 impl Profile {
@@ -443,9 +534,24 @@ impl Profile {
     /// Files that hold a private key or what it has signed, in the order in which they are read: a sign state that is read
     /// after its key knows at least what that key had signed by then. Key and sign state may be one file.
     pub fn key_files(&self) -> Vec<&HomePath> {
-        let mut files = vec![&self.node_key.file, &self.validator_key.file, &self.sign_state.file];
+        let printed = self.init.prints.iter().map(|prints| &prints.to);
+        let signs = self.sign_state.iter().map(|signs| &signs.file);
+        let keys = [&self.node_key.file, &self.validator_key.file];
+        let mut files: Vec<_> = keys.into_iter().chain(signs).chain(printed).collect();
         files.dedup();
         files
+    }
+
+    /// Files that we write for a node beside its documents: its configuration, and its peers where they have a file.
+    pub fn written(&self) -> impl Iterator<Item = (&HomePath, Mode)> {
+        let files = self.files.iter().map(|(path, file)| (path, file.mode));
+        files.chain(self.peers.into.list.iter().map(|path| (path, Mode::default())))
+    }
+
+    /// Whether the chain knows itself by a number.
+    pub fn numeric_chain_id(&self) -> bool {
+        let rules = self.documents.values().filter_map(|document| document.chain_id.as_ref());
+        rules.into_iter().any(|rule| rule.form == ChainIdForm::Number)
     }
 
     /// Private files and folders beside these that the genesis tool has left in the node's folder.
@@ -460,7 +566,23 @@ impl Profile {
     }
 
     /// The arguments of the running node after the binary, without peers.
-    pub fn run_argv(&self, home: &RemotePath) -> Vec<String> {
-        self.run.argv.iter().map(|argument| argument.replace("{home}", home.as_str())).collect()
+    pub fn run_argv(&self, basics: &Basics, home: &RemotePath) -> Vec<String> {
+        Self::run_words(&self.run.argv, basics, home)
+    }
+
+    /// The arguments after the binary of what goes before each start.
+    pub fn before_run(&self, basics: &Basics, home: &RemotePath) -> Vec<Vec<String>> {
+        self.run.before.iter().map(|argv| Self::run_words(argv, basics, home)).collect()
+    }
+
+    fn run_words(argv: &[String], basics: &Basics, home: &RemotePath) -> Vec<String> {
+        let word = |word: &str| match word {
+            "home" => Some(home.to_string()),
+            "name" | "chain_id" => basics.word(word),
+            _ => None,
+        };
+        argv.iter()
+            .map(|argument| words::filled(argument, word).unwrap_or_else(|| argument.clone()))
+            .collect()
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
-    peers::{PeerInfo, peers_string},
+    peers::{PeerInfo, peers_list, peers_string},
     ports::ports_of,
     profile::{Format, HomePath, Profile, SetKeys},
     topology::Spot,
@@ -118,11 +118,16 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     if problems.is_empty() {
         problems.extend(port_problems(profile, node, &texts));
     }
+    if let Some(list) = &profile.peers.into.list {
+        texts.insert(list.clone(), peers_list(profile, &node.peers));
+    }
     let argv = argv(profile, node);
+    let before = profile.before_run(&node.basics, &node.home);
     let ask = UnitAsk {
         node: &node.basics.name,
         user: &node.user,
         working_directory: &node.home,
+        before: &before.into_iter().map(|argv| with_binary(node, argv)).collect::<Vec<_>>(),
         argv: &argv,
         overrides: &node.unit,
         rootless: node.rootless,
@@ -141,6 +146,12 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
 /// the files that we write whole. A key of a file that init makes cannot be.
 pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {
     let mut problems = sets::unknown_names(profile, basics);
+    if profile.numeric_chain_id() && basics.chain_id.as_str().parse::<u64>().is_err() {
+        let message =
+            format!("chain_id is {:?}, and {} knows its chains by numbers", basics.chain_id, profile.name);
+        problems
+            .push(Problem::error(message).help(format!("give a whole number, such as {}", profile.chain_id)));
+    }
     for path in profile.files.iter().filter(|(_, file)| file.template.is_some()).map(|(path, _)| path) {
         problems.extend(file_text(profile, path, basics, None).err().into_iter().flatten());
     }
@@ -168,7 +179,7 @@ fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePat
     let file = |(path, content): (&HomePath, &String)| RenderedFile {
         path: path.under(home),
         content: content.clone(),
-        mode: profile.files.get(path).map_or(0o644, |file| file.mode.0),
+        mode: profile.written().find(|(written, _)| *written == path).map_or(0o644, |(_, mode)| mode.0),
     };
     texts.iter().map(file).collect()
 }
@@ -199,9 +210,12 @@ fn file_text(
     set(&text, &sets::of_inventory(profile, path, basics))
 }
 
+fn with_binary(node: &NodeContext, arguments: Vec<String>) -> Vec<String> {
+    [node.binary.to_string()].into_iter().chain(arguments).collect()
+}
+
 fn argv(profile: &Profile, node: &NodeContext) -> Vec<String> {
-    let mut argv = vec![node.binary.as_str().to_owned()];
-    argv.extend(profile.run_argv(&node.home));
+    let mut argv = with_binary(node, profile.run_argv(&node.basics, &node.home));
     if let Some(flag) = profile.peers.into.flag.as_ref().filter(|_| !node.peers.is_empty()) {
         argv.extend([flag.clone(), peers_string(profile, &node.peers)]);
     }

@@ -10,8 +10,15 @@ use crate::{
 };
 
 /// What a unit template may use; every value is encoded for the directive of its name.
-pub const CONTEXT: &[&str] =
-    &["description", "user", "working_directory", "environment_home", "bind_paths", "exec_start"];
+pub const CONTEXT: &[&str] = &[
+    "description",
+    "user",
+    "working_directory",
+    "environment_home",
+    "bind_paths",
+    "exec_start_pre",
+    "exec_start",
+];
 
 /// `unit: {Service: {Key: value}}`: a text or number replaces the directive, a list makes several lines of it, null
 /// drops it (of `ADDED` ours stays). Values are systemd's own syntax, as the user wrote them.
@@ -24,8 +31,10 @@ const OURS: [(&str, &str); 3] = [
     ("WorkingDirectory", "`working_directory`"),
 ];
 
-/// Directives whose line in the template stays behind what the inventory gives: without its own folder no node starts.
-const ADDED: [(&str, &str); 2] = [("Service", "BindPaths"), ("Service", "Environment")];
+/// Directives whose line in the template stays behind what the inventory gives: without its own folder no node starts, and
+/// without what goes before its start none on its own chain.
+const ADDED: [(&str, &str); 3] =
+    [("Service", "BindPaths"), ("Service", "Environment"), ("Service", "ExecStartPre")];
 
 const SECTIONS: [&str; 3] = ["Unit", "Service", "Install"];
 
@@ -34,6 +43,8 @@ pub struct UnitAsk<'a> {
     pub node: &'a NodeName,
     pub user: &'a UserName,
     pub working_directory: &'a RemotePath,
+    /// Whole command lines, the binary first, that go before it.
+    pub before: &'a [Vec<String>],
     pub argv: &'a [String],
     pub overrides: &'a UnitOverrides,
     /// For the systemd of a user without root.
@@ -54,6 +65,9 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     context.insert("environment_home", &own);
     let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("bind_paths", &bound);
+    let before: Result<Vec<_>, _> = ask.before.iter().map(|argv| encode::exec_start(argv)).collect();
+    // More than one are more than one line.
+    context.insert("exec_start_pre", &before.map_err(refuse)?.join("\nExecStartPre="));
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
     let template = if ask.rootless { &profile.unit.user_template } else { &profile.unit.template };
     let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
@@ -180,6 +194,7 @@ mod tests {
             node: &NodeName::new("loom-0").unwrap(),
             user: &UserName::new("ubuntu").unwrap(),
             working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
+            before: &[],
             argv: &argv.map(str::to_owned),
             overrides,
             rootless,

@@ -35,11 +35,19 @@ pub fn genesis(command: Genesis) -> u8 {
 fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u8, Vec<Problem>> {
     let profile = profiles::profile(&of.chain, Path::new("."))?;
     let document = document_of(&profile, of.document.as_deref())?;
-    if profile.genesis.how == GenesisHow::Tool {
-        let message =
-            format!("{} makes its genesis itself: merged, its books would not add up", profile.name);
-        let help = "`loomctl up` has it signed on every validator's host and collected on the first";
-        return Err(vec![Problem::error(message).help(help)]);
+    let not_merged = match profile.genesis.how {
+        GenesisHow::Merge => None,
+        GenesisHow::Tool => Some((
+            "makes its genesis itself: merged, its books would not add up",
+            "`loomctl up` has it signed on every validator's host and collected on the first",
+        )),
+        GenesisHow::Encode => Some((
+            "has one genesis document, with its validators encoded in it: no host makes a part of it",
+            "`loomctl up` makes it of the validators' keys; `loomctl render --facts FILE -o DIR` shows it",
+        )),
+    };
+    if let Some((why, help)) = not_merged {
+        return Err(vec![Problem::error(format!("{} {why}", profile.name)).help(help)]);
     }
     let wanted = chain_id.map(ChainId::new).transpose();
     let wanted = wanted.map_err(|why| vec![Problem::error(why.to_string())])?;

@@ -21,13 +21,33 @@ pub struct NodeQuestion {
     pub texts: Vec<String>,
     /// Names of what is kept, pristine, of what `init` made.
     pub pristine: Vec<String>,
-    pub node_key: String,
-    pub validator_key: String,
-    pub sign_state: String,
-    pub sign_state_key: String,
+    /// Where its id is read from, and its validator's key.
+    pub node_key: KeyPlace,
+    pub validator_key: KeyPlace,
+    /// The file, and the key of the height in it; `None`: the chain keeps none.
+    pub sign_state: Option<(String, String)>,
     pub binary_name: String,
     /// Where the planned binary is kept, when its checksum is known.
     pub binary: Option<(RemotePath, Sha256)>,
+}
+
+/// Where the public part of a key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// The key file itself says it.
+    File(String),
+    /// It was printed when the key was made; it counts as long as the key file is that one.
+    Printed { key: String, to: String },
+}
+
+impl KeyPlace {
+    /// What is read, and of what key that has to be.
+    fn words(&self) -> (&str, &str) {
+        match self {
+            Self::File(file) => (file, ""),
+            Self::Printed { key, to } => (to, key),
+        }
+    }
 }
 
 /// Everything about the machine, then about each of its nodes; scope N is the Nth question.
@@ -49,10 +69,12 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_paths", &q.paths.join("\n"))
             .set("node_texts", &q.texts.join("\n"))
             .set("node_pristine", &q.pristine.join(" "))
-            .set("node_id_file", &q.node_key)
-            .set("node_key_file", &q.validator_key)
-            .set("node_sign_file", &q.sign_state)
-            .set("node_sign_key", &q.sign_state_key)
+            .set("node_id_file", q.node_key.words().0)
+            .set("node_id_of", q.node_key.words().1)
+            .set("node_key_file", q.validator_key.words().0)
+            .set("node_key_of", q.validator_key.words().1)
+            .set("node_sign_file", q.sign_state.as_ref().map_or("", |(file, _)| file))
+            .set("node_sign_key", q.sign_state.as_ref().map_or("", |(_, key)| key))
             .set("node_binary_name", &q.binary_name)
             .set("node_binary", q.binary.as_ref().map_or("", |(path, _)| path.as_str()))
             .set("node_binary_sum", q.binary.as_ref().map_or("", |(_, sum)| sum.as_str()));

@@ -171,12 +171,19 @@ read_node_id() {
 }
 # read_validator_key FILE: `TYPE VALUE` of the member pub_key
 read_validator_key() { json_find '"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}' '\1 \2' "$1"; }
+# read_printed PRINTED KEY: the public key that was printed of this key file, if the file is still that one.
+read_printed() {
+  { read -r printed_of && [ "$printed_of" = "$(sum_of "$2")" ] || return 0
+    sed -n -E 's/^(.*[^0-9a-f])?([0-9a-f]{128})([^0-9a-f].*)?$/\2/p' | head -n 1
+  } <"$1"
+}
 # read_number FILE KEY
 read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
 
 # observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_unit_path node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
-# node_id_file node_key_file node_sign_file node_sign_key node_binary node_binary_name node_binary_sum.
+# node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
+# empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
   user_home='' held=''
   observe_user "$1" "$node_user"
@@ -201,9 +208,9 @@ EOT
   for kept in $node_pristine; do blob "$1" "pristine:$kept" "$node_state/pristine/$kept"; done
   ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
   blob "$1" manifest "$node_state/manifest.json"
-  [ ! -s "$home/$node_id_file" ] || fact "$1" node_id "$(read_node_id "$home/$node_id_file")"
-  [ ! -s "$home/$node_key_file" ] || fact "$1" validator_key "$(read_validator_key "$home/$node_key_file")"
-  [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
+  observe_key "$1" node_id "$home" "$node_id_file" "$node_id_of" read_node_id
+  observe_key "$1" validator_key "$home" "$node_key_file" "$node_key_of" read_validator_key
+  [ -z "$node_sign_file" ] || [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
   linked=$(readlink "$home/$node_binary_name" 2>/dev/null)
   case $linked in
     "$node_binary") ;;
@@ -213,6 +220,15 @@ EOT
   observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
 }
 
+# observe_key SCOPE WHAT HOME FILE OF READER: of the key file itself, or of what was printed of OF.
+observe_key() {
+  [ -s "$3/$4" ] || return 0
+  if [ -z "$5" ]; then
+    fact "$1" "$2" "$("$6" "$3/$4")"
+  elif [ -s "$3/$5" ]; then
+    fact "$1" "$2" "secp256k1 $(read_printed "$3/$4" "$3/$5")"
+  fi
+}
 # observe_elsewhere SCOPE CLUSTER/NODE: whether another systemd of this machine keeps the same node.
 observe_elsewhere() {
   for other in /var/lib/loomctl "$user_home/.local/state/loomctl"; do

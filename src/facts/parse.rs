@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Account, FileFact, FileKind, MachineFacts, NodeFacts, manifest::Manifest, sockets::Sockets};
 use crate::{
+    chain::identity,
     model::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
     shell::record::Record,
 };
@@ -136,12 +137,14 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
                 node.binaries.insert(path, sum);
             }
         }
-        "node_id" => node.node_id = NodeId::new(value).ok(),
-        "validator_key" => {
-            node.validator_key = value
-                .split_once(' ')
-                .map(|(kind, value)| ValidatorKey { kind: kind.to_owned(), value: value.to_owned() });
+        "node_id" => {
+            node.node_id = match value.strip_prefix("secp256k1 ") {
+                Some(public) => identity::evm_node_id(public),
+                None => NodeId::new(value),
+            }
+            .ok();
         }
+        "validator_key" => node.validator_key = validator_key(value),
         "signed_height" => node.signed_height = value.parse().ok(),
         "unit" => unit_fact(node, value),
         "started" => {
@@ -170,6 +173,14 @@ fn node_blob(node: &mut NodeFacts, key: &str, bytes: &[u8]) {
                 node.pristine.insert(document.to_owned(), text);
             }
         }
+    }
+}
+
+/// `TYPE VALUE`; of a whole public key of secp256k1 its address counts.
+fn validator_key(value: &str) -> Option<ValidatorKey> {
+    match value.split_once(' ')? {
+        ("secp256k1", public) => identity::evm_address(public).ok(),
+        (kind, value) => Some(ValidatorKey { kind: kind.to_owned(), value: value.to_owned() }),
     }
 }
 

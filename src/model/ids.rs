@@ -84,17 +84,18 @@ impl ClusterName {
 }
 
 text_newtype! {
-    /// Tendermint's node id: the first 20 bytes of sha256(public key), 40 lower-case hex digits.
+    /// Lower-case hex digits: 40 of Tendermint (the first 20 bytes of the public key's sha256), 128 of Ethereum's family (the
+    /// public key itself).
     NodeId
 }
 
 impl NodeId {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
-        if text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if matches!(text.len(), 40 | 128) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Ok(Self(text));
         }
-        invalid("node id", format!("{text:?} is not 40 lower-case hex digits"))
+        invalid("node id", format!("{text:?} is not 40 or 128 lower-case hex digits"))
     }
 }
 
@@ -315,6 +316,9 @@ pub struct Power {
 }
 
 impl Power {
+    /// What each has where all votes are equal.
+    pub const ONE: Self = Self { value: 1, quoted: false };
+
     pub fn new(value: i64, quoted: bool) -> Result<Self, Invalid> {
         if value > 0 {
             Ok(Self { value, quoted })

@@ -9,7 +9,11 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{
-    chain::{identity, signs},
+    chain::{
+        identity,
+        profile::{HomePath, NodeKeyReader, Profile, ValidatorKeyReader},
+        signs,
+    },
     facts::NodeFacts,
     fleet::Member,
     look::Look,
@@ -44,7 +48,7 @@ pub fn list(look: &Look) -> Vec<KeyRow> {
         KeyRow {
             host: node.name.to_string(),
             node_id: seen.and_then(|seen| seen.node_id.clone()),
-            address: key.as_ref().and_then(identity::tendermint_address),
+            address: key.as_ref().and_then(identity::address),
             validator_key: key,
             signed_height: seen.and_then(|seen| seen.signed_height),
         }
@@ -56,7 +60,8 @@ pub fn list(look: &Look) -> Vec<KeyRow> {
 pub fn without_keys(look: &Look) -> Vec<Refusal> {
     let lacks = |node: &Node| {
         let seen = look.facts.nodes.get(&node.name)?;
-        let whole = seen.node_id.is_some() && seen.validator_key.is_some() && seen.signed_height.is_some();
+        let signs = look.cluster.profile.sign_state.is_none() || seen.signed_height.is_some();
+        let whole = seen.node_id.is_some() && seen.validator_key.is_some() && signs;
         (!whole).then(|| incomplete(&node.name, "its node key, validator key or sign state is not there"))
     };
     look.nodes().filter_map(lacks).collect()
@@ -160,6 +165,36 @@ fn public_half(json: &Value) -> Option<(String, Option<NodeId>)> {
     Some((public, id))
 }
 
+/// Whether a key file holds what its host has said of it.
+fn is_own_key(profile: &Profile, path: &HomePath, text: &str, seen: &NodeFacts) -> Result<(), String> {
+    let (node, validator) = (&profile.node_key, &profile.validator_key);
+    let node = (*path == node.file && node.read == NodeKeyReader::Ed25519NodeKey).then_some(&seen.node_id);
+    let validator = (*path == validator.file && validator.read == ValidatorKeyReader::TendermintPubKey)
+        .then_some(&seen.validator_key);
+    if let Some(prints) = profile.init.prints.as_ref().filter(|prints| prints.to == *path) {
+        let id = seen.node_id.as_ref().map_or("", |id| id.as_str());
+        return if text.contains(id) { Ok(()) } else { Err(format!("{path} is not of {}", prints.of)) };
+    }
+    if node.is_none() && validator.is_none() {
+        return Ok(());
+    }
+    let json: Value = serde_json::from_str(text).map_err(|_| format!("{path} is not JSON"))?;
+    let half = public_half(&json);
+    if node.is_some_and(|id| half.as_ref().and_then(|half| half.1.as_ref()) != id.as_ref()) {
+        return Err(format!("{path} is not the key of its node id"));
+    }
+    let Some(key) = validator.and_then(Option::as_ref) else { return Ok(()) };
+    if json["pub_key"]["value"] != key.value.as_str() {
+        return Err(format!("{path} is not the key that it was a moment ago"));
+    }
+    match half {
+        Some((public, _)) if public != key.value => {
+            Err(format!("{path} holds another private key than its public one"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// One node's files, seen to be those of which its host has said the public parts.
 fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Result<Kept, String> {
     let profile = &cluster.profile;
@@ -171,21 +206,10 @@ fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Re
     for (file, path) in profile.key_files().into_iter().enumerate() {
         let sent = files.get(&(number, file)).ok_or_else(|| format!("{} cannot be read", path.as_str()))?;
         let text = std::str::from_utf8(&sent.bytes).map_err(|_| format!("{} is no text", path.as_str()))?;
-        let json: Value = serde_json::from_str(text).map_err(|_| format!("{} is not JSON", path.as_str()))?;
-        if *path == profile.validator_key.file && json["pub_key"]["value"] != validator_key.value.as_str() {
-            return Err(format!("{} is not the key that it was a moment ago", path.as_str()));
-        }
-        if *path == profile.node_key.file && public_half(&json).and_then(|key| key.1) != Some(node_id.clone())
-        {
-            return Err(format!("{} is not the key of node id {node_id}", path.as_str()));
-        }
-        let is_validator = *path == profile.validator_key.file;
-        if is_validator && public_half(&json).is_some_and(|(public, _)| public != validator_key.value) {
-            return Err(format!("{} holds another private key than its public one", path.as_str()));
-        }
-        if *path == profile.sign_state.file {
-            signed_height = signs::height(text, &profile.sign_state.prefix)
-                .map_err(|e| format!("{}: {e}", path.as_str()))?;
+        is_own_key(profile, path, text, seen)?;
+        if let Some(signs) = profile.sign_state.as_ref().filter(|signs| signs.file == *path) {
+            signed_height =
+                signs::height(text, &signs.prefix).map_err(|e| format!("{}: {e}", path.as_str()))?;
         }
         let (mode, owner) = sent.stat.split_once(' ').unwrap_or_default();
         kept.insert(path.as_str().to_owned(), KeptFile::new(mode.to_owned(), owner.to_owned(), &sent.bytes));

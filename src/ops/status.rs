@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream::FuturesOrdered};
 use serde::Serialize;
 
-use crate::{chain::probe, look::Look, model::cluster::Node, verify::observe::Client};
+use crate::{look::Look, model::cluster::Node, verify::client::Client};
 
 /// How long a node may take for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -65,7 +65,7 @@ async fn of_node(look: &Look, node: &Node) -> NodeStatus {
         status.rpc_error = Some("the unit is not running".to_owned());
         return status;
     }
-    match futures::join!(client.status(), client.ask("/net_info", probe::net_info)) {
+    match futures::join!(client.status(), client.net_info()) {
         (Ok(answer), net) => {
             status.node_id = Some(answer.node_id.to_string());
             status.network = Some(answer.network);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Class, Options, Planned, Refusal, Stage, ask,
+    guard::lacks_sign_state,
     life::{self, Life},
     step::{Adopt, Step},
 };
@@ -51,7 +52,7 @@ pub fn refusals(
             "move the files away after a backup of the keys, and let `loomctl up` make a chain",
         ));
     }
-    if seen.node_id.is_none() || seen.validator_key.is_none() || seen.signed_height.is_none() {
+    if seen.node_id.is_none() || seen.validator_key.is_none() || lacks_sign_state(cluster, seen) {
         refusals.push(refuse(
             "its node key, validator key or sign state is missing or cannot be read".to_owned(),
             "a node is taken over whole or not at all: is `working_directory` the one that it runs in?",

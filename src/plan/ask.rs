@@ -2,8 +2,11 @@
 
 use super::step::{TOOL_STAGING, made_from};
 use crate::{
-    chain::profile::HomePath,
-    facts::{Facts, ask::NodeQuestion},
+    chain::profile::{HomePath, NodeKeyReader, Prints, Profile, ValidatorKeyReader},
+    facts::{
+        Facts,
+        ask::{KeyPlace, NodeQuestion},
+    },
     model::{
         cluster::{Cluster, Node},
         ids::Sha256,
@@ -53,16 +56,25 @@ pub fn kept_name(path: &HomePath) -> String {
     path.as_str().replace('/', "_")
 }
 
+/// Where what init has printed of a key is kept.
+fn printed(profile: &Profile) -> KeyPlace {
+    let text = |of: fn(&Prints) -> &HomePath| {
+        profile.init.prints.as_ref().map_or(String::new(), |p| of(p).to_string())
+    };
+    KeyPlace::Printed { key: text(|prints| &prints.of), to: text(|prints| &prints.to) }
+}
+
 pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
     let profile = &cluster.profile;
     let texts: Vec<String> = profile
         .documents
         .values()
         .map(|document| document.path.to_string())
-        .chain(profile.files.keys().map(ToString::to_string))
+        .chain(profile.written().map(|(path, _)| path.to_string()))
         .collect();
     let mut paths = vec![profile.started.to_string()];
     paths.extend(profile.init.makes.iter().map(|made| made.path.to_string()));
+    paths.extend(profile.init.prints.iter().map(|prints| prints.to.to_string()));
     for made in &profile.init.makes {
         if let Some((folder, _)) = made.path.as_str().rsplit_once('/')
             && !paths.iter().any(|path| path == folder)
@@ -95,10 +107,18 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             .map(|(name, _)| name)
             .chain(results(cluster))
             .collect(),
-        node_key: profile.node_key.file.to_string(),
-        validator_key: profile.validator_key.file.to_string(),
-        sign_state: profile.sign_state.file.to_string(),
-        sign_state_key: format!("{}height", profile.sign_state.prefix),
+        node_key: match profile.node_key.read {
+            NodeKeyReader::Ed25519NodeKey => KeyPlace::File(profile.node_key.file.to_string()),
+            NodeKeyReader::PrintedSecp256k1 => printed(profile),
+        },
+        validator_key: match profile.validator_key.read {
+            ValidatorKeyReader::TendermintPubKey => KeyPlace::File(profile.validator_key.file.to_string()),
+            ValidatorKeyReader::PrintedSecp256k1Address => printed(profile),
+        },
+        sign_state: profile
+            .sign_state
+            .as_ref()
+            .map(|signs| (signs.file.to_string(), format!("{}height", signs.prefix))),
         binary_name: profile.binary.name.clone(),
         binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(node, sum), sum.clone())),
     }

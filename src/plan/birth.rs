@@ -147,6 +147,7 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>>
     };
     match cluster.profile.genesis.how {
         GenesisHow::Merge => genesis::compose(ask).map_err(refusals),
+        GenesisHow::Encode => genesis::encode::composed(ask).map_err(refusals),
         GenesisHow::Tool => genesis::tool::finished(ask, &tool::result(cluster, facts)?).map_err(refusals),
     }
 }

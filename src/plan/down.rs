@@ -121,15 +121,16 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     steps.extend(
         unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
     );
-    let signs = &profile.sign_state.file;
-    steps.extend(profile.chain_data.iter().filter(|path| *path != signs).map(|path| gone(path.under(home))));
+    let signs = profile.sign_state.as_ref().map(|signs| &signs.file);
+    let data = profile.chain_data.iter().filter(|path| Some(*path) != signs);
+    steps.extend(data.map(|path| gone(path.under(home))));
     steps.extend(staged);
     steps.push(Step::Reload);
     if delete_keys {
         let keys = key_removal(cluster, seen, node).into_iter().filter(|step| !steps.contains(step));
         steps.extend(keys.collect::<Vec<_>>());
     } else {
-        steps.push(Step::Unsigned { path: signs.under(home) });
+        steps.extend(signs.map(|signs| Step::Unsigned { path: signs.under(home) }));
         steps.extend(state.join("started").ok().map(gone));
         steps.extend(state.join("manifest.json").ok().map(gone));
     }
@@ -143,12 +144,9 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
 /// `up` would take it for somebody else's), our own record of the node, and the folders that are empty then.
 fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
-    let mut files = vec![&profile.node_key.file, &profile.validator_key.file];
-    if profile.sign_state.file != profile.validator_key.file {
-        files.push(&profile.sign_state.file);
-    }
+    let mut files = profile.key_files();
     files.extend(profile.init.makes.iter().map(|made| &made.path));
-    files.extend(profile.files.keys());
+    files.extend(profile.written().map(|(path, _)| path));
     files.extend(profile.left_by_tool());
     files.sort();
     files.dedup();

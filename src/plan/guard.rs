@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Class, Options, Refusal, adopt, ask, life, rights, stages, sync};
 use crate::{
-    facts::{Facts, MachineFacts, NodeFacts},
+    chain::profile::HomePath,
+    facts::{Facts, FileKind, MachineFacts, NodeFacts},
     model::{
         cluster::{Cluster, Node, Role},
         ids::{NodeName, RemotePath},
@@ -31,6 +32,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
             refusals.extend(same_unit(node, seen));
             refusals.extend(rights::kept_elsewhere(cluster, node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
+            refusals.extend(keys_readable(cluster, node, seen));
             refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
             refusals.extend(sign_state_is_whole(node, facts, seen));
         }
@@ -173,11 +175,9 @@ fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusa
         return Vec::new();
     }
     let profile = &cluster.profile;
-    let files = [
-        ("node key", &profile.node_key.file),
-        ("validator key", &profile.validator_key.file),
-        ("sign state", &profile.sign_state.file),
-    ];
+    let signs = profile.sign_state.as_ref().map(|signs| ("sign state", &signs.file));
+    let keys = [("node key", &profile.node_key.file), ("validator key", &profile.validator_key.file)];
+    let files = keys.into_iter().chain(signs);
     let mut missing: BTreeMap<RemotePath, Vec<&str>> = BTreeMap::new();
     for (what, path) in files {
         let path = path.under(home);
@@ -191,13 +191,48 @@ fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusa
         }
     }
     let refuse = |(path, what): (RemotePath, Vec<&str>)| {
-        let state = if seen.has(&path) { "cannot be read" } else { "is missing" };
+        let printed = profile.init.prints.as_ref().is_some_and(|prints| prints.of.under(home) == path);
+        let state = match seen.has(&path) {
+            false => "is missing",
+            true if printed => "is not the one whose public part was kept when it was made, or that is gone",
+            true => "cannot be read",
+        };
         let message = format!("the {} {state}: {path}", what.join(" and "));
         let advice = "put it back with `loomctl keys restore`; it is never made anew, since a second key or a forgotten \
                       sign state may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
         Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
     };
     missing.into_iter().map(refuse).collect()
+}
+
+/// Where the chain keeps one.
+pub fn lacks_sign_state(cluster: &Cluster, seen: &NodeFacts) -> bool {
+    cluster.profile.sign_state.is_some() && seen.signed_height.is_none()
+}
+
+/// S13: a key that the node itself cannot read. One chain then stops, another makes a new key in its place in silence.
+fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+    let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else {
+        return Vec::new();
+    };
+    let closed = |path: &HomePath| {
+        let path = path.under(home);
+        // A link counts by what is behind it, which is not looked at.
+        let file = seen.file(&path).filter(|file| file.kind == FileKind::File)?;
+        let (owner, _) = file.owner.split_once(':')?;
+        let why = match owner == node.user.as_str() {
+            false => format!("belongs to {owner}"),
+            true if file.mode & 0o400 == 0 => format!("has mode {:04o}", file.mode),
+            true => return None,
+        };
+        let message = format!("{path} {why}: the node runs as {} and could not read it", node.user);
+        let advice = format!("give it back: `chown {0}: {path} && chmod 600 {path}` as root", node.user);
+        Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
+    };
+    let mut files = cluster.profile.key_files();
+    files.sort();
+    files.dedup();
+    files.into_iter().filter_map(closed).collect()
 }
 
 /// S13: a host with nothing on it, whose node the others know, is no new one.

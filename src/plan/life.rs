@@ -21,6 +21,11 @@ pub enum Life {
 pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
     let Some(seen) = facts.nodes.get(&node.name) else { return Life::Absent };
     let Some(home) = &seen.home else { return Life::Absent };
+    // Nothing there says what was signed: unless the chain itself says that there is no block, there may be one.
+    if cluster.profile.sign_state.is_none() && seen.has(&cluster.profile.started.under(home)) {
+        let none = facts.voting.as_ref().is_some_and(|voting| voting.height == 0);
+        return if none { Life::Started } else { Life::Live };
+    }
     // Who signs at height 2 has seen the commit of block 1.
     if seen.signed_height.is_some_and(|height| height > 1) {
         Life::Live

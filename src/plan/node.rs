@@ -169,8 +169,8 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> 
     let profile = &cluster.profile;
     let documents = profile.documents.values().map(|document| (document.path.under(home), 0o644));
     // What stands before init is already what it has to be.
-    let after = profile.files.iter().filter(|(path, _)| !profile.init.before.contains(path));
-    let files = after.map(|(path, file)| (path.under(home), file.mode.0));
+    let after = profile.written().filter(|(path, _)| !profile.init.before.contains(path));
+    let files = after.map(|(path, mode)| (path.under(home), mode.0));
     let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
@@ -253,7 +253,7 @@ pub fn managed(
         }
     }
     let profile = &cluster.profile;
-    for path in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+    for path in profile.key_files() {
         let path = path.under(home);
         if entries.iter().all(|entry| entry.path != path) {
             entries.push(entry(path, "key", None));

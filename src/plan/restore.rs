@@ -14,7 +14,7 @@ use crate::{
     model::{
         backup::{Backup, Kept},
         cluster::{Cluster, Node},
-        ids::{NodeId, NodeName, RemotePath, ValidatorKey},
+        ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
         login::Secret,
     },
 };
@@ -124,7 +124,9 @@ pub fn plan(
             refusals.extend(options.limit.is_some().then(|| not_in_it(&node.name)));
             continue;
         };
-        let Some(seen) = facts.nodes.get(&node.name).filter(|seen| !is_whole(seen, kept)) else { continue };
+        let Some(seen) = facts.nodes.get(&node.name).filter(|seen| !is_whole(cluster, seen, kept)) else {
+            continue;
+        };
         let found = refused(cluster, node, facts, seen, kept, shown);
         if found.is_empty() {
             let stands = shown.signing(&kept.validator_key) == Signing::Stands;
@@ -146,17 +148,17 @@ pub fn lacking(
     let touched = cluster.nodes.iter().filter(|node| options.touches(&node.name));
     let lacks = |node: &Node| {
         let kept = backup.nodes.get(&node.name)?;
-        let whole = facts.nodes.get(&node.name).is_some_and(|seen| is_whole(seen, kept));
+        let whole = facts.nodes.get(&node.name).is_some_and(|seen| is_whole(cluster, seen, kept));
         (!whole).then(|| kept.validator_key.clone())
     };
     touched.filter_map(lacks).collect()
 }
 
 /// The keys of the backup are there, with a sign state: nothing is to be done.
-fn is_whole(seen: &NodeFacts, kept: &Kept) -> bool {
+fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
     seen.validator_key.as_ref() == Some(&kept.validator_key)
         && seen.node_id.as_ref() == Some(&kept.node_id)
-        && seen.signed_height.is_some()
+        && !guard::lacks_sign_state(cluster, seen)
 }
 
 fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {
@@ -197,6 +199,7 @@ fn refused(
     let mut refusals =
         machine.map(|machine| guard::can_host(cluster, node, machine, seen)).unwrap_or_default();
     refusals.extend(other_keys(node, seen, kept));
+    refusals.extend(unknown_key(cluster, node, seen, kept));
     refusals.extend(occupied(cluster, node, seen));
     refusals.extend(held_elsewhere(node, facts, kept));
     refusals.extend(may_still_sign(cluster, node, facts, seen, kept, shown));
@@ -226,6 +229,18 @@ fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
     let advice = "keys are never written over: is it the right host? To give up what is there, stop the node and move \
                   its folder and its state below /var/lib/loomctl away";
     Some(safety(&node.name, what).advice(advice))
+}
+
+/// A key whose public part nobody knows any more, and that is not the backup's.
+fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+    let prints = cluster.profile.init.prints.as_ref().filter(|_| seen.node_id.is_none())?;
+    let path = prints.of.under(seen.home.as_ref()?);
+    let there = seen.file(&path)?.sha256.as_ref()?;
+    let same = kept.text(&prints.of).is_ok_and(|text| Sha256::of(text.reveal()) == *there);
+    (!same).then(|| {
+        safety(&node.name, format!("{path} is another key than the backup's"))
+            .advice("keys are never written over: move it away after a backup of it, and run again")
+    })
 }
 
 /// What somebody else has put there would stand in the way of the node's init.
@@ -312,6 +327,7 @@ fn is_live(cluster: &Cluster, facts: &Facts, kept: &Kept) -> bool {
 /// One above everything that the key can have signed: what is voted on is one above the last block, and whoever has
 /// signed at a height has seen that it is voted on.
 fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Shown) -> Option<u64> {
+    cluster.profile.sign_state.as_ref()?;
     let height = shown.height.filter(|_| is_live(cluster, facts, kept))?;
     let signed = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
     Some(1 + signed.max(kept.signed_height).max(height + 1))
@@ -366,14 +382,16 @@ fn is_there(cluster: &Cluster, seen: &NodeFacts, kept: &Kept, path: &HomePath, f
     let key = *path != profile.validator_key.file || seen.validator_key.is_some();
     let id = *path != profile.node_key.file || seen.node_id.is_some();
     let signed = first.is_none() && seen.signed_height.is_some_and(|height| height >= kept.signed_height);
-    key && id && (*path != profile.sign_state.file || signed)
+    let signs = profile.sign_state.as_ref().is_some_and(|signs| *path == signs.file);
+    let printed = profile.init.prints.as_ref().is_some_and(|prints| *path == prints.to);
+    key && id && (!signs || signed) && (!printed || seen.node_id.is_some())
 }
 
 fn content(cluster: &Cluster, kept: &Kept, path: &HomePath, first: Option<u64>) -> Result<Secret, String> {
-    let (text, rule) = (kept.text(path)?, &cluster.profile.sign_state);
-    match first.filter(|_| *path == rule.file) {
+    let (text, rule) = (kept.text(path)?, cluster.profile.sign_state.as_ref());
+    match first.zip(rule.filter(|rule| *path == rule.file)) {
         None => Ok(text),
-        Some(first) => {
+        Some((first, rule)) => {
             signs::from_height(text.reveal(), &rule.prefix, first).map(Secret::new).map_err(|e| e.to_string())
         }
     }

@@ -149,6 +149,8 @@ fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, h
         keep: ask::kept(cluster),
         makes: profile.init.makes.iter().map(|made| made.path.to_string()).collect(),
         before: node::before_init(cluster, node, home),
+        drops: profile.init.drops.iter().map(ToString::to_string).collect(),
+        prints: profile.init.prints.as_ref().map(|prints| (prints.to.to_string(), prints.of.to_string())),
         argv,
     }
 }

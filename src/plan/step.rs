@@ -126,6 +126,12 @@ pub struct Init {
     pub makes: Vec<String>,
     /// Files that must stand before init runs: path below the home, content.
     pub before: Vec<(String, String)>,
+    /// Paths below the home that do not stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drops: Vec<String>,
+    /// Where what it prints is kept, and the key file that it is of: paths below the home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prints: Option<(String, String)>,
     /// The binary and its arguments; `{home}` already replaced by the staging folder.
     pub argv: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,36 +30,50 @@ pub enum HttpError {
 }
 
 impl Host {
-    /// The body of `GET http://AT/path` as the host itself would get it, whatever the HTTP status says (nodes answer
-    /// errors with 500).
-    pub async fn get(&self, at: SocketAddr, path: &str, limit: Duration) -> Result<Vec<u8>, HttpError> {
+    /// The answer to `GET http://AT/path`, or to a POST of a JSON question, as the host itself would get it, whatever the
+    /// HTTP status says (nodes answer errors with 500).
+    pub async fn ask(
+        &self,
+        at: SocketAddr,
+        path: &str,
+        question: Option<&str>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, HttpError> {
         if !self.no_forward.load(Ordering::Relaxed) {
-            match tokio::time::timeout(limit, self.get_forwarded(at, path)).await {
+            match tokio::time::timeout(limit, self.ask_forwarded(at, path, question)).await {
                 Ok(Err(HttpError::NoAnswer(_))) => {}
                 Ok(result) => return result,
                 Err(_) => return Err(HttpError::NoAnswer(at)),
             }
         }
         // A closed port and a forbidden forward look alike from here: the host itself knows which it is.
-        let there = tokio::time::timeout(limit * 2, self.get_there(at, path));
+        let there = tokio::time::timeout(limit * 2, self.ask_there(at, path, question));
         let body = there.await.map_err(|_| HttpError::NoAnswer(at))??;
         // It may have begun to listen between the two; only a second refusal is the forward's.
-        let again = tokio::time::timeout(limit, self.get_forwarded(at, path)).await;
+        let again = tokio::time::timeout(limit, self.ask_forwarded(at, path, question)).await;
         if !matches!(again, Ok(Ok(_))) {
             self.no_forward.store(true, Ordering::Relaxed);
         }
         Ok(body)
     }
 
-    async fn get_forwarded(&self, at: SocketAddr, path: &str) -> Result<Vec<u8>, HttpError> {
+    async fn ask_forwarded(
+        &self,
+        at: SocketAddr,
+        path: &str,
+        question: Option<&str>,
+    ) -> Result<Vec<u8>, HttpError> {
         let stream = self.dial(at).await?;
         let silent = |_| HttpError::NoAnswer(at);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(silent)?;
         let driver = tokio::spawn(connection);
-        let request = Request::get(path)
-            .header("Host", at.to_string())
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| HttpError::NoAnswer(at))?;
+        let request = match question {
+            None => Request::get(path),
+            Some(_) => Request::post(path).header("Content-Type", JSON),
+        };
+        let body = Full::new(Bytes::from(question.unwrap_or_default().to_owned()));
+        let request =
+            request.header("Host", at.to_string()).body(body).map_err(|_| HttpError::NoAnswer(at))?;
         let answer = sender.send_request(request).await.map_err(silent)?;
         let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
         driver.abort();
@@ -67,9 +81,15 @@ impl Host {
     }
 
     /// The same by a program of the host, where sshd forbids forwarding.
-    async fn get_there(&self, at: SocketAddr, path: &str) -> Result<Vec<u8>, HttpError> {
+    async fn ask_there(
+        &self,
+        at: SocketAddr,
+        path: &str,
+        question: Option<&str>,
+    ) -> Result<Vec<u8>, HttpError> {
         let mut script = Script::new(&nonce());
         script.set("url", &format!("http://{at}{path}")).set("path", path);
+        script.set("question", question.unwrap_or_default());
         script.set("address", &at.ip().to_string()).set("port", &at.port().to_string());
         script.line(ASK_THERE);
         script.line(format!("bash_get={}", word(BASH_GET)));
@@ -88,17 +108,29 @@ impl Host {
     }
 }
 
+const JSON: &str = "application/json";
+
 /// curl exits with 22 on HTTP errors only with -f: without it the body comes whatever the status is.
 const ASK_THERE: &str = r#"ask() {
-  if command -v curl >/dev/null; then printf '%s blob host body %s\n' "$NONCE" "$(curl -s -m 5 "$url" | base64 -w0)"
-  elif command -v wget >/dev/null; then printf '%s blob host body %s\n' "$NONCE" "$(wget -q -T 5 -O - --content-on-error "$url" | base64 -w0)"
-  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$address" "$port" "$path" 2>/dev/null | base64 -w0)"
+  set --
+  json='Content-Type: application/json'
+  if command -v curl >/dev/null; then
+    [ -z "$question" ] || set -- -H "$json" --data-binary "$question"
+    printf '%s blob host body %s\n' "$NONCE" "$(curl -s -m 5 "$@" "$url" | base64 -w0)"
+  elif command -v wget >/dev/null; then
+    [ -z "$question" ] || set -- "--header=$json" "--post-data=$question"
+    printf '%s blob host body %s\n' "$NONCE" "$(wget -q -T 5 -O - --content-on-error "$@" "$url" | base64 -w0)"
+  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$address" "$port" "$path" "$question" 2>/dev/null | base64 -w0)"
   else fact host no_tool yes; fi
 }"#;
 
 /// HTTP/1.0, so that the answer is neither chunked nor kept open.
-const BASH_GET: &str =
-    r#"exec 5<>"/dev/tcp/$1/$2" && printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3" >&5 && cat <&5"#;
+const BASH_GET: &str = r#"exec 5<>"/dev/tcp/$1/$2" || exit
+if [ -z "$4" ]; then printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$3"
+else
+  LC_ALL=C
+  printf 'POST %s HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "$3" "${#4}" "$4"
+fi >&5 && cat <&5"#;
 
 fn after_headers(response: &[u8]) -> Vec<u8> {
     let cut = response.windows(4).position(|w| w == b"\r\n\r\n").map_or(response.len(), |at| at + 4);

@@ -109,7 +109,9 @@ fn before_init(init: &Init) -> String {
     for (path, content) in &init.before {
         put_before(&mut body, path, content);
     }
-    body.push('}');
+    let (to, of) = init.prints.clone().unwrap_or_default();
+    let _ = write!(body, "}}\ninit_prints={} init_prints_of={}\n", word(&to), word(&of));
+    let _ = write!(body, "init_drops={}", word(&init.drops.join("\n")));
     body
 }
 
@@ -239,6 +241,8 @@ mod tests {
             keep: vec![("chain".into(), "config/g.json".into())],
             makes: vec!["config/g.json".into(), "key".into()],
             before: vec![("x.yml".into(), "a: 'b'\n".into())],
+            drops: Vec::new(),
+            prints: None,
             argv: vec!["sh".into(), "-c".into(), command.into()],
         })
     }

@@ -188,8 +188,7 @@ step_init() {
     rm -rf "$staging" && mkdir -m 700 "$staging" || return 1
     init_pre || return 1
     chown -R "$init_user:$init_group" "$staging" || return 1
-    as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@" ||
-      { echo "the chain's init ended with status $?"; return 1; }
+    init_run "$@" || { echo "the chain's init ended with status $?"; return 1; }
     while IFS= read -r made; do
       [ -s "$staging/$made" ] || [ -d "$staging/$made" ] || { echo "init has not made $made"; return 1; }
     done <<EOT || return 1
@@ -216,6 +215,22 @@ EOT
   date -u +%Y-%m-%dT%H:%M:%SZ | put "$init_state/initialised" "$root_owner" 644 || return 1
   rm -rf "$staging" "$init_state/restored"
   return 10
+}
+# The command; of what it prints a file with the checksum of its key in front, where the profile wants that, and what it has
+# made for nobody goes.
+init_run() {
+  if [ -z "$init_prints" ]; then
+    as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@" || return
+  else
+    init_said=$(as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@") || return
+    printf '%s\n%s\n' "$(sum_of "$staging/$init_prints_of")" "$init_said" >"$staging/$init_prints" &&
+      chown "$init_user:$init_group" "$staging/$init_prints" && chmod 600 "$staging/$init_prints" || return
+  fi
+  while IFS= read -r dropped; do
+    [ -z "$dropped" ] || rm -rf "$staging/$dropped" || return
+  done <<EOT
+$init_drops
+EOT
 }
 # step_tool HOME USER GROUP STATE NAME FROM LINKS GIVES LEAVES
 # A step of the chain's own genesis tool, in a staging folder beside init's, which is its $HOME as well. LINKS (a path a

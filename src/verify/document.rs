@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    chain::genesis::{Member, validators_of},
+    chain::genesis::{Member, single, validators_of},
     facts::{Facts, NodeFacts},
     model::cluster::Cluster,
 };
@@ -39,7 +39,7 @@ pub fn on_host(cluster: &Cluster, seen: &NodeFacts) -> Option<Document> {
     let time = json["genesis_time"].as_str().and_then(|time| humantime::parse_rfc3339_weak(time).ok());
     let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     Some(Document {
-        chain_id: json["chain_id"].as_str().map(str::to_owned),
+        chain_id: single::chain_id(&cluster.profile, name(cluster)?, text).map(|id| id.to_string()),
         initial_height: number(&json["initial_height"]).unwrap_or(1).max(1),
         genesis_time: since.map(|since| since.as_secs_f64()),
         members: validators_of(&cluster.profile, name(cluster)?, text).unwrap_or_default(),

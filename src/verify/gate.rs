@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::{Limits, observe::Client};
+use super::{Limits, client::Client};
 use crate::{
     event::Event,
     facts::Facts,

@@ -3,6 +3,7 @@
 
 pub mod blocks;
 pub mod cause;
+pub mod client;
 pub mod clocks;
 pub mod document;
 pub mod gate;

@@ -1,28 +1,21 @@
 //! What the nodes themselves say: their RPC, asked through the connection to their host.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
-use super::{Limits, document};
+use super::{Limits, client::Client, document};
 use crate::{
     chain::{
         config::read_key,
-        probe::{self, Block, ProbeError, RpcValidator, Status},
+        probe::{Block, RpcValidator, Status},
     },
     facts::{Facts, NodeFacts},
     fleet::{Fleet, Member},
     model::{
-        cluster::{Cluster, Node},
+        cluster::Cluster,
         ids::{NodeId, NodeName, UnitName},
     },
-    plan::node,
-    remote::host::Host,
 };
 
 /// By node; who is not in here has a host that could not be reached.
@@ -86,82 +79,6 @@ impl Rpc {
             Some(why) => format!("{error}: {why}"),
             None => error,
         }
-    }
-}
-
-/// One node's RPC.
-#[derive(Clone)]
-pub struct Client {
-    pub host: Arc<Host>,
-    pub at: SocketAddr,
-    /// Before every method, as the profile has it.
-    prefix: String,
-    limit: Duration,
-}
-
-impl Client {
-    /// `None`: its host is not connected.
-    pub fn new(
-        fleet: &Fleet,
-        cluster: &Cluster,
-        node: &Node,
-        facts: &Facts,
-        limit: Duration,
-    ) -> Option<Self> {
-        let host = Arc::clone(fleet.host(node.machine)?);
-        let unseen = NodeFacts::default();
-        let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
-        let probe = &cluster.profile.probe;
-        let ports = node::ports(cluster, node, seen);
-        let port = ports.get(&probe.port)?;
-        // What listens on all addresses listens on loopback too.
-        let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
-        let at = SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port);
-        Some(Self { host, at, prefix: probe.path.clone(), limit })
-    }
-
-    pub async fn text(&self, path: &str) -> Result<String, String> {
-        let path = format!("{}{path}", self.prefix);
-        let body = self.host.get(self.at, &path, self.limit).await.map_err(|error| error.to_string())?;
-        String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
-    }
-
-    pub async fn ask<T>(&self, path: &str, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
-        read(&self.text(path).await?).map_err(|error| error.to_string())
-    }
-
-    pub async fn status(&self) -> Result<Status, String> {
-        self.ask("/status", probe::status).await
-    }
-
-    pub async fn block(&self, height: u64) -> Result<Block, String> {
-        self.ask(&format!("/block?height={height}"), probe::block).await
-    }
-
-    /// All pages of them.
-    pub(super) async fn validators(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
-        let path = format!("/validators?height={height}&per_page=100");
-        let mut all = self.ask(&path, probe::validators).await?;
-        for page in 2.. {
-            if all.members.len() as u64 >= all.total {
-                break;
-            }
-            let next = self.ask(&format!("{path}&page={page}"), probe::validators).await?;
-            if next.members.is_empty() {
-                break;
-            }
-            all.members.extend(next.members);
-        }
-        Ok(all.members)
-    }
-
-    /// When a block was made, in seconds since 1970.
-    pub async fn made_at(&self, height: u64) -> Option<f64> {
-        let text = self.text(&format!("/block?height={height}")).await.ok()?;
-        let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-        let time = json["result"]["block"]["header"]["time"].as_str()?;
-        let since = humantime::parse_rfc3339_weak(time).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(since.as_secs_f64())
     }
 }
 
@@ -248,7 +165,7 @@ pub async fn compare(asked: &[Asked], answered: &mut Answered, initial: u64) {
 }
 
 async fn compared(client: &Client, mut rpc: Rpc, initial: u64, common: Option<u64>) -> Rpc {
-    rpc.peers = client.ask("/net_info", probe::net_info).await.ok().map(|info| info.peers);
+    rpc.peers = client.net_info().await.ok().map(|info| info.peers);
     let Some(common) = common.filter(|_| rpc.height() >= initial) else { return rpc };
     rpc.at_birth = Some(client.validators(initial).await);
     rpc.validators = client.validators(common).await.ok();
@@ -268,6 +185,7 @@ async fn compared(client: &Client, mut rpc: Rpc, initial: u64, common: Option<u6
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::chain::probe::tendermint;
 
     fn at(height: u64, step: &str) -> Rpc {
         let body = format!(
@@ -275,7 +193,7 @@ mod tests {
             "latest_block_hash":"","latest_app_hash":"","catching_up":false}}}}}}"#,
             "ab".repeat(20)
         );
-        let status = Some(probe::status(&body).unwrap());
+        let status = Some(tendermint::status(&body).unwrap());
         Rpc { status, step: Some(step.into()), quiet: true, ..Rpc::default() }
     }
 

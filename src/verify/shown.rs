@@ -10,7 +10,6 @@ use tokio::time::sleep;
 
 use super::{Limits, observe, voting};
 use crate::{
-    chain::probe,
     event::Event,
     facts::Facts,
     fleet::{Fleet, Member},
@@ -57,9 +56,7 @@ async fn now(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts
     let all: FuturesUnordered<_> = asked
         .iter()
         .filter(runs)
-        .map(|asked| async {
-            (asked.client.status().await, asked.client.ask("/net_info", probe::net_info).await)
-        })
+        .map(|asked| async { (asked.client.status().await, asked.client.net_info().await) })
         .collect();
     let mut shown = Shown::default();
     for (status, net) in all.collect::<Vec<_>>().await {

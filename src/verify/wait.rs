@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,7 +18,7 @@ use super::{
     watch::{self, Live},
 };
 use crate::{
-    chain::probe::{self, Status},
+    chain::probe::Status,
     event::Event,
     facts::Facts,
     fleet::{Fleet, Member, now},
@@ -28,6 +31,8 @@ const FRESH: Duration = Duration::from_secs(60);
 /// So many block times are patience enough, but at least this long.
 const PATIENCE: f64 = 20.0;
 const LEAST: Duration = Duration::from_secs(10);
+/// Of a node that does not say so itself: so many blocks below another one it is catching up.
+const FAR_BEHIND: u64 = 5;
 /// How many nodes a progress line names.
 const NAMED: usize = 3;
 
@@ -48,6 +53,7 @@ pub async fn until_blocks(
         powers: powers(cluster, facts, members),
         live,
         waiting: Mutex::default(),
+        highest: AtomicU64::new(0),
     };
     let mut answered: Answered = asked.iter().map(|asked| (asked.name.clone(), Rpc::default())).collect();
     let mut all: FuturesUnordered<_> =
@@ -119,6 +125,8 @@ struct Wait<'a> {
     live: Receiver<Live>,
     /// What is waited for, by node.
     waiting: Mutex<BTreeMap<NodeName, String>>,
+    /// The highest height that any node has said.
+    highest: AtomicU64,
 }
 
 impl Wait<'_> {
@@ -159,8 +167,11 @@ impl Wait<'_> {
     /// Asks for the status; whether it came.
     async fn look(&self, asked: &Asked, rpc: &mut Rpc) -> bool {
         match asked.client.status().await {
-            Ok(status) => {
+            Ok(mut status) => {
                 rpc.first.get_or_insert(status.height);
+                let highest = self.highest.fetch_max(status.height, Ordering::Relaxed);
+                status.catching_up |=
+                    !asked.client.says_when_behind() && highest > status.height + FAR_BEHIND;
                 rpc.status = Some(status);
                 rpc.error = None;
                 true
@@ -188,7 +199,7 @@ impl Wait<'_> {
                 || Instant::now() >= until
                 || (behind && begun.elapsed() >= self.limits.sync)
             {
-                rpc.step = asked.client.ask("/consensus_state", probe::consensus_step).await.ok();
+                rpc.step = asked.client.step().await;
                 return;
             }
             sleep(POLL).await;
@@ -204,7 +215,7 @@ impl Wait<'_> {
             return true;
         }
         if rpc.quiet && rpc.height() >= self.initial {
-            rpc.step = asked.client.ask("/consensus_state", probe::consensus_step).await.ok();
+            rpc.step = asked.client.step().await;
         }
         rpc.rests(self.initial)
     }

@@ -20,7 +20,7 @@ pub fn register(suite: &mut Suite) {
             s3_the_words_of_an_account_are_seen_by_nobody,
             s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
         ]);
-        suite.on_lab(tests![a_full_node_joins_by_state_sync]);
+        suite.on_lab(tests![a_full_node_joins_by_state_sync, kaia_1_0]);
     }
 }
 
@@ -192,6 +192,106 @@ fn s7_a_run_killed_while_the_tool_works_is_finished_by_the_next(lab: &Lab) {
         lab.root(host, "set -- /home/ubuntu/node/keyring-test/*.info; [ $# = 1 ] && [ -s \"$1\" ]").ok();
     }
     assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
+}
+
+/// Another family, by data and named mechanisms: a key whose public half kcn prints, a genesis that is encoded, peers in a
+/// file, JSON-RPC, no sign state.
+fn kaia_1_0(lab: &Lab) {
+    let inventory = plain(lab, "kaia-1.0", "kaia").var("chain_id", "2024").var("cluster", "labnet");
+    let file = inventory.write(lab);
+    let file = file.to_str().unwrap();
+    let ask =
+        |host: usize, method: &str, params: Value| lab.call(host, 8551, method, &params).unwrap_or_default();
+    let id = |host: usize| ask(host, "admin_nodeInfo", json!([]))["id"].as_str().unwrap().to_owned();
+    let key = |host: usize| lab.root(host, "cat /home/ubuntu/node/klay/nodekey").stdout;
+
+    // S7: cut off while the keys are made, and again at the start.
+    let mut known = Vec::new();
+    for step in ["\"step\":\"init ", "\"step\":\"unit "] {
+        let mut run = lab.start_loomctl(&["up", "-i", file, "--no-verify", "--json"]);
+        assert!(run.says(step), "{step}");
+        run.kill();
+        let keys: Vec<String> = (0..lab.hosts()).map(key).collect();
+        assert!(known.iter().zip(&keys).all(|(was, is): (&String, _)| was.is_empty() || was == is));
+        known = keys;
+    }
+    let born = lab.loomctl(&["up", "-i", file, "--json", "-v"]).exits(0);
+    let checks: Vec<Value> = born.events().into_iter().filter(|event| event["event"] == "check").collect();
+    assert!(checks.len() >= 40 && checks.iter().all(|check| check["result"] == "ok"), "{born}");
+    let again = lab.loomctl(&["up", "-i", file, "--json"]).exits(0);
+    assert_eq!(again.summary()["changed"], 0, "{again}");
+
+    // By the nodes themselves: who they are, whom they know, on which chain.
+    let council = ask(3, "kaia_getCouncil", json!(["0x0"]));
+    let own = |host| ask(host, "admin_nodeInfo", json!([]))["nodeAddress"].as_str().unwrap().to_lowercase();
+    assert_eq!(council, json!((0..lab.hosts()).map(own).collect::<Vec<_>>()));
+    assert_eq!(ask(1, "net_peerCount", json!([])), "0x3");
+    assert_eq!(ask(2, "eth_chainId", json!([])), "0x7e8");
+
+    // S3: keys are seen by nobody.
+    let facts = lab.loomctl(&["facts", "-i", file, "--json"]).ok();
+    let said = [["plan", "--diff"], ["keys", "list"]]
+        .map(|words| lab.loomctl(&[words[0], words[1], "-i", file]))
+        .map(|run| run.stdout + &run.stderr)
+        .concat()
+        + &facts
+        + &born.stdout
+        + &born.stderr;
+    for host in 0..lab.hosts() {
+        let key = key(host);
+        assert!(key.len() == 64 && !said.contains(&key) && said.contains(&id(host)), "host {host}");
+        assert_eq!(lab.root(host, "stat -c '%U %a' /home/ubuntu/node/klay/nodekey").ok(), "ubuntu 600\n");
+    }
+
+    // Damage is mended, and nobody is restarted for it; another configuration waits for consent (S8).
+    let pids = || -> Vec<String> {
+        (0..lab.hosts()).map(|host| lab.root(host, "systemctl show -p MainPID --value kcn").ok()).collect()
+    };
+    let before = pids();
+    lab.root(1, "cd /home/ubuntu/node; rm genesis.json static-nodes.json; echo >>kcn.yaml").ok();
+    lab.loomctl(&["up", "-i", file]).ok();
+    let settings = json!({"kcn.yaml": {"p2p.max-connections": 90}});
+    inventory.clone().var("settings", settings).write(lab);
+    let waits = lab.loomctl(&["up", "-i", file, "--json"]).exits(0).summary();
+    assert_eq!((waits["pending"].as_array().map(Vec::len), pids()), (Some(lab.hosts()), before.clone()));
+    lab.loomctl(&["up", "-i", file, "--roll"]).ok();
+    assert!(pids().iter().zip(&before).all(|(now, then)| now != then));
+
+    // S1: another genesis.
+    inventory.clone().var("genesis", json!({"chain": {"config.unitPrice": 1}})).write(lab);
+    let refused = lab.loomctl(&["up", "-i", file]).exits(3);
+    assert!(refused.stderr.contains("the genesis of a live chain is never written"), "{refused}");
+    inventory.write(lab);
+
+    // S13: a key that the node cannot read is neither started nor, by kcn itself, replaced.
+    let was = key(2);
+    lab.root(2, "systemctl stop kcn; chown root: /home/ubuntu/node/klay/nodekey").ok();
+    let refused = lab.loomctl(&["up", "-i", file]).exits(3);
+    assert!(refused.stderr.contains("klay/nodekey belongs to root"), "{refused}");
+    let log =
+        lab.root(2, "systemctl start kcn; sleep 6; systemctl stop kcn; journalctl -u kcn -n 300 -o cat").ok();
+    assert!(log.contains("Fatal: Option \"nodekey\""), "{log}");
+    assert_eq!(key(2), was);
+    let other =
+        "printf %064d 7 >/home/ubuntu/node/klay/nodekey; chown ubuntu: /home/ubuntu/node/klay/nodekey";
+    lab.root(2, other).ok();
+    let refused = lab.loomctl(&["up", "-i", file]).exits(3);
+    assert!(refused.stderr.contains("is not the one whose public part was kept"), "{refused}");
+    lab.root(2, &format!("printf %s {was} >/home/ubuntu/node/klay/nodekey")).ok();
+    lab.loomctl(&["up", "-i", file, "--roll"]).ok();
+
+    // Without its data the chain begins again, of the same keys.
+    let same = id(2);
+    lab.loomctl(&["down", "-i", file, "--destroy"]).ok();
+    let left = "cd /home/ubuntu/node && find . -type f | sort";
+    assert_eq!(lab.root(2, left).ok(), "./klay/nodekey\n./nodekey.public\n");
+    lab.loomctl(&["up", "-i", file]).ok();
+    assert_eq!(id(2), same);
+    lab.loomctl(&["down", "-i", file, "--destroy", "--delete-keys", "--yes"]).ok();
+    assert_eq!(
+        lab.root(2, "ls -A /home/ubuntu/node /var/lib/loomctl/labnet 2>/dev/null | grep -v :").stdout.trim(),
+        ""
+    );
 }
 
 fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {

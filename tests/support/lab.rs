@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::command::{self, Run, Running};
@@ -140,6 +140,17 @@ impl Lab {
         let url = format!("http://127.0.0.1:{port}/{}", path.trim_start_matches('/'));
         let run = self.command(&["in", &host.to_string(), "curl", "-s", "-m3", &url]);
         serde_json::from_str(&run.stdout).ok()
+    }
+
+    /// The answer to a JSON-RPC call of the node's own host.
+    pub fn call(&self, host: usize, port: u16, method: &str, params: &Value) -> Option<Value> {
+        let url = format!("http://127.0.0.1:{port}/");
+        let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let json = "Content-Type: application/json";
+        let run =
+            self.command(&["in", &host.to_string(), "curl", "-s", "-m3", "-H", json, "-d", &question, &url]);
+        let answer: Value = serde_json::from_str(&run.stdout).ok()?;
+        answer.get("result").cloned()
     }
 
     /// Adds lines to the host's sshd configuration and makes them count (`MaxSessions`, `AllowTcpForwarding`, …).

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     chain::{
         identity::{check_key, tendermint_address},
-        profile::{Document, NumberLimit, PowerForm, Profile, ValidatorRule},
+        profile::{ChainIdForm, Document, NumberLimit, PowerForm, Profile, ValidatorRule},
     },
     model::ids::{ChainId, ValidatorKey},
 };
@@ -83,7 +83,11 @@ pub(super) fn check_values(
 
 fn check_chain_id(name: &str, json: &Value, rule: &Document, wanted: &ChainId) -> Vec<GenesisProblem> {
     let places = rule.chain_id.iter().flat_map(|rule| &rule.at).flat_map(|path| path.places(json));
+    let number = rule.chain_id.as_ref().is_some_and(|rule| rule.form == ChainIdForm::Number);
     let problem = |place: Place| match place.get(json) {
+        Some(Value::Number(found)) if number => (found.to_string() != wanted.as_str())
+            .then(|| GenesisProblem::new(name, format!("is {found}, the chain id is {wanted}")).at(place)),
+        _ if number => Some(GenesisProblem::new(name, "is not a number").at(place)),
         Some(Value::String(found)) => match ChainId::new(found.as_str()) {
             Err(error) => Some(GenesisProblem::new(name, error.why).at(place)),
             Ok(found) if found != *wanted => {
@@ -154,13 +158,21 @@ fn check_members(
     members: &[Member],
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
-    if list.get(json).and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    let empty = match rule.encoded {
+        None => list.get(json).and_then(Value::as_array).is_some_and(Vec::is_empty),
+        Some(encoded) => members.is_empty() && encoded.is_sound(list.get(json)),
+    };
+    if empty {
         problems.push(GenesisProblem::new(name, "there is no validator").at(list));
     }
     let mut seen = BTreeSet::new();
     for (index, member) in members.iter().enumerate() {
         let mut report = |field: &DocPath, message: String| {
-            problems.push(GenesisProblem::new(name, message).at(list.index(index).under(field)));
+            let problem = GenesisProblem::new(name, message);
+            problems.push(match rule.encoded {
+                None => problem.at(list.index(index).under(field)),
+                Some(_) => problem.at(list),
+            });
         };
         if !seen.insert(&member.key) {
             report(&rule.key, format!("the key {} stands in the list twice", member.key));

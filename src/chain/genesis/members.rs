@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    GenesisProblem,
+    GenesisProblem, istanbul,
     outline::Outline,
     path::{DocPath, Place},
 };
 use crate::{
-    chain::profile::{Profile, ValidatorRule},
+    chain::profile::{Encoded, Profile, ValidatorRule},
     model::ids::{Power, ValidatorKey},
 };
 
@@ -55,7 +55,11 @@ pub(super) fn lists(
     if places.is_empty() {
         return Err(GenesisProblem::new(document, rule.at.missing(json)).at(&rule.at));
     }
-    match places.iter().find(|place| !matches!(place.get(json), Some(Value::Array(_)))) {
+    let fits = |place: &&Place| match rule.encoded {
+        None => !matches!(place.get(json), Some(Value::Array(_))),
+        Some(_) => !matches!(place.get(json), Some(Value::String(_))),
+    };
+    match places.iter().find(fits) {
         Some(place) => Err(GenesisProblem::new(document, "is not a list of validators").at(place)),
         None => Ok(places),
     }
@@ -68,6 +72,13 @@ pub(super) fn members(
     json: &Value,
     list: &Place,
 ) -> (Vec<Member>, Vec<GenesisProblem>) {
+    if let Some(Encoded::IstanbulExtra) = rule.encoded {
+        let text = list.get(json).and_then(Value::as_str).unwrap_or_default();
+        return match istanbul::Extra::parse(text) {
+            Ok(extra) => (extra.validators.into_iter().map(one_vote).collect(), Vec::new()),
+            Err(why) => (Vec::new(), vec![GenesisProblem::new(document, why).at(list)]),
+        };
+    }
     let entries = list.get(json).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for (index, entry) in entries.iter().enumerate() {
@@ -79,6 +90,11 @@ pub(super) fn members(
         }
     }
     (good, bad)
+}
+
+/// Where all votes are equal and nobody has a name.
+fn one_vote(key: ValidatorKey) -> Member {
+    Member { address: Some(key.value.clone()), key, power: Power::ONE, name: None }
 }
 
 /// One entry; else the field that is wrong, and why.

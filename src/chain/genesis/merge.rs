@@ -14,7 +14,7 @@ use super::{
     text::Sound,
 };
 use crate::{
-    chain::profile::{ChainIdWriter, Document, Profile},
+    chain::profile::{ChainIdForm, ChainIdWriter, Document, Profile},
     model::ids::{ChainId, Power, ValidatorKey},
     problem::nearest,
 };
@@ -248,11 +248,13 @@ fn own_chain_id(
     wrong.collect()
 }
 
-fn set_chain_id(json: &mut Value, rule: &Document, chain_id: &ChainId) {
+pub(super) fn set_chain_id(json: &mut Value, rule: &Document, chain_id: &ChainId) {
+    let number = rule.chain_id.as_ref().filter(|rule| rule.form == ChainIdForm::Number);
+    let number = number.and_then(|_| chain_id.as_str().parse::<u64>().ok()).map(Value::from);
     for path in rule.chain_id.iter().flat_map(|rule| &rule.at) {
         for place in path.places(json) {
             if let Some(slot) = place.get_mut(json) {
-                *slot = chain_id.as_str().into();
+                *slot = number.clone().unwrap_or_else(|| chain_id.as_str().into());
             }
         }
     }

@@ -4,6 +4,8 @@
 pub mod check;
 pub mod compare;
 pub mod diff;
+pub mod encode;
+pub mod istanbul;
 mod layout;
 pub mod members;
 pub mod merge;

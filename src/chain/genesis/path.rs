@@ -19,7 +19,7 @@ enum Part {
 }
 
 /// A path that may match several places of a document.
-#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, schemars::JsonSchema)]
 #[schemars(with = "String")]
 pub struct DocPath {
     text: String,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{
     GenesisProblem,
     check::check_values,
@@ -84,7 +86,11 @@ fn named(profile: &Profile, rule: &Document, outline: &Outline<'_>) -> ChainId {
 fn in_document(rule: &Document, outline: &Outline<'_>) -> Option<ChainId> {
     let json = &outline.tree;
     let mut places = rule.chain_id.iter().flat_map(|rule| &rule.at).flat_map(|path| path.places(json));
-    places.find_map(|place| ChainId::new(place.get(json)?.as_str()?).ok())
+    places.find_map(|place| match place.get(json)? {
+        Value::String(text) => ChainId::new(text).ok(),
+        Value::Number(number) => ChainId::new(number.to_string()).ok(),
+        _ => None,
+    })
 }
 
 /// The chain id that a document names.

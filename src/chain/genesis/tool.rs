@@ -115,7 +115,7 @@ pub fn finished(ask: Compose<'_>, text: &str) -> Result<BTreeMap<String, String>
 }
 
 /// The validators are those of the inventory, in its order.
-fn others(ask: Compose<'_>, name: &str, text: &str) -> Vec<GenesisProblem> {
+pub(super) fn others(ask: Compose<'_>, name: &str, text: &str) -> Vec<GenesisProblem> {
     let members = match validators_of(ask.profile, name, text) {
         Ok(members) => members,
         Err(problems) => return problems,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_yaml::Error as YamlError;
 
-use super::{HomePath, KeyPlace, Profile, extends, tool};
+use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
     chain::{render, unit},
     problem::{Place, Problem, nearest},
@@ -29,6 +29,7 @@ macro_rules! embedded {
 const BUILTIN: &[Embedded] = &[
     embedded!("cometbft", "unit.service", "unit.user.service"),
     embedded!("cosmos", "unit.service", "unit.user.service"),
+    embedded!("kaia", "unit.service", "unit.user.service", "genesis.json", "kcn.yaml"),
     embedded!("loom", "unit.service", "unit.user.service", "loom.yml"),
     embedded!("tendermint",),
 ];
@@ -84,6 +85,7 @@ impl Profile {
             }
         };
         let used = self.files.values().filter_map(|file| file.template.as_ref()).chain(self.unit_templates());
+        let used = used.chain(&self.genesis.base);
         for template in used {
             let known = self.templates.keys().map(String::as_str).collect();
             refer(template, "the folder has no template", known);
@@ -112,8 +114,12 @@ impl Profile {
             }
         }
         let into = &self.peers.into;
-        if into.file.is_some() != into.key.is_some() || into.flag.is_some() == into.file.is_some() {
-            report("into", "`peers.into` needs `flag`, or `file` and `key`".into());
+        let ways = [into.flag.is_some(), into.file.is_some(), into.list.is_some()];
+        if into.file.is_some() != into.key.is_some() || ways.iter().filter(|way| **way).count() != 1 {
+            report("into", "`peers.into` needs `flag`, `file` and `key`, or `list`".into());
+        }
+        if into.list.as_ref().is_some_and(|list| self.files.contains_key(list)) {
+            report("list", "`peers.into.list` is a file of its own, so `files` cannot have it".into());
         }
         if !["{id}", "{host}", "{port}"].iter().all(|part| self.peers.format.contains(part)) {
             report("format", "`peers.format` needs {id}, {host} and {port}".into());
@@ -124,7 +130,36 @@ impl Profile {
         for name in self.ports.iter().filter(|(_, port)| port.from.is_empty()).map(|(name, _)| name) {
             report(name, format!("port `{name}` needs `from`: the keys that hold it"));
         }
+        problems.extend(self.wrong_keys());
         problems.extend(tool::wrong(self));
+        problems
+    }
+
+    /// Keys whose public half init prints, and genesis documents that no host has made.
+    fn wrong_keys(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut report = |word: &str, message: &str| problems.push((word.to_owned(), message.to_owned()));
+        let prints = self.init.prints.as_ref().map(|prints| &prints.of);
+        let printed = [
+            (self.node_key.read == NodeKeyReader::PrintedSecp256k1).then_some(&self.node_key.file),
+            (self.validator_key.read == ValidatorKeyReader::PrintedSecp256k1Address)
+                .then_some(&self.validator_key.file),
+        ];
+        if printed.into_iter().flatten().any(|file| prints != Some(file)) {
+            report(
+                "read",
+                "what init prints of this key is not kept: `init.prints` says where, and of which file",
+            );
+        }
+        if (self.genesis.how == GenesisHow::Encode) != self.genesis.base.is_some() {
+            report("genesis", "`genesis.base` belongs to `how: encode`, and it needs one");
+        }
+        if self.genesis.how == GenesisHow::Encode && self.documents.len() != 1 {
+            report(
+                "documents",
+                "with `how: encode` there is one genesis document: `genesis.base` with the validators",
+            );
+        }
         problems
     }
 
@@ -146,7 +181,7 @@ impl Profile {
     fn key_places(&self) -> Vec<KeyPlace> {
         let peers = self.peers.into.file.clone().zip(self.peers.into.key.clone());
         let conditions = self.ports.values().filter_map(|port| port.only_when_key.as_ref());
-        let listed = self.ports.values().flat_map(|port| port.from.iter().cloned());
+        let listed = self.ports.values().flat_map(|port| port.from.iter().chain(&port.bind_from).cloned());
         listed
             .chain(conditions.map(|c| KeyPlace { file: c.file.clone(), key: c.key.clone() }))
             .chain(peers.map(|(file, key)| KeyPlace { file, key }))
@@ -228,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_chains_in_the_binary_are_sound() {
-        assert_eq!(builtin_names(), ["cometbft", "cosmos", "loom", "tendermint"]);
+        assert_eq!(builtin_names(), ["cometbft", "cosmos", "kaia", "loom", "tendermint"]);
         for chain in BUILTIN {
             let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
             let profile =

@@ -90,6 +90,12 @@ pub(super) fn of_ports(
             let changed = if value.is_number() { listen.port().into() } else { listen.to_string().into() };
             sets.push((place.key.clone(), changed));
         }
+        if let Some(place) = port.bind_from.as_ref().filter(|place| place.file == *path)
+            && port.bind == Bind::RpcBind
+        {
+            let bind = basics.rpc_bind.as_ref().unwrap_or(&profile.default_rpc_bind);
+            sets.push((place.key.clone(), bind.as_str().into()));
+        }
     }
     sets
 }

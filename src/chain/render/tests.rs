@@ -123,6 +123,60 @@ RPCProxyPort: 46658
     assert_eq!((before[0].path.as_str(), before[0].content.as_str()), ("/home/.staging/loom.yml", expected));
 }
 
+/// Peers in a file of their own, a number that says the chain, an address beside its port, and what goes before a start.
+#[test]
+fn a_node_of_kaia() {
+    let kaia = |more: &dyn Fn(&mut NodeContext)| {
+        render("kaia", |node| {
+            node.basics.chain_id = ChainId::new("2024").unwrap();
+            node.peers.push(peer(2, "fd00::2"));
+            more(node);
+        })
+    };
+    let made = kaia(&|_| ()).unwrap();
+    let home = "/home/ubuntu";
+    let argv = ["kcn.yaml", "", "2024", "klay/nodekey"];
+    let flags = ["--conf=/home/ubuntu/", "--datadir=/home/ubuntu", "--networkid=", "--nodekey=/home/ubuntu/"];
+    let expected: Vec<String> = [format!("{home}/kaia")]
+        .into_iter()
+        .chain(flags.iter().zip(argv).map(|(flag, value)| format!("{flag}{value}")))
+        .collect();
+    assert_eq!(made.argv, expected);
+    let before =
+        "ExecStartPre=/home/ubuntu/kaia init --datadir=/home/ubuntu /home/ubuntu/genesis.json\nExecStart=";
+    assert!(made.unit.contains(before), "{}", made.unit);
+    let file = |made: &Rendered, name: &str| {
+        made.files.iter().find(|file| file.path.file_name() == name).unwrap().content.clone()
+    };
+    let (one, two) = (format!("{:040x}", 1), format!("{:040x}", 2));
+    let peers = format!(
+        "[\n  \"kni://{one}@10.0.0.2:26656?discport=0&ntype=cn\",\n  \"kni://{two}@[fd00::2]:26656?discport=0&ntype=cn\"\n]\n"
+    );
+    assert_eq!(file(&made, "static-nodes.json"), peers);
+    let ports = uses("kaia", &made);
+    assert_eq!(
+        (ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port),
+        ("127.0.0.1", 8551, 32323)
+    );
+    assert!(!ports["ws"].expected && !ports["prometheus"].expected);
+
+    let moved = kaia(&|node| {
+        node.basics.rpc_bind = Some(HostAddr::new("10.0.0.1").unwrap());
+        node.basics.ports = BTreeMap::from([("p2p".to_owned(), 33000), ("rpc".to_owned(), 33001)]);
+        node.basics.settings = settings("kcn.yaml", json!({"ws-rpc.enable": true}));
+    })
+    .unwrap();
+    let ports = uses("kaia", &moved);
+    assert_eq!(
+        (ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port),
+        ("10.0.0.1", 33001, 33000)
+    );
+    assert!(ports["ws"].expected && ports["ws"].bind == "127.0.0.1");
+
+    let named = judge(&Profile::builtin("kaia").unwrap(), &basics());
+    assert!(named[0].message.contains("kaia knows its chains by numbers"), "{named:?}");
+}
+
 #[test]
 fn a_node_alone_has_no_peers_flag_and_public_addresses_keep_a_strict_book() {
     let made = render("loom", |node| node.peers.clear()).unwrap();

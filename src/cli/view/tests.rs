@@ -129,7 +129,7 @@ fn refusals_in_words() {
         with(&mut world);
         refusals(&mut world, &two)
     };
-    for file in [&profile.node_key.file, &profile.sign_state.file] {
+    for file in [&profile.node_key.file, &profile.sign_state.as_ref().unwrap().file] {
         let at = file.under(&home_of(&two.nodes[1]));
         found.extend(change(&|world| drop(world.host(&two, &two.nodes[1]).files.remove(&at))));
         let copy = world.hosts["10.0.0.1"].files[&at].clone();

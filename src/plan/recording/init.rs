@@ -36,6 +36,14 @@ pub fn made(cluster: &Cluster, init: &Init, number: u32) -> Vec<(String, String)
     let time = format!("2026-11-21T04:11:{second:02}.386246023Z");
     let mut files: Vec<(String, String)> = init.before.clone();
     let mut add = |name: &str, text: String| files.push((name.to_owned(), text));
+    if let Some(prints) = &cluster.profile.init.prints {
+        let key = format!("{CANARY}{number}");
+        let public = ["x", "y"].map(|half| hex::encode(Sha256::digest(format!("{half} {number}")))).concat();
+        let sum = hex::encode(Sha256::digest(&key));
+        add(prints.of.as_str(), key);
+        add(prints.to.as_str(), format!("{sum}\n{public}\n"));
+        return files;
+    }
     if cluster.profile.name != "loom" {
         if cluster.profile.name == "cosmos" {
             let mut genesis: Value = serde_json::from_str(SIMD_GENESIS).unwrap();

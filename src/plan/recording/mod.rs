@@ -19,7 +19,7 @@ use crate::{
     chain::identity,
     facts::{
         Account, Facts, FileFact, FileKind, LARGEST_TEXT, MachineFacts, NodeFacts, Trusted, Voter, Voting,
-        ask::NodeQuestion, manifest::Manifest, sockets::Listener,
+        ask::KeyPlace, ask::NodeQuestion, manifest::Manifest, sockets::Listener,
     },
     model::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
@@ -269,14 +269,15 @@ impl World {
     pub fn sign(&mut self, cluster: &Cluster, height: u64) {
         for node in cluster.validators() {
             let profile = &cluster.profile;
-            let state = profile.sign_state.file.under(&home_of(node));
+            let Some(signs) = &profile.sign_state else { continue };
+            let state = signs.file.under(&home_of(node));
             let host = self.host(cluster, node);
             if !host.units.get(&node.unit_name).is_some_and(crate::facts::UnitFacts::is_running) {
                 continue;
             }
             let file = host.files.get_mut(&state).unwrap();
             let mut json: Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();
-            json[format!("{}height", profile.sign_state.prefix)] = height.to_string().into();
+            json[format!("{}height", signs.prefix)] = height.to_string().into();
             file.content = Some(json.to_string());
             file.sha256 = Some(Sha256::of(json.to_string()));
         }
@@ -355,16 +356,33 @@ fn identity_of(
     text: impl Fn(&RemotePath) -> Option<String>,
 ) {
     let json = |name: &str| -> Option<Value> { serde_json::from_str(&text(&home.join(name).unwrap())?).ok() };
-    if let Some(key) = json(&question.node_key) {
+    if let KeyPlace::Printed { key, to } = &question.node_key {
+        let (key, to) = (text(&home.join(key).unwrap()), text(&home.join(to).unwrap()));
+        let of = |(key, to): (String, String)| {
+            let (sum, public) = to.split_once('\n')?;
+            (Sha256::of(key).as_str() == sum).then(|| public.trim().to_owned())
+        };
+        let Some(public) = key.zip(to).and_then(of) else { return };
+        seen.node_id = identity::evm_node_id(&public).ok();
+        seen.validator_key = identity::evm_address(&public).ok();
+        return;
+    }
+    let named = |place: &KeyPlace| match place {
+        KeyPlace::File(name) => json(name),
+        KeyPlace::Printed { .. } => None,
+    };
+    if let Some(key) = named(&question.node_key) {
         // The recording keeps the public half beside the private one.
         seen.node_id = identity::node_id_of_pubkey(key["pub"].as_str().unwrap()).ok();
     }
-    if let Some(key) = json(&question.validator_key) {
+    if let Some(key) = named(&question.validator_key) {
         let part = |name: &str| key["pub_key"][name].as_str().unwrap().to_owned();
         seen.validator_key = Some(ValidatorKey { kind: part("type"), value: part("value") });
     }
-    if let Some(state) = json(&question.sign_state) {
-        seen.signed_height = state[&question.sign_state_key].as_str().and_then(|text| text.parse().ok());
+    if let Some((file, key)) = &question.sign_state
+        && let Some(state) = json(file)
+    {
+        seen.signed_height = state[key].as_str().and_then(|text| text.parse().ok());
     }
 }
 

@@ -289,7 +289,7 @@ impl World {
     }
 
     fn unsign(&mut self, cluster: &Cluster, address: &str, at: &RemotePath) -> Result {
-        let key = format!("{}height", cluster.profile.sign_state.prefix);
+        let key = format!("{}height", cluster.profile.sign_state.as_ref().unwrap().prefix);
         self.change(address, |host| {
             let Some(file) = host.files.get_mut(at) else { return };
             let mut json: serde_json::Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();

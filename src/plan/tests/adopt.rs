@@ -35,7 +35,8 @@ fn adopting(roll: bool) -> Options {
 /// What must be the same before and after: keys, sign state and documents of every node.
 fn value(world: &mut World, cluster: &Cluster) -> Vec<Option<String>> {
     let profile = cluster.profile.clone();
-    let mut files = vec![&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file];
+    let mut files =
+        vec![&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.as_ref().unwrap().file];
     files.extend(profile.documents.values().map(|document| &document.path));
     let nodes = cluster
         .nodes

@@ -29,7 +29,9 @@ fn s13_a_lost_key_or_sign_state_is_never_made_anew() {
     for chain in ["cometbft", "loom"] {
         let cluster = plain(chain, 3).cluster();
         let profile = cluster.profile.clone();
-        for file in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+        for file in
+            [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.as_ref().unwrap().file]
+        {
             for (height, whole) in [(0, true), (5, true), (5, false)] {
                 let (mut world, _) = born(&cluster, height);
                 lose(&mut world, &cluster, 1, file, whole);
@@ -48,7 +50,9 @@ fn s13_everything_lost_at_once_is_no_reason_to_begin_again() {
     let cluster = plain("cometbft", 2).cluster();
     let (mut world, _) = born(&cluster, 0);
     let profile = cluster.profile.clone();
-    for file in [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.file] {
+    for file in
+        [&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.as_ref().unwrap().file]
+    {
         lose(&mut world, &cluster, 0, file, true);
     }
     let outcome = again(&mut world, &cluster);

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// As `keys backup` reads it, of all nodes.
-fn backup(world: &mut World, cluster: &Cluster) -> Backup {
+pub fn backup(world: &mut World, cluster: &Cluster) -> Backup {
     let facts = world.gather(cluster);
     let kept = |node: &Node, world: &mut World| {
         let seen = &facts.nodes[&node.name];
@@ -32,11 +32,11 @@ fn backup(world: &mut World, cluster: &Cluster) -> Backup {
                 .profile
                 .documents
                 .keys()
-                .map(|n| (n.clone(), seen.pristine[n].clone()))
+                .filter_map(|n| Some((n.clone(), seen.pristine.get(n)?.clone())))
                 .collect(),
             node_id: seen.node_id.clone().unwrap(),
             validator_key: seen.validator_key.clone().unwrap(),
-            signed_height: seen.signed_height.unwrap(),
+            signed_height: seen.signed_height.unwrap_or(0),
         }
     };
     let nodes = cluster.nodes.iter().map(|node| (node.name.clone(), kept(node, world))).collect();
@@ -50,7 +50,7 @@ fn backup(world: &mut World, cluster: &Cluster) -> Backup {
 }
 
 /// The host comes back with nothing on it.
-fn lose_disk(world: &mut World, cluster: &Cluster, number: usize) {
+pub fn lose_disk(world: &mut World, cluster: &Cluster, number: usize) {
     let host = world.host(cluster, &cluster.nodes[number]);
     host.files.clear();
     host.units.clear();

@@ -3,67 +3,10 @@
 //! Numbers are quoted or not, an error comes with HTTP 200 or 500, hashes are upper-case hex; before the first
 //! block the height is "0" and the hash empty.
 
-use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::ids::{NodeId, ValidatorKey};
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProbeError {
-    /// The node answered with an error of its own.
-    #[error("the node answered: {0}")]
-    Answered(String),
-    /// Not an answer of this RPC.
-    #[error("not an answer of a Tendermint RPC: {0}")]
-    Unreadable(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Status {
-    pub node_id: NodeId,
-    /// The chain id.
-    pub network: String,
-    pub version: String,
-    pub height: u64,
-    /// Empty before the first block.
-    pub hash: String,
-    pub app_hash: String,
-    pub catching_up: bool,
-    /// Above the initial height where the node was state-synced or has pruned; 0 where the release does not say.
-    pub earliest_height: u64,
-    /// Of the node's own key, whether it is in the validator set or not.
-    pub validator_address: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NetInfo {
-    pub peers: Vec<NodeId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Block {
-    pub height: u64,
-    pub hash: String,
-    /// After the block before this one.
-    pub app_hash: String,
-    /// Addresses of those whose commit of the block before stands in this one.
-    pub signed_by: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RpcValidator {
-    pub address: String,
-    pub key: ValidatorKey,
-    pub power: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Validators {
-    pub height: u64,
-    pub members: Vec<RpcValidator>,
-    /// Of all pages; a page has 30 unless `per_page` (up to 100) says otherwise.
-    pub total: u64,
-}
+use super::{Block, NetInfo, ProbeError, RpcValidator, Status, Validators, first_part};
+use crate::model::ids::NodeId;
 
 /// `/status`.
 pub fn status(body: &str) -> Result<Status, ProbeError> {
@@ -104,6 +47,14 @@ pub fn block(body: &str) -> Result<Block, ProbeError> {
         app_hash: text(header, &["app_hash"])?,
         signed_by: signers(&result),
     })
+}
+
+/// When a block was made, in seconds since 1970: `/block?height=N`.
+pub fn made_at(body: &str) -> Option<f64> {
+    let json: Value = serde_json::from_str(body).ok()?;
+    let time = json["result"]["block"]["header"]["time"].as_str()?;
+    let since = humantime::parse_rfc3339_weak(time).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(since.as_secs_f64())
 }
 
 /// `/validators?height=N`.
@@ -152,10 +103,6 @@ fn result(body: &str) -> Result<Value, ProbeError> {
     }
 }
 
-fn first_part(body: &str) -> String {
-    body.chars().take(60).collect()
-}
-
 fn missing(name: &str) -> ProbeError {
     ProbeError::Unreadable(format!("it has no `{name}`"))
 }
@@ -195,7 +142,7 @@ mod tests {
 
     macro_rules! recorded {
         ($name:literal) => {
-            include_str!(concat!("../../tests/fixtures/rpc/cometbft-0.38/", $name, ".json"))
+            include_str!(concat!("../../../tests/fixtures/rpc/cometbft-0.38/", $name, ".json"))
         };
     }
 

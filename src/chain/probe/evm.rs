@@ -1,0 +1,231 @@
+//! JSON-RPC of Ethereum's family: several calls in one request, numbers in hex, errors by call.
+//!
+//! A node is known by its whole public key, and so is who it signs as.
+
+use serde_json::{Value, json};
+
+use super::{Block, NetInfo, ProbeError, RpcValidator, Status, first_part};
+use crate::{
+    chain::{genesis::istanbul::Extra, identity, profile::ProbeMethods},
+    model::ids::NodeId,
+};
+
+/// A method and its parameters.
+type Call<'a> = (&'a str, Value);
+
+pub fn ask_status() -> String {
+    request(&[
+        ("web3_clientVersion", json!([])),
+        ("eth_chainId", json!([])),
+        ("admin_nodeInfo", json!([])),
+        ("eth_syncing", json!([])),
+        ("eth_getBlockByNumber", json!(["latest", false])),
+    ])
+}
+
+/// A node that follows the others says that it is not syncing, however far behind it is: who compares heights knows better.
+pub fn status(body: &str) -> Result<Status, ProbeError> {
+    let [version, chain, node, syncing, block] = results(body)?;
+    let id = text(&node, "id")?;
+    let height = number(&block, "number")?;
+    let chain = hex_number(&chain).ok_or_else(|| missing("eth_chainId"))?;
+    Ok(Status {
+        validator_address: identity::evm_address(&id).map(|key| key.value).map_err(unreadable)?,
+        node_id: NodeId::new(id).map_err(unreadable)?,
+        network: chain.to_string(),
+        version: version.as_str().unwrap_or_default().to_owned(),
+        height,
+        hash: if height == 0 { String::new() } else { text(&block, "hash")? },
+        app_hash: text(&block, "stateRoot")?,
+        catching_up: syncing != Value::Bool(false),
+        earliest_height: 0,
+    })
+}
+
+pub fn ask_peers() -> String {
+    request(&[("admin_peers", json!([]))])
+}
+
+pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
+    let [peers] = results(body)?;
+    let id = |peer: &Value| NodeId::new(text(peer, "id")?.to_ascii_lowercase()).map_err(unreadable);
+    Ok(NetInfo { peers: peers.as_array().into_iter().flatten().map(id).collect::<Result<_, _>>()? })
+}
+
+pub fn ask_block(methods: &ProbeMethods, height: u64) -> String {
+    let method = methods.block.as_deref().unwrap_or("eth_getBlockByNumber");
+    request(&[(method, json!([format!("{height:#x}"), false]))])
+}
+
+/// Its own seals say who has committed it.
+pub fn block(body: &str) -> Result<Block, ProbeError> {
+    let [block] = results(body)?;
+    let hash = text(&block, "hash")?;
+    Ok(Block {
+        height: number(&block, "number")?,
+        signed_by: signers(&block, &hash).unwrap_or_default(),
+        app_hash: text(&block, "stateRoot")?,
+        hash,
+    })
+}
+
+/// When the block was made, in seconds since 1970.
+pub fn made_at(body: &str) -> Option<u64> {
+    let [block] = results(body).ok()?;
+    number(&block, "timestamp").ok()
+}
+
+/// `None`: the chain has no such method.
+pub fn ask_validators(methods: &ProbeMethods, height: u64) -> Option<String> {
+    Some(request(&[(methods.validators.as_deref()?, json!([format!("{height:#x}")]))]))
+}
+
+pub fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
+    let [addresses] = results(body)?;
+    let validator = |address: &Value| {
+        let address = address.as_str().ok_or_else(|| missing("address"))?;
+        let key = identity::evm_validator(address).map_err(unreadable)?;
+        Ok(RpcValidator { address: key.value.clone(), key, power: 1 })
+    };
+    addresses.as_array().ok_or_else(|| missing("result"))?.iter().map(validator).collect()
+}
+
+fn signers(block: &Value, hash: &str) -> Option<Vec<String>> {
+    let hash = <[u8; 32]>::try_from(hex::decode(hash.strip_prefix("0x")?).ok()?).ok()?;
+    let extra = Extra::parse(block.get("extraData")?.as_str()?).ok()?;
+    Some(extra.signers(&hash).into_iter().map(|key| key.value).collect())
+}
+
+fn request(calls: &[Call<'_>]) -> String {
+    let call = |(id, (method, params)): (usize, &Call<'_>)| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+    Value::from(calls.iter().enumerate().map(call).collect::<Vec<_>>()).to_string()
+}
+
+/// Of each call, in the order of the request, whatever order they came in; the first error is that of all.
+fn results<const N: usize>(body: &str) -> Result<[Value; N], ProbeError> {
+    let parsed: Value = serde_json::from_str(body)
+        .map_err(|error| ProbeError::Unreadable(format!("{error}; it begins {:?}", first_part(body))))?;
+    // A request that is refused as a whole is answered by one object.
+    let answers = match parsed {
+        Value::Array(answers) => answers,
+        one => vec![one],
+    };
+    let mut results = [const { None }; N];
+    for mut answer in answers {
+        if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
+            let words = error.get("message").and_then(Value::as_str).map(str::to_owned);
+            return Err(ProbeError::Answered(words.unwrap_or_else(|| error.to_string())));
+        }
+        let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
+        if let Some(slot) = id.and_then(|id| results.get_mut(id)) {
+            *slot = answer.get_mut("result").map(Value::take).filter(|result| !result.is_null());
+        }
+    }
+    let mut lacks = false;
+    let results = results.map(|result| {
+        result.unwrap_or_else(|| {
+            lacks = true;
+            Value::Null
+        })
+    });
+    if lacks { Err(missing("result")) } else { Ok(results) }
+}
+
+fn missing(name: &str) -> ProbeError {
+    ProbeError::Unreadable(format!("it has no `{name}`"))
+}
+
+#[allow(clippy::needless_pass_by_value)] // As a function of `map_err`.
+fn unreadable(error: crate::model::ids::Invalid) -> ProbeError {
+    ProbeError::Unreadable(error.to_string())
+}
+
+fn text(value: &Value, key: &str) -> Result<String, ProbeError> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
+}
+
+fn number(value: &Value, key: &str) -> Result<u64, ProbeError> {
+    value.get(key).and_then(hex_number).ok_or_else(|| missing(key))
+}
+
+fn hex_number(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of kcn 1.0.3, four validators, by the requests above.
+    macro_rules! recorded {
+        ($name:literal) => {
+            include_str!(concat!("../../../tests/fixtures/rpc/kaia-1.0/", $name, ".json"))
+        };
+    }
+
+    #[test]
+    fn status_and_peers_of_a_running_node() {
+        let status = status(recorded!("status")).unwrap();
+        assert!(
+            status.node_id.as_str().starts_with("7debb888fefc643d") && status.node_id.as_str().len() == 128
+        );
+        // Which the node itself says as its `nodeAddress`.
+        assert_eq!(status.validator_address, "0x760897540c6768589eec40f1012e24e621c66191");
+        assert_eq!((status.network.as_str(), status.catching_up), ("2024", false));
+        assert_eq!(status.version, "Klaytn/v1.0.3/linux-amd64/go1.26.8");
+        assert!(status.height > 2 && status.hash.starts_with("0x") && status.app_hash.starts_with("0x"));
+        let peers = net_info(recorded!("peers")).unwrap().peers;
+        assert!(peers.len() == 3 && !peers.contains(&status.node_id));
+    }
+
+    #[test]
+    fn s8_seals_say_who_has_committed_a_block() {
+        let validators = validators(recorded!("validators")).unwrap();
+        assert!(validators.len() == 4 && validators.iter().all(|validator| validator.power == 1));
+        let read = block(recorded!("block")).unwrap();
+        assert_eq!(
+            (read.height, read.hash.as_str()),
+            (2, "0x9d70f67cb3886bb549090e7b24b1ed4faa657a7d714b93a65f678bcea8269ad2")
+        );
+        let voters: Vec<&str> = validators.iter().map(|validator| validator.address.as_str()).collect();
+        assert!(
+            read.signed_by.len() >= 3 && read.signed_by.iter().all(|by| voters.contains(&by.as_str())),
+            "{read:?}"
+        );
+        assert_eq!(made_at(recorded!("block")), Some(0x6b02_1e26));
+        // Of another block the same seals are nobody's.
+        let other = recorded!("block").replace("0x9d70f67c", "0x9d70f67d");
+        assert!(block(&other).unwrap().signed_by.iter().all(|by| !voters.contains(&by.as_str())));
+    }
+
+    #[test]
+    fn errors_are_said_in_the_nodes_own_words() {
+        let unknown = block(recorded!("block-unknown")).unwrap_err().to_string();
+        assert_eq!(unknown, "the node answered: the block does not exist (block number: 16777215)");
+        let none = status(recorded!("no-method")).unwrap_err().to_string();
+        assert!(none.contains("the method none_such does not exist"), "{none}");
+        assert!(status("<html>").is_err() && status("[]").is_err() && status("{}").is_err());
+        assert!(block(r#"[{"id":0,"result":null}]"#).is_err());
+    }
+
+    #[test]
+    fn a_request_names_the_chains_own_methods() {
+        let methods = ProbeMethods { validators: Some("kaia_getCouncil".into()), block: None };
+        let asked = ask_validators(&methods, 17).unwrap();
+        assert_eq!(asked, r#"[{"jsonrpc":"2.0","id":0,"method":"kaia_getCouncil","params":["0x11"]}]"#);
+        assert!(ask_block(&methods, 0).contains(r#""method":"eth_getBlockByNumber","params":["0x0",false]"#));
+        assert!(ask_validators(&ProbeMethods::default(), 1).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(body in ".{0,80}", cut in 0_usize..3600) {
+            let _ = (status(&body), net_info(&body), block(&body), validators(&body), made_at(&body));
+            let half: String = recorded!("status").chars().take(cut).collect();
+            prop_assert!(status(&half).is_err());
+        }
+    }
+}

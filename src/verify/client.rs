@@ -1,0 +1,151 @@
+//! One node's RPC, in its chain's dialect.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    chain::{
+        probe::{Block, NetInfo, ProbeError, RpcValidator, Status, evm, tendermint},
+        profile::{Probe, ProbeKind},
+    },
+    facts::{Facts, NodeFacts},
+    fleet::Fleet,
+    model::cluster::{Cluster, Node},
+    plan::node,
+    remote::host::Host,
+};
+
+#[derive(Clone)]
+pub struct Client {
+    pub host: Arc<Host>,
+    pub at: SocketAddr,
+    probe: Probe,
+    limit: Duration,
+}
+
+impl Client {
+    /// `None`: its host is not connected.
+    pub fn new(
+        fleet: &Fleet,
+        cluster: &Cluster,
+        node: &Node,
+        facts: &Facts,
+        limit: Duration,
+    ) -> Option<Self> {
+        let host = Arc::clone(fleet.host(node.machine)?);
+        let unseen = NodeFacts::default();
+        let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
+        let probe = cluster.profile.probe.clone();
+        let ports = node::ports(cluster, node, seen);
+        let port = ports.get(&probe.port)?;
+        // What listens on all addresses listens on loopback too.
+        let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
+        let at = SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port);
+        Some(Self { host, at, probe, limit })
+    }
+
+    pub async fn status(&self) -> Result<Status, String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.get("/status", tendermint::status).await,
+            ProbeKind::EvmRpc => self.post(evm::ask_status(), evm::status).await,
+        }
+    }
+
+    pub async fn net_info(&self) -> Result<NetInfo, String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.get("/net_info", tendermint::net_info).await,
+            ProbeKind::EvmRpc => self.post(evm::ask_peers(), evm::net_info).await,
+        }
+    }
+
+    pub async fn block(&self, height: u64) -> Result<Block, String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.get(&format!("/block?height={height}"), tendermint::block).await,
+            ProbeKind::EvmRpc => self.post(evm::ask_block(&self.probe.methods, height), evm::block).await,
+        }
+    }
+
+    /// All of them, whatever pages they come in.
+    pub async fn validators(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.pages(height).await,
+            ProbeKind::EvmRpc => match evm::ask_validators(&self.probe.methods, height) {
+                Some(question) => self.post(question, evm::validators).await,
+                None => Err("the profile names no method that says the validators".to_owned()),
+            },
+        }
+    }
+
+    /// Where its consensus stands, as `height/round/step`, if it says that.
+    pub async fn step(&self) -> Option<String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.get("/consensus_state", tendermint::consensus_step).await.ok(),
+            ProbeKind::EvmRpc => None,
+        }
+    }
+
+    /// When a block was made, in seconds since 1970.
+    pub async fn made_at(&self, height: u64) -> Option<f64> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => {
+                tendermint::made_at(&self.text(&format!("/block?height={height}"), None).await.ok()?)
+            }
+            ProbeKind::EvmRpc => {
+                let question = evm::ask_block(&self.probe.methods, height);
+                #[allow(clippy::cast_precision_loss)] // Seconds since 1970.
+                evm::made_at(&self.text("", Some(&question)).await.ok()?).map(|at| at as f64)
+            }
+        }
+    }
+
+    /// The document that it runs on, as it answers, if it says that.
+    pub async fn genesis(&self) -> Option<String> {
+        match self.probe.kind {
+            ProbeKind::TendermintRpc => self.text("/genesis", None).await.ok(),
+            ProbeKind::EvmRpc => None,
+        }
+    }
+
+    /// Whether a node that is behind says so itself.
+    pub fn says_when_behind(&self) -> bool {
+        self.probe.kind == ProbeKind::TendermintRpc
+    }
+
+    async fn pages(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
+        let path = format!("/validators?height={height}&per_page=100");
+        let mut all = self.get(&path, tendermint::validators).await?;
+        for page in 2.. {
+            if all.members.len() as u64 >= all.total {
+                break;
+            }
+            let next = self.get(&format!("{path}&page={page}"), tendermint::validators).await?;
+            if next.members.is_empty() {
+                break;
+            }
+            all.members.extend(next.members);
+        }
+        Ok(all.members)
+    }
+
+    async fn get<T>(&self, path: &str, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
+        read(&self.text(path, None).await?).map_err(|error| error.to_string())
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // A question is made to be asked.
+    async fn post<T>(&self, question: String, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
+        read(&self.text("", Some(&question)).await?).map_err(|error| error.to_string())
+    }
+
+    async fn text(&self, path: &str, question: Option<&str>) -> Result<String, String> {
+        let path = match format!("{}{path}", self.probe.path) {
+            path if path.is_empty() => "/".to_owned(),
+            path => path,
+        };
+        let body =
+            self.host.ask(self.at, &path, question, self.limit).await.map_err(|error| error.to_string())?;
+        String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
+    }
+}
