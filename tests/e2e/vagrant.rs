@@ -90,6 +90,9 @@ fn runs(run: &Run) -> usize {
 
 fn two_machines_by_the_vagrantfile() {
     let project = Project::new(2);
+    for file in ["Vagrantfile", "loomctl.rb", "inside/Vagrantfile"] {
+        command::run(Command::new("ruby").arg("-c").arg(in_repository("vagrant").join(file))).ok();
+    }
     project.vagrant("validate").ok();
     let born = project.vagrant("up").exits(0);
     assert_eq!(runs(&born), 1, "once, not once a machine: {born}");
