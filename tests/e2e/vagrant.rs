@@ -150,7 +150,10 @@ fn loomctl_inside_the_last_machine() {
     project.vagrant("up loom-0").exits(0);
     fs::write(project.folder.path().join("inventory.yaml"), "").unwrap();
     let empty = project.vagrant("up loom-1");
-    assert!(empty.code != Some(0) && empty.stdout.contains("the inventory inventory.yaml is empty"), "{empty}");
+    assert!(
+        empty.code != Some(0) && empty.stdout.contains("the inventory inventory.yaml is empty"),
+        "{empty}"
+    );
     // lxc gives the addresses.
     let known: Value =
         serde_json::from_str(&project.loomctl("inventory list --vagrant").exits(0).stdout).unwrap();
