@@ -208,6 +208,9 @@ pub struct Up {
     /// Do not prove the result
     #[arg(long)]
     pub no_verify: bool,
+    /// Write what happened on one page: when each host did what, the proof, what changed, who dials whom
+    #[arg(long, value_name = "FILE.html", conflicts_with = "check")]
+    pub report: Option<PathBuf>,
     /// Carry out this plan (of `plan --out`), with the flags that it was made with, and nothing else
     #[arg(
         long,

@@ -12,6 +12,7 @@ mod restore;
 mod roll;
 mod rootless;
 mod saved;
+mod sync;
 mod tool;
 
 use std::{collections::BTreeSet, fmt::Write as _};
