@@ -11,7 +11,7 @@ use minijinja_contrib::pycompat;
 use super::{checks, filters, source, text};
 
 /// Instructions that one template may take: loops in loops end.
-const FUEL: u64 = 200_000;
+const FUEL: u64 = 1_000_000;
 /// Under this name the values that a template has printed are kept.
 const PRINTED: &str = "printed";
 
@@ -28,7 +28,7 @@ fn engine() -> Environment<'static> {
     engine.set_formatter(print);
     engine.set_unknown_method_callback(method);
     engine.add_function("range", functions::range);
-    engine.add_function("dict", functions::dict);
+    engine.add_function("dict", |arguments: Rest<Value>| filters::dict(&arguments));
     engine.add_function("namespace", functions::namespace);
     for name in OUTSIDE {
         engine.add_function(name, move |_: Rest<Value>| outside(name));

@@ -1,6 +1,6 @@
 //! Filters that turn values into others.
 
-use minijinja::value::ValueKind;
+use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
@@ -228,6 +228,28 @@ fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
     }
     let pair = |key: Value| value.get_item(&key).and_then(text::sound).map(|member| (key, member));
     value.try_iter()?.map(pair).collect()
+}
+
+/// Python's `dict`: of a dictionary or of pairs, and of names.
+pub(in super::super) fn dict(arguments: &[Value]) -> Result<Value, Error> {
+    let (first, named): (Option<Value>, Kwargs) = from_args(arguments)?;
+    let mut members = match first {
+        Some(first) if first.kind() == ValueKind::Map => pairs(&first)?,
+        Some(first) => items(&first)?.iter().map(pair).collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    for name in named.args() {
+        members.push((name.into(), named.get(name)?));
+    }
+    Ok(Value::from_iter(members))
+}
+
+fn pair(item: &Value) -> Result<(Value, Value), Error> {
+    let mut both = items(item)?.into_iter();
+    match (both.next(), both.next(), both.next()) {
+        (Some(key), Some(member), None) => Ok((key, member)),
+        _ => Err(refused("`dict` takes a list of pairs")),
+    }
 }
 
 fn combine(value: &Value, given: &Given) -> Result<Value, Error> {

@@ -10,6 +10,7 @@ mod texts;
 use minijinja::value::{Kwargs, Rest, from_args};
 use minijinja::{Environment, Error, ErrorKind, Value, filters};
 
+pub(super) use data::dict;
 pub(super) use regexes::found as regex_found;
 
 /// A filter's name, the names of its parameters, and what it does.
@@ -39,6 +40,7 @@ pub(super) fn add(engine: &mut Environment<'static>) {
     engine.add_filter("sort", filters::sort);
     engine.add_filter("dictsort", filters::dictsort);
     engine.add_filter("batch", filters::batch);
+    engine.add_filter("format", filters::format);
     engine.add_filter("items", filters::items);
     engine.add_filter("indent", filters::indent);
     engine.add_filter("min", filters::min);
