@@ -2,14 +2,16 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo demo-down test test-chains test-faults test-vagrant audit bench lint clean-lab
+.PHONY: help demo demo-down test test-chains test-faults test-vagrant test-report audit bench lint static clean-lab
 help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
-	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (an hour on a busy machine)'
+	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (41 minutes)'
 	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make test-vagrant a real Vagrant with machines of its lxc provider (about 10 minutes)'
+	@echo 'make test-report  pages of `up --report`, as chromium shows them (installs it)'
+	@echo 'make static     one program file that needs nothing of the machine it runs on'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -41,10 +43,23 @@ test-chains:
 	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50 kaia-1.0
 	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::chains
 
+test-report:
+	@command -v chromium >/dev/null || apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends chromium </dev/null >/dev/null
+	mkdir -p target/pages
+	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --lib cli::report
+	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --test suite -- report::
+
+# One file that needs nothing of the machine that it runs on.
+STATIC = $(CURDIR)/target/$(shell rustc -vV | sed -n 's/^host: //p')/small/loomctl
+static:
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile small --target $$(rustc -vV | sed -n 's/^host: //p')
+	@ls -l $(STATIC)
+
 test-vagrant:
 	@tests/lab/setup
 	@tests/vagrant/setup >/dev/null
-	LOOMCTL_VAGRANT=1 cargo test --locked --test suite -- e2e::vagrant; status=$$?; \
+	@$(MAKE) --no-print-directory static
+	LOOMCTL_VAGRANT=1 LOOMCTL_STATIC=$(STATIC) cargo test --locked --test suite -- e2e::vagrant; status=$$?; \
 	/usr/libexec/lxc/lxc-net stop; exit $$status
 
 audit:

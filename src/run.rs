@@ -20,14 +20,15 @@ use crate::{
         ids::{NodeName, ValidatorKey},
     },
     plan::{
-        Class, Gate, Next, Planned, Refusal, Stage, ask,
+        Class, Gate, Next, Options, Planned, Refusal, Stage, ask,
         restore::Shown,
         roll,
         step::{Run as Start, Step},
+        sync,
     },
     problem::Problem,
     remote::error::HostError,
-    verify::{Limits, gate, shown, voting},
+    verify::{Limits, gate, shown, trusted, voting},
 };
 
 /// Everything that a command on hosts works with.
@@ -206,6 +207,17 @@ impl Run {
             voter.signed &= !self.silent.iter().any(silent);
         }
         self.facts.voting = voting;
+    }
+
+    /// Everything that the chain has to be asked before anything is decided.
+    pub async fn ask_what_is_wanted(&mut self, options: &Options) {
+        if roll::starts_a_validator(&self.cluster, &self.facts, options) {
+            self.ask_the_chain().await;
+        }
+        if sync::wants_trust(&self.cluster, &self.facts, options) {
+            let trusted = trusted::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+            self.facts.trusted = Some(trusted);
+        }
     }
 
     /// What the chain shows before keys go back to a host: whether one of these still signs is waited for.

@@ -28,6 +28,9 @@ pub use schema::schema;
 pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
 
+/// Dotted key → value.
+pub type SetKeys = serde_json::Map<String, Value>;
+
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -59,7 +62,12 @@ pub struct Profile {
     pub files: BTreeMap<HomePath, ConfigFile>,
     /// What a node's files say beyond that of all others, by what it is to the others. Values as in `set` of a file.
     #[serde(default)]
-    pub roles: BTreeMap<RoleWords, BTreeMap<HomePath, serde_json::Map<String, Value>>>,
+    pub roles: BTreeMap<RoleWords, BTreeMap<HomePath, SetKeys>>,
+    /// What the files of a node say that begins with a snapshot of the living chain. Values as in `set` of a file, and
+    /// `{sync_servers}` (RPC addresses), `{trust_height}` and `{trust_hash}` (a block that these agree on). Empty: the
+    /// chain has no snapshots.
+    #[serde(default)]
+    pub state_sync: BTreeMap<HomePath, SetKeys>,
     pub ports: BTreeMap<String, Port>,
     pub probe: Probe,
     /// Tera sources by file name, the profile's own folder.
@@ -203,6 +211,24 @@ pub struct Document {
     /// Places of whole numbers that the chain wants quoted, beside the powers: it does not start on a bare one.
     #[serde(default)]
     pub quoted: Vec<DocPath>,
+    /// What the chain takes of whole numbers, quoted or not: it does not start on another one.
+    #[serde(default)]
+    pub limits: Vec<NumberLimit>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberLimit {
+    pub at: DocPath,
+    pub least: i64,
+    #[serde(default)]
+    pub most: Option<i64>,
+    /// Between the two, and refused all the same.
+    #[serde(default)]
+    pub never: Option<i64>,
+    /// Not more than what stands there; a negative number there is no limit.
+    #[serde(default)]
+    pub not_above: Option<DocPath>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -357,7 +383,7 @@ pub struct ConfigFile {
     /// `{private_ids}` (of a sentry: the node ids that it tells nobody) stands for that. Where there is nothing to stand
     /// for, the key stays as it is. Words of `genesis.values` may stand within a text.
     #[serde(default)]
-    pub set: serde_json::Map<String, Value>,
+    pub set: SetKeys,
     /// Keys of a template's file; a near miss of one is refused, others are taken as they are.
     #[serde(default)]
     pub known: Vec<String>,

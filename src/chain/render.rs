@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     peers::{PeerInfo, peers_list, peers_string},
     ports::ports_of,
-    profile::{Format, HomePath, Profile},
+    profile::{Format, HomePath, Profile, SetKeys},
     topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
@@ -69,11 +69,22 @@ pub struct NodeContext {
     pub peers: Vec<PeerInfo>,
     /// The seeds that it may ask for more.
     pub seeds: Vec<PeerInfo>,
+    /// `state_sync: true`, and there is a chain to begin from.
+    pub sync: Option<Sync>,
     pub unit: UnitOverrides,
     /// The unit is for the systemd of a user without root.
     pub rootless: bool,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, String>,
+}
+
+/// What a node's files say of state sync.
+#[derive(Debug, Clone)]
+pub enum Sync {
+    /// It has not started yet: where to ask, and a block that those agree on.
+    From { height: u64, hash: String, servers: Vec<PeerAddr> },
+    /// It has: the keys as they stand in its own files.
+    Kept(BTreeMap<HomePath, SetKeys>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

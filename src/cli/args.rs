@@ -75,14 +75,9 @@ pub enum Command {
 /// Where the desired state comes from.
 #[derive(Debug, Args)]
 pub struct Desired {
-    /// Inventory: a file, a directory, a script, or `host1,host2,`; may be given more than once
-    #[arg(
-        short,
-        long,
-        value_name = "INVENTORY",
-        env = "LOOMCTL_INVENTORY",
-        default_value = "inventory.yaml"
-    )]
+    /// Inventory: a file, a directory, a script, or `host1,host2,`; may be given more than once (default: the paths in
+    /// $LOOMCTL_INVENTORY, with commas between them, else inventory.yaml)
+    #[arg(short, long, value_name = "INVENTORY")]
     pub inventory: Vec<PathBuf>,
     /// Variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
@@ -101,10 +96,16 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Whether `-i` was typed: what the environment says gives way to `--vagrant`.
-    pub fn names_an_inventory(&self) -> bool {
-        let otherwise = std::env::var_os("LOOMCTL_INVENTORY").unwrap_or_else(|| "inventory.yaml".into());
-        self.inventory != [PathBuf::from(otherwise)]
+    /// What `-i` names; else the paths of the environment, read as Ansible reads ANSIBLE_INVENTORY.
+    pub fn inventories(&self) -> Vec<PathBuf> {
+        if !self.inventory.is_empty() {
+            return self.inventory.clone();
+        }
+        let named = std::env::var_os("LOOMCTL_INVENTORY").unwrap_or_default();
+        let named = named.to_string_lossy();
+        let paths = named.split(',').map(str::trim).filter(|path| !path.is_empty());
+        let paths: Vec<PathBuf> = paths.map(PathBuf::from).collect();
+        if paths.is_empty() { vec![PathBuf::from("inventory.yaml")] } else { paths }
     }
 }
 
@@ -207,6 +208,9 @@ pub struct Up {
     /// Do not prove the result
     #[arg(long)]
     pub no_verify: bool,
+    /// Write what happened on one page: when each host did what, the proof, what changed, who dials whom
+    #[arg(long, value_name = "FILE.html", conflicts_with = "check")]
+    pub report: Option<PathBuf>,
     /// Carry out this plan (of `plan --out`), with the flags that it was made with, and nothing else
     #[arg(
         long,

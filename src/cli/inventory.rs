@@ -72,6 +72,7 @@ fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
     let inventory = read(desired)?;
     let given = Given { connect_timeout: Duration::default(), become_password: None };
     let (cluster, warnings) = resolve::resolve(&inventory, &given)?;
+    offline::warn(&inventory.unread);
     offline::warn(&warnings);
     if json {
         checked::json(&inventory, &cluster);

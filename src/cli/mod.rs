@@ -14,6 +14,7 @@ mod offline;
 mod plan;
 mod planfile;
 mod question;
+mod report;
 mod start;
 mod up;
 pub mod view;

@@ -3,7 +3,7 @@
 use super::{args::Plan, planfile, start, view::View};
 use crate::{
     error::Failure,
-    plan::{self, Options, roll, saved::Saved},
+    plan::{self, Options, saved::Saved},
     run::Run,
 };
 
@@ -30,9 +30,10 @@ pub async fn plan(args: Plan) -> u8 {
 
 /// What a run with these options would do.
 pub async fn unfold(run: &mut Run, options: &Options) -> plan::Unfolded {
-    if options.reset || options.consent.roll || roll::starts_a_validator(&run.cluster, &run.facts, options) {
+    if options.reset || options.consent.roll {
         run.ask_the_chain().await;
     }
+    run.ask_what_is_wanted(options).await;
     plan::unfold(&run.cluster, &run.facts, options)
 }
 

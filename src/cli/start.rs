@@ -113,14 +113,11 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
         ids.push("default@prompt".to_owned());
     }
     let vault = inventory::passwords(&ids, &desired.vault_password_file, ask)?;
-    let asked = Asked {
-        paths: &desired.inventory,
-        extra: &desired.extra_vars,
-        vault: vault.into(),
-        ..Asked::default()
-    };
+    let paths = desired.inventories();
+    let asked = Asked { paths: &paths, extra: &desired.extra_vars, vault: vault.into(), ..Asked::default() };
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
-    if desired.names_an_inventory() {
+    // What the environment says gives way.
+    if !desired.inventory.is_empty() {
         let both = Problem::error("-i and --vagrant: both name an inventory").help("leave one of them out");
         return Err(vec![both]);
     }

@@ -5,17 +5,16 @@ use std::time::Duration;
 use super::{
     args::Up,
     plan::{show, unfold},
-    planfile, question, start,
+    planfile, question, report as reported, start,
     view::{View, notes},
 };
 use crate::{
-    error::Failure,
+    error::{self, Failure},
     facts::Facts,
     model::cluster::Cluster,
     plan::{
-        self, Course, Options, Pending, Wants,
+        self, Course, Next, Options, Pending, Wants,
         life::{self, Life},
-        roll,
         saved::Saved,
     },
     run::Run,
@@ -32,6 +31,12 @@ pub async fn up(args: Up) -> u8 {
         Ok(started) => started,
         Err(exit) => return exit,
     };
+    if let Some(path) = &args.report {
+        if let Err(problem) = reported::may_be_written(path) {
+            return started.view.end_with(&Failure::Input(vec![problem]));
+        }
+        started.view.tape.roll();
+    }
     let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,
         Err(exit) => return exit,
@@ -51,7 +56,13 @@ pub async fn up(args: Up) -> u8 {
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
     let born = before < Life::Live && result.is_ok() && !run.changed.is_empty();
     let notes = if born { vec![notes::birth(&args.hosts.desired)] } else { Vec::new() };
-    let exit = view.finish(&run, result.as_ref().err(), pending, &notes);
+    let mut exit = view.finish(&run, result.as_ref().err(), pending, &notes);
+    if let Some(path) = &args.report
+        && let Err(problem) = reported::write(path, &view, &run, result.as_ref().err())
+    {
+        view.problems(&[problem]);
+        exit = exit.max(error::FAILED);
+    }
     run.fleet.close().await;
     exit
 }
@@ -71,14 +82,15 @@ async fn work(
         let current = saved.map_or(Ok(()), |saved| saved.is_current(&run.cluster, &unfolded.stages));
         current.map_err(|refusal| Failure::Refused(vec![refusal]))?;
     }
-    if roll::starts_a_validator(&run.cluster, &run.facts, options) {
-        run.ask_the_chain().await;
-    }
+    run.ask_what_is_wanted(options).await;
     let (mut course, mut number) = (Course::new(options), 0);
     let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {
         let next = course.next(cluster, facts);
         let next = saved.map_or(next.clone(), |saved| saved.allows(number, next));
         number += 1;
+        if let Next::Stage(stage) = &next {
+            view.stage(stage, facts);
+        }
         next
     };
     let mut pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;

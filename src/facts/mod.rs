@@ -6,7 +6,7 @@ pub mod parse;
 pub mod saved;
 pub mod sockets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -207,4 +207,17 @@ pub struct Facts {
     pub nodes: BTreeMap<NodeName, NodeFacts>,
     /// `None`: not asked, or nobody answered.
     pub voting: Option<Voting>,
+    /// For who begins with a snapshot: a block that can be trusted, or why there is none; `None`: not asked.
+    #[serde(default)]
+    pub trusted: Option<Result<Trusted, String>>,
+}
+
+/// A block of the living chain that at least two of its nodes have, and all that have it have the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusted {
+    pub height: u64,
+    /// Upper-case hex, as the RPC writes it.
+    pub hash: String,
+    /// Who has it.
+    pub by: BTreeSet<NodeName>,
 }

@@ -1,17 +1,20 @@
 //! What stands beside the sources: `group_vars/` and `host_vars/` in the folder of each, then in the working directory,
 //! whose word counts most. After ansible/plugins/vars/host_group_vars.py.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use super::document::{self, Kind};
 use super::sources::Folder;
 use super::{Origin, Source, Vars, yaml};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 
 /// In the order of their strength, weakest first.
 #[derive(Default)]
 pub(super) struct Beside {
     pub folders: Vec<Named>,
+    /// What is there for names that nobody has: Ansible says nothing of it.
+    pub strays: Vec<Problem>,
 }
 
 /// Variables of one folder, by the names of groups and hosts.
@@ -40,34 +43,52 @@ impl Beside {
 }
 
 /// Reads what the folders have for these groups and hosts.
-pub(super) fn read<'n>(
+pub(super) fn read(
     folders: &[Folder],
-    groups: impl Iterator<Item = &'n str>,
-    hosts: impl Iterator<Item = &'n str>,
+    groups: &[&str],
+    hosts: &[&str],
     problems: &mut Vec<Problem>,
 ) -> Beside {
-    let mut beside = Beside {
-        folders: folders
-            .iter()
-            .map(|folder| Named { working_directory: folder.is_working_directory, ..Named::default() })
-            .collect(),
-    };
-    let mut each = |name: &str, groups: bool| {
+    let named =
+        |folder: &Folder| Named { working_directory: folder.is_working_directory, ..Named::default() };
+    let mut beside = Beside { folders: folders.iter().map(named).collect(), strays: Vec::new() };
+    for (names, is_group) in [(groups, true), (hosts, false)] {
         for (folder, named) in folders.iter().zip(&mut beside.folders) {
-            let mut vars = Vars::new();
-            for source in folder.vars_of(name, groups, problems) {
-                let origin = if groups { Origin::Group(name.to_owned()) } else { Origin::Host };
-                file(&source, &origin, &mut vars, problems);
+            for name in names {
+                let mut vars = Vars::new();
+                for source in folder.vars_of(name, is_group, problems) {
+                    let origin = if is_group { Origin::Group((*name).to_owned()) } else { Origin::Host };
+                    file(&source, &origin, &mut vars, problems);
+                }
+                if !vars.is_empty() {
+                    let named = if is_group { &mut named.groups } else { &mut named.hosts };
+                    named.insert((*name).to_owned(), vars);
+                }
             }
-            if !vars.is_empty() {
-                let named = if groups { &mut named.groups } else { &mut named.hosts };
-                named.insert(name.to_owned(), vars);
-            }
+            beside.strays.extend(strays(folder, names, is_group));
         }
-    };
-    groups.for_each(|name| each(name, true));
-    hosts.for_each(|name| each(name, false));
+    }
     beside
+}
+
+fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Problem> {
+    let known: HashSet<&str> = names.iter().copied().collect();
+    // A group may be named like a path.
+    let is_begin = |name: &str| {
+        names.iter().any(|known| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let is_known = |name: &str| known.contains(name) || is_begin(name);
+    let kind = if is_group { "group" } else { "host" };
+    let stray = |(path, name): (PathBuf, String)| {
+        let message =
+            format!("{} is for a {kind} that the inventory does not have: it is not read", path.display());
+        let help = match nearest(&name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("no {kind} is named `{name}`"),
+        };
+        Problem::warning(message).help(help)
+    };
+    folder.strays(is_group, is_known).into_iter().map(stray).collect()
 }
 
 /// The dictionary of one file; an empty one says nothing.

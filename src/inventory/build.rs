@@ -10,6 +10,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
 use super::beside::Beside;
+use super::expr::World;
 use super::{Group, Host, Inventory, Var, Vars, Vault};
 use crate::problem::{Place, Problem};
 
@@ -41,6 +42,8 @@ struct Team {
 struct Member {
     vars: Vars,
     groups: Vec<GroupId>,
+    /// It was taken out of `ungrouped`, and is not in it either where one of its groups is below that.
+    has_left: bool,
     place: Option<Place>,
     file: Option<Arc<Path>>,
 }
@@ -184,7 +187,10 @@ impl Builder {
             hosts.extend(host.map(|(name, host)| (name, Host { vault: vault.clone(), ..host })));
         }
         let groups = self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team, beside)));
-        Inventory { hosts, groups: groups.collect(), ..Inventory::default() }
+        let mut inventory = Inventory { hosts, groups: groups.collect(), ..Inventory::default() };
+        let world = Arc::new(World::of(&inventory));
+        inventory.hosts.values_mut().for_each(|host| host.world = world.clone());
+        inventory
     }
 
     /// Every group without parents is a child of `all`; `ungrouped` is its first.
@@ -244,25 +250,48 @@ impl Builder {
             .help("a group cannot be its own descendant: remove one of these lines")
     }
 
-    /// A host is in `ungrouped` exactly when no group but `all` has it.
+    /// A host is in `ungrouped` exactly when no group but `all` has it. Host by host, as Ansible goes: what one brings
+    /// about, those after it undo.
     fn settle_ungrouped(&mut self) {
-        let mut namesakes = Vec::new();
-        for (id, (name, host)) in self.hosts.iter_mut().enumerate() {
-            let grouped = host.groups.iter().any(|group| *group > UNGROUPED);
-            if grouped {
-                host.groups.retain(|group| *group != UNGROUPED);
-                self.groups[UNGROUPED].hosts.shift_remove(&id);
-            } else if let Some(group) =
-                self.groups.get_index_of(name).filter(|_| !host.groups.contains(&UNGROUPED))
-            {
+        let is_nested = self.groups[UNGROUPED].parents.iter().any(|parent| *parent != ALL);
+        for id in 0..self.hosts.len() {
+            let Some((name, host)) = self.hosts.get_index(id) else { continue };
+            let is_in = host.groups.contains(&UNGROUPED);
+            let grouped = host.groups.iter().any(|group| *group > UNGROUPED) || is_in && is_nested;
+            match self.groups.get_index_of(name) {
+                _ if grouped && is_in => self.leave_ungrouped(id),
+                _ if grouped => {}
                 // Ansible adds what has that name, and looks among the groups first.
-                namesakes.push((group, host.place.clone()));
-            } else if self.groups[UNGROUPED].hosts.insert(id) {
-                host.groups.push(UNGROUPED);
+                Some(namesake) if !is_in => {
+                    let place = host.place.clone().unwrap_or_else(nowhere);
+                    self.put_below_ungrouped(namesake, &place);
+                }
+                _ if is_in => {}
+                _ => {
+                    self.groups[UNGROUPED].hosts.insert(id);
+                    self.hosts[id].groups.push(UNGROUPED);
+                }
             }
         }
-        for (group, place) in namesakes {
-            self.add_child(UNGROUPED, group, &place.unwrap_or_else(nowhere));
+    }
+
+    fn leave_ungrouped(&mut self, id: usize) {
+        self.groups[UNGROUPED].hosts.shift_remove(&id);
+        let host = &mut self.hosts[id];
+        host.groups.retain(|group| *group != UNGROUPED);
+        host.has_left = true;
+    }
+
+    /// With the group come its hosts, those too that have left before.
+    fn put_below_ungrouped(&mut self, group: GroupId, place: &Place) {
+        if self.groups[UNGROUPED].children.contains_key(&group) {
+            return;
+        }
+        self.add_child(UNGROUPED, group, place);
+        for id in 0..self.hosts.len() {
+            if self.hosts[id].has_left && self.ranked(id).contains(&group) {
+                self.hosts[id].has_left = false;
+            }
         }
     }
 
@@ -296,9 +325,12 @@ impl Builder {
         let mut groups: IndexSet<GroupId> = self.hosts[id].groups.iter().copied().collect();
         let mut next = 0;
         while let Some(group) = groups.get_index(next).copied() {
-            groups.extend(self.groups[group].parents.iter().copied());
+            let parents = self.groups[group].parents.iter().copied();
+            groups.extend(parents.filter(|parent| *parent != UNGROUPED || !self.hosts[id].has_left));
             next += 1;
         }
+        // Its variables hold for all, whatever the way up.
+        groups.insert(ALL);
         let rank = |group: &GroupId| (self.groups[*group].depth, self.groups[*group].priority);
         let mut ranked: Vec<GroupId> = groups.into_iter().collect();
         ranked
@@ -308,9 +340,10 @@ impl Builder {
 
     /// Every host in order with its groups; hosts of the same groups share the list.
     fn all_ranked(&self) -> Vec<(usize, Arc<[GroupId]>)> {
-        let mut known: HashMap<&[GroupId], Arc<[GroupId]>> = HashMap::new();
+        let mut known: HashMap<(&[GroupId], bool), Arc<[GroupId]>> = HashMap::new();
         let of = |id: usize| {
-            let groups = known.entry(&self.hosts[id].groups);
+            let host = &self.hosts[id];
+            let groups = known.entry((&host.groups, host.has_left));
             (id, groups.or_insert_with(|| self.ranked(id).into()).clone())
         };
         self.order().into_iter().map(of).collect()
@@ -370,7 +403,7 @@ impl Builder {
             name.clone(),
             Host {
                 name: name.clone(),
-                vars,
+                vars: vars.into(),
                 groups: shared.names.clone(),
                 nth: id,
                 place,

@@ -184,7 +184,16 @@ impl Reader<'_> {
             let (event, span) = event.map_err(|error| {
                 let mark = *error.marker();
                 let place = self.place(Span::new(mark, mark));
-                Box::new(Problem::error(format!("this is not YAML: {}", error.info())).at(Some(&place)))
+                let problem = Problem::error(format!("this is not YAML: {}", error.info())).at(Some(&place));
+                // It may show only in the line below.
+                let lines = [mark.line(), mark.line().saturating_sub(1)];
+                let text =
+                    |line: usize| self.lines.get(line.checked_sub(1)?).filter(|text| is_bare_template(text));
+                Box::new(if lines.into_iter().find_map(text).is_some() {
+                    problem.help(QUOTE_IT)
+                } else {
+                    problem
+                })
             })?;
             if matches!(event, Event::DocumentStart(_)) {
                 documents += 1;
@@ -380,7 +389,9 @@ impl Reader<'_> {
             }
             let Some(text) = key.key_text() else {
                 let message = format!("{} cannot be a key", key.is_a());
-                self.problems.push(Problem::error(message).at(Some(&key.place)));
+                let problem = Problem::error(message).at(Some(&key.place));
+                let is_bare = is_bare_template(&key.place.text);
+                self.problems.push(if is_bare { problem.help(QUOTE_IT) } else { problem });
                 continue;
             };
             if let Some(first) = own.get(&text) {
@@ -415,4 +426,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+const QUOTE_IT: &str = "a value that begins with `{{` needs quotes: `name: \"{{ value }}\"`";
+
+/// Whether a value in this line begins with `{{` without quotes: to YAML that is a dictionary in a dictionary.
+fn is_bare_template(line: &str) -> bool {
+    let value = line.split_once(": ").map_or(line, |(_, value)| value);
+    value.trim_start_matches([' ', '-']).starts_with("{{")
 }

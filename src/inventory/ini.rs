@@ -219,6 +219,9 @@ impl Reader<'_> {
     ) -> Option<Var> {
         match evaluate(text) {
             Ok(read) => {
+                if read.is_none() && is_nearly_a_literal(text) {
+                    self.warn_of_text(line, value.clone());
+                }
                 let mut var = Var::new(read.unwrap_or_else(|| text.into()), origin);
                 var.place = Some(self.place(line, value));
                 var.name_place = Some(self.place(line, name));
@@ -234,6 +237,14 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    fn warn_of_text(&mut self, line: &Line<'_>, value: std::ops::Range<usize>) {
+        let place = self.place(line, value);
+        let message = "this looks like a list or a dictionary, and is read as a text";
+        let help = "a list or dictionary is Python's here, its texts in quotes; in a host's line all of it in quotes again: \
+                    `name=\"{'key': 1}\"`";
+        self.problems.push(Problem::warning(message).at(Some(&place)).help(help));
     }
 
     fn hosts(&mut self, line: &Line<'_>) {
@@ -302,6 +313,12 @@ impl Reader<'_> {
             self.problems.push(Problem::error(message).at(Some(&place)).help(help));
         }
     }
+}
+
+/// Brackets around it, and no expression.
+fn is_nearly_a_literal(text: &str) -> bool {
+    let within = |open, close| text.starts_with(open) && text.ends_with(close);
+    (within('{', '}') && !text.starts_with("{{") && !text.starts_with("{%")) || within('[', ']')
 }
 
 /// The names of a host line, and the port.

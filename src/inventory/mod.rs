@@ -22,6 +22,7 @@ pub mod listing;
 mod literal;
 mod names;
 mod pattern;
+pub mod python;
 mod scalar;
 mod sources;
 mod timestamp;
@@ -42,6 +43,7 @@ use serde_json::Value;
 
 use crate::problem::{Place, Problem};
 use document::Kind;
+use expr::World;
 pub use pattern::select;
 pub use sources::{passwords, texts_of};
 pub use vault::Vault;
@@ -59,6 +61,8 @@ pub struct Inventory {
     pub groups: IndexMap<String, Group>,
     /// Absolute folder of the first inventory file: relative paths in values start here.
     pub base: PathBuf,
+    /// Files of variables for names that nobody has: a warning of `inventory check`.
+    pub unread: Vec<Problem>,
 }
 
 /// A host with the variables that hold for it.
@@ -67,7 +71,7 @@ pub struct Host {
     pub name: String,
     /// Merged by Ansible's precedence: `all`, parents, children, the host itself, extra variables.
     /// Values are as written; [`Host::get`] renders their expressions.
-    pub vars: Vars,
+    pub vars: Arc<Vars>,
     /// All groups that it is in, parents too, without `all`, sorted: Ansible's `group_names`.
     pub groups: Arc<[String]>,
     /// The how many-th host of the inventory it is, in the order of appearance.
@@ -78,6 +82,8 @@ pub struct Host {
     pub file: Option<Arc<Path>>,
     /// Opens what is encrypted in its variables, when they are used.
     pub vault: Arc<Vault>,
+    /// What its expressions may ask of the other hosts.
+    pub world: Arc<World>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -136,9 +142,9 @@ impl Var {
 }
 
 impl Host {
-    /// The value of a variable with its `{{ }}` expressions rendered against this host's own variables and
-    /// `inventory_hostname`, `inventory_hostname_short`, `group_names`, `inventory_file`, `inventory_dir`.
-    /// An expression that is the whole text keeps its type; within other text it becomes text.
+    /// The value of a variable with its `{{ }}` expressions rendered against this host's own variables,
+    /// `inventory_hostname`, `inventory_hostname_short`, `group_names`, `inventory_file`, `inventory_dir`, `groups` and
+    /// `hostvars`. An expression that is the whole text keeps its type; within other text it becomes text.
     ///
     /// `None` where the variable is not set. The error names variable, host and place: an undefined
     /// variable, a cycle, or what the template engine cannot do.
@@ -230,9 +236,12 @@ fn assemble(
             sources::Opened::Script(script) => dynamic::read(script, &mut builder, &mut problems),
         }
     }
-    let beside = beside::read(folders, builder.group_names(), builder.host_names(), &mut problems);
+    let (groups, hosts): (Vec<&str>, Vec<&str>) =
+        (builder.group_names().collect(), builder.host_names().collect());
+    let beside = beside::read(folders, &groups, &hosts, &mut problems);
     let extra = extra::read(extra, &mut problems);
-    let inventory = builder.finish(&beside, &extra, vault, &mut problems);
+    let mut inventory = builder.finish(&beside, &extra, vault, &mut problems);
+    inventory.unread = beside.strays;
     // A folder that is asked twice complains twice.
     let mut once: Vec<Problem> = Vec::with_capacity(problems.len());
     for problem in problems {

@@ -212,3 +212,31 @@ fn time_grows_with_the_hosts_and_no_faster() {
     let (few, many) = (seconds(500), seconds(5000));
     assert!(many < few * 25.0, "500 hosts: {few} s, 5000: {many} s");
 }
+
+#[test]
+fn a_template_without_quotes_is_told_from_other_errors() {
+    for value in ["{{ x }}", "{{ x }}/bin", "{{x}}"] {
+        let text = format!("all:\n  vars:\n    x: 1\n    y: {value}\n    z: 1\n");
+        let said = problems(&text);
+        assert!(
+            !said.is_empty() && said.iter().all(|said| said.contains("needs quotes")),
+            "{value}: {said:?}"
+        );
+    }
+    for value in ["{a: {b: }}", "[}", "'{{ x }}'"] {
+        let said = problems(&format!("all:\n  vars:\n    y: {value}\n"));
+        assert!(said.iter().all(|said| !said.contains("needs quotes")), "{value}: {said:?}");
+    }
+}
+
+#[test]
+fn a_text_of_an_ini_file_that_looks_like_a_dictionary_is_warned_about() {
+    let warned = |text: &str| {
+        let (_, warnings) = parse_yaml("i.ini", text).unwrap();
+        warnings.iter().map(shown).collect::<Vec<_>>()
+    };
+    let said = warned("a ports={\"p2p\":1} x={{y}}\n[g]\n[g:vars]\nl=[a, b]\nfine={'p2p': 1}\nt={{ x }}\n");
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("1:9+9 this looks like a list or a dictionary"), "{said:?}");
+    assert!(said[1].starts_with("4:3+6"), "{said:?}");
+}

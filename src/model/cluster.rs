@@ -49,6 +49,8 @@ pub struct Node {
     /// The sentries that it stays behind; only of validators.
     pub behind: Vec<NodeName>,
     pub power: Option<Power>,
+    /// It begins with a snapshot of the living chain instead of all its blocks.
+    pub state_sync: bool,
     /// `genesis_values: {word: value}`
     pub values: BTreeMap<String, String>,
     pub user: UserName,

@@ -89,7 +89,7 @@ fn near_misses(inventory: &Inventory) -> Vec<Problem> {
     let known: HashSet<&str> = variables::names().collect();
     let (mut seen, mut warnings) = (HashSet::new(), Vec::new());
     for host in inventory.hosts.values() {
-        for (name, var) in &host.vars {
+        for (name, var) in host.vars.iter() {
             if known.contains(&**name) || !seen.insert(name) {
                 continue;
             }

@@ -49,6 +49,11 @@ pub const VARIABLES: &[(&str, Kind, &str)] = &[
         "of a validator: the sentries that it stays behind (default: all, where there are any; [] for none)",
     ),
     ("power", Kind::Power, "voting power (default: as init wrote it, 10)"),
+    (
+        "state_sync",
+        Kind::Flag,
+        "true: a node that joins a living chain begins with a snapshot instead of all blocks",
+    ),
     ("ports", Kind::Ports, "ports by name: {p2p: 26656, rpc: 26657}"),
     ("rpc_bind", Kind::Text, "address that the RPC listens on"),
     ("genesis", Kind::Tables, "values set in the genesis documents: {DOCUMENT: {dotted.path: value}}"),

@@ -18,6 +18,7 @@ pub mod roll;
 pub mod saved;
 pub mod stages;
 pub mod step;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod tool;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Refusal, ask, birth::Documents, step::Run, step::Step};
+use super::{Class, Refusal, ask, birth::Documents, step::Run, step::Step, sync};
 use crate::{
     chain::{
         peers::{self, PeerInfo},
@@ -49,6 +49,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
         spot: node.spot(),
         peers: Vec::new(),
         seeds: Vec::new(),
+        sync: None,
         unit: node.unit.clone(),
         rootless: cluster.scope(node).login_user().is_some(),
         init_files,
@@ -126,7 +127,7 @@ pub fn wanted(
     let seen = facts.nodes.get(&node.name).ok_or_else(|| unknown("this node"))?;
     let (Some(home), Some(account)) = (&seen.home, &seen.account) else { return Err(unknown("its user")) };
     let sha256 = ask::binary_sha256(node, facts).ok_or_else(|| unknown("its binary"))?;
-    let rendered = rendered(cluster, node, seen, everybody)?;
+    let rendered = rendered(cluster, node, facts, everybody)?;
     let owner = format!("{}:{}", node.user, account.group);
     let mut steps =
         vec![Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }];
@@ -183,12 +184,15 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> 
 fn rendered(
     cluster: &Cluster,
     node: &Node,
-    seen: &NodeFacts,
+    facts: &Facts,
     everybody: &[PeerInfo],
 ) -> Result<Rendered, Vec<Refusal>> {
     let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
-    let mut context =
-        context(cluster, node, seen).ok_or_else(|| safety("its folder is not known".to_owned()))?;
+    let seen = facts.nodes.get(&node.name);
+    let mut context = seen
+        .and_then(|seen| context(cluster, node, seen))
+        .ok_or_else(|| safety("its folder is not known".to_owned()))?;
+    context.sync = seen.and_then(|seen| sync::of_node(cluster, node, facts, seen));
     context.peers = peers::peers_of_checked(&node.name, everybody, cluster.strategy)
         .map_err(|why| safety(why.to_string()))?;
     context.seeds = peers::seeds_of(&context.spot, everybody);

@@ -14,6 +14,7 @@ pub mod peers;
 pub mod ports;
 pub mod rpc;
 pub mod shown;
+pub mod trusted;
 pub mod units;
 pub mod view;
 pub mod voting;

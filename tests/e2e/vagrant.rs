@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
@@ -19,7 +20,11 @@ use crate::support::{
 pub fn register(suite: &mut Suite) {
     suite.plain(tests![what_is_missing_is_named]);
     if std::env::var_os("LOOMCTL_VAGRANT").is_some() {
-        suite.with_labs(tests![two_machines_by_the_vagrantfile, one_of_four_loses_its_disk]);
+        suite.with_labs(tests![
+            two_machines_by_the_vagrantfile,
+            one_of_four_loses_its_disk,
+            loomctl_inside_the_last_machine
+        ]);
     }
 }
 
@@ -56,7 +61,10 @@ impl Project {
             .env("PROVIDER", "lxc")
             .env("CHAIN", "cometbft")
             .env("BINARY", chain_binary("COMETBFT"))
-            .env("LOOMCTL", env!("CARGO_BIN_EXE_loomctl"));
+            .env(
+                "LOOMCTL",
+                std::env::var("LOOMCTL_STATIC").unwrap_or_else(|_| env!("CARGO_BIN_EXE_loomctl").into()),
+            );
         command::start(&mut command).wait_for(Duration::from_secs(600))
     }
 
@@ -129,6 +137,39 @@ fn one_of_four_loses_its_disk() {
     assert!(back.stdout.contains("up ok: cometbft-local, 4 nodes"), "{back}");
     let keys = project.loomctl("keys list --vagrant").exits(0);
     assert!(keys.stdout.contains("loom-1"), "{keys}");
+}
+
+/// Nothing of ours runs here but vagrant: programs and keys go into the last machine, and it does the work.
+fn loomctl_inside_the_last_machine() {
+    let project = Project::new(2);
+    fs::copy(in_repository("vagrant/inside/Vagrantfile"), project.folder.path().join("Vagrantfile")).unwrap();
+    project.vagrant("validate").ok();
+    project.vagrant("up loom-0").exits(0);
+    fs::write(project.folder.path().join("inventory.yaml"), "").unwrap();
+    let empty = project.vagrant("up loom-1");
+    assert!(empty.code != Some(0) && empty.stdout.contains("the inventory inventory.yaml is empty"), "{empty}");
+    // lxc gives the addresses.
+    let known: Value =
+        serde_json::from_str(&project.loomctl("inventory list --vagrant").exits(0).stdout).unwrap();
+    let host = |name: &str| {
+        let address = &known["_meta"]["hostvars"][name]["ansible_host"];
+        assert!(address.is_string(), "{known}");
+        (name.to_owned(), json!({"ansible_host": address}))
+    };
+    let hosts: serde_json::Map<_, _> = ["loom-0", "loom-1"].into_iter().map(host).collect();
+    let inventory = json!({"all": {"hosts": hosts, "vars": {
+        "chain": "cometbft", "binary": "chain", "ansible_user": "vagrant",
+        "ansible_ssh_private_key_file": "{{ 'keys/' ~ inventory_hostname }}",
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=accept-new",
+    }}});
+    fs::write(project.folder.path().join("inventory.yaml"), inventory.to_string()).unwrap();
+
+    let born = project.vagrant("provision").exits(0);
+    assert!(born.stdout.contains("up ok: cometbft-local, 2 nodes"), "{born}");
+    let keys = project.vagrant("ssh loom-1 -c ls${IFS}-ld${IFS}keys").exits(0);
+    assert!(keys.stdout.starts_with("drwx------"), "{keys}");
+    let again = project.vagrant("provision").exits(0);
+    assert!(again.stdout.contains("nothing to change"), "{again}");
 }
 
 fn what_is_missing_is_named() {

@@ -1,7 +1,9 @@
 //! Inventories as Ansible reads them, by Ansible itself: `loomctl inventory` against ansible-core of tests/lab/setup.
 
 mod corpus;
+mod newcomer;
 mod random;
+mod values;
 mod vault;
 
 use std::io::Write as _;
@@ -17,7 +19,9 @@ use crate::support::{Suite, in_repository, setup_path};
 
 pub fn register(suite: &mut Suite) {
     corpus::register(suite);
+    newcomer::register(suite);
     random::register(suite);
+    values::register(suite);
     vault::register(suite);
 }
 
@@ -30,11 +34,14 @@ pub struct Case {
     pub inventory: Vec<String>,
     pub extra: Vec<String>,
     pub limits: Vec<String>,
+    /// Its variables are rendered, too.
+    pub values: bool,
 }
 
 impl Case {
     fn asked(&self) -> Value {
-        json!({"cwd": self.folder, "inventory": self.inventory, "extra": self.extra, "limits": self.limits})
+        json!({"cwd": self.folder, "inventory": self.inventory, "extra": self.extra, "limits": self.limits,
+            "values": self.values})
     }
 }
 

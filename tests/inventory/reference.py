@@ -1,8 +1,9 @@
 """What Ansible itself makes of inventories: a JSON list of cases on stdin, one JSON result a line on stdout.
 
 All in one process: a start of ansible-inventory costs a second. A case is {"cwd", "inventory": [...], "extra": [...],
-"limits": [...], "vault": FILE}. A result holds what `--list`, `--graph` and `--graph --vars` print, the hosts of a play
-with `hosts: all`, those of each limit (null where Ansible refuses it), and what was warned about.
+"limits": [...], "vault": FILE, "values": BOOL}. A result holds what `--list`, `--graph` and `--graph --vars` print, the hosts of a play
+with `hosts: all`, those of each limit (null where Ansible refuses it), what was warned about, and
+for `values` what Ansible's templar makes of each variable of each host.
 """
 import json
 import os
@@ -14,6 +15,8 @@ from ansible.cli import CLI
 from ansible.cli.inventory import InventoryCLI
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
 from ansible.plugins.loader import init_plugin_loader
 from ansible.plugins.vars import host_group_vars
 from ansible.utils.context_objects import CLIArgs
@@ -69,7 +72,28 @@ def read(case):
     result["depth"] = max(group.depth for group in cli.inventory.groups.values())
     result["warned"] = list(warned)
     result["limits"] = [limited(cli.inventory, limit) for limit in case.get("limits", [])]
+    if case.get("values"):
+        result["values"] = values(cli, loader)
     return result
+
+
+def values(cli, loader):
+    HostVars(inventory=cli.inventory, variable_manager=cli.vm, loader=loader)
+    found = {}
+    for host in cli.inventory.get_hosts():
+        known = cli.vm.get_vars(host=host)
+        own = cli._get_host_variables(host)
+        templar = Templar(loader=loader, variables=known)
+        found[host.name] = {name: rendered(templar, known[name]) for name in own}
+    return found
+
+
+def rendered(templar, value):
+    try:
+        value = templar.template(value)
+        return {"value": json.loads(json.dumps(value))}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
 def limited(inventory, limit):

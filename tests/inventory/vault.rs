@@ -54,6 +54,10 @@ fn s3_what_was_encrypted_is_used_and_never_printed() {
     ])
     .exits(2);
     assert!(run.stderr.contains("user") && !run.stderr.contains("sealed-folder"), "{run}");
+    // Neither is what an expression has made of it.
+    let made = ["-i", "sealed.yaml", "--vault-id", &labelled, "-e", "user={{ working_directory | upper }}"];
+    let run = loomctl(&[&["check"][..], &made].concat()).exits(2);
+    assert!(run.stderr.contains("user") && !run.stderr.contains("SEALED-FOLDER"), "{run}");
 }
 
 fn only_what_is_needed_needs_its_password() {

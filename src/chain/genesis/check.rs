@@ -14,7 +14,7 @@ use super::{
 use crate::{
     chain::{
         identity::{check_key, tendermint_address},
-        profile::{ChainIdForm, Document, PowerForm, Profile, ValidatorRule},
+        profile::{ChainIdForm, Document, NumberLimit, PowerForm, Profile, ValidatorRule},
     },
     model::ids::{ChainId, ValidatorKey},
 };
@@ -59,6 +59,7 @@ pub(super) fn check_values(
         problems.extend(check_chain_id(name, json, rule, chain_id));
         problems.extend(check_time(name, json, rule, now));
         problems.extend(check_quoted(name, json, rule));
+        problems.extend(rule.limits.iter().flat_map(|limit| check_limit(name, json, limit)));
         let places = match lists(&rule.validators, name, json) {
             Ok(places) => places,
             Err(problem) => {
@@ -107,6 +108,29 @@ fn check_quoted(name: &str, json: &Value, rule: &Document) -> Vec<GenesisProblem
         (!whole).then(|| GenesisProblem::new(name, message()).at(place))
     };
     rule.quoted.iter().flat_map(|path| path.places(json)).filter_map(wrong).collect()
+}
+
+fn check_limit(name: &str, json: &Value, limit: &NumberLimit) -> Vec<GenesisProblem> {
+    let number = |place: &Place| match place.get(json)? {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    };
+    let other = limit.not_above.as_ref().and_then(|path| {
+        let above = path.places(json).iter().find_map(number).filter(|above| *above >= 0)?;
+        Some((path, above))
+    });
+    let wrong = |place: Place| {
+        let found: i64 = number(&place)?;
+        let why = match (limit.most, &other) {
+            _ if found < limit.least => format!("{found} is less than {}", limit.least),
+            _ if limit.never == Some(found) => format!("{found} is never allowed"),
+            (Some(most), _) if found > most => format!("{found} is more than {most}"),
+            (_, Some((path, above))) if found > *above => format!("{found} is more than {path}, {above}"),
+            _ => return None,
+        };
+        Some(GenesisProblem::new(name, format!("{why}: the chain would not start")).at(place))
+    };
+    limit.at.places(json).into_iter().filter_map(wrong).collect()
 }
 
 fn check_time(name: &str, json: &Value, rule: &Document, now: i64) -> Option<GenesisProblem> {

@@ -30,7 +30,12 @@ impl<'a> Outline<'a> {
             .chain(&rule.genesis_time)
             .chain([&rule.validators.at])
             .chain(&rule.may_differ)
-            .chain(&rule.quoted);
+            .chain(&rule.quoted)
+            .chain(
+                rule.limits
+                    .iter()
+                    .flat_map(|limit| [Some(&limit.at), limit.not_above.as_ref()].into_iter().flatten()),
+            );
         let tails: Vec<Tail<'_>> = ruled.chain(more).map(DocPath::tail).collect();
         let mut kept = BTreeMap::new();
         let whole = text.as_str();

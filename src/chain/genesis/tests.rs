@@ -311,6 +311,37 @@ fn s5_numbers_that_the_chain_wants_quoted() {
     }
 }
 
+/// Each was tried with tendermint 0.34, cometbft 0.37, 0.38 and 1.0: they end at once.
+#[test]
+fn s5_numbers_that_the_chain_does_not_start_on() {
+    let profile = Profile::builtin("cometbft").unwrap();
+    let said = |block: &str, gas: &str, age: &str, evidence: &str| {
+        let text = format!(
+            r#"{{"genesis_time":"2026-01-01T00:00:00Z","chain_id":"c-1","initial_height":"1","consensus_params":
+            {{"block":{{"max_bytes":"{block}","max_gas":"{gas}"}},"evidence":{{"max_age_duration":"{age}","max_bytes":"{evidence}"}}}},
+            "validators":[{{"address":"","pub_key":{{"type":"x","value":"k1"}},"power":"10","name":""}}]}}"#
+        );
+        let documents = BTreeMap::from([("chain".to_owned(), text)]);
+        let found = check(&profile, &documents, &chain_id("c-1"), NOW);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said("1048576", "-1", "5", "1048576"), "");
+    assert_eq!(said("-1", "-1", "5", "1048576"), "", "no limit of its own");
+    for (found, expected) in [
+        (said("0", "-1", "5", "0"), "block.max_bytes: 0 is never allowed: the chain would not start"),
+        (said("-2", "-1", "5", "0"), "block.max_bytes: -2 is less than -1"),
+        (said("104857601", "-1", "5", "0"), "block.max_bytes: 104857601 is more than 104857600"),
+        (said("9", "-2", "5", "0"), "block.max_gas: -2 is less than -1"),
+        (said("9", "0", "0", "0"), "evidence.max_age_duration: 0 is less than 1"),
+        (
+            said("200000", "0", "5", "1048576"),
+            "evidence.max_bytes: 1048576 is more than consensus_params.block.max_bytes, 200000",
+        ),
+    ] {
+        assert!(found.contains(expected) && found.lines().count() == 1, "{expected}\n{found}");
+    }
+}
+
 #[test]
 fn s5_every_rule_of_a_sound_genesis() {
     let sound = composed(&era3(), &Overrides::new()).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Basics, NodeContext};
+use super::{Basics, NodeContext, Sync};
 use crate::{
     chain::{
         config::{Parsed, flatten},
@@ -43,11 +43,28 @@ pub(super) fn of_profile(
     let all = file.set.iter().chain(of_role.into_iter().flatten());
     let mut sets: Sets = all.map(|(key, wanted)| (key.clone(), value(wanted))).collect();
     sets.retain(|(_, value)| !value.is_null());
+    sets.extend(node.and_then(|node| of_sync(profile, path, node.sync.as_ref()?)).unwrap_or_default());
     let into = &profile.peers.into;
     if let (Some(node), Some(key), true) = (node, &into.key, into.file.as_ref() == Some(path)) {
         sets.push((key.clone(), peers_string(profile, &node.peers).into()));
     }
     sets
+}
+
+fn of_sync(profile: &Profile, path: &HomePath, sync: &Sync) -> Option<Sets> {
+    let (height, hash, servers) = match sync {
+        Sync::Kept(files) => return Some(files.get(path)?.clone().into_iter().collect()),
+        Sync::From { height, hash, servers } => (height, hash, servers),
+    };
+    let value = |value: &Value| match value.as_str() {
+        Some("{sync_servers}") => {
+            servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",").into()
+        }
+        Some("{trust_height}") => (*height).into(),
+        Some("{trust_hash}") => hash.as_str().into(),
+        _ => value.clone(),
+    };
+    Some(profile.state_sync.get(path)?.iter().map(|(key, wanted)| (key.clone(), value(wanted))).collect())
 }
 
 /// Ports and addresses, everywhere they stand in this file; in each place's own notation.

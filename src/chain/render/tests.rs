@@ -43,6 +43,7 @@ fn context(chain: &str) -> NodeContext {
         spot: peer(0, "10.0.0.1").spot,
         peers: vec![peer(1, "10.0.0.2")],
         seeds: Vec::new(),
+        sync: None,
         unit: UnitOverrides::new(),
         rootless: false,
         init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.to_owned())]),

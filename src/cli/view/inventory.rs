@@ -6,7 +6,7 @@ use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
 use crate::{
-    inventory::{Group, Inventory, listing},
+    inventory::{Group, Inventory, listing, python},
     masked,
 };
 
@@ -60,7 +60,7 @@ impl Python {
 
 impl Formatter for Python {
     fn write_number_str<W: ?Sized + io::Write>(&mut self, out: &mut W, number: &str) -> io::Result<()> {
-        out.write_all(python_number(number).as_bytes())
+        out.write_all(python::number(number).as_bytes())
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
@@ -102,23 +102,6 @@ impl Formatter for Python {
     }
 }
 
-/// Floats as Python's `repr` has them; integers stay as they are.
-fn python_number(number: &str) -> String {
-    if !number.contains(['.', 'e', 'E']) {
-        return number.to_owned();
-    }
-    let Ok(float) = number.parse::<f64>() else { return number.to_owned() };
-    let scientific = format!("{float:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else { return number.to_owned() };
-    match exponent.parse::<i32>() {
-        Ok(exponent) if !(-4..16).contains(&exponent) => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{digits}e{sign}{:02}", exponent.abs())
-        }
-        _ => format!("{float:?}"),
-    }
-}
-
 /// The tree of groups and hosts from a group on.
 pub fn graph(inventory: &Inventory, start: &Group, vars: bool) -> String {
     let mut out = String::new();
@@ -154,45 +137,26 @@ fn variables(mut vars: Vec<(&str, Value)>, depth: usize, out: &mut String) {
     vars.sort_by_key(|(name, _)| *name);
     for (name, mut value) in vars {
         masked::of_key(name, &mut value);
-        let text = value.as_str().map_or_else(|| python(&value), str::to_owned);
+        let text = value.as_str().map_or_else(|| repr(&value), str::to_owned);
         leaf(&format!("{{{name} = {text}}}"), depth, out);
     }
 }
 
 /// A value as Python's `repr` shows it.
-fn python(value: &Value) -> String {
+fn repr(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => python_number(&number.to_string()),
-        Value::String(text) => python_text(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(python).collect::<Vec<_>>().join(", ")),
+        Value::Number(number) => python::number(&number.to_string()),
+        Value::String(text) => python::quoted(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| format!("{}: {}", python_text(key), python(value));
+            let member =
+                |(key, value): (&String, &Value)| format!("{}: {}", python::quoted(key), repr(value));
             format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-fn python_text(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => out.extend(['\\', c]),
-            c if u32::from(c) < 0x20 || (0x7f..0xa0).contains(&u32::from(c)) => {
-                let _ = write!(out, "\\x{:02x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
 }
 
 #[cfg(test)]
@@ -220,11 +184,11 @@ mod tests {
             (0.0001, "0.0001"),
             (1.5e300, "1.5e+300"),
         ] {
-            assert_eq!(python_number(&json!(float).to_string()), text);
+            assert_eq!(python::number(&json!(float).to_string()), text);
         }
-        assert_eq!(python_number("12345678901234567890123"), "12345678901234567890123");
+        assert_eq!(python::number("12345678901234567890123"), "12345678901234567890123");
         assert_eq!(
-            python(&json!({"a": [null, true, "it's", "q\"'\\"]})),
+            repr(&json!({"a": [null, true, "it's", "q\"'\\"]})),
             r#"{'a': [None, True, "it's", 'q"\'\\']}"#
         );
     }

@@ -1,6 +1,9 @@
 //! Events and results as JSON objects, one a line. Shapes are relied on from outside: add, do not rename.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -28,6 +31,12 @@ pub fn with_event(name: &str, value: Value) -> Value {
     if let (Some(event), Value::Object(value)) = (event.as_object_mut(), value) {
         event.extend(value);
     }
+    event
+}
+
+/// With the second of the run at which it came: now.
+pub fn at(mut event: Value, begun: Instant) -> Value {
+    event["at"] = seconds(begun.elapsed()).into();
     event
 }
 

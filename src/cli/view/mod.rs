@@ -12,6 +12,7 @@ pub mod offline;
 mod plan;
 mod problems;
 mod progress;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -20,7 +21,7 @@ use std::{
     collections::BTreeMap,
     io::{IsTerminal as _, Write as _},
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -32,13 +33,14 @@ use crate::{
     look::Look,
     masked,
     ops::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
-    plan::{Next, Pending, Unfolded},
+    plan::{Next, Pending, Stage, Unfolded},
     problem::Problem,
     remote::error::HostError,
     run::Run,
     verify::Check,
 };
 use progress::Progress;
+use tape::Tape;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
@@ -52,6 +54,8 @@ pub struct View {
     command: &'static str,
     begun: Instant,
     progress: Arc<Mutex<Progress>>,
+    /// For a report.
+    pub tape: Arc<Tape>,
 }
 
 impl View {
@@ -61,16 +65,31 @@ impl View {
         }
         let live = std::io::stderr().is_terminal() && !style.json && !style.quiet;
         let progress = Arc::new(Mutex::new(Progress::new(live, style.quiet)));
-        Self { style, command, begun: Instant::now(), progress }
+        let begun = Instant::now();
+        Self { style, command, begun, progress, tape: Arc::new(Tape::new(begun)) }
+    }
+
+    pub fn since_begun(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// A stage that is about to be carried out, for the report.
+    pub fn stage(&self, stage: &Stage, facts: &Facts) {
+        self.tape.add(|| {
+            let alone = Unfolded { stages: vec![stage.clone()], end: Next::Done(Vec::new()) };
+            plan::json(&alone, facts, true)
+        });
     }
 
     /// Where the run tells what happens.
     pub fn events(&self) -> Events {
-        let (json, progress) = (self.style.json, Arc::clone(&self.progress));
+        let (json, begun) = (self.style.json, self.begun);
+        let (progress, tape) = (Arc::clone(&self.progress), Arc::clone(&self.tape));
         Events::new(move |event: Event| {
+            tape.add(|| json::event(&event).into_iter().collect());
             if json {
                 if let Some(value) = json::event(&event) {
-                    print_line(&value);
+                    print_line(&json::at(value, begun));
                 }
             } else if let Ok(mut progress) = progress.lock() {
                 progress.show(&event);
@@ -120,6 +139,7 @@ impl View {
 
     pub fn checks(&self, checks: &[Check]) {
         self.settle();
+        self.tape.add(|| checks.iter().map(checks::json).collect());
         if self.style.json {
             checks.iter().map(checks::json).for_each(|value| print_line(&value));
         } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
@@ -220,9 +240,11 @@ impl View {
             say(failure);
         }
         let exit = failure.map_or(error::OK, Failure::exit);
+        let hosts = json::hosts(run, failure, pending);
+        let summary = self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
+        self.tape.add(|| vec![summary.clone()]);
         if self.style.json {
-            let hosts = json::hosts(run, failure, pending);
-            self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
+            print_line(&summary);
         } else if !self.style.quiet {
             anstream::print!(
                 "{}",
@@ -249,7 +271,7 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
-            self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes);
+            print_line(&self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes));
         } else if !self.style.quiet {
             for note in notes {
                 anstream::println!("{note}");
@@ -276,7 +298,7 @@ impl View {
             None => error::OK,
         };
         if self.style.json {
-            self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new(), &[]);
+            print_line(&self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new(), &[]));
         }
         exit
     }
@@ -287,7 +309,7 @@ impl View {
         say(failure);
         let exit = failure.exit();
         if self.style.json {
-            self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure), &[]);
+            print_line(&self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure), &[]));
         }
         exit
     }
@@ -300,9 +322,9 @@ impl View {
         failure: Option<&Failure>,
         hosts: &BTreeMap<String, Value>,
         notes: &[String],
-    ) {
+    ) -> Value {
         let failed = hosts.values().filter(|host| host["result"] == "failed").count();
-        print_line(&json!({
+        json!({
             "event": "summary",
             "command": self.command,
             "result": json::result(exit, failure),
@@ -313,8 +335,14 @@ impl View {
             "seconds": json::seconds(self.begun.elapsed()),
             "hosts": hosts,
             "notes": notes,
-        }));
+        })
     }
+}
+
+/// What went wrong, without colours.
+pub fn failure_text(failure: &Failure) -> Vec<String> {
+    let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
+    words::failure(failure).into_iter().map(plain).collect()
 }
 
 fn say(failure: &Failure) {

@@ -54,6 +54,24 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Files and folders for groups (else hosts) whose name nobody knows, each with that name.
+    pub fn strays(&self, group: bool, is_known: impl Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
+        let named = if group { &self.groups } else { &self.hosts };
+        let of = |entry: &String| {
+            let end = ENDS[1..].iter().find_map(|end| entry.strip_suffix(end));
+            let name = end.unwrap_or(entry);
+            // What Ansible would not read under any name is nobody's concern.
+            let is_read = !entry.starts_with('.') && !super::is_ignored(entry);
+            (is_read && !is_known(name) && !is_known(entry))
+                .then(|| (named.path.join(entry), name.to_owned()))
+        };
+        let mut strays: Vec<_> = named.entries.iter().filter_map(of).collect();
+        strays.sort();
+        strays
+    }
+}
+
 impl Named {
     fn open(path: PathBuf, problems: &mut Vec<Problem>) -> Self {
         let mut entries = HashSet::new();

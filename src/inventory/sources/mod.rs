@@ -223,16 +223,28 @@ pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>>
     Ok(texts)
 }
 
+/// The inventory that an `ansible.cfg` here names, for somebody who comes with one.
+fn of_ansible() -> Option<String> {
+    let text = fs::read_to_string("ansible.cfg").ok()?;
+    let mut lines = text.lines().map(str::trim).skip_while(|line| *line != "[defaults]").skip(1);
+    let own = lines.by_ref().take_while(|line| !line.starts_with('['));
+    let named = own.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "inventory");
+    named.map(|(_, value)| value.trim().to_owned())
+}
+
 fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |error: &std::io::Error| {
         let help = match error.kind() {
-            std::io::ErrorKind::NotFound if what == "the inventory" => {
-                "name one with -i (without it: $LOOMCTL_INVENTORY, else inventory.yaml); a list of hosts has a comma: `-i h1,`"
-            }
-            _ => "check the path and its permissions",
+            std::io::ErrorKind::NotFound if what == "the inventory" => match of_ansible() {
+                Some(other) => format!("ansible.cfg is not read; it names another: `-i {other}`"),
+                None => "name one with -i (without it: the paths in $LOOMCTL_INVENTORY, commas between them, else \
+                         inventory.yaml); a list of hosts goes to -i and has a comma: `-i h1,`"
+                    .to_owned(),
+            },
+            _ => "check the path and its permissions".to_owned(),
         };
-        refuse(format!("{what} {shown} cannot be read: {error}"), help)
+        refuse(format!("{what} {shown} cannot be read: {error}"), &help)
     };
     let length = fs::metadata(path).map_err(|error| fail(&error))?.len();
     if length > MAX_BYTES {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use indexmap::{IndexMap, IndexSet};
+
 use crate::{
     chain::profile::Profile,
     inventory::{Host, Inventory},
@@ -60,19 +62,40 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
                 claims.push((format!("peer {peer}"), format!("the peer address {peer}"), "private_ip"));
             }
         }
+        let mut with: IndexMap<&NodeName, Vec<Clash>> = IndexMap::new();
         for (key, what, variable) in claims {
             let Some((other, before)) = taken.insert(key, (&node.name, what.clone())) else { continue };
-            let said = if *other != node.name {
-                format!("{other} and {} both have {what}", node.name)
-            } else if variable == "ports" {
-                format!("{other} has {before} and {what}")
-            } else {
-                // Its peer address follows from its ports.
-                continue;
-            };
-            problems.push(Problem::error(said).help(format!("give each its own `{variable}`")));
+            // The peer address of a node itself follows from its ports.
+            if *other != node.name || variable == "ports" {
+                with.entry(other).or_default().push(Clash { what, before, variable });
+            }
         }
+        problems.extend(with.into_iter().map(|(other, clashes)| of_pair(other, &node.name, &clashes)));
     }
+}
+
+/// Something that one node has and another wants.
+struct Clash {
+    what: String,
+    before: String,
+    variable: &'static str,
+}
+
+/// One problem for two nodes: where they share nearly everything, it is the address that is wrong.
+fn of_pair(other: &NodeName, node: &NodeName, clashes: &[Clash]) -> Problem {
+    let variables: IndexSet<String> = clashes.iter().map(|clash| format!("`{}`", clash.variable)).collect();
+    let variables = variables.into_iter().collect::<Vec<_>>().join(", ");
+    if other == node {
+        let both = clashes.iter().map(|clash| format!("{node} has {} and {}", clash.before, clash.what));
+        return Problem::error(both.collect::<Vec<_>>().join("; ")).help("give each its own `ports`");
+    }
+    let what: Vec<&str> = clashes.iter().map(|clash| clash.what.as_str()).collect();
+    let problem = Problem::error(format!("{other} and {node} both have {}", what.join(", ")));
+    let help = format!("give each its own {variables}");
+    if clashes.len() < 3 {
+        return problem.help(help);
+    }
+    problem.help(format!("they have the same address: was another `ansible_host` meant? If not, {help}"))
 }
 
 /// The playbook had Loom's RPC open to all; on a public address that is worth a word.

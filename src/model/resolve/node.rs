@@ -54,6 +54,7 @@ pub(super) fn node(
         // Known once all nodes are.
         behind: Vec::new(),
         power: power(reader),
+        state_sync: state_sync(reader, profile),
         values: values(reader, profile),
         folder: folder(reader, profile),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
@@ -105,6 +106,15 @@ fn as_the_login_user(reader: &mut Reader, user: &UserName, who: &UserName) {
 fn power(reader: &mut Reader) -> Option<Power> {
     let (name, value) = reader.any(&["power"])?;
     Power::try_from(value).map_err(|why| reader.wrong(name, why)).ok()
+}
+
+fn state_sync(reader: &mut Reader, profile: &Profile) -> bool {
+    let wanted = reader.truth("state_sync").unwrap_or(false);
+    if wanted && profile.state_sync.is_empty() {
+        let why = format!("state_sync: {} has no snapshots that a node could begin with", profile.name);
+        reader.wrong_but("state_sync", why, "leave it out: the node takes all blocks".to_owned());
+    }
+    wanted
 }
 
 /// Words that the profile has a value for.

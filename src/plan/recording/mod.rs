@@ -18,7 +18,7 @@ use super::{Next, Options, Stage, ask, next, node};
 use crate::{
     chain::identity,
     facts::{
-        Account, Facts, FileFact, FileKind, LARGEST_TEXT, MachineFacts, NodeFacts, Voter, Voting,
+        Account, Facts, FileFact, FileKind, LARGEST_TEXT, MachineFacts, NodeFacts, Trusted, Voter, Voting,
         ask::KeyPlace, ask::NodeQuestion, manifest::Manifest, sockets::Listener,
     },
     model::{
@@ -63,6 +63,8 @@ pub struct World {
     pub fuel: Option<u32>,
     /// The chain's own word on who votes is asked for, as before a rolling restart.
     pub asks: bool,
+    /// What the chain says of a block to trust, when it is asked.
+    pub trusted: Option<Result<Trusted, String>>,
 }
 
 /// A run as `Run::converge` does it.
@@ -155,6 +157,7 @@ impl World {
             facts.machines.get_mut(&node.machine).unwrap().listeners.extend(listeners);
         }
         facts.voting = self.voting(cluster, &facts);
+        facts.trusted.clone_from(&self.trusted);
         facts
     }
 

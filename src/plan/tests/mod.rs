@@ -13,6 +13,7 @@ mod restore;
 mod roll;
 mod rootless;
 mod saved;
+mod sync;
 mod tool;
 
 use std::{collections::BTreeSet, fmt::Write as _};

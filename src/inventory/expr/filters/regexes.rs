@@ -1,0 +1,164 @@
+//! Filters of regular expressions, with Python's rules for what is put in. Without look-around and back-references.
+
+use minijinja::{Error, Value};
+use regex::{Captures, Regex, RegexBuilder};
+
+use super::super::text;
+use super::{Given, Row, refused};
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "regex_replace",
+        &["pattern", "replacement", "ignorecase", "multiline", "count", "mandatory_count"],
+        replace,
+    ),
+    // Ansible's takes any number of groups; five are enough for an inventory.
+    ("regex_search", &["regex", "a", "b", "c", "d", "e", "ignorecase", "multiline"], search),
+    ("regex_findall", &["regex", "multiline", "ignorecase"], find_all),
+    ("regex_escape", &["re_type"], escape),
+];
+
+fn compiled(pattern: &str, ignore_case: bool, lines: bool) -> Result<Regex, Error> {
+    // In Python `\Z` is the end, and the only one.
+    let pattern = pattern.replace("\\Z", "\\z");
+    let built = RegexBuilder::new(&pattern).case_insensitive(ignore_case).multi_line(lines).build();
+    built.map_err(|error| {
+        let text = error.to_string();
+        let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        refused(format!("the regular expression `{pattern}` is not read here: {last}"))
+    })
+}
+
+/// For the tests `match` (at the beginning) and `search`.
+pub(in super::super) fn found(
+    text: &str,
+    pattern: &str,
+    start: bool,
+    ignore_case: bool,
+    lines: bool,
+) -> Result<bool, Error> {
+    let pattern = if start { format!("\\A(?:{pattern})") } else { pattern.to_owned() };
+    Ok(compiled(&pattern, ignore_case, lines)?.is_match(text))
+}
+
+fn replace(value: &Value, given: &Given) -> Result<Value, Error> {
+    let text = text::of(value)?;
+    let pattern = given.get(0).and_then(Value::as_str).unwrap_or_default();
+    let replacement = given.get(1).map(text::of).transpose()?.unwrap_or_default();
+    let regex = compiled(pattern, given.flag(2), given.flag(3))?;
+    let most = given.whole(4)?.and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+    let (mut out, mut copied, mut from, mut times) = (String::new(), 0, 0, 0);
+    while from <= text.len() && most.is_none_or(|most| times < most) {
+        let Some(captures) = regex.captures_at(&text, from) else { break };
+        let Some(all) = captures.get(0) else { break };
+        out.push_str(&text[copied..all.start()]);
+        out.push_str(&expanded(&replacement, &captures)?);
+        times += 1;
+        copied = all.end();
+        // Behind an empty match the next one begins a character further; behind another an empty one may follow.
+        from = match text[all.end()..].chars().next() {
+            Some(next) if all.is_empty() => all.end() + next.len_utf8(),
+            None if all.is_empty() => text.len() + 1,
+            _ => all.end(),
+        };
+    }
+    let wanted = given.whole(5)?.unwrap_or(0);
+    if wanted != 0 && i64::try_from(times) != Ok(wanted) {
+        return Err(refused(format!("`{pattern}` should match {wanted} times and matches {times} times")));
+    }
+    out.push_str(&text[copied..]);
+    Ok(out.into())
+}
+
+/// `\1`, `\g<name>` and Python's escapes.
+fn expanded(replacement: &str, captures: &Captures<'_>) -> Result<String, Error> {
+    let mut out = String::new();
+    let mut rest = replacement;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let Some(c) = after.chars().next() else { return Err(refused("the replacement ends with a `\\`")) };
+        rest = &after[c.len_utf8()..];
+        match c {
+            '\\' => out.push('\\'),
+            'n' => out.push('\n'),
+            't' => out.push('\t'),
+            'r' => out.push('\r'),
+            'g' => {
+                let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+                let (name, after) = name.ok_or_else(|| refused("`\\g` wants a group in `<>`"))?;
+                out.push_str(group(captures, name)?);
+                rest = after;
+            }
+            '1'..='9' => {
+                let more = rest.bytes().take(1).take_while(u8::is_ascii_digit).count();
+                out.push_str(group(captures, &after[..=more])?);
+                rest = &rest[more..];
+            }
+            c if c.is_ascii_alphanumeric() => {
+                return Err(refused(format!("`\\{c}` has no meaning in a replacement")));
+            }
+            c => out.extend(['\\', c]),
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// A group by number or name; one that took no part is empty.
+fn group<'t>(captures: &Captures<'t>, name: &str) -> Result<&'t str, Error> {
+    let unknown = || refused(format!("the regular expression has no group `{name}`"));
+    match name.parse::<usize>() {
+        Ok(number) if number < captures.len() => Ok(captures.get(number).map_or("", |found| found.as_str())),
+        Ok(_) => Err(unknown()),
+        Err(_) => captures.name(name).map(|found| found.as_str()).ok_or_else(unknown),
+    }
+}
+
+fn search(value: &Value, given: &Given) -> Result<Value, Error> {
+    let text = text::of(value)?;
+    let regex = compiled(given.text(0)?, given.flag(6), given.flag(7))?;
+    let Some(captures) = regex.captures(&text) else { return Ok(Value::from(())) };
+    let wanted: Vec<&Value> = (1..6).filter_map(|at| given.get(at)).collect();
+    if wanted.is_empty() {
+        return Ok(captures[0].into());
+    }
+    let one = |name: &&Value| {
+        let name = name.as_str().and_then(|name| name.strip_prefix('\\'));
+        let name = name.ok_or_else(|| refused("a group is asked for as `\\\\1` or `\\\\g<name>`"))?;
+        let name = name.strip_prefix("g<").and_then(|name| name.strip_suffix('>')).unwrap_or(name);
+        let found = match name.parse::<usize>() {
+            Ok(number) if number < captures.len() => captures.get(number),
+            Ok(_) => return Err(refused(format!("the regular expression has no group `{name}`"))),
+            Err(_) => captures.name(name),
+        };
+        Ok(found.map_or(Value::from(()), |found| found.as_str().into()))
+    };
+    wanted.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::from)
+}
+
+fn find_all(value: &Value, given: &Given) -> Result<Value, Error> {
+    let text = text::of(value)?;
+    let regex = compiled(given.text(0)?, given.flag(2), given.flag(1))?;
+    let of = |captures: &Captures<'_>, at| Value::from(captures.get(at).map_or("", |found| found.as_str()));
+    let one = |captures: Captures<'_>| match captures.len() {
+        1 => of(&captures, 0),
+        2 => of(&captures, 1),
+        several => (1..several).map(|at| of(&captures, at)).collect(),
+    };
+    Ok(regex.captures_iter(&text).map(one).collect())
+}
+
+/// As Python's `re.escape` does it.
+fn escape(value: &Value, given: &Given) -> Result<Value, Error> {
+    if given.get(0).and_then(Value::as_str).is_some_and(|kind| kind != "python") {
+        return Err(refused("`regex_escape` knows `python` alone"));
+    }
+    let mut out = String::new();
+    for c in text::of(value)?.chars() {
+        if "()[]{}?*+-|^$\\.&~# \t\n\r\x0b\x0c".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    Ok(out.into())
+}

@@ -1,0 +1,52 @@
+//! The guard against slowness: what a run costs beside the floor (tests/lab/floor), which is measured in the same minute. The
+//! figures themselves are `make bench`'s, by a release build.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::support::{Lab, Suite, chain_binary, command, in_repository, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![a_run_costs_little_more_than_the_floor]);
+}
+
+/// Times the floor as this test has seen them: the build for tests, beside other tests. Half as much again is too slow.
+const FRESH: f64 = 1.6;
+const AGAIN: f64 = 1.8;
+const TOO_SLOW: f64 = 1.5;
+const ROUNDS: usize = 2;
+
+fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let floor = |words: &[&str]| {
+        let mut command = Command::new(in_repository("tests/lab/floor"));
+        command.args(words).arg(lab.hosts().to_string()).env("LAB", lab.folder());
+        let said = command::start(&mut command).wait_for(Duration::from_secs(120)).ok();
+        said.split_whitespace().last().unwrap().parse::<f64>().unwrap()
+    };
+    let up = || {
+        let begun = Instant::now();
+        lab.loomctl(&["up", "--no-verify", "-i", inventory]).exits(0);
+        begun.elapsed().as_secs_f64()
+    };
+    let (binary, mut times) = (chain_binary("COMETBFT").display().to_string(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (fresh, again) = (up(), up());
+        lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).exits(0);
+        let (born, through) = (floor(&[&binary]), floor(&["again"]));
+        times.push([fresh, again, born, through]);
+        for host in 0..lab.hosts() {
+            lab.root(host, "systemctl disable -q --now floor; rm -rf /home/ubuntu/w /var/lib/loomctl/bin")
+                .ok();
+        }
+    }
+    // Noise only makes slower: the best of each is what it costs.
+    let best = |what: usize| times.iter().map(|round| round[what]).fold(f64::INFINITY, f64::min);
+    let (fresh, again) = (best(0) / best(2), best(1) / best(3));
+    eprintln!("fresh {fresh:.2} times the floor, again {again:.2} times: {times:.2?}");
+    assert!(fresh < FRESH * TOO_SLOW, "a fresh start takes {fresh:.2} times the floor: {times:.2?}");
+    assert!(again < AGAIN * TOO_SLOW, "a second run takes {again:.2} times the floor: {times:.2?}");
+}
