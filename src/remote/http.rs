@@ -142,3 +142,53 @@ pub fn nonce() -> String {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
     format!("lc{:016x}", RandomState::new().build_hasher().finish())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        process::Command,
+    };
+
+    use super::*;
+
+    /// What arrives when a host that has this program alone asks; `None`: it is not on this machine.
+    fn asked(tool: &str, question: &str) -> Option<String> {
+        Command::new(tool).arg("--version").output().ok()?;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let script = format!(
+            "NONCE=n\nfact() {{ :; }}\ncommand() {{ [ \"$2\" = {tool} ]; }}\nurl=http://127.0.0.1:{port}/a path=/a address=127.0.0.1 \
+             port={port} question={}\n{ASK_THERE}\nbash_get={}\nask",
+            word(question),
+            word(BASH_GET)
+        );
+        let mut child =
+            Command::new("sh").args(["-c", &script]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut request, mut some) = (String::new(), [0; 4096]);
+        while !request.contains("\r\n\r\n") || !request.ends_with(question) {
+            let read = stream.read(&mut some).unwrap();
+            request += std::str::from_utf8(&some[..read]).unwrap();
+        }
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nfine").unwrap();
+        drop(stream);
+        assert!(child.wait().unwrap().success(), "{tool}");
+        Some(request)
+    }
+
+    #[test]
+    fn each_program_of_a_host_asks_by_get_and_by_post() {
+        let question = r#"[{"id":0,"method":"it's a 'ü'"}]"#;
+        for tool in ["curl", "wget", "bash"] {
+            let (Some(get), Some(post)) = (asked(tool, ""), asked(tool, question)) else { continue };
+            assert!(get.starts_with("GET /a HTTP/1."), "{tool}: {get}");
+            assert!(post.starts_with("POST /a HTTP/1.") && post.ends_with(question), "{tool}: {post}");
+            let length = format!("content-length: {}\r\n", question.len());
+            assert!(post.to_lowercase().contains(&length), "{tool}: {post}");
+            assert!(post.contains("Content-Type: application/json\r\n"), "{tool}: {post}");
+        }
+    }
+}

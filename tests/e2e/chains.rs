@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::keys_backup::identity;
 use crate::support::{Lab, Suite, command, in_repository, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -20,7 +21,7 @@ pub fn register(suite: &mut Suite) {
             s3_the_words_of_an_account_are_seen_by_nobody,
             s7_a_run_killed_while_the_tool_works_is_finished_by_the_next,
         ]);
-        suite.on_lab(tests![a_full_node_joins_by_state_sync, kaia_1_0]);
+        suite.on_lab(tests![a_full_node_joins_by_state_sync, kaia_1_0, s13_kaia_gets_its_key_back]);
     }
 }
 
@@ -225,6 +226,11 @@ fn kaia_1_0(lab: &Lab) {
     let council = ask(3, "kaia_getCouncil", json!(["0x0"]));
     let own = |host| ask(host, "admin_nodeInfo", json!([]))["nodeAddress"].as_str().unwrap().to_lowercase();
     assert_eq!(council, json!((0..lab.hosts()).map(own).collect::<Vec<_>>()));
+    // Two that dial each other at the same moment both hang up, and try again half a minute later.
+    let until = Instant::now() + Duration::from_secs(100);
+    while ask(1, "net_peerCount", json!([])) != "0x3" && Instant::now() < until {
+        sleep(Duration::from_secs(1));
+    }
     assert_eq!(ask(1, "net_peerCount", json!([])), "0x3");
     assert_eq!(ask(2, "eth_chainId", json!([])), "0x7e8");
 
@@ -253,7 +259,7 @@ fn kaia_1_0(lab: &Lab) {
     let settings = json!({"kcn.yaml": {"p2p.max-connections": 90}});
     inventory.clone().var("settings", settings).write(lab);
     let waits = lab.loomctl(&["up", "-i", file, "--json"]).exits(0).summary();
-    assert_eq!((waits["pending"].as_array().map(Vec::len), pids()), (Some(lab.hosts()), before.clone()));
+    assert_eq!((&waits["pending"], pids()), (&json!(lab.hosts()), before.clone()));
     lab.loomctl(&["up", "-i", file, "--roll"]).ok();
     assert!(pids().iter().zip(&before).all(|(now, then)| now != then));
 
@@ -292,6 +298,41 @@ fn kaia_1_0(lab: &Lab) {
         lab.root(2, "ls -A /home/ubuntu/node /var/lib/loomctl/labnet 2>/dev/null | grep -v :").stdout.trim(),
         ""
     );
+}
+
+/// A key without a sign state: it comes back to a host that has lost its disk, and to no host where it may still sign.
+fn s13_kaia_gets_its_key_back(lab: &Lab) {
+    let inventory =
+        plain(lab, "kaia-1.0", "kaia").var("chain_id", "2024").var("cluster", "labnet").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let (own, recipient) = identity(lab, "own.txt");
+    let file = lab.path("keys.age");
+    let file = file.to_str().unwrap();
+    let backup =
+        ["keys", "backup", "--recipient", &recipient, "--identity", &own, "-o", file, "-i", inventory];
+    lab.loomctl(&backup).ok();
+    let restore = ["keys", "restore", file, "--identity", &own, "-i", inventory, "--yes"];
+    assert!(lab.loomctl(&restore).ok().contains("nothing to change"));
+    let key = lab.root(3, "cat /home/ubuntu/node/klay/nodekey").ok();
+    assert!(!String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains(&key));
+
+    let gone = "systemctl stop kcn; rm -rf /home/ubuntu/node /var/lib/loomctl /etc/systemd/system/kcn.service \
+                /etc/systemd/system/*/kcn.service; systemctl daemon-reload";
+    lab.root(3, "mv /home/ubuntu/node/klay/nodekey /home/ubuntu/node/klay/away").ok();
+    let runs = lab.loomctl(&restore).exits(3);
+    assert!(runs.stderr.contains("node-3: kcn.service is active"), "{runs}");
+    lab.root(3, gone).ok();
+    let lost = lab.loomctl(&["up", "-i", inventory]).exits(3);
+    assert!(lost.stderr.contains("node-3: the others know it as"), "{lost}");
+    lab.loomctl(&restore).ok();
+    let kept = "cd /home/ubuntu/node; stat -c '%a %U %n' klay/nodekey nodekey.public; cat klay/nodekey";
+    assert_eq!(lab.root(3, kept).ok(), format!("600 ubuntu klay/nodekey\n600 ubuntu nodekey.public\n{key}"));
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let address = lab.call(3, 8551, "admin_nodeInfo", &json!([])).unwrap()["nodeAddress"].clone();
+    let council = lab.call(0, 8551, "kaia_getCouncil", &json!(["latest"])).unwrap();
+    assert!(council.to_string().contains(&address.as_str().unwrap().to_lowercase()), "{council}");
+    assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json"]).summary()["changed"], 0);
 }
 
 fn plain(lab: &Lab, binary: &str, profile: &str) -> Inventory {

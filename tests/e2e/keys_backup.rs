@@ -23,7 +23,7 @@ pub fn register(suite: &mut Suite) {
 }
 
 /// An identity file in the scratch folder, and its recipient.
-fn identity(lab: &Lab, name: &str) -> (String, String) {
+pub fn identity(lab: &Lab, name: &str) -> (String, String) {
     let identity = age::x25519::Identity::generate();
     let path = lab.path(name);
     fs::write(&path, format!("{}\n", identity.to_string().expose_secret())).unwrap();
