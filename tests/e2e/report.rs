@@ -79,7 +79,7 @@ fn browser(folder: &Path, width: u32, scheme: &str, what: &str, page: &Path) -> 
         "--hide-scrollbars",
         "--virtual-time-budget=2000",
     ]);
-    let preferred = if scheme == "dark" { 0 } else { 1 };
+    let preferred = u8::from(scheme == "light");
     command.arg(format!("--blink-settings=preferredColorScheme={preferred}"));
     command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
     command.arg(format!("--window-size={width},1200")).arg(what).arg(page);

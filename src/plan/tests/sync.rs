@@ -18,9 +18,9 @@ fn grown(servers: usize) -> (Cluster, Cluster) {
     (before, cluster(&after))
 }
 
-fn trusted(height: u64, by: &[&str]) -> Option<Result<Trusted, String>> {
+fn trusted(height: u64, by: &[&str]) -> Trusted {
     let by = by.iter().map(|name| NodeName::new(*name).unwrap()).collect();
-    Some(Ok(Trusted { height, hash: format!("{height:064X}"), by }))
+    Trusted { height, hash: format!("{height:064X}"), by }
 }
 
 /// To its end; the others' restarts wait for consent, since they are to dial the new one.
@@ -39,7 +39,7 @@ fn configuration(world: &mut World, cluster: &Cluster) -> String {
 fn who_joins_with_state_sync_is_told_whom_to_ask_and_keeps_it() {
     let (before, after) = grown(2);
     let (mut world, _) = born(&before, 150);
-    world.trusted = trusted(100, &["n-0", "n-1", "n-2"]);
+    world.trusted = Some(Ok(trusted(100, &["n-0", "n-1", "n-2"])));
     ends(&mut world, &after);
     let said = configuration(&mut world, &after);
     let hash = format!("trust_hash = \"{:064X}\"", 100);
@@ -49,7 +49,7 @@ fn who_joins_with_state_sync_is_told_whom_to_ask_and_keeps_it() {
         assert!(said.contains(line), "{line}\n{said}");
     }
     // S2: later the chain says another block, and what the node was started with stands.
-    world.trusted = trusted(200, &["n-0", "n-1"]);
+    world.trusted = Some(Ok(trusted(200, &["n-0", "n-1"])));
     let later = again(&mut world, &after);
     assert!(later.stages.is_empty(), "{:#?}", later.stages);
     world.trusted = None;
@@ -61,9 +61,9 @@ fn a_run_that_is_killed_leaves_nothing_that_the_next_one_cannot_go_on_from() {
     for fuel in 0.. {
         let (before, after) = grown(3);
         let (mut world, _) = born(&before, 150);
-        (world.fuel, world.trusted) = (Some(fuel), trusted(100, &["n-0", "n-1", "n-2"]));
+        (world.fuel, world.trusted) = (Some(fuel), Some(Ok(trusted(100, &["n-0", "n-1", "n-2"]))));
         let killed = world.up(&after, &Options::default()).is_err();
-        (world.fuel, world.trusted) = (None, trusted(200, &["n-0", "n-1", "n-2"]));
+        (world.fuel, world.trusted) = (None, Some(Ok(trusted(200, &["n-0", "n-1", "n-2"]))));
         ends(&mut world, &after);
         let said = configuration(&mut world, &after);
         assert!(said.contains("trust_height = 100") || said.contains("trust_height = 200"), "{fuel}");
@@ -80,10 +80,14 @@ fn state_sync_without_two_that_agree_is_refused_before_anything_is_written() {
     let cases = [
         (
             1,
-            trusted(100, &["n-0", "n-1"]),
+            Some(Ok(trusted(100, &["n-0", "n-1"]))),
             "Input n-7: state_sync wants 2 running nodes whose RPC it reaches, and there are 1",
         ),
-        (2, trusted(100, &["n-0", "n-2"]), "Safety n-7: state_sync has no block to trust: only 1 of the 2"),
+        (
+            2,
+            Some(Ok(trusted(100, &["n-0", "n-2"]))),
+            "Safety n-7: state_sync has no block to trust: only 1 of the 2",
+        ),
         (2, Some(Err("n-0 has A and n-1 has B".to_owned())), "no block to trust: n-0 has A and n-1 has B"),
         (2, None, "the chain was not asked"),
     ];
