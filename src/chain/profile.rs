@@ -51,6 +51,10 @@ pub struct Profile {
     pub sign_state: Option<SignStateFile>,
     /// What a started node has made: removed by a reset; keys, sign state and documents survive it.
     pub chain_data: Vec<HomePath>,
+    /// Folders that a started node makes for what may be somebody's own, as wallets: they go with the keys, and only when
+    /// they are empty.
+    #[serde(default)]
+    pub kept_unless_empty: Vec<HomePath>,
     /// Exists from the first start on, at whatever height.
     pub started: HomePath,
     /// Genesis documents by the name that `genesis:` of an inventory uses.

@@ -82,7 +82,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             paths.push(folder.to_owned());
         }
     }
-    paths.extend(profile.chain_data.iter().map(ToString::to_string));
+    paths.extend(profile.chain_data.iter().chain(&profile.kept_unless_empty).map(ToString::to_string));
     if !profile.genesis.steps.is_empty() {
         paths.push(TOOL_STAGING.to_owned());
         paths.extend(profile.left_by_tool().map(ToString::to_string));

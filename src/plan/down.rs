@@ -156,6 +156,7 @@ fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     let mut folders: Vec<_> =
         profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();
     folders.extend(profile.chain_data.iter().filter_map(|path| path.under(home).parent()));
+    folders.extend(profile.kept_unless_empty.iter().map(|path| path.under(home)));
     folders.sort_by_key(|path| std::cmp::Reverse(path.as_str().len()));
     folders.dedup();
     steps.extend(folders.into_iter().filter(|path| path.is_below(home)).map(|path| Step::EmptyGone { path }));

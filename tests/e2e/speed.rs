@@ -34,9 +34,10 @@ fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
     };
     let (binary, mut times) = (chain_binary("COMETBFT").display().to_string(), Vec::new());
     for _ in 0..ROUNDS {
-        let (fresh, again) = (up(), up());
+        let thrice = |one: &dyn Fn() -> f64| (0..3).map(|_| one()).fold(f64::INFINITY, f64::min);
+        let (fresh, again) = (up(), thrice(&up));
         lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).exits(0);
-        let (born, through) = (floor(&[&binary]), floor(&["again"]));
+        let (born, through) = (floor(&[&binary]), thrice(&|| floor(&["again"])));
         times.push([fresh, again, born, through]);
         for host in 0..lab.hosts() {
             lab.root(host, "systemctl disable -q --now floor; rm -rf /home/ubuntu/w /var/lib/loomctl/bin")

@@ -224,3 +224,29 @@ fn what_would_be_passed_over_in_silence_is_refused() {
     let said = refused(&again(&mut world, &wishes.cluster()).end);
     assert!(said.contains("n-1") && said.contains("gives every validator one vote"), "{said}");
 }
+
+/// Accounts' wallets are nobody's chain data: a person has put them there.
+#[test]
+fn s3_a_wallet_in_the_nodes_folder_outlives_even_its_keys() {
+    let cluster = kaia(2);
+    let (mut world, _) = born(&cluster, 0);
+    let (wallet, folder) = (path("/home/ubuntu/keystore/UTC--1"), path("/home/ubuntu/keystore"));
+    for (node, mine) in cluster.nodes.iter().zip([true, false]) {
+        let host = world.host(&cluster, node);
+        let any = host.files[&path("/home/ubuntu/genesis.json")].clone();
+        host.files.insert(folder.clone(), any.clone());
+        if mine {
+            host.files.insert(wallet.clone(), any);
+        }
+    }
+    let gone = Down::Destroy { delete_keys: true };
+    world.converge(&cluster, |c, f| down::next(c, f, &Options::default(), gone)).unwrap();
+    let there = |world: &mut World, node: &Node| {
+        let host = world.host(&cluster, node);
+        (host.files.contains_key(&wallet), host.files.contains_key(&folder))
+    };
+    assert_eq!(
+        cluster.nodes.iter().map(|node| there(&mut world, node)).collect::<Vec<_>>(),
+        [(true, true), (false, false)]
+    );
+}
