@@ -193,10 +193,20 @@ fn a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next(lab: &Lab) {
     for host in 0..lab.hosts() {
         lab.root(host, "test ! -e /etc/systemd/system/cometbft.service").ok();
     }
-    lab.root(1, "ip link set host0 up").ok();
+    plugged_in(lab, 1);
     let mut known = made_once(lab, inventory);
     lab.loomctl(&["up", "-i", inventory]).exits(0);
     still_the_same(&mut known, made_once(lab, inventory), "after the next run");
+}
+
+/// Its cable is back, and this machine has found out: for a moment it still remembers that nobody answered there.
+fn plugged_in(lab: &Lab, host: usize) {
+    lab.root(host, "ip link set host0 up").ok();
+    let until = Instant::now() + Duration::from_secs(20);
+    while lab.ssh(host, "true").code != Some(0) {
+        assert!(Instant::now() < until, "host {host} does not come back");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 /// Between the look at its space and the upload.
@@ -248,7 +258,7 @@ fn slow_a_silent_network_and_a_sleeping_run(lab: &Lab) {
     let run = run.wait_for(Duration::from_secs(60)).exits(1);
     assert!(run.seconds < 40.0, "{run}");
     says(&run, &["node-1: the connection was lost while carrying out `prepare`"]);
-    lab.root(1, "ip link set host0 up").ok();
+    plugged_in(lab, 1);
     lab.loomctl(&["up", "-i", inventory, "--lock-wait", "35"]).exits(0);
 }
 
