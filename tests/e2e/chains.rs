@@ -388,7 +388,7 @@ fn makes_blocks(lab: &Lab, inventory: &Inventory, unit: &str, version: &str) {
     let mut settings = inventory.vars.get("settings").cloned().unwrap_or_else(|| json!({}));
     settings["config.toml"]["p2p.max_num_inbound_peers"] = 39.into();
     inventory.clone().var("settings", settings).write(lab);
-    rolled(lab, file);
+    lab.loomctl(&["up", "-i", file, "--roll"]).ok();
     assert!(height(&status(0)) >= 3, "{}", status(0));
 
     // Without its data the chain is another one, of the same keys.
