@@ -20,6 +20,18 @@ pub enum Role {
     Seed,
 }
 
+impl Role {
+    /// As an inventory writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Validator => "validator",
+            Self::Full => "full",
+            Self::Sentry => "sentry",
+            Self::Seed => "seed",
+        }
+    }
+}
+
 /// A node's place among the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spot {

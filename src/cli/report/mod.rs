@@ -17,7 +17,7 @@ use crate::{
     error::Failure,
     facts::Facts,
     masked,
-    model::cluster::{Cluster, Node, Role},
+    model::cluster::{Cluster, Node},
     plan::node,
     problem::Problem,
     run::Run,
@@ -199,7 +199,7 @@ fn host_row(told: &Told<'_>, summary: &Value, node: &Node) -> HostRow {
     let became = &summary["hosts"][node.name.as_str()];
     HostRow {
         name: node.name.to_string(),
-        role: role(node.role),
+        role: node.role.as_str(),
         address: told.cluster.machines[node.machine].login.host.to_string(),
         system: machine.map(|m| format!("{}, {} {}", m.os, m.kernel, m.arch)).unwrap_or_default(),
         result: text(became, "result"),
@@ -209,22 +209,13 @@ fn host_row(told: &Told<'_>, summary: &Value, node: &Node) -> HostRow {
     }
 }
 
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Validator => "validator",
-        Role::Full => "full",
-        Role::Sentry => "sentry",
-        Role::Seed => "seed",
-    }
-}
-
 /// Who dials whom, as the configuration says it.
 fn graph(told: &Told<'_>) -> Graph {
     let all = node::peers(told.cluster, told.facts);
     let dials = |node: &Node| {
         let peers = crate::chain::peers::peers_of_checked(&node.name, &all, told.cluster.strategy);
         let names = peers.unwrap_or_default().into_iter().map(|peer| peer.spot.name.to_string());
-        (node.name.to_string(), role(node.role), names.collect())
+        (node.name.to_string(), node.role.as_str(), names.collect())
     };
     Graph::of(&told.cluster.nodes.iter().map(dials).collect::<Vec<_>>())
 }

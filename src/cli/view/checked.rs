@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::print_line;
 use crate::{
-    chain::{ports, topology::Role},
+    chain::ports,
     inventory::{Host, Inventory, Origin, Var, listing},
     masked,
     model::{
@@ -29,7 +29,7 @@ pub fn json(inventory: &Inventory, cluster: &Cluster) {
         }).collect();
         let login = &cluster.machines[node.machine].login;
         print_line(&json!({
-            "event": "host", "host": node.name, "role": role(node.role), "chain": cluster.profile.name,
+            "event": "host", "host": node.name, "role": node.role.as_str(), "chain": cluster.profile.name,
             "chain_id": cluster.chain_id, "cluster": cluster.name, "address": login.host.as_str(), "port": login.port,
             "user": node.user, "unit": node.unit_name, "private_ip": node.private_ip.as_str(),
             "public_ip": node.public_ip.as_ref().map(crate::model::ids::HostAddr::as_str), "ports": listens(cluster, node),
@@ -69,7 +69,7 @@ fn heading(cluster: &Cluster, node: &Node) -> String {
         Via::Local => "this machine".to_owned(),
         Via::Ssh => format!("{user}{}{port}", login.host),
     };
-    let mut parts = vec![role(node.role).to_owned(), at, format!("peers at {}", node.private_ip)];
+    let mut parts = vec![node.role.as_str().to_owned(), at, format!("peers at {}", node.private_ip)];
     parts.extend(node.public_ip.as_ref().map(|ip| format!("known outside as {ip}")));
     parts.extend(node.power.as_ref().map(|power| format!("power {}", power.get())));
     let listens = listens(cluster, node);
@@ -88,15 +88,6 @@ fn listens(cluster: &Cluster, node: &Node) -> Map<String, Value> {
         .filter(|(_, listen)| listen.expected)
         .map(|(name, listen)| (name, format!("{}:{}", listen.bind, listen.port).into()))
         .collect()
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Validator => "validator",
-        Role::Full => "full",
-        Role::Sentry => "sentry",
-        Role::Seed => "seed",
-    }
 }
 
 fn of_host<'i>(inventory: &'i Inventory, node: &Node) -> impl Iterator<Item = (&'i str, &'i Var)> {
