@@ -8,7 +8,7 @@ use std::{
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use crate::{
-    event::{Event, Events, Outcome},
+    event::{Event, Outcome},
     facts::{
         NodeFacts,
         ask::{self, NodeQuestion},
@@ -17,7 +17,7 @@ use crate::{
     fleet::{Fleet, Member, now},
     masked,
     model::ids::NodeName,
-    plan::{Stage, Upload, step::Step},
+    plan::{Stage, step::Step},
     remote::{error::HostError, host::Host, http::nonce},
     shell::{quote::words, record::Record, render, script::Script},
 };
@@ -108,7 +108,7 @@ async fn carry_out(
     by: By<'_>,
 ) -> Result<Done, HostError> {
     for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
-        send_up(&fleet.events, host, member, stage.name, upload).await?;
+        fleet.send_up(host, member, stage.name, upload).await?;
     }
     let mut script = Script::new(&nonce());
     audit(&mut script, member, stage, work, by.who);
@@ -223,21 +223,4 @@ impl Follow<'_> {
             took: self.took(),
         });
     }
-}
-
-async fn send_up(
-    events: &Events,
-    host: &Host,
-    member: &Member,
-    stage: &'static str,
-    upload: &Upload,
-) -> Result<(), HostError> {
-    let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
-    events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
-    let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
-    let progress = |sent| events.tell(Event::Sent { host: name.clone(), sent, total });
-    let result = host.upload(&nonce(), &upload.source, upload.sha256.as_str(), &upload.name, &progress).await;
-    let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
-    events.tell(Event::Step { host: name.clone(), stage, step, outcome, took: start.elapsed() });
-    result
 }

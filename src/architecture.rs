@@ -27,7 +27,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("remote", &["model::ids", "model::login", "model::scope", "shell"]),
     ("binary", &["model", "problem"]),
     ("seal", &["model::login", "problem"]),
-    ("fleet", &["event", "facts", "interrupt", "model", "remote", "shell"]),
+    ("fleet", &["event", "facts", "interrupt", "model", "plan", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),
     ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
     // Commands that only look: as a run begins, but without the hosts that a run would end for.
@@ -79,7 +79,7 @@ const ONLY: &[(&[&str], &[&str])] = &[
             "cli/files.rs",
             "cli/keyfile.rs",
             "binary.rs",
-            "apply.rs",
+            "fleet.rs",
             "remote/",
             "run.rs",
         ],

@@ -1,8 +1,8 @@
 //! All machines of a run at once: connected, locked and asked what they are.
 
 use std::{
-    collections::BTreeMap,
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,7 +18,8 @@ use crate::{
         parse::Collector,
     },
     interrupt::Interrupt,
-    model::{login::Login, scope::Scope},
+    model::{ids::Sha256, login::Login, scope::Scope},
+    plan::Upload,
     remote::{error::HostError, folder, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
@@ -46,12 +47,22 @@ pub struct Lock {
 pub type Answer = (MachineFacts, BTreeMap<usize, NodeFacts>);
 pub type Answers = BTreeMap<usize, Result<Answer, HostError>>;
 
+/// What goes up to a machine that has answered so.
+pub type Early<'a> = &'a (dyn Fn(usize, &Answer) -> Vec<Upload> + Sync);
+
+/// Of those who only look, or have something else to do.
+pub fn nothing_early(_: usize, _: &Answer) -> Vec<Upload> {
+    Vec::new()
+}
+
 pub struct Fleet {
     folder: TempDir,
     pub events: Events,
     pub interrupt: Interrupt,
     hosts: BTreeMap<usize, Arc<Host>>,
     locks: Vec<Running>,
+    /// What this run has sent up: machine and checksum.
+    sent: Mutex<BTreeSet<(usize, Sha256)>>,
     forks: Arc<Semaphore>,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
@@ -68,6 +79,7 @@ impl Fleet {
             interrupt,
             hosts: BTreeMap::new(),
             locks: Vec::new(),
+            sent: Mutex::default(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
             forgotten: 0,
             limit,
@@ -116,12 +128,20 @@ impl Fleet {
         (member.machine, result)
     }
 
-    /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is its own.
-    pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>) -> Answers {
+    /// Asks members that are connected what they are.
+    pub async fn look(&self, members: &[Member]) -> Answers {
+        let all: FuturesUnordered<_> =
+            members.iter().map(|member| self.gather_one(member, None, &nothing_early)).collect();
+        all.map(|(machine, _, answer)| (machine, answer.map(|(answer, _)| answer))).collect().await
+    }
+
+    /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is
+    /// its own. `early`: what goes up to a machine as soon as it has answered, while others are still asked.
+    pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>, early: Early<'_>) -> Answers {
         let asked: Vec<_> = {
             let this = &*self;
             let mut all: FuturesUnordered<_> =
-                members.iter().map(|member| this.gather_one(member, lock)).collect();
+                members.iter().map(|member| this.gather_one(member, lock, early)).collect();
             let mut asked = Vec::new();
             while let Some(one) = all.next().await {
                 // Where the cluster's own lock is denied, the others wait for nothing.
@@ -149,6 +169,7 @@ impl Fleet {
         &self,
         member: &Member,
         lock: Option<&Lock>,
+        early: Early<'_>,
     ) -> (usize, Option<Arc<Host>>, Result<(Answer, Option<Running>), HostError>) {
         let _turn = self.forks.acquire().await;
         let host = match self.connected(member).await {
@@ -165,6 +186,12 @@ impl Fleet {
         };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
         self.tell_stage(member, "gather", outcome, start.elapsed());
+        if let Ok((answer, _)) = &result {
+            for upload in early(member.machine, answer) {
+                // What fails is tried again by the stage that needs it, and told then.
+                let _ = self.send_up(&host, member, "prepare", &upload).await;
+            }
+        }
         (member.machine, Some(host), result)
     }
 
@@ -179,6 +206,33 @@ impl Fleet {
             host = Host::connect(login, self.folder.path(), &name, &nonce) => host.map(Arc::new),
             () = interrupt.wait() => Err(HostError::Interrupted),
         }
+    }
+
+    /// Brings a file into a machine's cache of binaries, once in a run.
+    pub async fn send_up(
+        &self,
+        host: &Host,
+        member: &Member,
+        stage: &'static str,
+        upload: &Upload,
+    ) -> Result<(), HostError> {
+        let what = (member.machine, upload.sha256.clone());
+        if self.sent.lock().is_ok_and(|sent| sent.contains(&what)) {
+            return Ok(());
+        }
+        let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
+        self.events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
+        let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
+        let events = &self.events;
+        let progress = |sent| events.tell(Event::Sent { host: name.clone(), sent, total });
+        let result =
+            host.upload(&nonce(), &upload.source, upload.sha256.as_str(), &upload.name, &progress).await;
+        let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
+        self.events.tell(Event::Step { host: name.clone(), stage, step, outcome, took: start.elapsed() });
+        if let (Ok(()), Ok(mut sent)) = (&result, self.sent.lock()) {
+            sent.insert(what);
+        }
+        result
     }
 
     fn tell_stage(&self, member: &Member, stage: &'static str, outcome: Outcome, took: Duration) {

@@ -50,7 +50,7 @@ impl Look {
     /// Asks those that were reached what they are; who gives no answer is lost as well.
     pub async fn gather(&mut self) {
         let reached: Vec<Member> = self.reached().map(|(member, _)| member.clone()).collect();
-        for (machine, answer) in self.fleet.gather(&reached, None).await {
+        for (machine, answer) in self.fleet.look(&reached).await {
             let member = reached.iter().find(|member| member.machine == machine);
             let questions = member.map_or(&[][..], |member| &member.questions);
             match answer {

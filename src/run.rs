@@ -12,15 +12,15 @@ use crate::{
     apply, binary,
     error::Failure,
     event::Events,
-    facts::Facts,
-    fleet::{Fleet, Lock, Member},
+    facts::{Facts, NodeFacts},
+    fleet::{Answer, Early, Fleet, Lock, Member, nothing_early},
     interrupt::Interrupt,
     model::{
         cluster::Cluster,
         ids::{NodeName, ValidatorKey},
     },
     plan::{
-        Class, Gate, Next, Options, Planned, Refusal, Stage, ask,
+        Class, Gate, Next, Options, Planned, Refusal, Stage, ask, early,
         restore::Shown,
         roll,
         step::{Run as Start, Step},
@@ -60,6 +60,8 @@ pub struct How {
     pub lock: Option<Duration>,
     /// `--lock-host`: whose machine holds the cluster's lock, instead of the first one.
     pub lock_host: Option<String>,
+    /// Whether binaries go up as soon as a machine has answered.
+    pub early: bool,
     /// Nodes that the run touches; the others' machines may be down. `None`: all.
     pub only: Option<BTreeSet<NodeName>>,
     pub limits: Limits,
@@ -121,8 +123,18 @@ impl Run {
             }),
             None => None,
         };
+        let (cluster, members) = (&self.cluster, &self.members);
+        let options = Options { limit: how.only.clone(), ..Options::default() };
+        let early = |machine: usize, (seen, nodes): &Answer| {
+            let mut facts = Facts::default();
+            facts.machines.insert(machine, seen.clone());
+            facts.nodes.extend(named(members, machine, nodes.clone()));
+            early::uploads(cluster, machine, &facts, &options)
+        };
+        let early: Early<'_> = if how.early { &early } else { &nothing_early };
+        let answers = self.fleet.gather(&self.members, lock.as_ref(), early).await;
         let mut errors = BTreeMap::new();
-        for (machine, answer) in self.fleet.gather(&self.members, lock.as_ref()).await {
+        for (machine, answer) in answers {
             match answer {
                 Ok((facts, nodes)) => {
                     self.facts.machines.insert(machine, facts);
@@ -182,17 +194,9 @@ impl Run {
         all.filter(|member| !self.absent.contains_key(&member.machine)).collect()
     }
 
-    fn take_nodes(
-        &mut self,
-        machine: usize,
-        nodes: std::collections::BTreeMap<usize, crate::facts::NodeFacts>,
-    ) {
-        let Some(member) = self.members.iter().find(|member| member.machine == machine) else { return };
-        for (number, node) in nodes {
-            if let Some(question) = member.questions.get(number) {
-                self.facts.nodes.insert(question.node.clone(), node);
-            }
-        }
+    fn take_nodes(&mut self, machine: usize, nodes: BTreeMap<usize, NodeFacts>) {
+        let named: Vec<_> = named(&self.members, machine, nodes).collect();
+        self.facts.nodes.extend(named);
     }
 
     /// Who votes on the chain now, for whoever decides on restarts. Who did not show a commit when it was waited for
@@ -305,6 +309,17 @@ impl Run {
         }
         if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }
     }
+}
+
+/// Nodes by their names instead of the numbers of their questions.
+fn named(
+    members: &[Member],
+    machine: usize,
+    nodes: BTreeMap<usize, NodeFacts>,
+) -> impl Iterator<Item = (NodeName, NodeFacts)> {
+    let member = members.iter().find(|member| member.machine == machine);
+    let name = move |number: usize| Some(member?.questions.get(number)?.node.clone());
+    nodes.into_iter().filter_map(move |(number, node)| Some((name(number)?, node)))
 }
 
 fn stuck(stage: &Stage) -> String {

@@ -46,6 +46,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 limit: HOST_LIMIT,
                 what: format!("loomctl {command}"),
                 lock,
+                early: false,
                 lock_host: hosts.lock_host.clone(),
                 only: options.limit.clone(),
                 limits: Limits::default(),
@@ -64,6 +65,11 @@ pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u
 }
 
 impl Started {
+    /// Binaries may go up while machines are still being asked: of a command that will need them there.
+    pub fn sends_early(&mut self) {
+        self.how.early = true;
+    }
+
     /// Connects and gathers; the error is the exit code.
     pub async fn begin(self) -> Result<(View, Run, Options), u8> {
         let begun = self.connected().await;

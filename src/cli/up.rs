@@ -27,7 +27,7 @@ pub async fn up(args: Up) -> u8 {
         Err(problem) => return start::refuse(&args.hosts, "up", vec![problem]),
     };
     let lock = (!args.check).then(|| Duration::from_secs(args.lock_wait));
-    let started = match start::read(&args.hosts, "up", lock) {
+    let mut started = match start::read(&args.hosts, "up", lock) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
@@ -36,6 +36,10 @@ pub async fn up(args: Up) -> u8 {
             return started.view.end_with(&Failure::Input(vec![problem]));
         }
         started.view.tape.roll();
+    }
+    // A saved plan is compared with the hosts before anything of it is done.
+    if !args.check && saved.is_none() {
+        started.sends_early();
     }
     let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,
@@ -132,7 +136,7 @@ pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadline
     let limits = deadlines.limits();
     let mut interrupt = run.fleet.interrupt.clone();
     let checks = tokio::select! {
-        checks = verify::run(&mut run.fleet, &run.members, &run.cluster, &run.facts, &limits) => checks,
+        checks = verify::run(&run.fleet, &run.members, &run.cluster, &run.facts, &limits) => checks,
         // What nobody has looked at has not failed.
         () = interrupt.wait() => return Err(Failure::Interrupted),
     };

@@ -267,7 +267,7 @@ fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<R
 }
 
 /// S11: what is not pinned by a person must be the same on all hosts.
-fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
     let mut first: Option<(&NodeName, String)> = None;
     let mut refusals = Vec::new();
     for node in &cluster.nodes {

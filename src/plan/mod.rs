@@ -5,6 +5,7 @@ pub mod ask;
 pub mod birth;
 pub mod changed;
 pub mod down;
+pub mod early;
 pub mod guard;
 pub mod life;
 pub mod node;

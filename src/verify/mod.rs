@@ -26,11 +26,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
-    facts::Facts,
+    facts::{Facts, NodeFacts},
     fleet::{Answers, Fleet, Member},
     model::{cluster::Cluster, ids::NodeName},
 };
 use view::View;
+use wait::Wait;
+use watch::Watch;
 
 /// One line of the proof for one node. Without hint and journal where it holds, or where it only follows from
 /// another line that does not hold.
@@ -105,23 +107,50 @@ impl Default for Limits {
 
 /// All checks of the members' nodes, in the order V1 to V10 and of the inventory. `facts`: what the hosts said when
 /// the run began, or after its last stage.
+///
+/// The hosts are asked again as soon as all nodes answer, while blocks are waited for. That is the proof if all of it
+/// holds and the units are still the same at the end; whatever fails is judged by a look that comes after the wait.
 pub async fn run(
-    fleet: &mut Fleet,
+    fleet: &Fleet,
     members: &[Member],
     cluster: &Cluster,
     facts: &Facts,
     limits: &Limits,
 ) -> Vec<Check> {
     let asked = observe::asked(fleet, members, cluster, facts, limits);
-    let mut rpc = wait::until_blocks(fleet, members, cluster, facts, &asked, limits).await;
+    let initial = document::initial_height(cluster, facts);
+    let watch = Watch::over(&asked);
+    let wait = Wait::of(&asked, watch.live(), (cluster, facts), members, limits);
     // Whose connection failed stays failed: nothing is dialled again here.
     let reached: Vec<Member> =
         members.iter().filter(|member| fleet.host(member.machine).is_some()).cloned().collect();
-    let initial = document::initial_height(cluster, facts);
-    let (answers, ()) =
-        futures::join!(fleet.gather(&reached, None), observe::compare(&asked, &mut rpc, initial));
-    let view = view(cluster, facts, members, answers, rpc, initial);
-    let mut checks = prove(&view);
+    let mut answering = wait.answering();
+    let meanwhile = async {
+        answering.wait_for(|so_far| *so_far == asked.len()).await.ok()?;
+        Some(fleet.look(&reached).await)
+    };
+    let waited = async {
+        let mut rpc = wait.all(&fleet.events).await;
+        watch.enough();
+        observe::compare(&asked, &mut rpc, initial).await;
+        rpc
+    };
+    let (rpc, meanwhile, ()) = futures::join!(waited, meanwhile, watch.look());
+    let judged = |answers| {
+        let view = view(cluster, facts, members, answers, rpc.clone(), initial);
+        let checks = prove(&view);
+        (view, checks)
+    };
+    let holds = |(view, checks): &(View<'_>, Vec<Check>)| {
+        let live = watch.live();
+        let live = live.borrow();
+        let same = |(name, seen): (&NodeName, &NodeFacts)| live.confirms(name, &seen.unit);
+        checks.iter().all(|check| check.ok) && view.now.nodes.iter().all(same)
+    };
+    if let Some((_, checks)) = meanwhile.map(judged).filter(holds) {
+        return checks;
+    }
+    let (view, mut checks) = judged(fleet.look(&reached).await);
     cause::explain(&asked, &view, &mut checks).await;
     checks
 }

@@ -164,19 +164,31 @@ pub async fn compare(asked: &[Asked], answered: &mut Answered, initial: u64) {
     answered.extend(answers);
 }
 
+/// All questions at once: one after another they would cost a round trip each.
 async fn compared(client: &Client, mut rpc: Rpc, initial: u64, common: Option<u64>) -> Rpc {
-    rpc.peers = client.net_info().await.ok().map(|info| info.peers);
-    let Some(common) = common.filter(|_| rpc.height() >= initial) else { return rpc };
-    rpc.at_birth = Some(client.validators(initial).await);
-    rpc.validators = client.validators(common).await.ok();
-    match client.block(common).await {
-        Ok(block) => rpc.common = Some(block),
-        Err(why) => rpc.no_block = Some(why),
-    }
+    let peers = async { client.net_info().await.ok().map(|info| info.peers) };
+    let Some(common) = common.filter(|_| rpc.height() >= initial) else {
+        rpc.peers = peers.await;
+        return rpc;
+    };
     let early = (initial + 1).min(common);
     // Pruned, or begun from a snapshot: it has no early blocks.
-    if early < common && rpc.status.as_ref().is_some_and(|status| status.earliest_height <= early) {
-        rpc.early = client.block(early).await.ok();
+    let has_early = rpc.status.as_ref().is_some_and(|status| status.earliest_height <= early);
+    let early = async {
+        if early < common && has_early { client.block(early).await.ok() } else { None }
+    };
+    let (at_birth, validators, block);
+    (rpc.peers, rpc.early, at_birth, validators, block) = futures::join!(
+        peers,
+        early,
+        client.validators(initial),
+        client.validators(common),
+        client.block(common)
+    );
+    (rpc.at_birth, rpc.validators) = (Some(at_birth), validators.ok());
+    match block {
+        Ok(block) => rpc.common = Some(block),
+        Err(why) => rpc.no_block = Some(why),
     }
     rpc
 }

@@ -6,22 +6,25 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::{sync::watch::Receiver, time::sleep};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    sync::watch::{Receiver, Sender, channel},
+    time::{Instant, interval_at, sleep},
+};
 
 use super::{
     Limits, document,
     observe::{Answered, Asked, Rpc},
-    watch::{self, Live},
+    watch::Live,
 };
 use crate::{
     chain::probe::Status,
-    event::Event,
+    event::{Event, Events},
     facts::Facts,
-    fleet::{Fleet, Member, now},
+    fleet::{Member, now},
     model::{cluster::Cluster, ids::NodeName},
 };
 
@@ -36,100 +39,72 @@ const FAR_BEHIND: u64 = 5;
 /// How many nodes a progress line names.
 const NAMED: usize = 3;
 
-pub async fn until_blocks(
-    fleet: &Fleet,
-    members: &[Member],
-    cluster: &Cluster,
-    facts: &Facts,
-    asked: &[Asked],
-    limits: &Limits,
-) -> Answered {
-    let (live, looking) = watch::begin(asked);
-    let mut looking = std::pin::pin!(looking.fuse());
-    let wait = Wait {
-        asked,
-        limits,
-        initial: document::initial_height(cluster, facts),
-        powers: powers(cluster, facts, members),
-        live,
-        waiting: Mutex::default(),
-        highest: AtomicU64::new(0),
-    };
-    let mut answered: Answered = asked.iter().map(|asked| (asked.name.clone(), Rpc::default())).collect();
-    let mut all: FuturesUnordered<_> =
-        asked.iter().map(|asked| async { (asked.name.clone(), wait.node(asked).await) }).collect();
-    let mut progress = tokio::time::interval_at(
-        tokio::time::Instant::now() + Duration::from_secs(1),
-        Duration::from_secs(1),
-    );
-    loop {
-        tokio::select! {
-            done = all.next() => match done {
-                Some((name, rpc)) => drop(answered.insert(name, rpc)),
-                None => return answered,
-            },
-            _ = progress.tick() => {
-                if let Some(what) = wait.progress() {
-                    fleet.events.tell(Event::Waiting { what });
-                }
-            }
-            () = &mut looking => {}
-        }
-    }
-}
-
-/// Voting power by node, as the genesis has it.
-fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
-    let mut seen =
-        members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
-    let document = seen.find_map(|seen| document::on_host(cluster, seen));
-    let validators = document.map(|document| document.members).unwrap_or_default();
-    let power_of = |node: &NodeName| {
-        let key = facts.nodes.get(node)?.validator_key.as_ref()?;
-        validators.iter().find(|member| member.key.value == key.value).map(|member| member.power.get())
-    };
-    Powers {
-        total: validators.iter().map(|member| i128::from(member.power.get())).sum(),
-        of: facts.nodes.keys().filter_map(|name| Some((name.clone(), power_of(name)?.into()))).collect(),
-    }
-}
-
-pub struct Powers {
-    pub total: i128,
-    pub of: BTreeMap<NodeName, i128>,
-}
-
-impl Powers {
-    /// Why nobody makes a block when these do not run; `None`: more than two thirds are left.
-    pub fn too_few_without(&self, down: &[&NodeName]) -> Option<String> {
-        let gone: i128 = down.iter().filter_map(|name| self.of.get(*name)).sum();
-        if self.total == 0 || gone == 0 || (self.total - gone) * 3 > self.total * 2 {
-            return None;
-        }
-        let names: Vec<&str> =
-            down.iter().filter(|n| self.of.contains_key(**n)).map(|n| n.as_str()).collect();
-        Some(format!(
-            "only {} of {} voting power is up, blocks need more than two thirds: {} missing",
-            self.total - gone,
-            self.total,
-            names.join(", ")
-        ))
-    }
-}
-
-struct Wait<'a> {
+/// Of whom something is waited for, and by what it is judged.
+pub struct Wait<'a> {
     asked: &'a [Asked],
     limits: &'a Limits,
     initial: u64,
     powers: Powers,
     live: Receiver<Live>,
+    answering: Sender<usize>,
     /// What is waited for, by node.
     waiting: Mutex<BTreeMap<NodeName, String>>,
     /// The highest height that any node has said.
     highest: AtomicU64,
 }
 
-impl Wait<'_> {
+impl<'a> Wait<'a> {
+    pub fn of(
+        asked: &'a [Asked],
+        live: Receiver<Live>,
+        (cluster, facts): (&Cluster, &Facts),
+        members: &[Member],
+        limits: &'a Limits,
+    ) -> Self {
+        Self {
+            asked,
+            limits,
+            initial: document::initial_height(cluster, facts),
+            powers: powers(cluster, facts, members),
+            live,
+            answering: channel(0).0,
+            waiting: Mutex::default(),
+            highest: AtomicU64::new(0),
+        }
+    }
+
+    /// How many nodes have answered so far; it closes when nothing is waited for any more.
+    pub fn answering(&self) -> Receiver<usize> {
+        self.answering.subscribe()
+    }
+
+    /// Until each has answered and shown its blocks, or it is known that it will not.
+    pub async fn all(self, events: &Events) -> Answered {
+        let wait = &self;
+        let mut answered = Answered::new();
+        let mut all: FuturesUnordered<_> = self
+            .asked
+            .iter()
+            .map(|asked| async move { (asked.name.clone(), wait.node(asked).await) })
+            .collect();
+        let mut progress = interval_at(Instant::now() + Duration::from_secs(1), Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                done = all.next() => match done {
+                    Some((name, rpc)) => drop(answered.insert(name, rpc)),
+                    None => break,
+                },
+                _ = progress.tick() => {
+                    if let Some(what) = self.progress() {
+                        events.tell(Event::Waiting { what });
+                    }
+                }
+            }
+        }
+        drop(all);
+        answered
+    }
+
     async fn node(&self, asked: &Asked) -> Rpc {
         let begun = Instant::now();
         let mut rpc = Rpc { quiet: asked.quiet, ..Rpc::default() };
@@ -151,6 +126,7 @@ impl Wait<'_> {
         loop {
             if self.live.borrow().is_open(asked.machine, asked.client.at.port()) {
                 if self.look(asked, rpc).await {
+                    self.answering.send_modify(|so_far| *so_far += 1);
                     return true;
                 }
             } else {
@@ -265,6 +241,45 @@ impl Wait<'_> {
         let more = waiting.len().saturating_sub(NAMED);
         let more = if more > 0 { format!("; {more} more") } else { String::new() };
         (!named.is_empty()).then(|| format!("{}{more}", named.join("; ")))
+    }
+}
+
+/// Voting power by node, as the genesis has it.
+fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
+    let mut seen =
+        members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
+    let document = seen.find_map(|seen| document::on_host(cluster, seen));
+    let validators = document.map(|document| document.members).unwrap_or_default();
+    let power_of = |node: &NodeName| {
+        let key = facts.nodes.get(node)?.validator_key.as_ref()?;
+        validators.iter().find(|member| member.key.value == key.value).map(|member| member.power.get())
+    };
+    Powers {
+        total: validators.iter().map(|member| i128::from(member.power.get())).sum(),
+        of: facts.nodes.keys().filter_map(|name| Some((name.clone(), power_of(name)?.into()))).collect(),
+    }
+}
+
+pub struct Powers {
+    pub total: i128,
+    pub of: BTreeMap<NodeName, i128>,
+}
+
+impl Powers {
+    /// Why nobody makes a block when these do not run; `None`: more than two thirds are left.
+    pub fn too_few_without(&self, down: &[&NodeName]) -> Option<String> {
+        let gone: i128 = down.iter().filter_map(|name| self.of.get(*name)).sum();
+        if self.total == 0 || gone == 0 || (self.total - gone) * 3 > self.total * 2 {
+            return None;
+        }
+        let names: Vec<&str> =
+            down.iter().filter(|n| self.of.contains_key(**n)).map(|n| n.as_str()).collect();
+        Some(format!(
+            "only {} of {} voting power is up, blocks need more than two thirds: {} missing",
+            self.total - gone,
+            self.total,
+            names.join(", ")
+        ))
     }
 }
 

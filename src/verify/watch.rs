@@ -1,17 +1,27 @@
 //! Units and ports while we wait: one small script a machine that says what changes, so that a wait can end with a
-//! reason and RPC is not asked before it listens.
+//! reason and RPC is not asked before it listens. Its last word, once the wait is over, is what the units are then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use tokio::sync::watch::{Receiver, Sender, channel};
+use tokio::{
+    sync::watch::{Receiver, Sender, channel},
+    time::timeout,
+};
 
 use super::observe::Asked;
 use crate::{
+    facts::UnitFacts,
     model::ids::NodeName,
     remote::{error::HostError, host::Host, http::nonce},
     shell::{quote::word, record::Record, script::Script},
 };
+
+/// How long a host may take for its last word.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// What is known now.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +29,8 @@ pub struct Live {
     /// By machine, of the ports that were asked for, those that listen; a machine where nobody looks is not in it.
     open: BTreeMap<usize, BTreeSet<u16>>,
     units: BTreeMap<NodeName, Look>,
+    /// The same, as the last word.
+    last: BTreeMap<NodeName, Look>,
     /// Log lines after which a process that lives is of no use.
     dead: BTreeMap<NodeName, String>,
 }
@@ -30,6 +42,7 @@ struct Look {
     restarts: u32,
     result: String,
     status: String,
+    invocation: String,
 }
 
 impl Live {
@@ -44,6 +57,13 @@ impl Live {
             return Some(format!("the log says `{line}`"));
         }
         self.units.get(&asked.name).and_then(|look| look.down(asked.restarts))
+    }
+
+    /// Whether the last word on a unit is still what was gathered of it while we waited.
+    pub fn confirms(&self, name: &NodeName, unit: &UnitFacts) -> bool {
+        self.last.get(name).is_some_and(|last| {
+            (&last.active, &last.invocation, last.restarts) == (&unit.active, &unit.invocation, unit.restarts)
+        })
     }
 }
 
@@ -63,6 +83,7 @@ impl Look {
             restarts: value("NRestarts").parse().unwrap_or(0),
             result: value("Result"),
             status: value("ExecMainStatus"),
+            invocation: value("InvocationID"),
         }
     }
 
@@ -80,58 +101,95 @@ impl Look {
     }
 }
 
-/// What is known, and the looking itself: it goes on as long as this future is polled, and ends only when no machine
-/// can be looked at.
-pub fn begin(asked: &[Asked]) -> (Receiver<Live>, impl Future<Output = ()>) {
-    let mut begin = Live::default();
-    let mut machines: BTreeMap<usize, Vec<&Asked>> = BTreeMap::new();
-    for asked in asked {
-        let open = begin.open.entry(asked.machine).or_default();
-        open.extend(asked.listened.then_some(asked.client.at.port()));
-        machines.entry(asked.machine).or_default().push(asked);
+/// The looking at all machines: `look` goes on until it has been `enough`, or no machine can be looked at.
+pub struct Watch<'a> {
+    machines: BTreeMap<usize, Vec<&'a Asked>>,
+    tell: Sender<Live>,
+    enough: Sender<bool>,
+}
+
+impl<'a> Watch<'a> {
+    pub fn over(asked: &'a [Asked]) -> Self {
+        let mut begin = Live::default();
+        let mut machines: BTreeMap<usize, Vec<&Asked>> = BTreeMap::new();
+        for asked in asked {
+            let open = begin.open.entry(asked.machine).or_default();
+            open.extend(asked.listened.then_some(asked.client.at.port()));
+            machines.entry(asked.machine).or_default().push(asked);
+        }
+        Self { machines, tell: channel(begin).0, enough: channel(false).0 }
     }
-    let (tell, live) = channel(begin);
-    let looking = async move {
+
+    pub fn live(&self) -> Receiver<Live> {
+        self.tell.subscribe()
+    }
+
+    /// Each machine says its last word.
+    pub fn enough(&self) {
+        self.enough.send_replace(true);
+    }
+
+    pub async fn look(&self) {
         let all: FuturesUnordered<_> =
-            machines.iter().map(|(machine, nodes)| machine_looked_at(*machine, nodes, &tell)).collect();
+            self.machines.iter().map(|(machine, nodes)| self.machine(*machine, nodes)).collect();
         all.collect::<()>().await;
-    };
-    (live, looking)
-}
-
-/// A machine where looking does not work is waited for without it.
-async fn machine_looked_at(machine: usize, nodes: &[&Asked], tell: &Sender<Live>) {
-    if let Some(first) = nodes.first()
-        && let Err(error) = follow(&first.client.host, nodes, machine, tell).await
-    {
-        tracing::debug!(machine, %error, "nobody looks at the units while we wait");
     }
-    tell.send_modify(|live| drop(live.open.remove(&machine)));
-}
 
-async fn follow(host: &Host, nodes: &[&Asked], machine: usize, tell: &Sender<Live>) -> Result<(), HostError> {
-    let mut running = host.start(&script(nodes), "looking at the units").await?;
-    running.keep_alive();
-    while let Some(record) = running.next().await? {
+    /// A machine where looking does not work is waited for without it.
+    async fn machine(&self, machine: usize, nodes: &[&Asked]) {
+        if let Some(first) = nodes.first()
+            && let Err(error) = self.follow(&first.client.host, nodes, machine).await
+        {
+            tracing::debug!(machine, %error, "nobody looks at the units while we wait");
+        }
+        self.tell.send_modify(|live| drop(live.open.remove(&machine)));
+    }
+
+    async fn follow(&self, host: &Host, nodes: &[&Asked], machine: usize) -> Result<(), HostError> {
+        let (doing, mut enough) = ("looking at the units", self.enough.subscribe());
+        let mut running = host.start(&script(nodes), doing).await?;
+        running.keep_alive();
+        loop {
+            tokio::select! {
+                record = running.next() => match record? {
+                    Some(record) => self.take(record, nodes, machine),
+                    None => return Ok(()),
+                },
+                _ = enough.wait_for(|enough| *enough) => break,
+            }
+        }
+        running.hang_up().await;
+        let last_word = async {
+            while let Some(record) = running.next().await? {
+                self.take(record, nodes, machine);
+            }
+            Ok(())
+        };
+        timeout(LAST_WORD, last_word)
+            .await
+            .unwrap_or_else(|_| Err(HostError::Silent(LAST_WORD, doing.to_owned())))
+    }
+
+    fn take(&self, record: Record, nodes: &[&Asked], machine: usize) {
         let (scope, key, value) = match record {
             Record::Fact { scope, key, value } => (scope, key, value),
             Record::Blob { scope, key, bytes } => {
                 (scope, key, String::from_utf8_lossy(&bytes).trim().to_owned())
             }
-            _ => continue,
+            _ => return,
         };
         if key == "open" {
             let ports = value.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok());
-            tell.send_modify(|live| drop(live.open.insert(machine, ports.collect())));
+            self.tell.send_modify(|live| drop(live.open.insert(machine, ports.collect())));
         } else if let Some(asked) = scope.parse().ok().and_then(|number: usize| nodes.get(number)) {
-            let name = &asked.name;
-            tell.send_modify(|live| match key.as_str() {
-                "look" => drop(live.units.insert(name.clone(), Look::parse(&value))),
-                _ => drop(live.dead.insert(name.clone(), value)),
+            let name = asked.name.clone();
+            self.tell.send_modify(|live| match key.as_str() {
+                "look" => drop(live.units.insert(name, Look::parse(&value))),
+                "last" => drop(live.last.insert(name, Look::parse(&value))),
+                _ => drop(live.dead.insert(name, value)),
             });
         }
     }
-    Ok(())
 }
 
 fn script(nodes: &[&Asked]) -> Script {
@@ -146,6 +204,7 @@ fn script(nodes: &[&Asked]) -> Script {
         calls.collect::<Vec<_>>().join("\n")
     };
     script.line(format!("look_units() {{\n{}\n}}", each("look_unit")));
+    script.line(format!("last_word() {{\n{}\n}}", each("last_of")));
     script.line(format!("look_logs() {{\n{}\n}}", each("look_log")));
     script.line("say ready\nwatch\nlook");
     script
@@ -159,12 +218,14 @@ const LOOK: &str = r#"look_ports() {
   pause=0.1 ticks=1
   [ $# -lt "$wanted" ] || pause=1 ticks=10
 }
+unit_now() { systemctl show "$1.service" -p ActiveState,SubState,NRestarts,Result,ExecMainStatus,InvocationID | tr '\n' ' '; }
 look_unit() {
   eval "was=\${look_$1:-}"
-  is=$(systemctl show "$2.service" -p ActiveState,SubState,NRestarts,Result,ExecMainStatus | tr '\n' ' ')
+  is=$(unit_now "$2")
   [ "$is" = "$was" ] || fact "$1" look "$is"
   eval "look_$1=\$is"
 }
+last_of() { fact "$1" last "$(unit_now "$2")"; }
 look_log() {
   run=$(systemctl show -p InvocationID --value "$2.service")
   [ -n "$run" ] || return 0
@@ -177,10 +238,13 @@ look() {
     look_ports
     [ $((tick % 10)) != 0 ] || look_units
     [ $((tick % 30)) != 20 ] || look_logs
-    sleep $pause
+    sleep $pause >/dev/null 2>&1 &
+    wait "$!" # unlike a sleep, it ends with the wait that we are here for
     tick=$((tick + ticks))
     [ $ticks = 1 ] || tick=$((tick / 10 * 10))
   done
+  kill "$!" 2>/dev/null
+  last_word
   finish 0
 }"#;
 

@@ -1,0 +1,27 @@
+//! What may go up before all machines have been asked: the cache of binaries is the one thing that is written by then.
+
+use super::{
+    Options, Upload, guard,
+    life::{self, Life},
+    stages,
+};
+use crate::{facts::Facts, model::cluster::Cluster};
+
+/// What `prepare` would send to a machine that nothing of this cluster runs on yet. `facts`: what this machine has said,
+/// alone. Nothing where it would be refused; what only the cluster as a whole can say is said later, and the file is kept
+/// for the next run.
+pub fn uploads(cluster: &Cluster, machine: usize, facts: &Facts, options: &Options) -> Vec<Upload> {
+    let Some(seen) = facts.machines.get(&machine) else { return Vec::new() };
+    let mut nodes = cluster.nodes.iter().filter(|node| node.machine == machine);
+    let may_serve = nodes.all(|node| {
+        let Some(facts_of_node) = facts.nodes.get(&node.name) else { return false };
+        life::of_node(cluster, node, facts) == Life::Absent
+            && guard::can_host(cluster, node, seen, facts_of_node).is_empty()
+            && guard::ports_free(cluster, node, seen, facts_of_node).is_empty()
+    });
+    if !may_serve || !guard::one_binary(cluster, facts).is_empty() {
+        return Vec::new();
+    }
+    let prepare = stages::prepare(cluster, facts, options);
+    prepare.and_then(|mut stage| stage.uploads.remove(&machine)).unwrap_or_default()
+}
