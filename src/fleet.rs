@@ -239,21 +239,15 @@ impl Fleet {
         self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
     }
 
-    /// Lets the locks go and ends the connections; nothing of ours runs on the hosts afterwards.
+    /// Lets the locks go and ends the connections. That the hosts have noticed is not waited for, since that would cost a
+    /// round trip: their life lines end with the connections, and who comes next has a second's patience (`take_locks`).
     pub async fn close(mut self) {
         for lock in &mut self.locks {
             lock.hang_up().await;
         }
-        let ends: FuturesUnordered<_> = self.locks.iter_mut().map(until_end).collect();
-        let _ = tokio::time::timeout(Duration::from_secs(3), ends.collect::<Vec<()>>()).await;
-        self.locks.clear();
         let closing: FuturesUnordered<_> = self.hosts.values().map(|host| host.close()).collect();
         closing.collect::<Vec<()>>().await;
     }
-}
-
-async fn until_end(running: &mut Running) {
-    while let Ok(Some(_)) = running.next().await {}
 }
 
 pub fn now() -> f64 {
@@ -270,7 +264,7 @@ async fn ask_host(
     if let Some(lock) = lock {
         let first = if lock.first == member.machine { "1" } else { "0" };
         let wait = lock.wait.as_secs().to_string();
-        script.line("fact host uid \"$(id -u)\"");
+        script.line("own_uid\nfact host uid \"$uid\"");
         script.line(words(["take_locks", &lock.cluster, first, &wait, &lock.who]));
     }
     ask::gather(&mut script, &member.questions);

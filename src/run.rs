@@ -28,7 +28,11 @@ use crate::{
     },
     problem::Problem,
     remote::error::HostError,
-    verify::{Limits, gate, shown, trusted, voting},
+    verify::{
+        Limits,
+        first::{self, Heights},
+        gate, shown, trusted, voting,
+    },
 };
 
 /// Everything that a command on hosts works with.
@@ -41,6 +45,8 @@ pub struct Run {
     pub absent: BTreeMap<usize, HostError>,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
+    /// The heights that nodes said when the run began.
+    pub first: Heights,
     /// Nodes that did not sign when it was waited for, and the chain's height then.
     silent: BTreeMap<NodeName, u64>,
     /// For what is waited for between stages.
@@ -62,6 +68,8 @@ pub struct How {
     pub lock_host: Option<String>,
     /// Whether binaries go up as soon as a machine has answered.
     pub early: bool,
+    /// Whether it ends in a proof: how high the nodes are is asked as early as possible then.
+    pub proves: bool,
     /// Nodes that the run touches; the others' machines may be down. `None`: all.
     pub only: Option<BTreeSet<NodeName>>,
     pub limits: Limits,
@@ -99,6 +107,7 @@ impl Run {
             facts: Facts::default(),
             absent: BTreeMap::new(),
             changed: Vec::new(),
+            first: Heights::new(),
             silent: BTreeMap::new(),
             limits: how.limits.clone(),
             who: actor(),
@@ -132,7 +141,9 @@ impl Run {
             early::uploads(cluster, machine, &facts, &options)
         };
         let early: Early<'_> = if how.early { &early } else { &nothing_early };
+        let first = how.proves.then(|| first::Look::begin(&self.fleet, &self.cluster));
         let answers = self.fleet.gather(&self.members, lock.as_ref(), early).await;
+        self.first = first.map(|first| first.said()).unwrap_or_default();
         let mut errors = BTreeMap::new();
         for (machine, answer) in answers {
             match answer {

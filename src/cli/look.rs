@@ -19,10 +19,11 @@ use crate::{
 
 /// A host that cannot be reached has rows that fail; what is known of the others is shown all the same.
 pub async fn verify(args: Verify) -> u8 {
-    let started = match start::read(&args.hosts, "verify", None) {
+    let mut started = match start::read(&args.hosts, "verify", None) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
+    started.proves();
     match started.begin_to_look().await {
         Ok((view, mut run, options)) => {
             let lost = std::mem::take(&mut run.absent);

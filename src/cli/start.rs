@@ -47,6 +47,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 what: format!("loomctl {command}"),
                 lock,
                 early: false,
+                proves: false,
                 lock_host: hosts.lock_host.clone(),
                 only: options.limit.clone(),
                 limits: Limits::default(),
@@ -68,6 +69,11 @@ impl Started {
     /// Binaries may go up while machines are still being asked: of a command that will need them there.
     pub fn sends_early(&mut self) {
         self.how.early = true;
+    }
+
+    /// It ends in a proof.
+    pub fn proves(&mut self) {
+        self.how.proves = true;
     }
 
     /// Connects and gathers; the error is the exit code.

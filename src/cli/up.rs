@@ -18,7 +18,7 @@ use crate::{
         saved::Saved,
     },
     run::Run,
-    verify,
+    verify::{self, first::Heights},
 };
 
 pub async fn up(args: Up) -> u8 {
@@ -40,6 +40,9 @@ pub async fn up(args: Up) -> u8 {
     // A saved plan is compared with the hosts before anything of it is done.
     if !args.check && saved.is_none() {
         started.sends_early();
+    }
+    if !args.check && !args.no_verify {
+        started.proves();
     }
     let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,
@@ -135,8 +138,10 @@ fn may_roll(args: &Up, options: &Options, cluster: &Cluster, pending: &[Pending]
 pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadlines) -> Result<(), Failure> {
     let limits = deadlines.limits();
     let mut interrupt = run.fleet.interrupt.clone();
+    // What was said before something changed says nothing of now.
+    let first = if run.changed.is_empty() { std::mem::take(&mut run.first) } else { Heights::new() };
     let checks = tokio::select! {
-        checks = verify::run(&run.fleet, &run.members, &run.cluster, &run.facts, &limits) => checks,
+        checks = verify::run(&run.fleet, &run.members, &run.cluster, &run.facts, &first, &limits) => checks,
         // What nobody has looked at has not failed.
         () = interrupt.wait() => return Err(Failure::Interrupted),
     };

@@ -10,20 +10,24 @@ each_line() {
 $3
 EOT
 }
-# encoded PATH: its content into $encoded; not for what is too large to be a text that we want.
-encoded() {
-  case $node_small in *"
-$1
-"*) encoded=$(base64 -w0 <"$1") ;; *) return 1 ;; esac
+# texts SCOPE PATH…: the paths that are there, then their contents as `head -v` writes one after another; one byte more
+# of each than a text that we want may have (texts.rs).
+texts() {
+  scope=$1
+  shift
+  for path in "$@"; do
+    shift
+    [ ! -f "$path" ] || { fact "$scope" text "$path" && set -- "$@" "$path"; }
+  done
+  [ $# = 0 ] || printf '%s blob %s texts %s\n' "$NONCE" "$scope" "$(head -v -c 4194305 -- "$@" 2>/dev/null | base64 -w0)"
 }
-blob() { ! encoded "$3" || printf '%s blob %s %s %s\n' "$NONCE" "$1" "$2" "$encoded"; }
-text() { ! encoded "$2" || printf '%s text %s %s %s\n' "$NONCE" "$1" "$encoded" "$2"; }
 
 observe_host() {
   fact host clock "$(date +%s.%N)"
   read -r uptime _ </proc/uptime && fact host uptime "$uptime"
   fact host uname "$(uname -snrm)"
-  fact host uid "$(id -u)"
+  own_uid
+  fact host uid "$uid"
   read -r machine_id </etc/machine-id && fact host machine_id "$machine_id"
   read -r boot_id </proc/sys/kernel/random/boot_id && fact host boot_id "$boot_id"
   [ ! -d /run/systemd/system ] || fact host systemd yes
@@ -86,10 +90,10 @@ group_of() {
 # observe_user SCOPE USER
 observe_user() {
   entry=$(getent passwd "$2") || return 1
-  group=$(id -gn "$2")
   user_home=${entry%:*}
   user_home=${user_home##*:}
-  fact "$1" user "$(id -u "$2") $group $user_home"
+  entry=${entry#*:*:}
+  fact "$1" user "${entry%%:*} $(id -gn "$2") $user_home"
 }
 
 # observe_files SCOPE PATH…: one line a path that is there, and the checksums of the small regular ones.
@@ -101,12 +105,14 @@ observe_files() {
     shift
     # A link counts by where it points: what is behind it may be a binary, and has its stamp.
     if [ -L "$path" ]; then
-      fact "$scope" target "$path|$(readlink "$path")"
+      target=$(readlink "$path")
+      fact "$scope" target "$path|$target"
+      [ "$path" != "$node_link" ] || linked=$target
     elif [ -f "$path" ]; then
       set -- "$@" "$path"
     fi
   done
-  [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null | sed "s/^/$NONCE fact $scope sum /"
+  [ $# = 0 ] || each_line "$scope" sum "$(sha256sum -- "$@" 2>/dev/null)"
 }
 
 # observe_binary SCOPE PATH SHA256: what is at PATH, hashed again only when it is not the file that was stamped.
@@ -131,11 +137,33 @@ observe_unit() {
 $unit_shown
 EOT
   # What `show` says of it may be as old as the last reload.
-  fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
+  if is_linked "$2"; then
+    fact "$1" unit UnitFileState=enabled
+  else
+    fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
+  fi
   [ "${unit_pid:-0}" != 0 ] || return 0
-  fact "$1" exe "$(exe_of "$unit_pid")"
+  # The planned file, seen to hold what it should, is neither waited for nor hashed again.
+  if [ -n "$3" ] && [ "$held" = "$3" ] && [ "/proc/$unit_pid/exe" -ef "$3" ]; then
+    fact "$1" exe "$3"
+    fact "$1" exe_sum "$4"
+  else
+    fact "$1" exe "$(exe_of "$unit_pid")"
+    fact "$1" exe_sum "$(sum_of "/proc/$unit_pid/exe")"
+  fi
   printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
-  fact "$1" exe_sum "$(exe_sum "$unit_pid" "$3" "$4")"
+}
+# is_linked NAME: the link that starts it at boot is there and nothing hides the unit: seen without asking systemctl, which
+# takes longer than all files. Where it is not that plain, systemctl knows.
+is_linked() {
+  [ -f "$node_unit_path" ] && [ ! -L "$node_unit_path" ] || return 1
+  for hides in /run/systemd/*/"$1.service" "${XDG_RUNTIME_DIR:-/run}"/systemd/*/"$1.service"; do
+    [ ! -e "$hides" ] && [ ! -L "$hides" ] || return 1
+  done
+  for link in "${node_unit_path%/*}"/*.wants/"$1.service"; do
+    [ ! "$link" -ef "$node_unit_path" ] || return 0
+  done
+  return 1
 }
 # exe_of PID: what it runs. A unit counts as started when systemd has forked; the fork then sets up what confines the
 # node, and becomes the node a moment later.
@@ -150,10 +178,6 @@ exe_of() {
     sleep 0.05
   done
   echo "$exe"
-}
-# exe_sum PID BINARY SHA256: the running binary's checksum; the planned file, seen to hold it, is not hashed again.
-exe_sum() {
-  if [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; then echo "$3"; else sum_of "/proc/$1/exe"; fi
 }
 
 # Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
@@ -185,33 +209,30 @@ read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
-  user_home='' held=''
+  user_home='' held='' linked=''
   observe_user "$1" "$node_user"
   home=${node_wd:-$user_home}
   fact "$1" home "$home"
-  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$home/$node_binary_name" "$node_unit_path" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
+  node_link=$home/$node_binary_name
+  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$node_link" "$node_unit_path" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
 $node_paths
 EOT
   observe_files "$@"
   observe_elsewhere "$1" "${node_state#"$lib/"}"
   closed_by "$1" "$home"
+  # First what root has written: the rest may hold anything, and what looks like the beginning of the next.
+  set -- "$1" "$node_state/manifest.json" "$node_unit_path"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
-  node_small=$(shift && find -L "$@" -maxdepth 0 -type f -size -4097k 2>/dev/null)
-  node_small="
-$node_small
-"
-  while IFS= read -r path; do [ -z "$path" ] || text "$1" "$home/$path"; done <<EOT
+  while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
 $node_texts
 EOT
-  text "$1" "$node_unit_path"
-  for kept in $node_pristine; do blob "$1" "pristine:$kept" "$node_state/pristine/$kept"; done
+  fact "$1" state "$node_state"
+  texts "$@"
   ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
-  blob "$1" manifest "$node_state/manifest.json"
   observe_key "$1" node_id "$home" "$node_id_file" "$node_id_of" read_node_id
   observe_key "$1" validator_key "$home" "$node_key_file" "$node_key_of" read_validator_key
   [ -z "$node_sign_file" ] || [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
-  linked=$(readlink "$home/$node_binary_name" 2>/dev/null)
   case $linked in
     "$node_binary") ;;
     "$lib"/bin/*/*) linked_sum=${linked%/*} && observe_binary "$1" "$linked" "${linked_sum##*/}" ;;

@@ -5,6 +5,7 @@ pub mod manifest;
 pub mod parse;
 pub mod saved;
 pub mod sockets;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 

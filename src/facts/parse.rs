@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, FileFact, FileKind, MachineFacts, NodeFacts, manifest::Manifest, sockets::Sockets};
+use super::{
+    Account, FileFact, FileKind, MachineFacts, NodeFacts, manifest::Manifest, sockets::Sockets, texts,
+};
 use crate::{
     chain::identity,
     model::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
@@ -15,6 +17,9 @@ pub struct Collector {
     machine: MachineFacts,
     sockets: Sockets,
     nodes: BTreeMap<usize, NodeFacts>,
+    /// Whose text comes next, by node, and where our own files of a node are.
+    texts: BTreeMap<usize, Vec<String>>,
+    states: BTreeMap<usize, String>,
     /// Seconds since 1970 on our clock when its clock was read, at the earliest and at the latest.
     clock_window: (f64, f64),
 }
@@ -34,22 +39,30 @@ impl Collector {
     pub fn take(&mut self, record: Record, now: f64) {
         match record {
             Record::Fact { scope, key, value } if scope == "host" => self.host_fact(&key, &value, now),
+            Record::Fact { scope, key, value } if key == "text" => {
+                if let Ok(scope) = scope.parse() {
+                    self.texts.entry(scope).or_default().push(value);
+                }
+            }
+            Record::Fact { scope, key, value } if key == "state" => {
+                if let Ok(scope) = scope.parse() {
+                    self.states.insert(scope, value);
+                }
+            }
             Record::Fact { scope, key, value } => {
                 if let Some(node) = self.node(&scope) {
                     node_fact(node, &key, &value);
                 }
             }
             Record::Blob { scope, key, bytes } => {
-                if let Some(node) = self.node(&scope) {
-                    node_blob(node, &key, &bytes);
-                }
-            }
-            Record::Text { scope, path, bytes } => {
-                if let (Some(node), Ok(path), Ok(text)) =
-                    (self.node(&scope), RemotePath::new(path), String::from_utf8(bytes))
-                    && let Some(file) = node.files.get_mut(&path)
-                {
-                    file.content = Some(text);
+                let Ok(scope) = scope.parse() else { return };
+                let node = self.nodes.entry(scope).or_default();
+                if key == "command" {
+                    let text = String::from_utf8_lossy(&bytes);
+                    node.unit.command = text.split_terminator('\0').map(str::to_owned).collect();
+                } else if key == "texts" {
+                    let state = self.states.get(&scope).map_or("", String::as_str);
+                    take_texts(node, state, &self.texts.remove(&scope).unwrap_or_default(), &bytes);
                 }
             }
             _ => {}
@@ -160,17 +173,26 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
     }
 }
 
-fn node_blob(node: &mut NodeFacts, key: &str, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    match key {
-        "command" => node.unit.command = text.split_terminator('\0').map(str::to_owned).collect(),
-        "manifest" => match Manifest::parse(&text) {
-            Ok(manifest) => node.manifest = Some(manifest),
-            Err(why) => node.manifest_error = Some(why),
-        },
-        _ => {
-            if let Some(document) = key.strip_prefix("pristine:") {
-                node.pristine.insert(document.to_owned(), text);
+/// `state`: our folder for the node: the manifest, and what is kept pristine. The rest are files of the node.
+fn take_texts(node: &mut NodeFacts, state: &str, paths: &[String], stream: &[u8]) {
+    let path = |path: &str| RemotePath::new(path).ok();
+    let sizes: BTreeMap<_, _> = node.files.iter().map(|(path, file)| (path.clone(), file.size)).collect();
+    for (at, bytes) in texts::split(stream, paths, |at| sizes.get(&path(at)?).copied()) {
+        match at.strip_prefix(state).and_then(|own| own.strip_prefix('/')) {
+            Some("manifest.json") => match Manifest::parse(&String::from_utf8_lossy(bytes)) {
+                Ok(manifest) => node.manifest = Some(manifest),
+                Err(why) => node.manifest_error = Some(why),
+            },
+            Some(own) => {
+                if let Some(name) = own.strip_prefix("pristine/") {
+                    node.pristine.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
+                }
+            }
+            None => {
+                let file = path(at).and_then(|path| node.files.get_mut(&path));
+                if let (Some(file), Ok(text)) = (file, std::str::from_utf8(bytes)) {
+                    file.content = Some(text.to_owned());
+                }
             }
         }
     }

@@ -184,6 +184,9 @@ finish 0"#
     script
 }
 
+/// Who logs in, without a process more.
+const OWN_UID: &str = r#"while read -r k u r; do [ "$k" != Uid: ] || break; done </proc/self/status"#;
+
 /// The words that start `sh` as root there, and what must go in before the script.
 ///
 /// A password line can never become input of the script: a wrapper reads up to the nonce, whether sudo took the
@@ -194,12 +197,14 @@ fn shell_command(login: &Login, nonce: &str) -> (Vec<String>, String) {
         return (vec!["sh".to_owned(), "-s".to_owned()], String::new());
     }
     match &login.sudo_password {
-        None => (plain("[ \"$(id -u)\" != 0 ] || exec sh -s; exec sudo -n sh -s"), String::new()),
+        None => {
+            (plain(&format!("{OWN_UID}; [ \"$u\" != 0 ] || exec sh -s; exec sudo -n sh -s")), String::new())
+        }
         Some(password) => {
             let nonce_word = word(nonce);
             let eat = format!("while IFS= read -r l; do [ \"$l\" != {nonce_word} ] || exec sh -s; done");
             let text = format!(
-                "[ \"$(id -u)\" != 0 ] || {{ {eat}; exit; }}; exec sudo -S -p \"\" sh -c {}",
+                "{OWN_UID}; [ \"$u\" != 0 ] || {{ {eat}; exit; }}; exec sudo -S -p \"\" sh -c {}",
                 word(&eat)
             );
             (plain(&text), format!("{}\n{nonce}\n", password.reveal()))

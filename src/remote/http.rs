@@ -57,6 +57,18 @@ impl Host {
         Ok(body)
     }
 
+    /// The same, if it comes through the forward at once.
+    pub async fn glance(
+        &self,
+        at: SocketAddr,
+        path: &str,
+        question: Option<&str>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, HttpError> {
+        let answer = tokio::time::timeout(limit, self.ask_forwarded(at, path, question)).await;
+        answer.unwrap_or(Err(HttpError::NoAnswer(at)))
+    }
+
     async fn ask_forwarded(
         &self,
         at: SocketAddr,

@@ -116,7 +116,7 @@ impl Running {
         }));
     }
 
-    pub async fn send(&self, bytes: &[u8]) -> std::io::Result<()> {
+    pub async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self.stdin.lock().await.as_mut() {
             Some(stdin) => {
                 stdin.write_all(bytes).await?;

@@ -28,11 +28,6 @@ pub enum Record {
         key: String,
         bytes: Vec<u8>,
     },
-    Text {
-        scope: String,
-        path: String,
-        bytes: Vec<u8>,
-    },
     /// Another run holds a lock: its `who/when/why` file.
     Locked {
         lock: String,
@@ -76,10 +71,6 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
         "blob" => {
             let (scope, key, value) = three(rest)?;
             Some(Record::Blob { scope, key, bytes: decode(&value)? })
-        }
-        "text" => {
-            let (scope, value, path) = three(rest)?;
-            Some(Record::Text { scope, path, bytes: decode(&value)? })
         }
         "locked" => {
             let (lock, holder) = rest.split_once(' ')?;

@@ -50,6 +50,10 @@ step() {
   esac
 }
 
+# Who we are, without a process: the first of the four is the real one.
+own_uid() {
+  while read -r uid_key uid _; do [ "$uid_key" != Uid: ] || break; done </proc/self/status
+}
 owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
 sum_of() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
 # As the node's own user, with nothing of our environment, in FOLDER: as_user USER GROUP HOME FOLDER COMMAND…
@@ -58,7 +62,8 @@ as_user() {
   shift 4
   set -- env -i HOME="$as_home" USER="$as_user" LOGNAME="$as_user" PATH="$PATH" LC_ALL=C \
     sh -c 'cd "$0" && exec "$@"' "$as_folder" "$@"
-  if [ "$(id -u)" = 0 ]; then
+  own_uid
+  if [ "$uid" = 0 ]; then
     setpriv --reuid="$as_user" --regid="$as_group" --init-groups -- "$@"
   else
     "$@"
@@ -436,16 +441,19 @@ take_lock() {
     say "locked $1 $(base64 -w0 <"$run/$1.lock")"
     finish 4
   fi
-  printf '%s, since %s' "$3" "$(date '+%Y-%m-%d %H:%M:%S %Z')" >"$run/$1.lock"
+  : "${since:=$(date '+%Y-%m-%d %H:%M:%S %Z')}"
+  printf '%s, since %s' "$3" "$since" >"$run/$1.lock"
 }
 # take_locks CLUSTER FIRST SECONDS WHO: FIRST is 1 on the host that holds the lock of the whole cluster. It is taken
 # before the host's own, which others may hold for a moment while they find out that they came too late.
 take_locks() {
   # A failed redirection would end the shell without a word.
-  mkdir -p "$run" && [ -w "$run" ] || finish 1
+  [ -d "$run" ] || mkdir -p "$run"
+  [ -w "$run" ] || finish 1
   if [ "$2" = 1 ]; then
     exec 8>>"$run/$1.cluster.lock" || finish 1
-    take_lock "$1.cluster" "$3" "$4" 8
+    # A run that has just ended does not wait until its hosts have noticed: they let go within this second.
+    take_lock "$1.cluster" "$((1 + $3))" "$4" 8
   fi
   exec 9>>"$run/$1.lock" || finish 1
   take_lock "$1" "$((5 + $3))" "$4" 9

@@ -24,6 +24,7 @@ pub struct Client {
     pub at: SocketAddr,
     probe: Probe,
     limit: Duration,
+    glance: bool,
 }
 
 impl Client {
@@ -44,7 +45,13 @@ impl Client {
         // What listens on all addresses listens on loopback too.
         let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
         let at = SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port);
-        Some(Self { host, at, probe, limit })
+        Some(Self { host, at, probe, limit, glance: false })
+    }
+
+    /// It asks once and by the forward alone: what does not answer is no reason to look why.
+    #[must_use]
+    pub fn at_a_glance(self) -> Self {
+        Self { glance: true, ..self }
     }
 
     pub async fn status(&self) -> Result<Status, String> {
@@ -144,8 +151,12 @@ impl Client {
             path if path.is_empty() => "/".to_owned(),
             path => path,
         };
-        let body =
-            self.host.ask(self.at, &path, question, self.limit).await.map_err(|error| error.to_string())?;
+        let body = if self.glance {
+            self.host.glance(self.at, &path, question, self.limit).await
+        } else {
+            self.host.ask(self.at, &path, question, self.limit).await
+        };
+        let body = body.map_err(|error| error.to_string())?;
         String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
     }
 }

@@ -6,6 +6,7 @@ pub mod cause;
 pub mod client;
 pub mod clocks;
 pub mod document;
+pub mod first;
 pub mod gate;
 pub mod genesis;
 pub mod journal;
@@ -30,6 +31,7 @@ use crate::{
     fleet::{Answers, Fleet, Member},
     model::{cluster::Cluster, ids::NodeName},
 };
+use first::Heights;
 use view::View;
 use wait::Wait;
 use watch::Watch;
@@ -110,17 +112,19 @@ impl Default for Limits {
 ///
 /// The hosts are asked again as soon as all nodes answer, while blocks are waited for. That is the proof if all of it
 /// holds and the units are still the same at the end; whatever fails is judged by a look that comes after the wait.
+/// `first`: heights that nodes have said since when nothing was changed.
 pub async fn run(
     fleet: &Fleet,
     members: &[Member],
     cluster: &Cluster,
     facts: &Facts,
+    first: &Heights,
     limits: &Limits,
 ) -> Vec<Check> {
     let asked = observe::asked(fleet, members, cluster, facts, limits);
     let initial = document::initial_height(cluster, facts);
     let watch = Watch::over(&asked);
-    let wait = Wait::of(&asked, watch.live(), (cluster, facts), members, limits);
+    let wait = Wait::of(&asked, watch.live(), (cluster, facts), members, first, limits);
     // Whose connection failed stays failed: nothing is dialled again here.
     let reached: Vec<Member> =
         members.iter().filter(|member| fleet.host(member.machine).is_some()).cloned().collect();

@@ -174,9 +174,7 @@ async fn compared(client: &Client, mut rpc: Rpc, initial: u64, common: Option<u6
     let early = (initial + 1).min(common);
     // Pruned, or begun from a snapshot: it has no early blocks.
     let has_early = rpc.status.as_ref().is_some_and(|status| status.earliest_height <= early);
-    let early = async {
-        if early < common && has_early { client.block(early).await.ok() } else { None }
-    };
+    let early = async { if early < common && has_early { client.block(early).await.ok() } else { None } };
     let (at_birth, validators, block);
     (rpc.peers, rpc.early, at_birth, validators, block) = futures::join!(
         peers,

@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     Limits, document,
+    first::Heights,
     observe::{Answered, Asked, Rpc},
     watch::Live,
 };
@@ -46,6 +47,7 @@ pub struct Wait<'a> {
     initial: u64,
     powers: Powers,
     live: Receiver<Live>,
+    first: &'a Heights,
     answering: Sender<usize>,
     /// What is waited for, by node.
     waiting: Mutex<BTreeMap<NodeName, String>>,
@@ -59,6 +61,7 @@ impl<'a> Wait<'a> {
         live: Receiver<Live>,
         (cluster, facts): (&Cluster, &Facts),
         members: &[Member],
+        first: &'a Heights,
         limits: &'a Limits,
     ) -> Self {
         Self {
@@ -67,6 +70,7 @@ impl<'a> Wait<'a> {
             initial: document::initial_height(cluster, facts),
             powers: powers(cluster, facts, members),
             live,
+            first,
             answering: channel(0).0,
             waiting: Mutex::default(),
             highest: AtomicU64::new(0),
@@ -107,7 +111,8 @@ impl<'a> Wait<'a> {
 
     async fn node(&self, asked: &Asked) -> Rpc {
         let begun = Instant::now();
-        let mut rpc = Rpc { quiet: asked.quiet, ..Rpc::default() };
+        let mut rpc =
+            Rpc { quiet: asked.quiet, first: self.first.get(&asked.name).copied(), ..Rpc::default() };
         self.says(asked, "RPC");
         if self.until_answer(asked, &mut rpc, begun).await {
             self.until_blocks(asked, &mut rpc).await;
