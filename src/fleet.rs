@@ -19,7 +19,7 @@ use crate::{
     },
     interrupt::Interrupt,
     model::{login::Login, scope::Scope},
-    remote::{error::HostError, folder, host::Host, http::nonce, running::Running},
+    remote::{download::Downloads, error::HostError, folder, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
 
@@ -50,6 +50,8 @@ pub struct Fleet {
     folder: TempDir,
     pub events: Events,
     pub interrupt: Interrupt,
+    /// What this machine has downloaded for its hosts.
+    pub downloads: Downloads,
     hosts: BTreeMap<usize, Arc<Host>>,
     locks: Vec<Running>,
     forks: Arc<Semaphore>,
@@ -66,6 +68,7 @@ impl Fleet {
             folder: folder::private()?,
             events,
             interrupt,
+            downloads: Downloads::default(),
             hosts: BTreeMap::new(),
             locks: Vec::new(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
