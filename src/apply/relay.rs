@@ -60,7 +60,7 @@ pub async fn send<'a>(
 ) -> Result<BTreeMap<&'a str, Sha256>, HostError> {
     let mut sent = BTreeMap::new();
     for (_, step) in work {
-        let Some(wanted) = wanted(*step).filter(|wanted| !sent.contains_key(wanted.url)) else { continue };
+        let Some(wanted) = wanted(step).filter(|wanted| !sent.contains_key(wanted.url)) else { continue };
         let download = downloaded(fleet, member, stage, step, &wanted).await?;
         let (source, sha256) = (download.path(), download.sha256.clone());
         let upload = Upload { source, sha256: sha256.clone(), name: wanted.name.to_owned() };

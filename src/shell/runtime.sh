@@ -174,6 +174,7 @@ pull() {
 }
 # step_fetch NAME URL: a binary whose checksum nobody knows yet: pulled, hashed, put where its checksum says.
 step_fetch() {
+  ! fetched "$2" || return 0
   mkdir -p "$lib/bin/.pull" || return 1
   pull "$2" "$lib/bin/.pull/$1" || return
   fetch_sum=$(sum_of "$lib/bin/.pull/$1")
@@ -185,6 +186,13 @@ step_fetch() {
 step_relayed() {
   binary_holds "$lib/bin/$3/$1" "$3" || { echo "$lib/bin/$3/$1 is missing or damaged"; return 1; }
   came_from "$3" "$2"
+}
+# fetched URL: another node of this host has just done so.
+fetched() {
+  for fetched in "$lib"/bin/*/.url; do
+    ! read -r _ fetched_is 2>/dev/null <"$fetched" || [ "$fetched_is" != "$1" ] || return 0
+  done
+  return 1
 }
 # came_from SHA256 URL: what the next run knows the checksum by.
 came_from() { printf '%s %s\n' "$1" "$2" >"$lib/bin/$1/.url" && return 10; }
