@@ -38,6 +38,8 @@ pub struct Done {
     pub nodes: BTreeMap<usize, NodeFacts>,
     /// What the machine has pulled, and what it could not.
     pub pulled: crate::facts::MachineFacts,
+    /// That it could not, in the words of a failure: where the run ends with this stage, it is one.
+    failed: Option<HostError>,
 }
 
 pub type Results = BTreeMap<usize, Result<Done, HostError>>;
@@ -72,7 +74,12 @@ pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>)
             (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, by))
         })
         .collect();
-    all.collect().await
+    let results: Results = all.collect().await;
+    if results.values().all(Result::is_ok) {
+        return results;
+    }
+    let failed = |done: Done| done.failed.clone().map_or(Ok(done), Err);
+    results.into_iter().map(|(machine, result)| (machine, result.and_then(failed))).collect()
 }
 
 async fn on_machine(
@@ -99,7 +106,7 @@ async fn on_machine(
     };
     let outcome = match &result {
         Err(_) => Outcome::Failed,
-        Ok(done) if !done.pulled.unpulled.is_empty() => Outcome::Failed,
+        Ok(done) if done.failed.is_some() => Outcome::Failed,
         Ok(done) if done.changed.is_empty() => Outcome::Ok,
         Ok(_) => Outcome::Changed,
     };
@@ -215,7 +222,10 @@ impl Follow<'_> {
                 };
                 self.tell(node, step, Outcome::Failed);
                 if let Some(url) = relay::pulled(step).filter(|_| status == UNPULLED) {
-                    self.done.pulled.unpulled.insert(url.to_owned(), relay::hindrance(&output));
+                    let why = relay::hindrance(&output);
+                    let output = format!("the host cannot pull it: {why}");
+                    self.done.failed = Some(HostError::Step { step: step.name(), output });
+                    self.done.pulled.unpulled.insert(url.to_owned(), why);
                     return Ok(None);
                 }
                 let output = if output.trim().is_empty() { format!("status {status}") } else { output };
@@ -225,7 +235,7 @@ impl Follow<'_> {
             }
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::Unlocked => return Err(HostError::Lost(HOLDING.to_owned())),
-            Record::End { status } if status != 0 && self.done.pulled.unpulled.is_empty() => {
+            Record::End { status } if status != 0 && self.done.failed.is_none() => {
                 return Err(HostError::Interrupted);
             }
             Record::End { .. } | Record::Ready => {}

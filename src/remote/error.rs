@@ -103,6 +103,10 @@ impl HostError {
 
 fn step_advice(output: &str) -> Option<&'static str> {
     let causes = [
+        (
+            "the host cannot pull it: ",
+            "can the host reach that address? Where it cannot, the file goes through this machine: run again when the other failures are mended",
+        ),
         ("this machine could not keep it", "make room here, or let TMPDIR name another place"),
         (
             "this machine could not download it",
