@@ -63,8 +63,11 @@ pub async fn send<'a>(
         let Some(wanted) = wanted(step).filter(|wanted| !sent.contains_key(wanted.url)) else { continue };
         let download = downloaded(fleet, member, stage, step, &wanted).await?;
         let (source, sha256) = (download.path(), download.sha256.clone());
-        let upload = Upload { source, sha256: sha256.clone(), name: wanted.name.to_owned() };
-        send_up(&fleet.events, host, member, stage, &upload).await?;
+        if !download.was_sent_to(member.machine) {
+            let upload = Upload { source, sha256: sha256.clone(), name: wanted.name.to_owned() };
+            send_up(&fleet.events, host, member, stage, &upload).await?;
+            download.note_sent_to(member.machine);
+        }
         sent.insert(wanted.url, sha256);
     }
     Ok(sent)

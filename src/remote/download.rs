@@ -2,7 +2,13 @@
 //! and certificates are set up already. Each file once a run.
 
 use std::{
-    collections::BTreeMap, fs::File, io, os::fd::AsRawFd as _, path::PathBuf, process::Stdio, sync::Arc,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io,
+    os::fd::AsRawFd as _,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
 };
 
 use sha2::Digest as _;
@@ -41,12 +47,27 @@ const TOOLS: [(&str, &[&str]); 2] = [
 pub struct Download {
     pub sha256: Sha256,
     file: File,
+    /// The machines that have it, by number.
+    sent: StdMutex<BTreeSet<usize>>,
 }
 
 impl Download {
     /// Where it can be opened to be read, as long as it is kept.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// It may come to a host for its checksum in one stage, and be wanted there by the next.
+    pub fn was_sent_to(&self, machine: usize) -> bool {
+        self.sent().contains(&machine)
+    }
+
+    pub fn note_sent_to(&self, machine: usize) {
+        self.sent().insert(machine);
+    }
+
+    fn sent(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,7 +124,7 @@ async fn download(url: &str) -> Outcome {
     let sha256 = copied.map_err(no_place)?;
     let status = child.wait().await.map_err(failed)?;
     if status.success() {
-        return Ok(Arc::new(Download { sha256, file }));
+        return Ok(Arc::new(Download { sha256, file, sent: StdMutex::default() }));
     }
     let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
     Err(DownloadError::Failed(last.map_or_else(|| status.to_string(), str::to_owned)))

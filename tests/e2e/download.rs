@@ -179,6 +179,15 @@ fn brought(run: &Run, event: &str) -> Vec<String> {
     brought
 }
 
+/// The hosts that something was sent up to, as often as it was.
+fn uploads(run: &Run) -> Vec<String> {
+    let events = run.events();
+    let sent = events.iter().filter(|e| e["event"] == "step" && e["step"] == "upload cometbft");
+    let mut hosts: Vec<String> = sent.map(|e| e["host"].as_str().unwrap().to_owned()).collect();
+    hosts.sort();
+    hosts
+}
+
 /// Two hosts pull for themselves, one with curl and one with wget; the others have neither.
 fn a_binary_from_a_url(lab: &Lab) {
     let file = chain_binary("COMETBFT");
@@ -198,8 +207,11 @@ fn a_binary_from_a_url(lab: &Lab) {
     // Where nobody can: one word for all of them, before anything is begun.
     let bin = lab.path("bin");
     fs::create_dir(&bin).unwrap();
-    let ssh = command::run(Command::new("sh").args(["-c", "command -v ssh"])).ok();
-    symlink(ssh.trim(), bin.join("ssh")).unwrap();
+    let link = |program: &str| {
+        let found = command::run(Command::new("sh").args(["-c", &format!("command -v {program}")])).ok();
+        symlink(found.trim(), bin.join(program)).unwrap();
+    };
+    link("ssh");
     let run_without = command::run(loomctl(lab, &["up", "-i", inventory]).env("PATH", &bin)).exits(1);
     let words =
         ["node-0, node-1, node-2, node-3 cannot pull", &server.url, "this machine", "install curl or wget"];
@@ -236,8 +248,9 @@ fn a_binary_from_a_url(lab: &Lab) {
 
     base.write(lab);
     let sum = sum_of(&file);
-    run(lab, &["up", "-i", inventory]).ok();
+    let up = run(lab, &["up", "-i", inventory, "--json"]).exits(0);
     assert_eq!(server.asked_by(&addresses), [1, 1, 0, 0, 1], "once a host that can, once for all others");
+    assert_eq!(uploads(&up), ["node-2", "node-3"], "{up}");
     runs_everywhere(lab, &sum);
     let again = run(lab, &["up", "-i", inventory, "--json"]).exits(0);
     assert_eq!((again.summary()["changed"].clone(), server.asked()), (0.into(), 0));
@@ -253,9 +266,14 @@ fn a_binary_from_a_url(lab: &Lab) {
         lab.root(host, "test ! -e /home/ubuntu/node/config/node_key.json && ! systemctl cat cometbft 2>&1")
             .ok();
     }
+    // Pinned; and on this machine wget will do as well.
     server.becomes(Mood::Serves);
-    base.var("binary_sha256", sum).write(lab);
-    run(lab, &["up", "-i", inventory, "--no-verify"]).ok();
+    server.asked_by(&addresses);
+    base.var("binary_sha256", sum.as_str()).write(lab);
+    link("wget");
+    command::run(loomctl(lab, &["up", "-i", inventory, "--no-verify"]).env("PATH", &bin)).ok();
+    assert_eq!(server.asked_by(&addresses), [1, 1, 0, 0, 1]);
+    runs_everywhere(lab, &sum);
 }
 
 /// A server on this machine's loopback: hosts with curl try and fail, the others do not try, and all get the file
@@ -305,8 +323,9 @@ fn a_url_that_only_this_machine_reaches(lab: &Lab) {
     // Not pinned: this machine's own download says what it is.
     run(lab, &["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
     base.write(lab);
-    run(lab, &["up", "-i", inventory, "--no-verify"]).ok();
+    let up = run(lab, &["up", "-i", inventory, "--no-verify", "--json"]).exits(0);
     assert_eq!(server.asked_by(&here), [1]);
+    assert_eq!(uploads(&up), ["node-0", "node-1", "node-2", "node-3"], "{up}");
     runs_everywhere(lab, &sum);
     let again = run(lab, &["up", "-i", inventory, "--json"]).exits(0);
     assert_eq!((again.summary()["changed"].clone(), server.asked()), (0.into(), 0));
