@@ -1,5 +1,7 @@
 //! Carries one stage out, on all its hosts at once, and brings back what it learned. Decides nothing.
 
+mod relay;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -19,7 +21,12 @@ use crate::{
     model::ids::NodeName,
     plan::{Stage, step::Step},
     remote::{error::HostError, host::Host, http::nonce},
-    shell::{quote::words, record::Record, render, script::Script},
+    shell::{
+        quote::words,
+        record::{Record, UNPULLED},
+        render,
+        script::Script,
+    },
 };
 
 /// What a stage did on one machine.
@@ -29,7 +36,10 @@ pub struct Done {
     pub changed: Vec<(NodeName, String)>,
     /// The machine's nodes as they are now, by the number of their question.
     pub nodes: BTreeMap<usize, NodeFacts>,
+    /// What the machine has pulled, and what it could not.
     pub pulled: crate::facts::MachineFacts,
+    /// That it could not, in the words of a failure: where the run ends with this stage, it is one.
+    failed: Option<HostError>,
 }
 
 pub type Results = BTreeMap<usize, Result<Done, HostError>>;
@@ -64,7 +74,12 @@ pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>)
             (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, by))
         })
         .collect();
-    all.collect().await
+    let results: Results = all.collect().await;
+    if results.values().all(Result::is_ok) {
+        return results;
+    }
+    let failed = |done: Done| done.failed.clone().map_or(Ok(done), Err);
+    results.into_iter().map(|(machine, result)| (machine, result.and_then(failed))).collect()
 }
 
 async fn on_machine(
@@ -91,6 +106,7 @@ async fn on_machine(
     };
     let outcome = match &result {
         Err(_) => Outcome::Failed,
+        Ok(done) if done.failed.is_some() => Outcome::Failed,
         Ok(done) if done.changed.is_empty() => Outcome::Ok,
         Ok(_) => Outcome::Changed,
     };
@@ -110,12 +126,16 @@ async fn carry_out(
     for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
         fleet.send_up(host, member, stage.name, upload).await?;
     }
+    let relayed = relay::send(fleet, host, member, stage.name, work).await?;
     let mut script = Script::new(&nonce());
     audit(&mut script, member, stage, work, by.who);
     script.line("say ready\nwatch");
     script.line(words(["take_work", by.cluster, WORK_WAIT, by.holder]));
     script.line(words(["still_mine", by.cluster, by.holder]));
     for (number, (_, step)) in work.iter().enumerate() {
+        if let Some(sha256) = relay::wanted(step).and_then(|wanted| relayed.get(wanted.url)) {
+            script.set("relayed", sha256.as_str());
+        }
         render::steps(&mut script, std::slice::from_ref(*step), number);
     }
     let questions: Vec<NodeQuestion> = member.questions.clone();
@@ -134,7 +154,8 @@ async fn carry_out(
         }
     }
     let mut done = follow.done;
-    (done.pulled, done.nodes) = collector.finish();
+    let (machine, nodes) = collector.finish();
+    (done.pulled.pulled, done.nodes) = (machine.pulled, nodes);
     Ok(done)
 }
 
@@ -200,6 +221,13 @@ impl Follow<'_> {
                     return Err(HostError::Step { step: self.stage.to_owned(), output });
                 };
                 self.tell(node, step, Outcome::Failed);
+                if let Some(url) = relay::pulled(step).filter(|_| status == UNPULLED) {
+                    let why = relay::hindrance(&output);
+                    let output = format!("the host cannot pull it: {why}");
+                    self.done.failed = Some(HostError::Step { step: step.name(), output });
+                    self.done.pulled.unpulled.insert(url.to_owned(), why);
+                    return Ok(None);
+                }
                 let output = if output.trim().is_empty() { format!("status {status}") } else { output };
                 // A chain's init may print what it made.
                 let output = masked::text(output.trim());
@@ -207,7 +235,9 @@ impl Follow<'_> {
             }
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::Unlocked => return Err(HostError::Lost(HOLDING.to_owned())),
-            Record::End { status } if status != 0 => return Err(HostError::Interrupted),
+            Record::End { status } if status != 0 && self.done.failed.is_none() => {
+                return Err(HostError::Interrupted);
+            }
             Record::End { .. } | Record::Ready => {}
             other => return Ok(Some(other)),
         }

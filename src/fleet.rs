@@ -20,7 +20,7 @@ use crate::{
     interrupt::Interrupt,
     model::{ids::Sha256, login::Login, scope::Scope},
     plan::Upload,
-    remote::{error::HostError, folder, host::Host, http::nonce, running::Running},
+    remote::{download::Downloads, error::HostError, folder, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
 
@@ -59,6 +59,8 @@ pub struct Fleet {
     folder: TempDir,
     pub events: Events,
     pub interrupt: Interrupt,
+    /// What this machine has downloaded for its hosts.
+    pub downloads: Downloads,
     hosts: BTreeMap<usize, Arc<Host>>,
     locks: Vec<Running>,
     /// What this run has sent up: machine and checksum.
@@ -77,6 +79,7 @@ impl Fleet {
             folder: folder::private()?,
             events,
             interrupt,
+            downloads: Downloads::default(),
             hosts: BTreeMap::new(),
             locks: Vec::new(),
             sent: Mutex::default(),

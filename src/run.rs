@@ -27,7 +27,7 @@ use crate::{
         sync,
     },
     problem::Problem,
-    remote::error::HostError,
+    remote::{download, error::HostError},
     verify::{
         Limits,
         first::{self, Heights},
@@ -104,7 +104,7 @@ impl Run {
             cluster,
             fleet,
             members: Vec::new(),
-            facts: Facts::default(),
+            facts: Facts { downloads_here: download::is_possible(), ..Facts::default() },
             absent: BTreeMap::new(),
             changed: Vec::new(),
             first: Heights::new(),
@@ -305,6 +305,7 @@ impl Run {
                         .extend(done.changed.into_iter().map(|(node, step)| (node.to_string(), step)));
                     if let Some(facts) = self.facts.machines.get_mut(&machine) {
                         facts.pulled.extend(done.pulled.pulled);
+                        facts.unpulled.extend(done.pulled.unpulled);
                     }
                     self.take_nodes(machine, done.nodes);
                 }

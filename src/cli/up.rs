@@ -93,8 +93,10 @@ async fn work(
     let (mut course, mut number) = (Course::new(options), 0);
     let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {
         let next = course.next(cluster, facts);
-        let next = saved.map_or(next.clone(), |saved| saved.allows(number, next));
-        number += 1;
+        let next = match saved {
+            Some(saved) => saved.allows(&mut number, next),
+            None => next,
+        };
         if let Next::Stage(stage) = &next {
             view.stage(stage, facts);
         }

@@ -48,6 +48,9 @@ pub struct MachineFacts {
     pub listeners: Vec<Listener>,
     /// Binaries pulled from a URL of unknown checksum: url → what was found there.
     pub pulled: BTreeMap<String, Sha256>,
+    /// What this run has seen it fail to pull: url → why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unpulled: BTreeMap<String, String>,
 }
 
 /// One path as `lstat` sees it.
@@ -206,6 +209,9 @@ pub struct Voter {
 pub struct Facts {
     pub machines: BTreeMap<usize, MachineFacts>,
     pub nodes: BTreeMap<NodeName, NodeFacts>,
+    /// This machine has a program to download with, for hosts that cannot pull.
+    #[serde(default)]
+    pub downloads_here: bool,
     /// `None`: not asked, or nobody answered.
     pub voting: Option<Voting>,
     /// For who begins with a snapshot: a block that can be trusted, or why there is none; `None`: not asked.

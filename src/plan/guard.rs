@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, adopt, ask, life, rights, stages, sync};
+use super::{Class, Options, Refusal, adopt, ask, life, relay, rights, stages, sync};
 use crate::{
     chain::profile::HomePath,
     facts::{Facts, FileKind, MachineFacts, NodeFacts},
@@ -39,6 +39,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
         refusals.extend(host);
     }
     refusals.extend(sync::refusals(cluster, facts, options));
+    refusals.extend(relay::refusals(cluster, facts, options));
     refusals.extend(one_binary(cluster, facts));
     refusals.extend(no_clones(cluster, facts));
     if life::of_cluster(cluster, facts) < life::Life::Started {

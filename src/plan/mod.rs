@@ -12,6 +12,7 @@ pub mod node;
 pub mod predict;
 #[cfg(test)]
 pub(crate) mod recording;
+pub mod relay;
 pub mod reset;
 pub mod restore;
 pub mod rights;

@@ -6,6 +6,7 @@ use super::{
     Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
     life::{self, Life},
     node::{self, Wanted},
+    relay,
     roll::Waiting,
     step::{Init, Run, Step, staging},
 };
@@ -57,15 +58,13 @@ pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool
 /// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.
 pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
     let mut steps = BTreeMap::new();
-    for (node, _) in touched(cluster, facts, options) {
+    for (node, seen) in touched(cluster, facts, options) {
         if let Source::Url(url) = &node.binary.source
             && ask::binary_sha256(node, facts).is_none()
         {
-            let step = Step::Fetch { name: cluster.profile.binary.name.clone(), url: url.clone() };
-            steps.insert(
-                node.name.clone(),
-                vec![Planned { step, why: "its checksum is not known yet".to_owned() }],
-            );
+            let (name, relayed) = (cluster.profile.binary.name.clone(), relay::hindrance(node, facts));
+            let step = Step::Fetch { name, url: url.clone(), relayed };
+            steps.insert(node.name.clone(), called_for(vec![step], seen));
         }
     }
     Stage::of("fetch", steps)
@@ -123,7 +122,12 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
             path: manifest_path(&state),
             manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
         },
-        Step::Binary { path: path.clone(), sha256: sha256.clone(), url },
+        Step::Binary {
+            path: path.clone(),
+            sha256: sha256.clone(),
+            url,
+            relayed: relay::hindrance(node, facts),
+        },
         Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false },
         Step::Init(init(cluster, node, seen, &path, home)),
     ]

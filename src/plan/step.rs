@@ -49,16 +49,21 @@ pub enum Step {
         path: RemotePath,
         target: RemotePath,
     },
-    /// A binary with this checksum in the cache: uploaded before, or pulled from `url` by the host itself.
+    /// A binary with this checksum in the cache: uploaded before, or pulled from `url` by the host itself. `relayed`: why
+    /// it cannot, so that this machine downloads the file for it and sends it up.
     Binary {
         path: RemotePath,
         sha256: Sha256,
         url: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relayed: Option<String>,
     },
-    /// A binary whose checksum nobody knows yet, pulled and put where its checksum says.
+    /// A binary whose checksum nobody knows yet, pulled (or `relayed`) and put where its checksum says.
     Fetch {
         name: String,
         url: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relayed: Option<String>,
     },
     /// The chain's own init, once, in a staging folder.
     Init(Init),
@@ -187,8 +192,10 @@ impl Step {
             | Self::EmptyGone { path } => path.to_string(),
             Self::Account { user } => user.to_string(),
             Self::Reload => "systemd".to_owned(),
-            Self::Binary { path, sha256, .. } => format!("{} {}", path.file_name(), sha256.short()),
-            Self::Fetch { url, .. } => masked::line(url),
+            Self::Binary { path, sha256, relayed, .. } => {
+                format!("{} {}{}", path.file_name(), sha256.short(), through(relayed.as_ref()))
+            }
+            Self::Fetch { url, relayed, .. } => format!("{}{}", masked::line(url), through(relayed.as_ref())),
             Self::Init(init) => init.home.to_string(),
             Self::Tool(tool) => tool.name.clone(),
             Self::Adopt(adopt) => adopt.home.to_string(),
@@ -225,12 +232,14 @@ impl Step {
                     Some(format!("points to {}", file.target.as_deref().unwrap_or("nothing: it is no link")))
                 }
             },
-            Self::Binary { path, sha256, .. } => match facts.binaries.get(path) {
-                None => Some("is not there".to_owned()),
+            Self::Binary { path, sha256, relayed, .. } => match facts.binaries.get(path) {
+                None => Some(hindered("is not there", relayed.as_ref())),
                 Some(found) if found == sha256 => None,
-                Some(found) => Some(format!("is damaged: its sha256 is {}", found.short())),
+                Some(found) => {
+                    Some(hindered(&format!("is damaged: its sha256 is {}", found.short()), relayed.as_ref()))
+                }
             },
-            Self::Fetch { .. } => Some("its checksum is not known yet".to_owned()),
+            Self::Fetch { relayed, .. } => Some(hindered("its checksum is not known yet", relayed.as_ref())),
             Self::Init(init) => {
                 let marker = init.state.join("initialised").ok()?;
                 (!facts.has(&marker)).then(|| "has not run".to_owned())
@@ -262,6 +271,17 @@ impl Step {
             _ => None,
         }
     }
+}
+
+fn through(relayed: Option<&String>) -> &'static str {
+    if relayed.is_some() { " through this machine" } else { "" }
+}
+
+fn hindered(why: &str, relayed: Option<&String>) -> String {
+    relayed.map_or_else(
+        || why.to_owned(),
+        |hindrance| format!("{why}, and the host cannot pull it: {hindrance}"),
+    )
 }
 
 fn owner_differs(file: &FileFact, owner: &str, mode: Option<u32>) -> Option<String> {

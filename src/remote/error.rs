@@ -40,6 +40,9 @@ pub enum HostError {
     Upload(String),
     #[error("{step}: {output}")]
     Step { step: String, output: String },
+    /// Nothing of the host's: what this machine was to download for it.
+    #[error("{step}: {why}")]
+    Download { step: String, why: String },
     #[error("interrupted")]
     Interrupted,
 }
@@ -89,7 +92,9 @@ impl HostError {
                 "did the file change while it was being sent? What arrived was thrown away unused: run again"
             }
             Self::Upload(_) => "is the disk full (`df -h /var/lib`)?",
-            Self::Step { output, .. } => return step_advice(output).map(str::to_owned),
+            Self::Step { output, .. } | Self::Download { why: output, .. } => {
+                return step_advice(output).map(str::to_owned);
+            }
             Self::Interrupted => return None,
         };
         Some(advice.to_owned())
@@ -98,6 +103,15 @@ impl HostError {
 
 fn step_advice(output: &str) -> Option<&'static str> {
     let causes = [
+        (
+            "the host cannot pull it: ",
+            "can the host reach that address? Where it cannot, the file goes through this machine: run again when the other failures are mended",
+        ),
+        ("this machine could not keep it", "make room here, or let TMPDIR name another place"),
+        (
+            "this machine could not download it",
+            "try the same here with curl or wget; a file of this machine as `binary` needs no download",
+        ),
         (
             "No space left on device",
             "the disk is full: make room (`df -h`, `journalctl --vacuum-size=100M`) and run again",
@@ -111,14 +125,7 @@ fn step_advice(output: &str) -> Option<&'static str> {
             "Permission denied",
             "the file system may be mounted noexec, or a folder on the way is closed to the user",
         ),
-        (
-            "neither curl nor wget",
-            "install one of them on the host, or set `binary` to a file of this machine: it is sent over ssh",
-        ),
-        (
-            "could not download",
-            "can the host reach that address? Try the same there with curl or wget; a file of this machine as `binary` needs no download",
-        ),
+        ("could not download", "what came could not be written there: is its disk full (`df -h`)?"),
         (
             "the binary that arrived has sha256",
             "it was thrown away unused: is the build behind `binary` the one that `binary_sha256` names?",
@@ -195,12 +202,13 @@ mod tests {
     #[test]
     fn a_failed_download_has_advice() {
         let step = |output: &str| HostError::Step { step: "binary".into(), output: output.into() }.advice();
-        let no_tool = step("neither curl nor wget is there\ncould not download http://x/y").unwrap();
-        assert!(
-            no_tool.contains("install one of them"),
-            "the cause comes before what it has caused: {no_tool}"
-        );
-        assert!(step("could not download http://x/y").unwrap().contains("reach that address"));
+        let here =
+            |why: &str| HostError::Download { step: "binary".into(), why: why.into() }.advice().unwrap();
+        let full = here("this machine could not keep it in /tmp: No space left on device");
+        assert!(full.contains("TMPDIR"), "this machine's disk, not a host's: {full}");
+        assert!(here("this machine could not download it: 404").contains("try the same here"));
+        assert!(here("the binary that arrived has sha256 0, expected 1").contains("binary_sha256"));
+        assert!(step("curl: (23) …\ncould not download http://x/y").unwrap().contains("disk full"));
         assert!(step("the binary that arrived has sha256 0, expected 1").unwrap().contains("binary_sha256"));
     }
 

@@ -1,5 +1,6 @@
-//! The only place that opens connections: hosts, sessions, scripts, uploads, forwards. Knows nothing of chains.
+//! The only place that opens connections: hosts, sessions, scripts, uploads, forwards, downloads. Knows nothing of chains.
 
+pub mod download;
 pub mod error;
 pub mod folder;
 pub mod host;

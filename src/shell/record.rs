@@ -2,6 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+/// The status of a step whose host could not pull a file (`pull` in runtime.sh): a fact, and no failure yet.
+pub const UNPULLED: i32 = 75;
+
 /// One line of ours. `ms` are added where it is read, not on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {

@@ -49,10 +49,15 @@ fn call(step: &Step) -> String {
             ])
         }
         Step::Link { path, target } => words(["step_link", path.as_str(), target.as_str()]),
-        Step::Binary { path, sha256, url } => {
-            words(["step_binary", path.as_str(), sha256.as_str(), url.as_deref().unwrap_or("")])
+        Step::Binary { path, sha256, url, relayed } => {
+            let pulled = url.as_deref().filter(|_| relayed.is_none());
+            words(["step_binary", path.as_str(), sha256.as_str(), pulled.unwrap_or("")])
         }
-        Step::Fetch { name, url } => words(["step_fetch", name, url]),
+        Step::Fetch { name, url, relayed: None } => words(["step_fetch", name, url]),
+        // Whoever sends the file up sets the variable.
+        Step::Fetch { name, url, relayed: Some(_) } => {
+            format!("{} \"$relayed\"", words(["step_relayed", name, url]))
+        }
         Step::Init(init) => init_call(init),
         Step::Tool(tool) => tool::call(tool),
         Step::Adopt(adopt) => {
@@ -344,7 +349,8 @@ mod tests {
             call(&Step::Disabled { unit: unit.clone() }),
             call(&Step::Unsigned { path: path("/nowhere/x") }),
             call(&Step::EmptyGone { path: path("/nowhere/x") }),
-            call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into() }),
+            call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into(), relayed: None }),
+            call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into(), relayed: Some("y".into()) }),
             call(&Step::Unit {
                 name: unit,
                 run: Run::Start,

@@ -151,32 +151,56 @@ settle_binary() {
 step_binary() {
   ! binary_holds "$1" "$2" || return 0
   [ -n "$3" ] || { echo "$1 is missing or damaged, and was not uploaded"; return 1; }
-  mkdir -p "${1%/*}" && pull "$3" "$1.new" && settle_binary "$1.new" "$1" "$2" || return 1
+  mkdir -p "${1%/*}" || return 1
+  pull "$3" "$1.new" || return
+  settle_binary "$1.new" "$1" "$2" || return 1
   return 10
 }
-# pull URL FILE
+# pull URL FILE: status 75 where the host cannot get at the file; then it goes through the control machine. Where the
+# host's own disk is the reason, nothing would be better for that.
 pull() {
   if command -v curl >/dev/null; then
-    curl -fsSL --connect-timeout 20 --retry 2 -o "$2" -- "$1"
+    pull_full=23
+    curl -fsSL --connect-timeout 10 --speed-limit 1 --speed-time 30 --retry 1 -o "$2" -- "$1"
   elif command -v wget >/dev/null; then
-    wget -q -T 20 -t 3 -O "$2" -- "$1"
+    pull_full=3
+    wget -nv -T 20 -t 2 -O "$2" -- "$1"
   else
+    pull_full=''
     echo "neither curl nor wget is there"
     false
   fi && return 0
+  pull_status=$?
   rm -f "$2"
+  rmdir "${2%/*}" 2>/dev/null
   echo "could not download $1"
-  return 1
+  [ "$pull_status" != "$pull_full" ] || return 1
+  return 75
 }
 # step_fetch NAME URL: a binary whose checksum nobody knows yet: pulled, hashed, put where its checksum says.
 step_fetch() {
-  mkdir -p "$lib/bin/.pull" && pull "$2" "$lib/bin/.pull/$1" || return 1
+  ! fetched "$2" || return 0
+  mkdir -p "$lib/bin/.pull" || return 1
+  pull "$2" "$lib/bin/.pull/$1" || return
   fetch_sum=$(sum_of "$lib/bin/.pull/$1")
   mkdir -p "$lib/bin/$fetch_sum" && settle_binary "$lib/bin/.pull/$1" "$lib/bin/$fetch_sum/$1" "$fetch_sum" || return 1
   rmdir "$lib/bin/.pull" 2>/dev/null
-  printf '%s %s\n' "$fetch_sum" "$2" >"$lib/bin/$fetch_sum/.url"
-  return 10
+  came_from "$fetch_sum" "$2"
 }
+# step_relayed NAME URL SHA256: the same where the control machine has downloaded it and sent it up before.
+step_relayed() {
+  binary_holds "$lib/bin/$3/$1" "$3" || { echo "$lib/bin/$3/$1 is missing or damaged"; return 1; }
+  came_from "$3" "$2"
+}
+# fetched URL: another node of this host has just done so.
+fetched() {
+  for fetched in "$lib"/bin/*/.url; do
+    ! read -r _ fetched_is 2>/dev/null <"$fetched" || [ "$fetched_is" != "$1" ] || return 0
+  done
+  return 1
+}
+# came_from SHA256 URL: what the next run knows the checksum by.
+came_from() { printf '%s %s\n' "$1" "$2" >"$lib/bin/$1/.url" && return 10; }
 
 # step_init HOME USER GROUP USERHOME STATE DOCUMENTS MAKES COMMAND…
 # Runs once, in a staging folder on HOME's own file system. DOCUMENTS ("name path" a line) are kept, pristine, under

@@ -10,6 +10,7 @@ use crate::{
     ops::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Pending, Wants},
     problem::Problem,
+    remote::error::HostError,
     run::Run,
     verify::journal::plain,
 };
@@ -26,9 +27,10 @@ pub fn failure(failure: &Failure) -> Vec<String> {
     };
     match failure {
         Failure::Input(found) => found.iter().map(problems::text).collect(),
-        Failure::Hosts(errors) => {
-            errors.iter().map(|(host, e)| one(Some(host.clone()), &e.to_string(), e.advice())).collect()
-        }
+        Failure::Hosts(errors) => together(errors)
+            .into_iter()
+            .map(|(hosts, e)| one(Some(hosts.join(", ")), &e.to_string(), e.advice()))
+            .collect(),
         Failure::Refused(refusals) => refusals
             .iter()
             .map(|r| one(r.node.as_ref().map(ToString::to_string), &r.message, r.advice.clone()))
@@ -55,6 +57,19 @@ pub fn failure(failure: &Failure) -> Vec<String> {
             )]
         }
     }
+}
+
+/// A message a host; but what this machine could not do for several is one.
+fn together(errors: &[(String, HostError)]) -> Vec<(Vec<&str>, &HostError)> {
+    let mut said: Vec<(Vec<&str>, &HostError)> = Vec::new();
+    for (host, error) in errors {
+        let same = said.iter_mut().find(|(_, other)| *other == error);
+        match same.filter(|_| matches!(error, HostError::Download { .. })) {
+            Some((hosts, _)) => hosts.push(host),
+            None => said.push((vec![host], error)),
+        }
+    }
+    said
 }
 
 pub fn waits_for(pending: &Pending) -> String {

@@ -192,6 +192,10 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
         return None;
     };
     let source = if text.contains("://") {
+        if text.contains(char::is_control) {
+            reader.wrong(name, format!("{name}: {text:?} is no URL: it holds a control character"));
+            return None;
+        }
         Source::Url(text)
     } else if name == "binary" || text.contains('/') {
         let path = controller_path(base, &text);

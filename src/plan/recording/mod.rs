@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use steps::link_to;
 pub use tool::accounts;
 
-use super::{Next, Options, Stage, ask, next, node};
+use super::{Next, Options, Stage, ask, next, node, step::Step};
 use crate::{
     chain::identity,
     facts::{
@@ -39,12 +39,24 @@ const BOOT: f64 = 1_800_000_000.0;
 #[derive(Debug)]
 pub struct Killed;
 
+/// Whether a machine can pull a binary from a URL.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pulls {
+    #[default]
+    Itself,
+    /// It has neither curl nor wget.
+    NoTool,
+    /// It has curl, and no way to the server.
+    NoWay,
+}
+
 /// One machine's disk and systemd.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
     pub files: BTreeMap<RemotePath, FileFact>,
     pub units: BTreeMap<UnitName, crate::facts::UnitFacts>,
     pub pulled: BTreeMap<String, Sha256>,
+    pub pulls: Pulls,
     /// Accounts that are not there; all others are.
     pub strangers: BTreeSet<UserName>,
     /// As `gather` has last seen it.
@@ -59,6 +71,8 @@ pub struct World {
     ticks: u32,
     pub inits: u32,
     pub accounts: u32,
+    /// The control machine has neither curl nor wget.
+    pub no_downloads: bool,
     /// So many more changes, then the run is killed; `None`: never.
     pub fuel: Option<u32>,
     /// The chain's own word on who votes is asked for, as before a rolling restart.
@@ -128,7 +142,7 @@ impl World {
 
     /// What a run learns first.
     pub fn gather(&mut self, cluster: &Cluster) -> Facts {
-        let mut facts = Facts::default();
+        let mut facts = Facts { downloads_here: !self.no_downloads, ..Facts::default() };
         for (number, machine) in cluster.machines.iter().enumerate() {
             let host = self.hosts.entry(Self::address(machine)).or_default();
             host.scope = machine.scope.clone();
@@ -181,7 +195,8 @@ impl World {
     }
 
     fn machine(&self, host: &Host, number: usize) -> MachineFacts {
-        let tools = ["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed", "curl"];
+        let tools = ["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
+        let curl = (host.pulls != Pulls::NoTool).then_some("curl");
         MachineFacts {
             hostname: format!("host{number}"),
             kernel: "Linux 6.1".into(),
@@ -192,7 +207,7 @@ impl World {
             uid: host.scope.manager().unwrap_or(0).to_string(),
             lingers: host.scope.manager().is_some(),
             systemd: true,
-            tools: tools.map(str::to_owned).into(),
+            tools: tools.into_iter().chain(curl).map(str::to_owned).collect(),
             free_kb: Some(1 << 30),
             clock: self.clock(),
             uptime: self.clock() - BOOT,
@@ -248,13 +263,24 @@ impl World {
         }
         // The questions are asked with what is known before the stage, as `apply` does.
         let before = facts.clone();
+        let mut unpulled = BTreeSet::new();
         for node in cluster.nodes.iter().filter(|node| stage.steps.contains_key(&node.name)) {
             for planned in &stage.steps[&node.name] {
-                self.step(cluster, node, &planned.step)?;
+                if unpulled.contains(&node.machine) {
+                    break; // its script has ended
+                }
+                if let Some(url) = self.fails_to_pull(cluster, node, &planned.step) {
+                    let machine = facts.machines.get_mut(&node.machine).unwrap();
+                    machine.unpulled.insert(url, "curl: (7) no way there".to_owned());
+                    unpulled.insert(node.machine);
+                } else {
+                    self.step(cluster, node, &planned.step)?;
+                }
             }
         }
+        let touched = cluster.nodes.iter().filter(|node| stage.steps.contains_key(&node.name));
         let touched: Vec<usize> =
-            cluster.nodes.iter().filter(|n| stage.steps.contains_key(&n.name)).map(|n| n.machine).collect();
+            touched.map(|node| node.machine).filter(|machine| !unpulled.contains(machine)).collect();
         for node in cluster.nodes.iter().filter(|node| touched.contains(&node.machine)) {
             let seen = self.look(cluster, node, &before);
             facts.nodes.insert(node.name.clone(), seen);
@@ -263,6 +289,17 @@ impl World {
         }
         facts.voting = self.voting(cluster, facts);
         Ok(())
+    }
+
+    fn fails_to_pull(&mut self, cluster: &Cluster, node: &Node, step: &Step) -> Option<String> {
+        let pulls = self.host(cluster, node).pulls;
+        match step {
+            Step::Fetch { url, relayed: None, .. } | Step::Binary { url: Some(url), relayed: None, .. } => {
+                assert!(pulls != Pulls::NoTool, "{}: {} cannot be", node.name, step.name());
+                (pulls == Pulls::NoWay).then(|| url.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Every running validator has signed at this height.

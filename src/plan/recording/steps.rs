@@ -83,12 +83,12 @@ impl World {
                 Some(file) if file.target.as_deref() == Some(target.as_str()) => Ok(()),
                 _ => self.put(address, path, link_to(target)),
             },
-            Step::Binary { path, sha256, url } => {
+            Step::Binary { path, sha256, url, .. } => {
                 let found = there(path).and_then(|file| file.sha256);
                 assert!(url.is_some() || found.as_ref() == Some(sha256), "{path} was not uploaded");
                 self.put_binary(address, path, sha256)
             }
-            Step::Fetch { name, url } => {
+            Step::Fetch { name, url, .. } => {
                 let sum = Sha256::of(url);
                 self.put_binary(address, &cluster.scope(node).path_of(&format!("bin/{sum}/{name}")), &sum)?;
                 self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))

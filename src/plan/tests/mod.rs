@@ -8,6 +8,7 @@ mod encoded;
 mod hostile;
 mod life;
 mod refusals;
+mod relay;
 mod repair;
 mod restore;
 mod roll;

@@ -20,8 +20,7 @@ fn carry_out(world: &mut World, cluster: &Cluster, saved: &Saved) -> Outcome {
     }
     let (mut course, mut number) = (Course::new(&saved.options()), 0);
     let decide = |cluster: &Cluster, facts: &crate::facts::Facts| {
-        number += 1;
-        saved.allows(number - 1, course.next(cluster, facts))
+        saved.allows(&mut number, course.next(cluster, facts))
     };
     world.converge(cluster, decide).unwrap()
 }

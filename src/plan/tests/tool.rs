@@ -282,9 +282,7 @@ fn a_saved_plan_lets_the_tool_fill_in() {
     let mut number = 0;
     let outcome = world
         .converge(&cluster, |cluster, facts| {
-            let next = saved.allows(number, super::super::next(cluster, facts, &options));
-            number += 1;
-            next
+            saved.allows(&mut number, super::super::next(cluster, facts, &options))
         })
         .unwrap();
     assert!(outcome.is_done(), "{:?}", outcome.end);

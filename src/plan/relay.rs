@@ -1,0 +1,67 @@
+//! A binary from a URL: each host pulls it for itself. What keeps one from it is a fact, and then the file goes through
+//! this machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Class, Options, Refusal, Stage, ask, step::Step};
+use crate::{
+    facts::Facts,
+    masked,
+    model::cluster::{Cluster, Node, Source},
+};
+
+/// Why a node's host cannot pull its binary from the URL; `None`: it can, as far as anybody knows, or has nothing to pull.
+pub fn hindrance(node: &Node, facts: &Facts) -> Option<String> {
+    let Source::Url(url) = &node.binary.source else { return None };
+    let machine = facts.machines.get(&node.machine)?;
+    let tried = machine.unpulled.get(url).cloned();
+    let has_tool = machine.tools.iter().any(|tool| tool == "curl" || tool == "wget");
+    tried.or_else(|| (!has_tool).then(|| "neither curl nor wget is there".to_owned()))
+}
+
+/// The stage as it would be if every host pulled for itself; `None`: every host does.
+pub fn undone(stage: &Stage) -> Option<Stage> {
+    let mut stage = stage.clone();
+    let mut undone = false;
+    for planned in stage.steps.values_mut().flatten() {
+        if let Step::Binary { relayed, .. } | Step::Fetch { relayed, .. } = &mut planned.step {
+            undone |= relayed.take().is_some();
+        }
+    }
+    undone.then_some(stage)
+}
+
+/// Hosts that need a file that they cannot pull, while this machine cannot do it for them: one refusal a URL.
+pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+    let mut stranded: BTreeMap<&str, (Vec<&str>, BTreeSet<String>)> = BTreeMap::new();
+    if facts.downloads_here {
+        return Vec::new();
+    }
+    for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
+        if let (Source::Url(url), Some(hindrance)) = (&node.binary.source, hindrance(node, facts))
+            && !is_there(cluster, node, facts)
+        {
+            let (nodes, hindrances) = stranded.entry(url).or_default();
+            nodes.push(node.name.as_str());
+            hindrances.insert(hindrance);
+        }
+    }
+    let refuse = |(url, (nodes, hindrances)): (&str, (Vec<&str>, BTreeSet<String>))| {
+        let (nodes, url) = (nodes.join(", "), masked::line(url));
+        let hindrances = hindrances.into_iter().collect::<Vec<_>>().join("; ");
+        let message = format!(
+            "{nodes} cannot pull {url} ({hindrances}), and this machine cannot do it for them: it has neither curl nor wget"
+        );
+        Refusal::new(Class::Host, None, message).advice(
+            "install curl or wget here or there, or set `binary` to a file of this machine: it is sent over ssh",
+        )
+    };
+    stranded.into_iter().map(refuse).collect()
+}
+
+fn is_there(cluster: &Cluster, node: &Node, facts: &Facts) -> bool {
+    let seen = facts.nodes.get(&node.name);
+    ask::binary_sha256(node, facts).is_some_and(|sum| {
+        seen.is_some_and(|seen| seen.binaries.get(&cluster.binary_path(node, sum)) == Some(sum))
+    })
+}
