@@ -49,11 +49,11 @@ test-report:
 	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --lib cli::report
 	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --test suite -- report::
 
-# One file that needs nothing of the machine that it runs on. No panic is unwound in it, so no tables for that; packed relocations
-# and one copy of equal functions (the linker is the one that comes with Rust 1.90 or later).
+# One file that needs nothing of the machine that it runs on. Its linker is the one that comes with Rust 1.90 or later: packed
+# relocations, one copy of equal functions, no tables for unwinding (static.ld).
 STATIC = $(CURDIR)/target/$(shell rustc -vV | sed -n 's/^host: //p')/small/loomctl
-STATIC_FLAGS = -C target-feature=+crt-static -C force-unwind-tables=no \
-	-C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all
+STATIC_LINKER = -z,pack-relative-relocs --icf=all --no-eh-frame-hdr -T,$(CURDIR)/static.ld
+STATIC_FLAGS = -C target-feature=+crt-static $(STATIC_LINKER:%=-C link-arg=-Wl,%)
 STATIC_AT_MOST = 8000000
 static:
 	RUSTFLAGS='$(STATIC_FLAGS)' cargo build --locked --profile small --target $$(rustc -vV | sed -n 's/^host: //p')
