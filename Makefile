@@ -11,7 +11,7 @@ help:
 	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make test-vagrant a real Vagrant with machines of its lxc provider (about 10 minutes)'
 	@echo 'make test-report  pages of `up --report`, as chromium shows them (installs it)'
-	@echo 'make static     one program file that needs nothing of the machine it runs on'
+	@echo 'make static     one program file that needs nothing of the machine it runs on; fails above 8 MB'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs over the work itself'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
@@ -49,11 +49,17 @@ test-report:
 	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --lib cli::report
 	LOOMCTL_PAGES=$(CURDIR)/target/pages cargo test --locked --test suite -- report::
 
-# One file that needs nothing of the machine that it runs on.
+# One file that needs nothing of the machine that it runs on. Its linker is the one that comes with Rust 1.90 or later: packed
+# relocations, one copy of equal functions, no tables for unwinding (static.ld).
 STATIC = $(CURDIR)/target/$(shell rustc -vV | sed -n 's/^host: //p')/small/loomctl
+STATIC_LINKER = -z,pack-relative-relocs --icf=all --no-eh-frame-hdr -T,$(CURDIR)/static.ld
+STATIC_FLAGS = -C target-feature=+crt-static $(STATIC_LINKER:%=-C link-arg=-Wl,%)
+STATIC_AT_MOST = 8000000
 static:
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --profile small --target $$(rustc -vV | sed -n 's/^host: //p')
-	@ls -l $(STATIC)
+	RUSTFLAGS='$(STATIC_FLAGS)' cargo build --locked --profile small --target $$(rustc -vV | sed -n 's/^host: //p')
+	@$(STATIC) --version
+	@size=$$(stat -c %s $(STATIC)); echo "$(STATIC): $$size bytes"; \
+	[ $$size -le $(STATIC_AT_MOST) ] || { echo "static: more than $(STATIC_AT_MOST) bytes (docs/performance.md)" >&2; exit 1; }
 
 test-vagrant:
 	@tests/lab/setup

@@ -24,7 +24,7 @@ use super::{
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
 pub use parse::{builtin_files, builtin_names};
-pub use schema::schema;
+pub use schema::SCHEMA;
 pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
 

@@ -64,11 +64,12 @@ async fn dispatch(command: Command) -> u8 {
         Command::Render(args) => offline::render(&args),
         Command::Chain { command } => chains::chain(&command),
         Command::Schema { what } => {
-            let schema = match what {
-                SchemaOf::Profile => crate::chain::profile::schema(),
-                SchemaOf::Inventory => crate::model::schema::schema(),
-            };
-            view::offline::result(&format!("{schema:#}\n"));
+            match what {
+                SchemaOf::Profile => view::offline::result(crate::chain::profile::SCHEMA),
+                SchemaOf::Inventory => {
+                    view::offline::result(&format!("{:#}\n", crate::model::schema::schema()));
+                }
+            }
             error::OK
         }
         Command::Completions { shell } => {

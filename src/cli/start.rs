@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeSet, io::IsTerminal as _, time::Duration};
 
+use tracing::Level;
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
 use super::{
     args::{Desired, Hosts},
     view::{Style, View},
@@ -179,15 +184,11 @@ fn password(question: &str, flag: &str) -> Result<String, Problem> {
 
 fn log_to_stderr(hosts: &Hosts) {
     let level = match hosts.verbose {
-        0 => "warn",
-        1 => "loomctl=debug,warn",
-        _ => "debug",
+        0 => Targets::new().with_default(Level::WARN),
+        1 => Targets::new().with_default(Level::WARN).with_target("loomctl", Level::DEBUG),
+        _ => Targets::new().with_default(Level::DEBUG),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .try_init();
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
 }

@@ -2,7 +2,7 @@
 //! figures themselves are `make bench`'s, by a release build.
 
 use std::{
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -10,6 +10,7 @@ use crate::support::{Lab, Suite, chain_binary, command, in_repository, tests};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![a_run_costs_little_more_than_the_floor]);
+    suite.plain(tests![version_and_help_come_at_once]);
 }
 
 /// Times the floor as this test has seen them: the build for tests, beside other tests. Half as much again is too slow.
@@ -50,4 +51,33 @@ fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
     eprintln!("fresh {fresh:.2} times the floor, again {again:.2} times: {times:.2?}");
     assert!(fresh < FRESH * TOO_SLOW, "a fresh start takes {fresh:.2} times the floor: {times:.2?}");
     assert!(again < AGAIN * TOO_SLOW, "a second run takes {again:.2} times the floor: {times:.2?}");
+}
+
+/// Times `ssh -V`, a program that does nothing either: by the build for tests, which is not the one that is handed out.
+const AT_ONCE: f64 = 4.0;
+
+/// No runtime, no regular expression and no profile is made before the arguments are read.
+fn version_and_help_come_at_once() {
+    let once = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let begun = Instant::now();
+        assert!(command.status().unwrap().success(), "{program} {arguments:?}");
+        begun.elapsed().as_secs_f64()
+    };
+    let ours = env!("CARGO_BIN_EXE_loomctl");
+    let asked: [(&str, &[&str]); 4] =
+        [("ssh", &["-V"]), (ours, &["--version"]), (ours, &["--help"]), (ours, &["up", "--help"])];
+    // In turn, and the best of each: noise only makes slower.
+    let mut best = [f64::INFINITY; 4];
+    for _ in 0..30 {
+        for (best, (program, arguments)) in best.iter_mut().zip(&asked) {
+            *best = best.min(once(program, arguments));
+        }
+    }
+    let ms = best.map(|seconds| seconds * 1000.0);
+    eprintln!("ssh -V, --version, --help, up --help: {ms:.1?} ms");
+    for (took, (_, arguments)) in best.iter().zip(&asked).skip(1) {
+        assert!(took / best[0] < AT_ONCE, "{arguments:?}: {:.1} times `ssh -V`; {ms:.1?} ms", took / best[0]);
+    }
 }

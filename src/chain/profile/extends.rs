@@ -6,10 +6,10 @@
 use serde_json::Value;
 
 use super::{Profile, parse};
-use crate::problem::nearest;
+use crate::problem::{Problem, nearest};
 
 /// What is wrong, and the word of the text to point at (empty: nowhere in particular).
-pub type Wrong = (String, String);
+pub type Wrong = Box<(Problem, String)>;
 
 /// The chain that the text extends, if it does.
 pub fn base_of(yaml: &str) -> Option<String> {
@@ -19,24 +19,27 @@ pub fn base_of(yaml: &str) -> Option<String> {
 
 /// The text laid over the built-in profile that it extends, with that one's templates.
 pub fn extended(yaml: &str, base: &str) -> Result<Profile, Wrong> {
-    let value = laid_over(yaml, base)?;
-    let mut profile: Profile = serde_json::from_value(value).map_err(|error| words(&error.to_string()))?;
+    // As JSON, which is YAML too: all profiles are read, and refused, by the one reader.
+    let whole = laid_over(yaml, base)?.to_string();
+    let mut profile: Profile =
+        serde_yaml::from_str(&whole).map_err(|error| Box::new(parse::yaml_words(&error)))?;
     profile.templates = inherited(base);
     Ok(profile)
 }
 
 fn laid_over(yaml: &str, base: &str) -> Result<Value, Wrong> {
-    let own: Value = serde_yaml::from_str(yaml).map_err(|error| (error.to_string(), String::new()))?;
+    let read = |text: &str| serde_yaml::from_str(text).map_err(|error| Box::new(parse::yaml_words(&error)));
+    let own: Value = read(yaml)?;
     let Some(files) = parse::builtin_files(base) else {
         let known = parse::builtin_names();
         let near = nearest(base, known.iter().copied()).map(|near| format!("; is `{near}` meant?"));
         let message = format!("there is no chain `{base}` to extend{}", near.unwrap_or_default());
-        return Err((message, base.to_owned()));
+        return Err(Box::new((Problem::error(message), base.to_owned())));
     };
     let below = files[0].1;
     let mut value = match base_of(below) {
         Some(further) => laid_over(below, &further)?,
-        None => serde_yaml::from_str(below).map_err(|error| (error.to_string(), String::new()))?,
+        None => read(below)?,
     };
     lay(&mut value, own);
     if let Value::Object(map) = &mut value {
@@ -71,18 +74,6 @@ fn inherited(base: &str) -> std::collections::BTreeMap<String, String> {
     templates
 }
 
-/// serde's `unknown field `x`, expected one of `a`, `b`` with the nearest of them.
-fn words(error: &str) -> Wrong {
-    let mut quoted = error.split('`').skip(1).step_by(2);
-    let Some(word) = quoted.next() else { return (error.to_owned(), String::new()) };
-    if !error.starts_with("unknown ") {
-        return (error.to_owned(), word.to_owned());
-    }
-    let what = error.split('`').next().unwrap_or_default().replace("field", "key");
-    let near = nearest(word, quoted).map(|near| format!("; is `{near}` meant?"));
-    (format!("{what}`{word}`{}", near.unwrap_or_default()), word.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -92,7 +83,8 @@ mod tests {
 
     fn parsed(yaml: &str) -> Result<Profile, String> {
         let shown = |problem: &crate::problem::Problem| {
-            format!("{}:{}", problem.place.as_ref().map_or(0, |place| place.line), problem.message)
+            let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+            format!("{}:{}{help}", problem.place.as_ref().map_or(0, |place| place.line), problem.message)
         };
         Profile::parse("mine/profile.yaml", yaml, BTreeMap::new())
             .map_err(|problems| problems.iter().map(shown).collect::<Vec<_>>().join("\n"))
@@ -119,7 +111,7 @@ mod tests {
             "1:there is no chain `comtebft` to extend; is `cometbft` meant?"
         );
         let slip = "extends: cometbft\nname: x\nchain_dota: []\n";
-        assert_eq!(refused(slip), "3:unknown key `chain_dota`; is `chain_data` meant?");
-        assert!(refused("extends: cometbft\nbinary: null\n").contains("missing field `binary`"));
+        assert_eq!(refused(slip), "3:unknown key `chain_dota` (is `chain_data` meant?)");
+        assert_eq!(refused("extends: cometbft\nbinary: null\n"), "2:`binary` is missing");
     }
 }

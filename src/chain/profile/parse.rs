@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_yaml::Error as YamlError;
+use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter as _};
 
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
@@ -58,7 +58,7 @@ impl Profile {
         let mut profile: Self = match extends::base_of(yaml) {
             None => serde_yaml::from_str(yaml).map_err(|error| vec![yaml_problem(file, yaml, &error)])?,
             Some(base) => extends::extended(yaml, &base)
-                .map_err(|(message, word)| vec![at_word(file, yaml, &word, Problem::error(message))])?,
+                .map_err(|wrong| vec![at_word(file, yaml, &wrong.1, wrong.0)])?,
         };
         profile.templates.extend(templates);
         let problems: Vec<_> = profile
@@ -219,34 +219,37 @@ fn place(file: &str, line: &str, number: usize, column: usize, width: usize) -> 
 }
 
 fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Problem {
-    let (message, width, help) = words(error.without_snippet());
-    let mut problem = Problem::error(message);
-    problem.help = help;
+    let (problem, word) = yaml_words(error);
     let Some(location) = error.location() else { return problem };
     let number = usize::try_from(location.line()).unwrap_or(0);
     let column = usize::try_from(location.column()).unwrap_or(1);
     let Some(line) = number.checked_sub(1).and_then(|n| text.lines().nth(n)) else { return problem };
+    let stands_there = line.chars().skip(column.saturating_sub(1)).zip(word.chars()).all(|(a, b)| a == b);
+    let width = if stands_there { word.chars().count().max(1) } else { 1 };
     problem.at(Some(&place(file, line, number, column, width)))
 }
 
-fn words(error: &YamlError) -> (String, usize, Option<String>) {
-    match error {
+/// What is wrong, and the word of the text that it is about (empty: none).
+pub(super) fn yaml_words(error: &YamlError) -> (Problem, String) {
+    match error.without_snippet() {
         YamlError::SerdeUnknownField { field, expected, .. } => {
             let help = match nearest(field, expected.iter().copied()) {
                 Some(near) => format!("is `{near}` meant?"),
                 None => format!("known here: {}", expected.join(", ")),
             };
-            (format!("unknown key `{field}`"), field.chars().count(), Some(help))
+            (Problem::error(format!("unknown key `{field}`")).help(help), field.clone())
         }
         YamlError::SerdeUnknownVariant { variant, expected, .. } => {
-            let help = format!("one of: {}", expected.join(", "));
-            (format!("unknown value `{variant}`"), variant.chars().count(), Some(help))
+            let problem = Problem::error(format!("unknown value `{variant}`"));
+            (problem.help(format!("one of: {}", expected.join(", "))), variant.clone())
         }
-        YamlError::SerdeMissingField { field, .. } => (format!("`{field}` is missing"), 1, None),
+        YamlError::SerdeMissingField { field, .. } => {
+            (Problem::error(format!("`{field}` is missing")), (*field).to_owned())
+        }
         YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            (format!("`{key}` stands here twice"), key.chars().count(), None)
+            (Problem::error(format!("`{key}` stands here twice")), key.clone())
         }
-        other => (other.to_string(), 1, None),
+        other => (Problem::error(DefaultMessageFormatter.format_message(other)), String::new()),
     }
 }
 

@@ -3,6 +3,11 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use similar::{
+    DiffOp,
+    algorithms::{Capture, Compact, Replace, myers},
+    udiff::UnifiedHunkHeader,
+};
 
 use crate::{
     facts::Facts,
@@ -79,22 +84,34 @@ fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     }
     // Found in the texts as they are, shown without their secrets: that one has changed is no secret.
     let (shown_old, shown_new) = (masked::lines(old), masked::lines(new));
-    let diff = similar::TextDiff::from_lines(old, new);
+    let (old, new) = (lines(old), lines(new));
     let mut out = format!("--- {path} (there)\n+++ {path} (planned)\n");
-    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
-        let _ = writeln!(out, "{}", hunk.header());
-        for change in hunk.iter_changes() {
+    for hunk in hunks(&old, &new) {
+        let _ = writeln!(out, "{}", UnifiedHunkHeader::new(&hunk));
+        for change in hunk.iter().flat_map(|op| op.iter_changes(&*old, &*new)) {
             let line = match (change.new_index(), change.old_index()) {
                 (Some(new), _) => shown_new.get(new),
                 (None, old) => old.and_then(|old| shown_old.get(old)),
             };
             let _ = write!(out, "{}{}", change.tag(), line.map_or("", String::as_str));
-            if change.missing_newline() {
+            if !change.value().ends_with('\n') {
                 out += "\n\\ No newline at end of file\n";
             }
         }
     }
     Some(out)
+}
+
+/// Each with its end.
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+/// What differs, with two lines around it. (`TextDiff` would bring the other six algorithms into the program.)
+fn hunks(old: &[&str], new: &[&str]) -> Vec<Vec<DiffOp>> {
+    let mut found = Compact::new(Replace::new(Capture::new()), old, new);
+    let Ok(()) = myers::diff(&mut found, old, 0..old.len(), new, 0..new.len());
+    found.into_inner().into_inner().into_grouped_ops(2)
 }
 
 fn indented(text: &str) -> String {
