@@ -23,6 +23,9 @@ use crate::{
     shell::{quote::words, record::Record, script::Script},
 };
 
+/// So long a host waits for its own locks at the most, beyond `--lock-wait` for each of the three.
+const LOCKS: Duration = Duration::from_secs(35);
+
 /// One machine of the run. `name` is what people call it: its node, or the first of them.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -92,6 +95,7 @@ impl Fleet {
 
     /// Connects to every member; those that could not be reached come back with the reason.
     pub async fn connect(&mut self, members: &[Member]) -> BTreeMap<usize, HostError> {
+        self.tell_begins("connect", members);
         let connected: Vec<_> = {
             let this = &*self;
             let all: FuturesUnordered<_> = members.iter().map(|member| this.connect_one(member)).collect();
@@ -110,6 +114,7 @@ impl Fleet {
     async fn connect_one(&self, member: &Member) -> (usize, Result<Arc<Host>, HostError>) {
         let _turn = self.forks.acquire().await;
         let start = Instant::now();
+        self.tell_turn(member, "connect");
         let result = self.connected(member).await;
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
         self.tell_stage(member, "connect", outcome, start.elapsed());
@@ -118,6 +123,7 @@ impl Fleet {
 
     /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is its own.
     pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>) -> Answers {
+        self.tell_begins("gather", members);
         let asked: Vec<_> = {
             let this = &*self;
             let mut all: FuturesUnordered<_> =
@@ -156,11 +162,10 @@ impl Fleet {
             Err(error) => return (member.machine, None, Err(error)),
         };
         let start = Instant::now();
+        self.tell_turn(member, "gather");
         let mut interrupt = self.interrupt.clone();
         let result = tokio::select! {
-            result = tokio::time::timeout(self.limit, ask_host(&host, member, lock)) => {
-                result.unwrap_or_else(|_| Err(HostError::Silent(self.limit, "gathering facts".to_owned())))
-            }
+            result = ask_host(&host, member, lock, self.limit) => result,
             () = interrupt.wait() => Err(HostError::Interrupted),
         };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
@@ -176,9 +181,18 @@ impl Fleet {
         let mut interrupt = self.interrupt.clone();
         let nonce = nonce();
         tokio::select! {
-            host = Host::connect(login, self.folder.path(), &name, &nonce) => host.map(Arc::new),
+            host = Host::connect(login, self.folder.path(), &name, &nonce, self.limit) => host.map(Arc::new),
             () = interrupt.wait() => Err(HostError::Interrupted),
         }
+    }
+
+    fn tell_begins(&self, stage: &'static str, members: &[Member]) {
+        let hosts = members.iter().map(|member| member.name.clone()).collect();
+        self.events.tell(Event::Begins { stage, hosts });
+    }
+
+    fn tell_turn(&self, member: &Member, stage: &'static str) {
+        self.events.tell(Event::Turn { host: member.name.clone(), stage });
     }
 
     fn tell_stage(&self, member: &Member, stage: &'static str, outcome: Outcome, took: Duration) {
@@ -210,6 +224,7 @@ async fn ask_host(
     host: &Host,
     member: &Member,
     lock: Option<&Lock>,
+    limit: Duration,
 ) -> Result<(Answer, Option<Running>), HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
@@ -222,11 +237,19 @@ async fn ask_host(
     ask::gather(&mut script, &member.questions);
     script.line(if lock.is_some() { "hold" } else { "say gathered\nfinish 0" });
     let sent = now();
-    let mut running = host.start(&script, "gathering facts").await?;
+    let begun = tokio::time::timeout(limit, host.start(&script, "gathering facts")).await;
+    let mut running =
+        begun.unwrap_or_else(|_| Err(HostError::Silent(limit, "waiting for a shell".to_owned())))?;
     running.keep_alive();
     let mut collector = Collector::new(sent);
-    while let Some(record) = running.next().await? {
+    // Until it looks at the first thing it may wait for its locks.
+    let mut patience = limit + lock.map_or(Duration::ZERO, |lock| LOCKS + 3 * lock.wait);
+    while let Some(record) = running.next_within(patience).await? {
         match record {
+            Record::At { what } => {
+                patience = limit;
+                running.now_doing(format!("gathering facts: {what}"));
+            }
             Record::Gathered => break,
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::End { .. } => return Err(no_lock(host.scope(), collector.uid(), &running.stderr_text())),
