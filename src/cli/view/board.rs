@@ -280,7 +280,7 @@ mod tests {
         }
         assert_eq!(
             shown(&board, 83.0, 24, 80),
-            "1 min 23 s  prepare  [########################........]  96 of 128 done, 1 failed\n\
+            "1 min 23 s  prepare  [######################........]  96 of 128 done, 1 failed\n\
              \x20 waits for node-98: init /home/ubuntu/node (1 min 12 s), and for 31 more"
         );
         // One that has just taken up its next step is not the slowest.
