@@ -96,9 +96,7 @@ impl Board {
     pub fn lines(&self, now: Duration, rows: usize, columns: usize) -> Vec<String> {
         let (room, width) = (rows.saturating_sub(1), columns.saturating_sub(1));
         let mut lines = match &self.waiting {
-            Some((what, since)) => {
-                vec![with_end(&format!("{}  waits for {what}", clock(now)), &lasting(now, *since), width)]
-            }
+            Some((what, since)) => waits(what, now, *since, width),
             None if self.hosts.is_empty() => Vec::new(),
             None if self.hosts.len() <= FEW.min(room.saturating_sub(1)) => self.each(now, width),
             None => self.summary(now, width),
@@ -167,11 +165,25 @@ impl Doing {
     fn end(&self, now: Duration) -> String {
         let lasts = lasting(now, self.since);
         let Some((sent, total)) = self.sent else { return lasts };
+        if sent >= total {
+            return format!(" sent, being checked{lasts}");
+        }
         let percent = sent * 100 / total.max(1);
         #[allow(clippy::cast_precision_loss)] // For one decimal.
         let rate = sent as f64 / 1e6 / now.saturating_sub(self.since).as_secs_f64().max(0.001);
         format!(" {percent} %, {rate:.1} MB/s{lasts}")
     }
+}
+
+/// What a wait names stands in lines of its own where that is more than one thing.
+fn waits(what: &str, now: Duration, since: Duration, width: usize) -> Vec<String> {
+    let (head, lasts) = (clock(now), lasting(now, since));
+    let all: Vec<&str> = what.split("; ").collect();
+    if let [one] = all[..] {
+        return vec![with_end(&format!("{head}  waits for {one}"), &lasts, width)];
+    }
+    let each = all.iter().map(|one| with_end(&format!("  {one}"), "", width));
+    std::iter::once(with_end(&format!("{head}  waits for"), &lasts, width)).chain(each).collect()
 }
 
 /// What a host does before its first step of a stage.
@@ -240,20 +252,23 @@ mod tests {
         assert_eq!(shown(&board, 0.1, 24, 80), "", "nothing has happened");
         begins(&mut board, "prepare", 3, 1.0);
         board.take(
-            &Event::Begins { stage: "prepare", hosts: names(&["a", "node-1", "longer", "b"]) },
+            &Event::Begins { stage: "prepare", hosts: names(&["a", "node-1", "node-2", "longer", "b"]) },
             at(1.0),
         );
         started(&mut board, 1, "upload cometbft", 1.0);
         board.take(&Event::Sent { host: "node-1".into(), sent: 9_000_000, total: 36_000_000 }, at(2.0));
+        started(&mut board, 2, "upload cometbft", 1.0);
+        board.take(&Event::Sent { host: "node-2".into(), sent: 36, total: 36 }, at(2.0));
         board.take(&Event::Turn { host: "longer".into(), stage: "prepare" }, at(2.0));
         let end =
             Event::Stage { host: "b".into(), stage: "prepare", outcome: Outcome::Failed, took: at(0.5) };
         board.take(&end, at(2.0));
         assert_eq!(
             shown(&board, 3.0, 24, 80),
-            "3.0 s  prepare  1 of 4 done, 1 failed\n\
+            "3.0 s  prepare  1 of 5 done, 1 failed\n\
              \x20 a       waits for its turn\n\
              \x20 node-1  upload cometbft 25 %, 4.5 MB/s (2.0 s)\n\
+             \x20 node-2  upload cometbft sent, being checked (2.0 s)\n\
              \x20 longer  beginning prepare (1.0 s)\n\
              \x20 b       failed (0.5 s)"
         );
@@ -306,6 +321,11 @@ mod tests {
         board.take(&waits("node-0: RPC"), at(2.0));
         board.take(&waits("node-0: blocks (height 1)"), at(3.0));
         assert_eq!(shown(&board, 4.5, 24, 80), "4.5 s  waits for node-0: blocks (height 1) (2.5 s)");
+        board.take(&waits("node-0: RPC; node-1: blocks (height 2); 1 more"), at(4.6));
+        assert_eq!(
+            shown(&board, 5.0, 24, 80),
+            "5.0 s  waits for (3.0 s)\n  node-0: RPC\n  node-1: blocks (height 2)\n  1 more"
+        );
         begins(&mut board, "roll", 1, 5.0);
         assert!(shown(&board, 5.0, 24, 80).contains("roll  0 of 1 done"));
     }
