@@ -124,7 +124,7 @@ async fn carry_out(
     running.keep_alive();
     let mut follow = Follow { fleet, stage: stage.name, work, begun: None, done: Done::default() };
     let mut collector = Collector::new(now());
-    follow.to_the_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
+    follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
     let mut done = follow.done;
     (done.pulled, done.nodes) = collector.finish();
     Ok(done)
@@ -157,11 +157,7 @@ struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    async fn to_the_end(
-        &mut self,
-        running: &mut Running,
-        collector: &mut Collector,
-    ) -> Result<(), HostError> {
+    async fn until_end(&mut self, running: &mut Running, collector: &mut Collector) -> Result<(), HostError> {
         while let Some(record) = running.next_within(self.fleet.limit).await? {
             match self.take(record)? {
                 Some(Record::At { what }) => running.now_doing(format!("looking at {what}")),

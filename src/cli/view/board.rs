@@ -12,8 +12,11 @@ use crate::{
 
 /// So many hosts have a line each; of more there is a summary.
 const FEW: usize = 12;
-/// How wide the bar of a summary may become.
+/// How wide the bar of a summary may become, and how narrow.
 const WIDEST_BAR: usize = 40;
+const NARROWEST_BAR: usize = 5;
+/// On a terminal narrower than this the host that is waited for is worth more than how many others are.
+const NARROW: usize = 60;
 
 #[derive(Debug, Default)]
 pub struct Board {
@@ -129,12 +132,14 @@ impl Board {
         let (head, count) = (format!("{}  {}  ", clock(now), self.stage), self.count());
         let bar = width.saturating_sub(measure_text_width(&head) + count.len() + 4).min(WIDEST_BAR);
         let (done, all) = (self.ended(|_| true), self.all().max(1));
-        let bar = format!("[{:.<bar$}]", "#".repeat(bar * done.min(all) / all));
-        let mut lines = vec![with_end(&format!("{head}{bar}  {count}"), "", width)];
+        let filled = "#".repeat(bar * done.min(all) / all);
+        let bar = if bar < NARROWEST_BAR { String::new() } else { format!("[{filled:.<bar$}]  ") };
+        let mut lines = vec![with_end(&format!("{head}{bar}{count}"), "", width)];
         let at_work = self.hosts.iter().filter_map(|(name, row)| Some((name, row.doing.as_ref()?)));
         if let Some((name, doing)) = at_work.clone().min_by_key(|(_, doing)| doing.since) {
             let more = match at_work.count() - 1 {
                 0 => String::new(),
+                _ if width < NARROW => String::new(),
                 more => format!(", and for {more} more"),
             };
             let what = format!("  waits for {name}: {}", doing.what);
@@ -297,6 +302,11 @@ mod tests {
             shown(&board, 83.0, 24, 80),
             "1 min 23 s  prepare  [######################........]  96 of 128 done, 1 failed\n\
              \x20 waits for node-98: init /home/ubuntu/node (1 min 12 s), and for 31 more"
+        );
+        assert_eq!(
+            shown(&board, 83.0, 24, 50),
+            "1 min 23 s  prepare  96 of 128 done, 1 failed\n\
+             \x20 waits for node-98: init /home/ub… (1 min 12 s)"
         );
         // One that has just taken up its next step is not the slowest.
         started(&mut board, 98, "manifest", 83.0);

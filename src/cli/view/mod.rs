@@ -44,6 +44,7 @@ use progress::Progress;
 use tape::Tape;
 
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
 pub struct Style {
     pub json: bool,
     pub quiet: bool,

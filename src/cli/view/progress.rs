@@ -92,9 +92,10 @@ impl Progress {
         // A terminal that has become narrower since has wrapped them.
         let height = |line: &String| measure_text_width(line).div_ceil(columns.max(1)).max(1);
         let above: usize = self.drawn.iter().map(height).sum();
-        // Nobody can be told that the terminal has gone away.
-        let _ = term.move_cursor_up(above.min(rows.saturating_sub(1)));
-        let _ = term.clear_to_end_of_screen();
+        // Nobody can be told that the terminal has gone away. Line by line, what the terminal has echoed (^C) as well:
+        // some terminals keep for their scrollback what is cleared from the top of the screen to its end.
+        let _ = term.clear_line();
+        let _ = term.clear_last_lines(above.min(rows.saturating_sub(1)));
         for line in stays.into_iter().chain(lines.iter().map(String::as_str)) {
             let _ = term.write_line(line);
         }
