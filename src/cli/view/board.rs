@@ -306,7 +306,7 @@ mod tests {
         assert_eq!(
             shown(&board, 83.0, 24, 50),
             "1 min 23 s  prepare  96 of 128 done, 1 failed\n\
-             \x20 waits for node-98: init /home/ub… (1 min 12 s)"
+             \x20 waits for node-98: init /home/ubu… (1 min 12 s)"
         );
         // One that has just taken up its next step is not the slowest.
         started(&mut board, 98, "manifest", 83.0);
