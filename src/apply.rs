@@ -20,7 +20,7 @@ use crate::{
     masked,
     model::ids::NodeName,
     plan::{Stage, step::Step},
-    remote::{error::HostError, host::Host, http::nonce},
+    remote::{error::HostError, host::Host, http::nonce, running::Running},
     shell::{
         quote::words,
         record::{Record, UNPULLED},
@@ -62,18 +62,16 @@ pub struct By<'a> {
 }
 
 pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>) -> Results {
-    let all: FuturesUnordered<_> = members
-        .iter()
-        .filter_map(|member| {
-            let work: Work = member
-                .questions
-                .iter()
-                .filter_map(|q| stage.steps.get_key_value(&q.node))
-                .flat_map(|(node, steps)| steps.iter().map(move |planned| (node, &planned.step)))
-                .collect();
-            (!work.is_empty()).then(|| on_machine(fleet, member, stage, work, by))
-        })
-        .collect();
+    let of_member = |member: &Member| -> Work {
+        let nodes = member.questions.iter().filter_map(|q| stage.steps.get_key_value(&q.node));
+        nodes.flat_map(|(node, steps)| steps.iter().map(move |planned| (node, &planned.step))).collect()
+    };
+    let works = members.iter().map(|member| (member, of_member(member)));
+    let works: Vec<_> = works.filter(|(_, work)| !work.is_empty()).collect();
+    let hosts = works.iter().map(|(member, _)| member.name.clone()).collect();
+    fleet.events.tell(Event::Begins { stage: stage.name, hosts });
+    let all: FuturesUnordered<_> =
+        works.into_iter().map(|(member, work)| on_machine(fleet, member, stage, work, by)).collect();
     let results: Results = all.collect().await;
     if results.values().all(Result::is_ok) {
         return results;
@@ -92,6 +90,7 @@ async fn on_machine(
     let forks = fleet.forks();
     let _turn = forks.acquire().await;
     let start = Instant::now();
+    fleet.events.tell(Event::Turn { host: member.name.clone(), stage: stage.name });
     let result = match fleet.host(member.machine) {
         None => Err(HostError::Lost("beginning the stage".to_owned())),
         Some(host) => {
@@ -145,14 +144,7 @@ async fn carry_out(
     running.keep_alive();
     let mut follow = Follow { fleet, stage: stage.name, work, begun: None, done: Done::default() };
     let mut collector = Collector::new(now());
-    while let Some(record) = tokio::time::timeout(fleet.limit, running.next())
-        .await
-        .map_err(|_| HostError::Silent(fleet.limit, follow.doing()))??
-    {
-        if let Some(record) = follow.take(record)? {
-            collector.take(record, now());
-        }
-    }
+    follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
     let mut done = follow.done;
     let (machine, nodes) = collector.finish();
     (done.pulled.pulled, done.nodes) = (machine.pulled, nodes);
@@ -186,10 +178,24 @@ struct Follow<'a> {
 }
 
 impl Follow<'_> {
-    fn doing(&self) -> String {
-        match self.begun.and_then(|(number, _)| self.work.get(number)) {
-            Some((_, step)) => step.name(),
-            None => self.stage.to_owned(),
+    async fn until_end(&mut self, running: &mut Running, collector: &mut Collector) -> Result<(), HostError> {
+        while let Some(record) = running.next_within(self.fleet.limit).await? {
+            match self.take(record)? {
+                Some(Record::At { what }) => running.now_doing(format!("looking at {what}")),
+                Some(record) => collector.take(record, now()),
+                None => {}
+            }
+            if let Some((_, step)) = self.begun.and_then(|(number, _)| self.work.get(number)) {
+                running.now_doing(format!("carrying out `{}`", step.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The step that it was at has ended too: nobody knows how, so it counts as failed.
+    fn give_up(&mut self) {
+        if let Some((node, step)) = self.begun.and_then(|(number, _)| self.work.get(number)) {
+            self.tell(node, step, Outcome::Failed);
         }
     }
 
@@ -215,12 +221,14 @@ impl Follow<'_> {
                     }
                     self.tell(node, step, outcome);
                 }
+                self.begun = None;
             }
             Record::Failed { step, output, status } => {
                 let Some((node, step)) = self.work.get(step) else {
                     return Err(HostError::Step { step: self.stage.to_owned(), output });
                 };
                 self.tell(node, step, Outcome::Failed);
+                self.begun = None;
                 if let Some(url) = relay::pulled(step).filter(|_| status == UNPULLED) {
                     let why = relay::hindrance(&output);
                     let output = format!("the host cannot pull it: {why}");

@@ -21,6 +21,16 @@ impl Outcome {
 
 #[derive(Debug, Clone)]
 pub enum Event {
+    /// A stage begins, with these hosts.
+    Begins {
+        stage: &'static str,
+        hosts: Vec<String>,
+    },
+    /// A host has its turn (`-f`), and begins with the stage.
+    Turn {
+        host: String,
+        stage: &'static str,
+    },
     /// A step begins on a host.
     Started {
         host: String,

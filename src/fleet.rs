@@ -24,6 +24,9 @@ use crate::{
     shell::{quote::words, record::Record, script::Script},
 };
 
+/// So long a host waits for its own locks at the most, beyond `--lock-wait` for each of the three.
+const LOCKS: Duration = Duration::from_secs(35);
+
 /// One machine of the run. `name` is what people call it: its node, or the first of them.
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -107,6 +110,7 @@ impl Fleet {
 
     /// Connects to every member; those that could not be reached come back with the reason.
     pub async fn connect(&mut self, members: &[Member]) -> BTreeMap<usize, HostError> {
+        self.tell_begins("connect", members);
         let connected: Vec<_> = {
             let this = &*self;
             let all: FuturesUnordered<_> = members.iter().map(|member| this.connect_one(member)).collect();
@@ -125,6 +129,7 @@ impl Fleet {
     async fn connect_one(&self, member: &Member) -> (usize, Result<Arc<Host>, HostError>) {
         let _turn = self.forks.acquire().await;
         let start = Instant::now();
+        self.tell_turn(member, "connect");
         let result = self.connected(member).await;
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
         self.tell_stage(member, "connect", outcome, start.elapsed());
@@ -133,6 +138,7 @@ impl Fleet {
 
     /// Asks members that are connected what they are.
     pub async fn look(&self, members: &[Member]) -> Answers {
+        self.tell_begins("gather", members);
         let all: FuturesUnordered<_> =
             members.iter().map(|member| self.gather_one(member, None, &nothing_early)).collect();
         all.map(|(machine, _, answer)| (machine, answer.map(|(answer, _)| answer))).collect().await
@@ -141,6 +147,7 @@ impl Fleet {
     /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is
     /// its own. `early`: what goes up to a machine as soon as it has answered, while others are still asked.
     pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>, early: Early<'_>) -> Answers {
+        self.tell_begins("gather", members);
         let asked: Vec<_> = {
             let this = &*self;
             let mut all: FuturesUnordered<_> =
@@ -180,21 +187,20 @@ impl Fleet {
             Err(error) => return (member.machine, None, Err(error)),
         };
         let start = Instant::now();
+        self.tell_turn(member, "gather");
         let mut interrupt = self.interrupt.clone();
         let result = tokio::select! {
-            result = tokio::time::timeout(self.limit, ask_host(&host, member, lock)) => {
-                result.unwrap_or_else(|_| Err(HostError::Silent(self.limit, "gathering facts".to_owned())))
-            }
+            result = ask_host(&host, member, lock, self.limit) => result,
             () = interrupt.wait() => Err(HostError::Interrupted),
         };
-        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        self.tell_stage(member, "gather", outcome, start.elapsed());
         if let Ok((answer, _)) = &result {
             for upload in early(member.machine, answer) {
                 // What fails is tried again by the stage that needs it, and told then.
-                let _ = self.send_up(&host, member, "prepare", &upload).await;
+                let _ = self.send_up(&host, member, "gather", &upload).await;
             }
         }
+        let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        self.tell_stage(member, "gather", outcome, start.elapsed());
         (member.machine, Some(host), result)
     }
 
@@ -206,7 +212,7 @@ impl Fleet {
         let mut interrupt = self.interrupt.clone();
         let nonce = nonce();
         tokio::select! {
-            host = Host::connect(login, self.folder.path(), &name, &nonce) => host.map(Arc::new),
+            host = Host::connect(login, self.folder.path(), &name, &nonce, self.limit) => host.map(Arc::new),
             () = interrupt.wait() => Err(HostError::Interrupted),
         }
     }
@@ -238,6 +244,15 @@ impl Fleet {
         result
     }
 
+    fn tell_begins(&self, stage: &'static str, members: &[Member]) {
+        let hosts = members.iter().map(|member| member.name.clone()).collect();
+        self.events.tell(Event::Begins { stage, hosts });
+    }
+
+    fn tell_turn(&self, member: &Member, stage: &'static str) {
+        self.events.tell(Event::Turn { host: member.name.clone(), stage });
+    }
+
     fn tell_stage(&self, member: &Member, stage: &'static str, outcome: Outcome, took: Duration) {
         self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
     }
@@ -261,6 +276,7 @@ async fn ask_host(
     host: &Host,
     member: &Member,
     lock: Option<&Lock>,
+    limit: Duration,
 ) -> Result<(Answer, Option<Running>), HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
@@ -273,11 +289,19 @@ async fn ask_host(
     ask::gather(&mut script, &member.questions);
     script.line(if lock.is_some() { "hold" } else { "say gathered\nfinish 0" });
     let sent = now();
-    let mut running = host.start(&script, "gathering facts").await?;
+    let begun = tokio::time::timeout(limit, host.start(&script, "gathering facts")).await;
+    let mut running =
+        begun.unwrap_or_else(|_| Err(HostError::Silent(limit, "waiting for a shell".to_owned())))?;
     running.keep_alive();
     let mut collector = Collector::new(sent);
-    while let Some(record) = running.next().await? {
+    // Until it looks at the first thing it may wait for its locks.
+    let mut patience = limit + lock.map_or(Duration::ZERO, |lock| LOCKS + 3 * lock.wait);
+    while let Some(record) = running.next_within(patience).await? {
         match record {
+            Record::At { what } => {
+                patience = limit;
+                running.now_doing(format!("gathering facts: {what}"));
+            }
             Record::Gathered => break,
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
             Record::End { .. } => return Err(no_lock(host.scope(), collector.uid(), &running.stderr_text())),

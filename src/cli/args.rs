@@ -147,6 +147,9 @@ pub struct Hosts {
     /// Seconds that a host may take to connect
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub timeout: u64,
+    /// Seconds that a host may say nothing while it works on one thing (a step, a piece of an upload) before it is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub step_timeout: u64,
     /// The host that holds the cluster's lock, when the first one of the inventory is down
     #[arg(long, value_name = "NAME")]
     pub lock_host: Option<String>,

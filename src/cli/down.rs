@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{args, question, start};
+use super::{args, question, start, view::View};
 use crate::{
     error::Failure,
     plan::{
@@ -23,7 +23,7 @@ pub async fn down(args: args::Down) -> u8 {
         Err(exit) => return exit,
     };
     let what = if args.destroy { Down::Destroy { delete_keys: args.delete_keys } } else { Down::Stop };
-    let result = match consent(&args, &run) {
+    let result = match consent(&args, &view, &run) {
         Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,
         Err(failure) => Err(failure),
     };
@@ -33,13 +33,13 @@ pub async fn down(args: args::Down) -> u8 {
 }
 
 /// Keys that are removed are gone: that is asked about, and without a terminal the answer is no.
-fn consent(args: &args::Down, run: &Run) -> Result<(), Failure> {
+fn consent(args: &args::Down, view: &View, run: &Run) -> Result<(), Failure> {
     if !args.delete_keys || args.yes {
         return Ok(());
     }
     let question =
         format!("Remove the keys of {} nodes of {} for good?", run.cluster.nodes.len(), run.cluster.name);
-    if question::yes(&question) {
+    if question::yes(view, &question) {
         return Ok(());
     }
     let refusal = Refusal::new(Class::Safety, None, question);

@@ -10,7 +10,7 @@ use super::{
     keyfile,
     look::end,
     question, start,
-    view::notes,
+    view::{View, notes},
 };
 use crate::{
     error::Failure,
@@ -120,7 +120,7 @@ pub async fn restore(args: KeysRestore) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    let result = put_back(&args, &mut run, &options, &backup).await;
+    let result = put_back(&args, &view, &mut run, &options, &backup).await;
     let notes: Vec<String> = match &result {
         Ok(count) => notes::restored(*count).into_iter().collect(),
         Err(_) => Vec::new(),
@@ -134,6 +134,7 @@ pub async fn restore(args: KeysRestore) -> u8 {
 /// How many nodes have their keys back.
 async fn put_back(
     args: &KeysRestore,
+    view: &View,
     run: &mut Run,
     options: &Options,
     backup: &Backup,
@@ -148,7 +149,7 @@ async fn put_back(
         restore::plan(&run.cluster, &run.facts, options, backup, &shown).map_err(Failure::Refused)?;
     if !planned.is_empty() && !args.yes {
         let question = notes::consent(&planned);
-        if !question::yes(&question) {
+        if !question::yes(view, &question) {
             let refusal = Refusal::new(Class::Safety, None, question);
             let advice = "nothing was done; answer yes at a terminal, or give --yes";
             return Err(Failure::Refused(vec![refusal.advice(advice)]));

@@ -11,6 +11,7 @@ pub async fn logs(args: Logs) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    view.settle();
     let lines = args.lines.or_else(|| (args.follow && args.since.is_none()).then_some(BEFORE));
     let wanted = Wanted { follow: args.follow, since: args.since, grep: args.grep, lines };
     let width = look.nodes().map(|node| node.name.as_str().chars().count()).max().unwrap_or(0);

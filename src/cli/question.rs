@@ -2,10 +2,13 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-pub fn yes(question: &str) -> bool {
+use super::view::View;
+
+pub fn yes(view: &View, question: &str) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;
     }
+    view.settle();
     eprint!("{question} [y/N] ");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();

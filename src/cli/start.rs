@@ -29,9 +29,6 @@ use crate::{
     verify::Limits,
 };
 
-/// A host may work so long on one thing before it is given up, beyond the connection.
-const HOST_LIMIT: Duration = Duration::from_secs(600);
-
 pub struct Started {
     pub view: View,
     pub cluster: Cluster,
@@ -42,13 +39,13 @@ pub struct Started {
 /// Reads the inventory; prints its warnings. The error is the exit code: everything has been said.
 pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Result<Started, u8> {
     log_to_stderr(hosts);
-    let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
+    let view = View::new(style(hosts), command);
     match on_hosts(hosts) {
         Ok((cluster, options, warnings)) => {
             view.problems(&warnings);
             let how = How {
                 forks: hosts.forks,
-                limit: HOST_LIMIT,
+                limit: Duration::from_secs(hosts.step_timeout),
                 what: format!("loomctl {command}"),
                 lock,
                 early: false,
@@ -66,8 +63,12 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
 
 /// The end of a command whose own files are wrong; the exit code.
 pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u8 {
-    let view = View::new(Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color }, command);
-    view.end_with(&Failure::Input(problems))
+    View::new(style(hosts), command).end_with(&Failure::Input(problems))
+}
+
+fn style(hosts: &Hosts) -> Style {
+    let verbose = hosts.verbose > 0 || std::env::var_os("RUST_LOG").is_some();
+    Style { json: hosts.json, quiet: hosts.quiet, no_color: hosts.no_color, verbose }
 }
 
 impl Started {

@@ -104,7 +104,7 @@ async fn work(
     };
     let mut pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
     let planned = saved.is_none_or(Saved::rolls);
-    if !pending.is_empty() && planned && may_roll(args, options, &run.cluster, &pending) {
+    if !pending.is_empty() && planned && may_roll(args, view, options, &run.cluster, &pending) {
         course.roll();
         run.ask_once_all_sign().await;
         pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
@@ -116,7 +116,7 @@ async fn work(
 }
 
 /// A live chain is not restarted without a yes (S8).
-fn may_roll(args: &Up, options: &Options, cluster: &Cluster, pending: &[Pending]) -> bool {
+fn may_roll(args: &Up, view: &View, options: &Options, cluster: &Cluster, pending: &[Pending]) -> bool {
     let may = |waits: &&Pending| waits.wants == Wants::Restart || options.consent.upgrade;
     let mut nodes: Vec<&str> = pending.iter().filter(may).map(|waits| waits.node.as_str()).collect();
     nodes.dedup();
@@ -124,14 +124,15 @@ fn may_roll(args: &Up, options: &Options, cluster: &Cluster, pending: &[Pending]
         return false;
     }
     let ask = || {
+        view.settle();
         for waits in pending.iter().filter(may) {
             eprintln!("{}: {}", waits.node, waits.what);
         }
-        question::yes(&format!(
-            "Restart {} of the live chain {}, one after another?",
-            nodes.join(", "),
-            cluster.name
-        ))
+        let nodes = nodes.join(", ");
+        question::yes(
+            view,
+            &format!("Restart {nodes} of the live chain {}, one after another?", cluster.name),
+        )
     };
     options.consent.roll || args.plan.is_none() && (args.yes || (!args.hosts.json && ask()))
 }

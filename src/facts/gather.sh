@@ -23,6 +23,7 @@ texts() {
 }
 
 observe_host() {
+  say at "the machine"
   fact host clock "$(date +%s.%N)"
   read -r uptime _ </proc/uptime && fact host uptime "$uptime"
   fact host uname "$(uname -snrm)"
@@ -47,6 +48,7 @@ observe_login() {
 
 # Every listening TCP socket, and which process and unit hold it. Raw lines of /proc/net/tcp{,6}; read by the controller.
 observe_ports() {
+  say at "its listening ports"
   sockets=$(grep -hE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
   [ -n "$sockets" ] || return 0
   each_line host socket "$sockets"
@@ -129,6 +131,7 @@ observe_binary() {
 # observe_unit SCOPE NAME BINARY SHA256
 observe_unit() {
   unit_pid=0
+  say at "the unit $2 (systemctl)"
   unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
   while IFS= read -r line; do
     fact "$1" unit "$line"
@@ -210,9 +213,11 @@ read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
   user_home='' held='' linked=''
+  say at "the user $node_user"
   observe_user "$1" "$node_user"
   home=${node_wd:-$user_home}
   fact "$1" home "$home"
+  say at "the files in $home"
   node_link=$home/$node_binary_name
   set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$node_link" "$node_unit_path" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
@@ -233,6 +238,7 @@ EOT
   observe_key "$1" node_id "$home" "$node_id_file" "$node_id_of" read_node_id
   observe_key "$1" validator_key "$home" "$node_key_file" "$node_key_of" read_validator_key
   [ -z "$node_sign_file" ] || [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
+  say at "the binary of $node_unit"
   case $linked in
     "$node_binary") ;;
     "$lib"/bin/*/*) linked_sum=${linked%/*} && observe_binary "$1" "$linked" "${linked_sum##*/}" ;;

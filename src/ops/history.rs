@@ -1,6 +1,6 @@
 //! `loomctl history`: the audit logs of all nodes as one stream in time order.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde::Serialize;
@@ -33,10 +33,11 @@ pub struct Entry {
 
 /// In time order; entries of one second in inventory order. Who cannot be asked is lost.
 pub async fn history(look: &mut Look) -> Vec<Entry> {
+    let limit = look.fleet.limit;
     let read: Vec<_> = {
         let all: FuturesUnordered<_> = look
             .reached()
-            .map(|(member, host)| async move { (member.machine, of_machine(host, member).await) })
+            .map(|(member, host)| async move { (member.machine, of_machine(host, member, limit).await) })
             .collect();
         all.collect().await
     };
@@ -55,7 +56,7 @@ pub async fn history(look: &mut Look) -> Vec<Entry> {
     entries
 }
 
-async fn of_machine(host: &Host, member: &Member) -> Result<Vec<Entry>, HostError> {
+async fn of_machine(host: &Host, member: &Member, limit: Duration) -> Result<Vec<Entry>, HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
     script.line(format!(
@@ -68,7 +69,7 @@ async fn of_machine(host: &Host, member: &Member) -> Result<Vec<Entry>, HostErro
     let mut running = host.start(&script, "reading the audit log").await?;
     running.keep_alive();
     let mut entries = Vec::new();
-    while let Some(record) = running.next().await? {
+    while let Some(record) = running.next_within(limit).await? {
         if let Record::Blob { scope, bytes, .. } = record
             && let Some(question) = scope.parse().ok().and_then(|number: usize| member.questions.get(number))
         {

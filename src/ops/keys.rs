@@ -1,6 +1,6 @@
 //! `loomctl keys`: public parts for a table, and everything for a backup.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{StreamExt as _, stream::FuturesUnordered};
@@ -90,8 +90,8 @@ pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refus
     let all: FuturesUnordered<_> = look
         .reached()
         .map(|(member, host)| {
-            let cluster = &look.cluster;
-            async move { (member.clone(), of_machine(host, member, cluster).await) }
+            let (cluster, limit) = (&look.cluster, look.fleet.limit);
+            async move { (member.clone(), of_machine(host, member, cluster, limit).await) }
         })
         .collect();
     let answers: Vec<_> = all.collect().await;
@@ -114,7 +114,12 @@ pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refus
 }
 
 /// The files in the profile's order: the sign state after its key.
-async fn of_machine(host: &Host, member: &Member, cluster: &Cluster) -> Result<Files, HostError> {
+async fn of_machine(
+    host: &Host,
+    member: &Member,
+    cluster: &Cluster,
+    limit: Duration,
+) -> Result<Files, HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
     // As arguments of the shell's own printf, never of a process.
@@ -138,7 +143,7 @@ async fn of_machine(host: &Host, member: &Member, cluster: &Cluster) -> Result<F
     running.keep_alive();
     let mut files = Files::new();
     let place = |scope: &str, key: &str| Some((scope.parse().ok()?, key.strip_prefix("file")?.parse().ok()?));
-    while let Some(record) = running.next().await? {
+    while let Some(record) = running.next_within(limit).await? {
         match record {
             Record::Fact { scope, key, value } => {
                 if let Some(place) = place(&scope, &key) {

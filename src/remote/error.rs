@@ -85,8 +85,9 @@ impl HostError {
                 ));
             }
             Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
-            Self::Lost(_) | Self::Silent(..) => {
-                "run the same command again: it goes on from where this host stands"
+            Self::Lost(_) => "run the same command again: it goes on from where this host stands",
+            Self::Silent(..) => {
+                "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"
             }
             Self::Upload(why) if why.contains("that arrived has sha256") => {
                 "did the file change while it was being sent? What arrived was thrown away unused: run again"

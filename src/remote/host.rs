@@ -18,7 +18,8 @@ use crate::{
     shell::{quote::word, record::Record, script::Script},
 };
 
-/// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection.
+/// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection; less where a host may be
+/// silent for less.
 const SHELL_LIMIT: Duration = Duration::from_secs(45);
 
 /// By the accounts' own record: a login's environment may say anything.
@@ -40,6 +41,8 @@ pub struct Host {
     login: Arc<Login>,
     line: Line,
     scope: Scope,
+    /// How long it may be silent: while its shell comes up, and in an upload.
+    limit: Duration,
     /// Set once the host's sshd was seen to forbid forwarding.
     pub(super) no_forward: std::sync::atomic::AtomicBool,
 }
@@ -51,12 +54,13 @@ impl Host {
         folder: &Path,
         name: &str,
         nonce: &str,
+        limit: Duration,
     ) -> Result<Self, HostError> {
         let line = match login.via {
             Via::Local => Line::Local,
             Via::Ssh => Line::Ssh(Ssh::connect(Arc::clone(&login), folder, name).await?),
         };
-        let mut host = Self { login, line, scope: Scope::System, no_forward: false.into() };
+        let mut host = Self { login, line, scope: Scope::System, limit, no_forward: false.into() };
         if host.login.asks_for_no_root() {
             host.scope = host.who_we_are(nonce).await?;
         }
@@ -73,7 +77,7 @@ impl Host {
         script.line(WHO_WE_ARE);
         let mut running = self.start(&script, "asking who we are").await?;
         let mut said = std::collections::BTreeMap::new();
-        while let Some(record) = running.next().await? {
+        while let Some(record) = running.next_within(self.limit).await? {
             if let Record::Fact { key, value, .. } = record {
                 said.insert(key, value);
             }
@@ -104,7 +108,8 @@ impl Host {
             Line::Ssh(ssh) => ssh.spawn(&command).await?,
             Line::Local => spawn_here(&command)?,
         };
-        Running::start(pipes, &script.nonce, &preface, &script.text(&self.scope), doing, SHELL_LIMIT).await
+        let limit = SHELL_LIMIT.min(self.limit);
+        Running::start(pipes, &script.nonce, &preface, &script.text(&self.scope), doing, limit).await
     }
 
     /// A stream to an address as the host sees it.
@@ -142,13 +147,17 @@ impl Host {
         let mut sent = 0;
         loop {
             let read = file.read(&mut buffer).await.map_err(broken)?;
-            if read == 0 || running.send(&buffer[..read]).await.is_err() {
+            // What arrives is a sign of life: only a piece that does not get through is silence.
+            let piece = tokio::time::timeout(self.limit, running.send(&buffer[..read])).await;
+            let piece = piece.map_err(|_| HostError::Silent(self.limit, uploading(name, sent, size)))?;
+            if read == 0 || piece.is_err() {
                 break;
             }
             sent += read as u64;
             progress(sent);
         }
-        while let Some(record) = running.next().await? {
+        running.now_doing(uploading(name, sent, size));
+        while let Some(record) = running.next_within(self.limit).await? {
             if let Record::Failed { output, .. } = record {
                 return Err(HostError::Upload(output));
             }
@@ -160,6 +169,14 @@ impl Host {
         if let Line::Ssh(ssh) = &self.line {
             ssh.close().await;
         }
+    }
+}
+
+/// What an upload is at, for the message when it stops.
+fn uploading(name: &str, sent: u64, size: u64) -> String {
+    match sent * 100 / size.max(1) {
+        100 => format!("checking the upload of {name}, which was sent to its end"),
+        percent => format!("uploading {name}: {percent} % of {} MB were sent", size / 1_000_000),
     }
 }
 

@@ -160,6 +160,19 @@ impl Running {
         }
     }
 
+    /// The same of a script that is not silent for longer than `limit`.
+    pub async fn next_within(&mut self, limit: Duration) -> Result<Option<Record>, HostError> {
+        match tokio::time::timeout(limit, self.next()).await {
+            Ok(next) => next,
+            Err(_) => Err(HostError::Silent(limit, self.doing.clone())),
+        }
+    }
+
+    /// What is being done from here on, for the message when it stops.
+    pub fn now_doing(&mut self, doing: String) {
+        self.doing = doing;
+    }
+
     /// Cuts the life line: the script ends between two steps, a lock is let go.
     pub async fn hang_up(&mut self) {
         self.stdin.lock().await.take();

@@ -38,6 +38,10 @@ pub enum Record {
     },
     /// The lock that this run held is held no more, or by another run.
     Unlocked,
+    /// What is being looked at from here on: for the message, should it hang.
+    At {
+        what: String,
+    },
     /// All facts are there; the script goes on holding its lock.
     Gathered,
     End {
@@ -80,6 +84,7 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
             Some(Record::Locked { lock: lock.to_owned(), holder: text(&decode(holder)?) })
         }
         "unlocked" => Some(Record::Unlocked),
+        "at" => Some(Record::At { what: rest.to_owned() }),
         "gathered" => Some(Record::Gathered),
         "end" => Some(Record::End { status: rest.parse().ok()? }),
         _ => None,

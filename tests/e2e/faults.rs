@@ -185,7 +185,7 @@ fn a_run_that_loses_hosts_in_the_middle_is_finished_by_the_next(lab: &Lab) {
     lab.root(3, "systemctl restart ssh").ok();
     let run = run.wait_for(Duration::from_secs(30)).exits(1);
     assert!(cut.elapsed() < Duration::from_secs(15), "{run}");
-    let lost = "the connection was lost while carrying out `prepare`";
+    let lost = "the connection was lost while carrying out `init /home/ubuntu/node`";
     says(&run, &[&format!("node-1: {lost}"), &format!("node-2: {lost}"), "run the same command again"]);
     for host in [0, 3] {
         lab.root(host, "test -e /var/lib/loomctl/labnet/node-*/initialised").ok();
@@ -257,7 +257,7 @@ fn slow_a_silent_network_and_a_sleeping_run(lab: &Lab) {
     lab.root(1, "ip link set host0 down").ok();
     let run = run.wait_for(Duration::from_secs(60)).exits(1);
     assert!(run.seconds < 40.0, "{run}");
-    says(&run, &["node-1: the connection was lost while carrying out `prepare`"]);
+    says(&run, &["node-1: the connection was lost while carrying out `init /home/ubuntu/node`"]);
     plugged_in(lab, 1);
     lab.loomctl(&["up", "-i", inventory, "--lock-wait", "35"]).exits(0);
 }

@@ -241,13 +241,17 @@ fn two_nodes_on_one_host(lab: &Lab) {
 
 /// Everything that is done as the node's user takes so many seconds longer, as on a slow machine.
 pub(super) fn slow_init(lab: &Lab, seconds: u32) {
+    for host in 0..lab.hosts() {
+        slow_init_on(lab, host, seconds);
+    }
+}
+
+pub(super) fn slow_init_on(lab: &Lab, host: usize, seconds: u32) {
     let slow = format!(
         "printf '#!/bin/sh\\nsleep {seconds}\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
          chmod 755 /usr/local/bin/setpriv"
     );
-    for host in 0..lab.hosts() {
-        lab.root(host, &slow).ok();
-    }
+    lab.root(host, &slow).ok();
 }
 
 /// S12: one works, the other is told who holds the lock; a vanished holder does not hold it for long.

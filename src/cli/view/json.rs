@@ -85,6 +85,8 @@ pub fn looked_at(look: &Look, failure: Option<&Failure>) -> BTreeMap<String, Val
 
 pub fn event(event: &Event) -> Option<Value> {
     match event {
+        Event::Begins { stage, hosts } => Some(json!({"event": "begins", "stage": stage, "hosts": hosts})),
+        Event::Turn { host, stage } => Some(json!({"event": "turn", "host": host, "stage": stage})),
         Event::Started { host, stage, step } => {
             Some(json!({"event": "started", "host": host, "stage": stage, "step": step}))
         }

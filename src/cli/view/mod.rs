@@ -2,6 +2,7 @@
 //!
 //! stdout carries the result, stderr the progress and the errors.
 
+mod board;
 pub mod checked;
 mod checks;
 mod doctor;
@@ -43,10 +44,13 @@ use progress::Progress;
 use tape::Tape;
 
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
 pub struct Style {
     pub json: bool,
     pub quiet: bool,
     pub no_color: bool,
+    /// The log goes to stderr too: no line may move there.
+    pub verbose: bool,
 }
 
 pub struct View {
@@ -63,9 +67,9 @@ impl View {
         if style.no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        let live = std::io::stderr().is_terminal() && !style.json && !style.quiet;
-        let progress = Arc::new(Mutex::new(Progress::new(live, style.quiet)));
         let begun = Instant::now();
+        let live = !style.json && !style.quiet && !style.verbose;
+        let progress = Arc::new(Mutex::new(Progress::new(live, style.quiet, begun)));
         Self { style, command, begun, progress, tape: Arc::new(Tape::new(begun)) }
     }
 
@@ -85,6 +89,7 @@ impl View {
     pub fn events(&self) -> Events {
         let (json, begun) = (self.style.json, self.begun);
         let (progress, tape) = (Arc::clone(&self.progress), Arc::clone(&self.tape));
+        progress::keep_moving(&progress);
         Events::new(move |event: Event| {
             tape.add(|| json::event(&event).into_iter().collect());
             if json {
@@ -98,7 +103,7 @@ impl View {
     }
 
     /// Takes the live lines off the terminal, so that what is printed next stays.
-    fn settle(&self) {
+    pub fn settle(&self) {
         if let Ok(mut progress) = self.progress.lock() {
             progress.clear();
         }

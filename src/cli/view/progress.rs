@@ -1,96 +1,105 @@
-//! What is going on, on stderr: a live line at a terminal, plain lines elsewhere.
+//! What is going on, on stderr: at a terminal a few lines that move, plain lines elsewhere.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::{Term, measure_text_width};
 
+use super::board::Board;
 use crate::event::{Event, Outcome};
 
+/// The moving lines are drawn anew so often, for their times.
+const TICK: Duration = Duration::from_millis(100);
+
 pub struct Progress {
-    /// At a terminal: the live line, made when there is something to show.
-    live: bool,
-    bar: Option<ProgressBar>,
+    /// A terminal whose lines can be drawn again.
+    term: Option<Term>,
     quiet: bool,
-    /// What each host is at.
-    doing: BTreeMap<String, String>,
+    begun: Instant,
+    board: Board,
+    /// Whether there is something to show: not before the first event, nor once results are printed.
+    awake: bool,
+    /// The lines above the cursor, as they were drawn.
+    drawn: Vec<String>,
+}
+
+/// Draws it until it is dropped.
+pub fn keep_moving(progress: &Arc<Mutex<Progress>>) {
+    if progress.lock().is_ok_and(|progress| progress.term.is_none()) {
+        return;
+    }
+    let progress = Arc::downgrade(progress);
+    std::thread::spawn(move || {
+        while let Some(progress) = progress.upgrade() {
+            if let Ok(mut progress) = progress.lock() {
+                progress.draw(None);
+            }
+            drop(progress);
+            std::thread::sleep(TICK);
+        }
+    });
 }
 
 impl Progress {
-    pub fn new(live: bool, quiet: bool) -> Self {
-        Self { live, bar: None, quiet, doing: BTreeMap::new() }
+    /// `live`: lines may move, where stderr is a terminal.
+    pub fn new(live: bool, quiet: bool, begun: Instant) -> Self {
+        let term = live.then(Term::buffered_stderr).filter(|term| term.features().is_attended());
+        let dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb");
+        let (board, drawn) = (Board::default(), Vec::new());
+        Self { term: term.filter(|_| !dumb), quiet, begun, board, awake: false, drawn }
     }
 
-    /// Takes the live line away; it comes back with the next event.
+    /// Takes the moving lines away; they come back with the next event.
     pub fn clear(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn wake(&mut self) {
-        if !self.live || self.bar.is_some() {
-            return;
-        }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        self.bar = Some(bar);
+        self.awake = false;
+        self.draw(None);
     }
 
     pub fn show(&mut self, event: &Event) {
         if self.quiet {
             return;
         }
-        self.wake();
-        match event {
-            Event::Started { host, step, .. } => {
-                self.doing.insert(host.clone(), step.clone());
+        self.awake = true;
+        self.board.take(event, self.begun.elapsed());
+        let line = match event {
+            Event::Step { host, step, outcome, took, .. } if *outcome != Outcome::Ok => {
+                format!("{:8} {host}: {step} ({:.1} s)", outcome.as_str(), took.as_secs_f64())
             }
-            Event::Step { host, step, outcome, took, .. } => {
-                self.doing.remove(host);
-                if *outcome != Outcome::Ok {
-                    self.line(&format!(
-                        "{:8} {host}: {step} ({:.1} s)",
-                        outcome.as_str(),
-                        took.as_secs_f64()
-                    ));
-                }
+            Event::Stage { host, stage, outcome: Outcome::Failed, took } => {
+                format!("{:8} {host}: {stage} ({:.1} s)", "failed", took.as_secs_f64())
             }
-            Event::Stage { host, stage, outcome, took } => {
-                self.doing.remove(host);
-                if *outcome == Outcome::Failed {
-                    self.line(&format!("{:8} {host}: {stage} ({:.1} s)", "failed", took.as_secs_f64()));
-                }
-            }
-            Event::Sent { host, sent, total } => {
-                let percent = sent * 100 / (*total).max(1);
-                self.doing.insert(host.clone(), format!("uploading, {percent} %"));
-            }
-            Event::Waiting { what } => {
-                self.doing.clear();
-                self.doing.insert(String::new(), format!("waiting for {what}"));
-            }
-        }
-        self.redraw();
-    }
-
-    fn redraw(&self) {
-        if let Some(bar) = &self.bar {
-            let parts: Vec<String> = self
-                .doing
-                .iter()
-                .map(|(host, what)| if host.is_empty() { what.clone() } else { format!("{host}: {what}") })
-                .collect();
-            bar.set_message(parts.join(" · "));
+            _ => return,
+        };
+        if self.term.is_some() {
+            self.draw(Some(&line));
+        } else {
+            anstream::eprintln!("{line}");
         }
     }
 
-    fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => anstream::eprintln!("{text}"),
+    /// The lines as they are now; `stays` goes above them.
+    fn draw(&mut self, stays: Option<&str>) {
+        let Some(term) = &self.term else { return };
+        let (rows, columns) = term.size();
+        let (rows, columns) = (usize::from(rows), usize::from(columns));
+        let lines =
+            if self.awake { self.board.lines(self.begun.elapsed(), rows, columns) } else { Vec::new() };
+        if stays.is_none() && lines == self.drawn {
+            return;
         }
+        // A terminal that has become narrower since has wrapped them.
+        let height = |line: &String| measure_text_width(line).div_ceil(columns.max(1)).max(1);
+        let above: usize = self.drawn.iter().map(height).sum();
+        // Nobody can be told that the terminal has gone away. Line by line, what the terminal has echoed (^C) as well:
+        // some terminals keep for their scrollback what is cleared from the top of the screen to its end.
+        let _ = term.clear_line();
+        let _ = term.clear_last_lines(above.min(rows.saturating_sub(1)));
+        for line in stays.into_iter().chain(lines.iter().map(String::as_str)) {
+            let _ = term.write_line(line);
+        }
+        let _ = term.flush();
+        self.drawn = lines;
     }
 }

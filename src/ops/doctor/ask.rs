@@ -1,6 +1,6 @@
 //! What the hosts are asked beyond the facts that every run gathers. Nothing is written there.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     fleet::Member,
@@ -58,6 +58,7 @@ pub async fn ask(
     member: &Member,
     folders: &[String],
     peers: &[(String, u16)],
+    limit: Duration,
 ) -> Result<Said, HostError> {
     let mut script = Script::new(&nonce());
     script.line(EXAMINE);
@@ -74,7 +75,7 @@ pub async fn ask(
     let mut running = host.start(&script, &format!("examining {}", member.name)).await?;
     running.keep_alive();
     let mut said = Said::default();
-    while let Some(record) = running.next().await? {
+    while let Some(record) = running.next_within(limit).await? {
         let Record::Fact { scope, key, value } = record else { continue };
         match (key.as_str(), scope.parse()) {
             ("room", Ok(number)) => drop(said.room.insert(number, value)),

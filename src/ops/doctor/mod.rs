@@ -111,7 +111,7 @@ async fn asked(look: &Look) -> BTreeMap<usize, Said> {
             let dialled = nodes.iter().flat_map(|node| dials(look, node));
             let peers: Vec<(String, u16)> =
                 dialled.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
-            Some((member.machine, ask::ask(host, member, &folders, &peers).await.ok()?))
+            Some((member.machine, ask::ask(host, member, &folders, &peers, look.fleet.limit).await.ok()?))
         })
         .collect();
     all.filter_map(|said| async { said }).collect().await

@@ -1,0 +1,191 @@
+//! How many hosts work at once, whom a slow one holds up, and what is said of one that says nothing any more.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::life::{made_once, slow_init_on, still_the_same};
+use crate::support::{Lab, Suite, command::Run, tests};
+
+pub fn register(suite: &mut Suite) {
+    suite.on_lab(tests![
+        forks_bound_what_works_at_once,
+        a_slow_host_holds_up_itself_and_the_next_stage,
+        a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on,
+        whatever_hangs_is_named
+    ]);
+}
+
+fn text<'a>(event: &'a Value, key: &str) -> &'a str {
+    event[key].as_str().unwrap_or_default()
+}
+
+/// Each host notes by the kernel's clock, which all of a lab share, when its init was at work.
+fn noted_init(lab: &Lab) {
+    let noted = "printf '#!/bin/sh\\ndate +%%s.%%N >>/run/noted\\nsleep 0.3\\n/usr/bin/setpriv \"$@\"\\nended=$?\\n\
+                 date +%%s.%%N >>/run/noted\\nexit $ended\\n' >/usr/local/bin/setpriv; chmod 755 /usr/local/bin/setpriv";
+    for host in 0..lab.hosts() {
+        lab.root(host, noted).ok();
+    }
+}
+
+/// How many of these times overlap at the most.
+fn most_at_once(mut times: Vec<(f64, i32)>) -> i32 {
+    times.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    times
+        .iter()
+        .scan(0, |at_once, (_, change)| {
+            *at_once += change;
+            Some(*at_once)
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+fn forks_bound_what_works_at_once(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    noted_init(lab);
+    // The last is the control: without a bound all four are at work together.
+    for (forks, most) in [("1", 1), ("2", 2), ("64", 4)] {
+        let run = lab.loomctl(&["up", "-i", inventory, "--no-verify", "--json", "-f", forks]).exits(0);
+        assert_eq!(turns(&run), most, "-f {forks}: {run}");
+        let noted = |host| lab.root(host, "cat /run/noted; rm /run/noted").ok();
+        let times = (0..lab.hosts()).flat_map(|host| {
+            let noted: Vec<f64> = noted(host).lines().map(|line| line.parse().unwrap()).collect();
+            assert_eq!(noted.len(), 2, "one init a host");
+            [(noted[0], 1), (noted[1], -1)]
+        });
+        assert_eq!(most_at_once(times.collect()), most, "-f {forks}: by the hosts' own clock");
+        let down = ["down", "-i", inventory, "--destroy", "--delete-keys", "--yes", "--json", "-f", forks];
+        assert!(turns(&lab.loomctl(&down).exits(0)) <= most);
+    }
+}
+
+/// How many hosts have their turn at once at the most; nothing is told of a host that has none.
+fn turns(run: &Run) -> i32 {
+    let (mut at_work, mut most, mut ends) = (BTreeSet::new(), 0, Vec::new());
+    for event in run.events() {
+        let host = text(&event, "host").to_owned();
+        match text(&event, "event") {
+            "turn" => assert!(at_work.insert(host), "two turns at once: {event}"),
+            "stage" => {
+                assert!(at_work.remove(&host), "it has no turn: {event}");
+                let (at, seconds) = (event["at"].as_f64().unwrap(), event["seconds"].as_f64().unwrap());
+                // Both are told in whole milliseconds.
+                ends.extend([(at - seconds + 0.002, 1), (at, -1)]);
+            }
+            "started" | "step" => assert!(at_work.contains(&host), "it has no turn: {event}"),
+            _ => {}
+        }
+        most = most.max(at_work.len());
+    }
+    let most = i32::try_from(most).unwrap();
+    assert!(most_at_once(ends) <= most, "{run}");
+    most
+}
+
+fn a_slow_host_holds_up_itself_and_the_next_stage(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    slow_init_on(lab, 1, 6);
+    let up = ["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json", "-f", "2"];
+    let run = lab.loomctl(&up).exits(0);
+    let events = run.events();
+    let at = |kind: &str, host: &str, stage: &str| {
+        let is = |e: &&Value| (text(e, "event"), text(e, "host"), text(e, "stage")) == (kind, host, stage);
+        events.iter().find(is).unwrap_or_else(|| panic!("no {kind} of {host} in {stage}: {run}"))["at"]
+            .as_f64()
+            .unwrap()
+    };
+    let slow = at("stage", "node-1", "prepare");
+    for host in ["node-0", "node-2", "node-3"] {
+        assert!(at("stage", host, "prepare") + 1.0 < slow, "{host} waited for node-1: {run}");
+        assert!(at("turn", host, "start") >= slow, "S6: {host} went on without node-1: {run}");
+    }
+}
+
+fn a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    hangs(lab, 1, "setpriv", "true");
+    let up = ["up", "-i", inventory, "--no-verify", "--json", "--step-timeout", "8"];
+    let run = lab.loomctl(&up).exits(1);
+    let step = "init /home/ubuntu/node";
+    says(&run, &format!("node-1: no answer for 8 s while carrying out `{step}`"));
+    says(&run, "let it be silent for longer with --step-timeout");
+    assert!(run.seconds < 40.0, "{run}");
+    let events = run.events();
+    let failed = |e: &Value| {
+        text(e, "result") == "failed" && (text(e, "event"), text(e, "host")) == ("step", "node-1")
+    };
+    let failed: Vec<&Value> = events.iter().filter(|event| failed(event)).collect();
+    assert!(failed.len() == 1 && text(failed[0], "step") == step, "{run}");
+    assert!(failed[0]["seconds"].as_f64().unwrap() >= 8.0, "{run}");
+    assert_eq!(run.summary()["failed"], 1);
+    for host in [0, 2, 3] {
+        lab.root(host, "test -e /var/lib/loomctl/labnet/node-*/initialised").ok();
+    }
+    assert!(!events.iter().any(|event| text(event, "stage") == "start"), "S6: {run}");
+    let mut known = made_once(lab, inventory);
+    goes_on(lab, 1, "setpriv");
+    lab.loomctl(&["up", "-i", inventory, "--step-timeout", "60"]).exits(0);
+    still_the_same(&mut known, made_once(lab, inventory), "after the next run");
+}
+
+/// Each thing that a host can hang at, and the words for it. Bytes that go on arriving are no silence.
+fn whatever_hangs_is_named(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let up = ["up", "-i", inventory, "--no-verify", "--step-timeout", "5"];
+
+    // Of the binary five megabytes arrive at host 0, and all of it slowly at host 3.
+    hangs(lab, 0, "head", "[ \"$1\" = -c ] && [ \"$2\" -gt 1000000 ] && /usr/bin/head -c 5000000");
+    let slowly = "cat >/usr/local/bin/head <<'END'\n#!/bin/sh\n\
+                  [ \"$1\" = -c ] && [ \"$2\" -gt 1000000 ] || exec /usr/bin/head \"$@\"\nleft=$2\n\
+                  while [ $left -gt 0 ]; do\n  piece=6000000\n  [ $piece -le $left ] || piece=$left\n\
+                  /usr/bin/head -c $piece\n  left=$((left - piece))\n  sleep 1\ndone\nEND\nchmod 755 /usr/local/bin/head";
+    lab.root(3, slowly).ok();
+    let run = lab.loomctl(&up).exits(1);
+    let line = run.stderr.lines().find(|line| line.starts_with("error: node-0: ")).unwrap_or_default();
+    let percent = line.split("while uploading cometbft: ").nth(1).and_then(|rest| rest.split_once(" % of "));
+    let percent: u32 =
+        percent.unwrap_or_else(|| panic!("it does not say how far it was: {run}")).0.parse().unwrap();
+    assert!((10..90).contains(&percent), "{run}");
+    assert!(run.seconds > 6.0 && !run.stderr.contains("error: node-3"), "{run}");
+    lab.root(3, "test -e /var/lib/loomctl/labnet/node-3/initialised; rm /usr/local/bin/head").ok();
+    goes_on(lab, 0, "head");
+    lab.loomctl(&up).exits(0);
+
+    hangs(lab, 2, "systemctl", "[ \"$1\" = show ]");
+    let run = lab.loomctl(&up).exits(1);
+    says(&run, "node-2: no answer for 5 s while gathering facts: the unit cometbft (systemctl)");
+    goes_on(lab, 2, "systemctl");
+
+    hangs(lab, 2, "getent", "true");
+    let mine = lab.inventory("cometbft").host_var("node-2", "ansible_become", false).write(lab);
+    let run = lab.loomctl(&["facts", "-i", mine.to_str().unwrap(), "--step-timeout", "3"]).exits(1);
+    says(&run, "node-2: no answer for 3 s while asking who we are");
+    goes_on(lab, 2, "getent");
+
+    let inventory = lab.inventory("cometbft").write(lab);
+    let run = lab.loomctl(&["up", "-i", inventory.to_str().unwrap(), "--json"]).exits(0);
+    assert_eq!(run.summary()["changed"], 0, "{run}");
+}
+
+/// From now on this program of the host hangs whenever `when`, words of a shell, holds.
+fn hangs(lab: &Lab, host: usize, program: &str, when: &str) {
+    let script = format!(
+        "cat >/usr/local/bin/{program} <<'END'\n#!/bin/sh\n\
+         if {when}; then\n  echo $$ >>/tmp/hanging\n  exec sleep 600\nfi\nexec $(command -v /usr/bin/{program} || echo /bin/{program}) \"$@\"\nEND\n\
+         chmod 755 /usr/local/bin/{program}; : >/tmp/hanging; chmod 666 /tmp/hanging"
+    );
+    lab.root(host, &script).ok();
+}
+
+fn goes_on(lab: &Lab, host: usize, program: &str) {
+    lab.root(host, &format!("rm /usr/local/bin/{program}; kill $(cat /tmp/hanging)")).ok();
+}
+
+fn says(run: &Run, words: &str) {
+    assert!(run.stderr.contains(words), "{words:?} is not in\n{run}");
+}
