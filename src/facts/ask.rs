@@ -81,3 +81,58 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
         script.line(format!("observe_node {scope}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{fs, os::unix::fs::symlink, process::Command};
+
+    use super::*;
+    use crate::model::scope::Scope;
+
+    /// What a script of the gather's functions says.
+    fn says(set_up: &[(&str, &str)], line: &str) -> String {
+        let mut script = Script::new("n");
+        for (name, value) in set_up {
+            script.set(name, value);
+        }
+        script.line(line);
+        let out = Command::new("sh").args(["-c", &script.text(&Scope::System)]).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    #[test]
+    fn the_link_of_a_unit_is_its_word_that_it_starts_at_boot() {
+        let folder = tempfile::tempdir().unwrap();
+        let (wants, unit) =
+            (folder.path().join("multi-user.target.wants"), folder.path().join("lc-test.service"));
+        let linked = || {
+            let said = says(
+                &[("node_unit_path", unit.to_str().unwrap())],
+                "is_linked lc-test && say linked; say end",
+            );
+            assert!(said.contains("n end"), "{said}");
+            said.contains("n linked")
+        };
+        assert!(!linked(), "nothing is there");
+        fs::create_dir(&wants).unwrap();
+        fs::write(&unit, "[Service]\n").unwrap();
+        assert!(!linked(), "no link");
+        let link = wants.join("lc-test.service");
+        symlink("/lc-elsewhere/lc-test.service", &link).unwrap();
+        assert!(!linked(), "a link to nowhere");
+        fs::remove_file(&link).unwrap();
+        symlink(&unit, &link).unwrap();
+        assert!(linked());
+        fs::remove_file(&unit).unwrap();
+        symlink("/dev/null", &unit).unwrap();
+        assert!(!linked(), "masked");
+    }
+
+    #[test]
+    fn who_we_are_is_read_without_a_process() {
+        let id = Command::new("id").arg("-u").output().unwrap().stdout;
+        let said = says(&[], "own_uid; say uid \"$uid\"");
+        assert!(said.contains(&format!("n uid {}", String::from_utf8(id).unwrap().trim())), "{said}");
+    }
+}

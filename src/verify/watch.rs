@@ -250,7 +250,29 @@ look() {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn v1_what_was_gathered_while_we_waited_counts_as_long_as_the_unit_is_the_same() {
+        let name = NodeName::new("n-0").unwrap();
+        let unit = UnitFacts {
+            active: "active".into(),
+            restarts: 1,
+            invocation: "ab12".into(),
+            ..UnitFacts::default()
+        };
+        let good = "ActiveState=active SubState=running NRestarts=1 InvocationID=ab12";
+        let confirms = |text: &str| {
+            let last = [(name.clone(), Look::parse(text))].into();
+            Live { last, ..Live::default() }.confirms(&name, &unit)
+        };
+        assert!(confirms(good));
+        assert!(!confirms(&good.replace("NRestarts=1", "NRestarts=2")));
+        assert!(!confirms(&good.replace("ab12", "cd34")));
+        assert!(!confirms(&good.replace("=active", "=deactivating")));
+        assert!(!confirms("") && !Live::default().confirms(&name, &unit), "nobody has said a last word");
+    }
 
     #[test]
     fn a_unit_that_ends_a_wait() {

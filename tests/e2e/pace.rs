@@ -11,6 +11,7 @@ pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         forks_bound_what_works_at_once,
         a_slow_host_holds_up_itself_and_the_next_stage,
+        a_binary_goes_up_while_another_host_is_still_asked,
         a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on,
         whatever_hangs_is_named
     ]);
@@ -101,6 +102,30 @@ fn a_slow_host_holds_up_itself_and_the_next_stage(lab: &Lab) {
     for host in ["node-0", "node-2", "node-3"] {
         assert!(at("stage", host, "prepare") + 1.0 < slow, "{host} waited for node-1: {run}");
         assert!(at("turn", host, "start") >= slow, "S6: {host} went on without node-1: {run}");
+    }
+}
+
+fn a_binary_goes_up_while_another_host_is_still_asked(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let slow = "printf '#!/bin/sh\nsleep 4\nexec /usr/bin/getent \"$@\"\n' >/usr/local/bin/getent; chmod 755 /usr/local/bin/getent";
+    lab.root(1, slow).ok();
+    let run = lab.loomctl(&["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json"]).exits(0);
+    let events = run.events();
+    let asked = events
+        .iter()
+        .find(|e| (text(e, "event"), text(e, "host"), text(e, "stage")) == ("stage", "node-1", "gather"));
+    let asked = asked.unwrap()["at"].as_f64().unwrap();
+    for host in ["node-0", "node-1", "node-2", "node-3"] {
+        let sent = |e: &&Value| {
+            (text(e, "event"), text(e, "host"), text(e, "step")) == ("step", host, "upload cometbft")
+        };
+        let sent: Vec<&Value> = events.iter().filter(sent).collect();
+        assert!(
+            sent.len() == 1 && text(sent[0], "result") == "changed",
+            "{host}: once, by whoever comes first: {run}"
+        );
+        let at = sent[0]["at"].as_f64().unwrap();
+        assert!(at + 1.0 < asked || host == "node-1", "{host} had to wait for node-1: {run}");
     }
 }
 

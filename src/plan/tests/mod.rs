@@ -4,6 +4,7 @@
 
 mod adopt;
 mod birth;
+mod early;
 mod encoded;
 mod hostile;
 mod life;
