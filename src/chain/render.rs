@@ -65,7 +65,7 @@ pub struct NodeContext {
     pub external_address: PeerAddr,
     /// Its place among the others.
     pub spot: Spot,
-    /// From `peers::peers_for`.
+    /// From `Network::peers_of`.
     pub peers: Vec<PeerInfo>,
     /// The seeds that it may ask for more.
     pub seeds: Vec<PeerInfo>,
