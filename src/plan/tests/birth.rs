@@ -143,29 +143,6 @@ fn a_node_alone_is_a_network() {
     assert!(again(&mut world, &cluster).stages.is_empty());
 }
 
-/// Run by hand: `cargo test --release a_thousand -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn a_thousand_nodes_in_reasonable_time() {
-    for chain in ["cometbft", "loom"] {
-        let cluster = plain(chain, 1000).cluster();
-        let mut world = World::default();
-        let mut facts = world.gather(&cluster);
-        let mut took = Vec::new();
-        loop {
-            let begun = std::time::Instant::now();
-            let next = super::super::next(&cluster, &facts, &Options::default());
-            took.push(begun.elapsed());
-            let Next::Stage(stage) = next else { break };
-            world.carry_out(&cluster, &stage, &mut facts).unwrap();
-        }
-        eprintln!("{chain}: next() took {took:?}");
-        let begun = std::time::Instant::now();
-        unfold(&cluster, &World::default().gather(&cluster), &Options::default());
-        eprintln!("{chain}: unfold() with a gather took {:?}", begun.elapsed());
-    }
-}
-
 #[test]
 fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
     let yaml = plain("cometbft", 2).yaml();
