@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from labs import ROOT, Failed, inventory, seconds
+from labs import ROOT, Failed, inventory, note, seconds
 
 # What was set, for the page.
 SET = {
@@ -37,8 +37,8 @@ class Rival:
                 again = seconds(self.command, env=env, cwd=work)
                 if lab.proven() != state:
                     raise Failed(f"its second run has changed something: {state}, then {lab.proven()}")
-                times.setdefault(f"{self.name} fresh", []).append(fresh)
-                times.setdefault(f"{self.name} again", []).append(again)
+                note(times, f"{self.name} fresh", fresh)
+                note(times, f"{self.name} again", again)
             except Failed as why:
                 self.failed = str(why)
             finally:
