@@ -60,8 +60,10 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
 pub fn ports(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> BTreeMap<String, PortUse> {
     let rendered =
         context(cluster, node, seen).and_then(|context| render_node(&cluster.profile, &context).ok());
-    let texts = rendered.map(|rendered| rendered.texts).unwrap_or_default();
-    ports_of(&cluster.profile, &texts, &node.ports, node.rpc_bind.as_ref())
+    rendered.map_or_else(
+        || ports_of(&cluster.profile, &BTreeMap::new(), &node.ports, node.rpc_bind.as_ref()),
+        |rendered| rendered.ports,
+    )
 }
 
 /// Where the nodes connect to each other; those whose identity is not known yet are left out.

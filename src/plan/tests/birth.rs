@@ -144,6 +144,26 @@ fn a_node_alone_is_a_network() {
 }
 
 #[test]
+fn a_slow_stage_makes_no_genesis_of_the_future() {
+    let cluster = plain("cometbft", 4).cluster();
+    let (_, born) = born(&cluster, 0);
+    let mut facts = World::default().gather(&cluster);
+    for (name, seen) in born.facts.nodes {
+        let started = seen.files.iter().filter(|(path, _)| path.as_str().contains("/data/"));
+        let started: Vec<_> = started.map(|(path, _)| path.clone()).collect();
+        let mut seen = seen;
+        started.iter().for_each(|path| drop(seen.files.remove(path)));
+        facts.nodes.insert(name, seen);
+    }
+    facts.machines.values_mut().for_each(|machine| machine.clock -= 1e9);
+    let next = |facts: &_| super::super::next(&cluster, facts, &Options::default());
+    let said = refused(&next(&facts));
+    assert!(said.contains("in the future"), "init was said to run after now: {said}");
+    facts.pass(std::time::Duration::from_secs(1_000_000_000));
+    assert!(!matches!(next(&facts), Next::Refused(_)));
+}
+
+#[test]
 fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
     let yaml = plain("cometbft", 2).yaml();
     let (without, with) =

@@ -59,9 +59,8 @@ fn time_grows_with_the_hosts_and_no_faster() {
         }
         return;
     }
-    let (few, many) = (seconds(150, 4), seconds(600, 2));
-    eprintln!("{few:?} {many:?}");
+    let (few, many) = (seconds(60, 3), seconds(240, 2));
     for (few, many) in few.into_iter().zip(many) {
-        assert!(many < few * 8.0, "150 hosts: {few} s, 600: {many} s");
+        assert!(many < few * 8.0, "60 hosts: {few} s, 240: {many} s");
     }
 }
