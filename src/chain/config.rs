@@ -46,7 +46,12 @@ impl Parsed {
 
     /// Sets dotted keys. In TOML one that the file does not have is refused, since the chain would ignore it in silence;
     /// in YAML one that is nearly a `known` one.
-    pub fn set(&mut self, file: &str, known: &[String], sets: &[(String, Value)]) -> Result<(), Vec<Problem>> {
+    pub fn set(
+        &mut self,
+        file: &str,
+        known: &[String],
+        sets: &[(String, Value)],
+    ) -> Result<(), Vec<Problem>> {
         let set = |(key, value): &(String, Value)| match self {
             Self::Toml(document) => toml::set(file, document, key, value).err(),
             Self::Yaml(document) => document.set(file, known, key, value).err(),

@@ -76,7 +76,8 @@ fn other_arguments(
     seen: &NodeFacts,
     planned: Option<&String>,
 ) -> Option<String> {
-    let planned = start_of(planned.map_or_else(|| seen.text(&view.cluster.unit_path(node)), |unit| Some(unit))?)?;
+    let planned =
+        start_of(planned.map_or_else(|| seen.text(&view.cluster.unit_path(node)), |unit| Some(unit))?)?;
     let running = &seen.unit.command;
     // A script's command line has its interpreter in front.
     let same =

@@ -17,7 +17,8 @@ pub struct Document {
 impl Document {
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, Problem> {
         let root = parse(text).map_err(|why| Problem::error(format!("{file}: {why}")))?;
-        let head = text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
+        let head =
+            text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
         Ok(Self { head, root })
     }
 
@@ -27,7 +28,13 @@ impl Document {
         parts.try_fold(first, |value, part| below(value.as_object()?, part)).cloned()
     }
 
-    pub(super) fn set(&mut self, file: &str, known: &[String], key: &str, wanted: &Value) -> Result<(), Problem> {
+    pub(super) fn set(
+        &mut self,
+        file: &str,
+        known: &[String],
+        key: &str,
+        wanted: &Value,
+    ) -> Result<(), Problem> {
         near_miss(file, key, known).map_or(Ok(()), Err)?;
         set(file, &mut self.root, key, wanted)
     }

@@ -68,12 +68,7 @@ fn of_sync(profile: &Profile, path: &HomePath, sync: &Sync) -> Option<Sets> {
 }
 
 /// Ports and addresses, everywhere they stand in this file; in each place's own notation.
-pub(super) fn of_ports(
-    profile: &Profile,
-    path: &HomePath,
-    basics: &Basics,
-    parsed: &Parsed,
-) -> Sets {
+pub(super) fn of_ports(profile: &Profile, path: &HomePath, basics: &Basics, parsed: &Parsed) -> Sets {
     let mut sets = Vec::new();
     for (name, port) in &profile.ports {
         for place in port.from.iter().filter(|place| place.file == *path) {
