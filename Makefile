@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo demo-down test test-chains test-faults test-vagrant test-report audit bench lint static clean-lab
+.PHONY: help demo demo-down test test-chains test-faults test-vagrant test-report audit bench bench-scale lint static clean-lab
 help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
@@ -13,7 +13,8 @@ help:
 	@echo 'make test-report  pages of `up --report`, as chromium shows them (installs it)'
 	@echo 'make static     one program file that needs nothing of the machine it runs on; fails above 8 MB'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
-	@echo 'make bench      what loomctl costs over the work itself'
+	@echo 'make bench      what loomctl costs beside the work itself, Ansible, Mitogen and pyinfra (about 20 minutes)'
+	@echo 'make bench-scale  the same a host with 4, 64 and 128 hosts (about 10 minutes, 12 GB)'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
 
 demo:
@@ -73,6 +74,9 @@ audit:
 
 bench:
 	@bench/run
+
+bench-scale:
+	@bench/scale --verified
 
 clean-lab:
 	@tests/lab/lab clean

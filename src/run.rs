@@ -296,7 +296,9 @@ impl Run {
         // The binary's checksum may have become known since: the questions name it.
         self.members = self.present();
         let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who, holder: &self.holder };
+        let begun = std::time::Instant::now();
         let results = apply::stage(&self.fleet, &self.members, stage, by).await;
+        self.facts.pass(begun.elapsed());
         let mut errors = Vec::new();
         for (machine, result) in results {
             match result {

@@ -4,8 +4,6 @@ import json
 from io import StringIO
 
 from pyinfra import host, inventory
-from pyinfra.facts.files import FileContents
-from pyinfra.facts.server import Command
 from pyinfra.operations import files, python, server, systemd
 
 HOME = "/home/ubuntu/node"
@@ -19,6 +17,33 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 """
+# What each host has said: its node id and its document. The deploy runs once a host, in one process.
+said = inventory.__dict__.setdefault("said", {})
+
+
+def collect():
+    ok, output = host.run_shell_command(f"{PROGRAM} show-node-id --home {HOME} && cat {HOME}/pristine.json")
+    assert ok, output.stderr
+    node_id, *document = output.stdout.splitlines()
+    said[host.name] = (node_id, json.loads("\n".join(document)))
+
+
+def agree():
+    documents = [said[other.name][1] for other in inventory]
+    validators = [validator for document in documents for validator in document["validators"]]
+    genesis = json.dumps(documents[0] | {"chain_id": "bench", "validators": validators}, indent=2)
+    files.put(name="genesis", src=StringIO(genesis), dest=f"{HOME}/config/genesis.json", mode="644")
+    peers = [f"{said[other.name][0]}@{other.data.ssh_hostname}:26656" for other in inventory if other.name != host.name]
+    files.template(
+        name="configuration",
+        src=host.data.configuration,
+        dest=f"{HOME}/config/config.toml",
+        mode="644",
+        moniker=host.name,
+        address=host.data.ssh_hostname,
+        peers=",".join(peers),
+    )
+
 
 files.put(name="program", src=host.data.binary, dest=PROGRAM, mode="755", create_remote_dir=True)
 server.shell(
@@ -28,36 +53,8 @@ server.shell(
         f"{{ {PROGRAM} init --home {HOME} && cp {HOME}/config/genesis.json {HOME}/pristine.json; }}"
     ],
 )
-
-
-def agree():
-    """Once init has run everywhere: what the others have is asked of them."""
-    first, validators, peers = None, [], []
-    for other in inventory:
-        document = json.loads("\n".join(other.get_fact(FileContents, path=f"{HOME}/pristine.json")))
-        first = first or document
-        validators += document["validators"]
-        if other != host:
-            peers.append(f"{other.get_fact(Command, command=f'{PROGRAM} show-node-id --home {HOME}')}@{other.data.ssh_hostname}:26656")
-    genesis = json.dumps(first | {"chain_id": "bench", "validators": validators}, indent=2)
-    files.put(name="genesis", src=StringIO(genesis), dest=f"{HOME}/config/genesis.json", mode="644")
-    values = {
-        "moniker": f'"{host.name}"',
-        "proxy_app": '"kvstore"',
-        "addr_book_strict": "false",
-        "allow_duplicate_ip": "true",
-        "external_address": f'"{host.data.ssh_hostname}:26656"',
-        "persistent_peers": f'"{",".join(peers)}"',
-    }
-    for key, value in values.items():
-        files.line(
-            name=f"configuration: {key}",
-            path=f"{HOME}/config/config.toml",
-            line=f"^{key} = .*$",
-            replace=f"{key} = {value}",
-        )
-
-
+python.call(name="identities", function=collect)
 python.call(name="one genesis, configuration", function=agree)
-files.put(name="unit", src=StringIO(UNIT), dest="/etc/systemd/system/cometbft.service", mode="644", _sudo=True)
-systemd.service(name="start", service="cometbft", running=True, enabled=True, daemon_reload=True, _sudo=True)
+unit = files.put(name="unit", src=StringIO(UNIT), dest="/etc/systemd/system/cometbft.service", mode="644", _sudo=True)
+systemd.daemon_reload(name="reload", _sudo=True, _if=unit.did_change)
+systemd.service(name="start", service="cometbft", running=True, enabled=True, _sudo=True)

@@ -10,24 +10,29 @@ mod yaml;
 use serde_json::{Map, Value};
 
 pub use listen::Listen;
-pub use toml::set_toml;
-pub use yaml::{quoted, set_yaml};
+pub use yaml::quoted;
 
 use super::profile::Format;
+use crate::problem::Problem;
 
-/// A file that several keys are read of.
+/// A file that keys are read of and set in. Read once: to read it is most of what a node costs in a plan.
 #[derive(Debug)]
 pub enum Parsed {
     Toml(toml_edit::DocumentMut),
-    Yaml(Value),
+    Yaml(yaml::Document),
 }
 
 impl Parsed {
     /// None where the file is broken.
     pub fn of(format: Format, text: &str) -> Option<Self> {
-        Some(match format {
-            Format::Toml => Self::Toml(text.parse().ok()?),
-            Format::Yaml => Self::Yaml(yaml::parsed(text)?),
+        Self::named("", format, text).ok()
+    }
+
+    /// The file's name is for the words of what is wrong with it.
+    pub fn named(file: &str, format: Format, text: &str) -> Result<Self, Problem> {
+        Ok(match format {
+            Format::Toml => Self::Toml(toml::parse(file, text)?),
+            Format::Yaml => Self::Yaml(yaml::Document::parse(file, text)?),
         })
     }
 
@@ -35,7 +40,30 @@ impl Parsed {
     pub fn key(&self, key: &str) -> Option<Value> {
         match self {
             Self::Toml(document) => toml::read(document, key),
-            Self::Yaml(root) => yaml::read(root, key),
+            Self::Yaml(document) => document.read(key),
+        }
+    }
+
+    /// Sets dotted keys. In TOML one that the file does not have is refused, since the chain would ignore it in silence;
+    /// in YAML one that is nearly a `known` one.
+    pub fn set(
+        &mut self,
+        file: &str,
+        known: &[String],
+        sets: &[(String, Value)],
+    ) -> Result<(), Vec<Problem>> {
+        let set = |(key, value): &(String, Value)| match self {
+            Self::Toml(document) => toml::set(file, document, key, value).err(),
+            Self::Yaml(document) => document.set(file, known, key, value).err(),
+        };
+        let problems: Vec<Problem> = sets.iter().filter_map(set).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    pub fn text(&self) -> String {
+        match self {
+            Self::Toml(document) => document.to_string(),
+            Self::Yaml(document) => document.text(),
         }
     }
 }

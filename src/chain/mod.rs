@@ -10,6 +10,7 @@ pub mod ports;
 pub mod probe;
 pub mod profile;
 pub mod render;
+pub mod ring;
 pub mod signs;
 pub mod topology;
 pub mod unit;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     profile::Profile,
-    topology::{Role, Spot, dialled},
+    topology::{Role, Spot, Topology},
 };
 use crate::model::ids::{NodeId, NodeName, PeerAddr};
 
@@ -46,57 +45,46 @@ pub enum PeersError {
     Unknown(NodeName),
 }
 
-/// The nodes that `node` dials, in the order of their names, since another order of the inventory is no change;
-/// never itself. Connected over all nodes by construction.
-///
-/// Beyond the mesh, a node that joins changes only the lists that it then stands in.
-pub fn peers_for(node: &NodeName, all: &[PeerInfo], strategy: Strategy) -> Result<Vec<PeerInfo>, PeersError> {
-    check(all)?;
-    peers_of_checked(node, all, strategy)
+/// All nodes as peers of each other. Made once and asked for each node.
+pub struct Network<'a> {
+    peers: BTreeMap<&'a NodeName, &'a PeerInfo>,
+    seeds: Vec<&'a PeerInfo>,
+    topology: Topology<'a>,
 }
 
-/// The same for a list that has been through `check`, which is as long as the list and so is not for every node.
-pub fn peers_of_checked(
-    node: &NodeName,
-    all: &[PeerInfo],
-    strategy: Strategy,
-) -> Result<Vec<PeerInfo>, PeersError> {
-    let Some(me) = all.iter().find(|peer| peer.spot.name == *node) else {
-        return Err(PeersError::Unknown(node.clone()));
-    };
-    let spots: Vec<&Spot> = all.iter().map(|peer| &peer.spot).collect();
-    let dialled = dialled(&me.spot, &spots, strategy);
-    let mut peers: Vec<PeerInfo> =
-        all.iter().filter(|peer| dialled.contains(&&peer.spot.name)).cloned().collect();
-    peers.sort_unstable_by(|a, b| a.spot.name.cmp(&b.spot.name));
-    Ok(peers)
-}
-
-/// The seeds that a node may ask for more peers: none of them itself, and none that it may not know.
-pub fn seeds_of(me: &Spot, all: &[PeerInfo]) -> Vec<PeerInfo> {
-    let seed =
-        |peer: &&PeerInfo| peer.spot.role == Role::Seed && peer.spot.name != me.name && !me.is_hidden();
-    all.iter().filter(seed).cloned().collect()
-}
-
-/// Of the nodes that know each other, `node` among them, those that it dials; never itself.
-pub(super) fn chosen<'a>(node: &NodeName, all: &[&'a NodeName], strategy: Strategy) -> Vec<&'a NodeName> {
-    let others = match strategy {
-        Strategy::Auto if all.len() > MESH_LIMIT => OTHERS,
-        Strategy::Auto | Strategy::Mesh => all.len(),
-        Strategy::Ring => 0,
-    };
-    let mut chosen = ring_neighbours(node, all);
-    if others > 0 {
-        let mut ranked: Vec<_> = all.iter().map(|name| (rank(node, name), *name)).collect();
-        ranked.retain(|(_, name)| *name != node);
-        ranked.sort_unstable();
-        chosen.extend(ranked.into_iter().take(others).map(|(_, name)| name));
+impl<'a> Network<'a> {
+    /// The list has been through `check`, or its ids do not matter.
+    pub fn of(all: &'a [PeerInfo], strategy: Strategy) -> Self {
+        Self {
+            peers: all.iter().map(|peer| (&peer.spot.name, peer)).collect(),
+            seeds: all.iter().filter(|peer| peer.spot.role == Role::Seed).collect(),
+            topology: Topology::of(all.iter().map(|peer| &peer.spot), strategy),
+        }
     }
-    chosen.retain(|name| *name != node);
-    chosen.sort_unstable();
-    chosen.dedup();
-    chosen
+
+    pub fn peer(&self, node: &NodeName) -> Option<&'a PeerInfo> {
+        self.peers.get(node).copied()
+    }
+
+    /// The nodes that `node` dials, in the order of their names, since another order of the inventory is no change;
+    /// never itself. Connected over all nodes by construction.
+    ///
+    /// Beyond the mesh, a node that joins changes only the lists that it then stands in.
+    pub fn peers_of(&self, node: &NodeName) -> Result<Vec<PeerInfo>, PeersError> {
+        let me = self.peer(node).ok_or_else(|| PeersError::Unknown(node.clone()))?;
+        let dialled = self.topology.dialled(&me.spot);
+        let mut peers: Vec<PeerInfo> =
+            dialled.into_iter().filter_map(|name| self.peer(name).cloned()).collect();
+        peers.sort_unstable_by(|a, b| a.spot.name.cmp(&b.spot.name));
+        peers.dedup();
+        Ok(peers)
+    }
+
+    /// The seeds that a node may ask for more peers: none of them itself, and none that it may not know.
+    pub fn seeds_of(&self, me: &Spot) -> Vec<PeerInfo> {
+        let others = self.seeds.iter().filter(|seed| seed.spot.name != me.name && !me.is_hidden());
+        others.map(|seed| (*seed).clone()).collect()
+    }
 }
 
 /// Twice the same id or address can never be in a list: the document that this replaces had it in its example.
@@ -114,24 +102,6 @@ pub fn check(all: &[PeerInfo]) -> Result<(), PeersError> {
         }
     }
     Ok(())
-}
-
-/// The nodes on a ring in the order of their names' hash, so that who joins moves two neighbours only.
-fn ring_neighbours<'a>(node: &NodeName, all: &[&'a NodeName]) -> Vec<&'a NodeName> {
-    let mut ring: Vec<_> = all.iter().map(|name| (hash(name.as_str()), *name)).collect();
-    ring.sort_unstable();
-    let Some(at) = ring.iter().position(|(_, name)| *name == node) else { return Vec::new() };
-    let length = ring.len();
-    vec![ring[(at + 1) % length].1, ring[(at + length - 1) % length].1]
-}
-
-fn rank(node: &NodeName, other: &NodeName) -> [u8; 32] {
-    // A name holds no slash, so no two pairs are one text.
-    hash(&format!("{node}/{other}"))
-}
-
-fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
 }
 
 /// One peer as the profile writes it; an IPv6 address in brackets.
@@ -187,73 +157,101 @@ mod tests {
         (0..count).map(node).collect()
     }
 
-    fn names(peers: &[PeerInfo]) -> BTreeSet<String> {
-        peers.iter().map(|peer| peer.spot.name.to_string()).collect()
+    /// Who dials whom, by number.
+    fn lists(all: &[PeerInfo], strategy: Strategy) -> Vec<BTreeSet<usize>> {
+        let numbers: BTreeMap<_, _> =
+            all.iter().enumerate().map(|(number, peer)| (&peer.spot.name, number)).collect();
+        let network = Network::of(all, strategy);
+        let of = |peer: &PeerInfo| network.peers_of(&peer.spot.name).unwrap();
+        all.iter().map(|peer| of(peer).iter().map(|peer| numbers[&peer.spot.name]).collect()).collect()
     }
 
-    fn reached(all: &[PeerInfo], strategy: Strategy) -> usize {
-        let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for peer in all {
-            for other in names(&peers_for(&peer.spot.name, all, strategy).unwrap()) {
-                edges.entry(peer.spot.name.to_string()).or_default().insert(other.clone());
-                edges.entry(other).or_default().insert(peer.spot.name.to_string());
+    /// In the graph of connections, whoever dialled: how many are reached, and the most that one node is dialled by.
+    fn reached_and_dialled(lists: &[BTreeSet<usize>]) -> (usize, usize) {
+        let mut dialled_by = vec![BTreeSet::new(); lists.len()];
+        for (node, dials) in lists.iter().enumerate() {
+            for other in dials {
+                dialled_by[*other].insert(node);
             }
         }
-        let (mut seen, mut open) = (BTreeSet::new(), vec![all[0].spot.name.to_string()]);
-        while let Some(name) = open.pop() {
-            if seen.insert(name.clone()) {
-                open.extend(edges.get(&name).into_iter().flatten().cloned());
+        let (mut seen, mut open) = (BTreeSet::new(), vec![0]);
+        while let Some(node) = open.pop() {
+            if seen.insert(node) {
+                open.extend(lists[node].union(&dialled_by[node]));
             }
         }
-        seen.len()
+        (seen.len(), dialled_by.iter().map(BTreeSet::len).max().unwrap())
+    }
+
+    /// What holds of every number of nodes: one network, nobody dials itself, nobody dials or is dialled by more than
+    /// Tendermint allows a node (10 and 40).
+    fn is_sound(count: usize) {
+        let all = nodes(count);
+        for strategy in [Strategy::Auto, Strategy::Ring] {
+            let lists = lists(&all, strategy);
+            let (reached, most) = reached_and_dialled(&lists);
+            assert_eq!(reached, count, "{strategy:?}: one network");
+            assert!(most < 40, "{strategy:?}: one of {count} nodes is dialled by {most}");
+            for (node, dials) in lists.iter().enumerate() {
+                assert!(!dials.contains(&node));
+                let wanted = match strategy {
+                    Strategy::Auto if count <= MESH_LIMIT => count - 1,
+                    Strategy::Auto => 2 + OTHERS,
+                    _ => 2.min(count - 1),
+                };
+                assert_eq!(dials.len(), wanted, "{strategy:?}: what one of {count} nodes dials");
+            }
+        }
+    }
+
+    /// One more node at a place of the inventory: only lists that it then stands in are other ones, and these are few.
+    fn who_joins_is_noticed_by_few(count: usize, at: usize) {
+        let (before, mut after) = (nodes(count), nodes(count));
+        after.insert(at, node(count));
+        let (old, new) = (lists(&before, Strategy::Auto), lists(&after, Strategy::Auto));
+        let moved = |number: usize| number + usize::from(number >= at);
+        let mut changed = 0;
+        for (number, dials) in old.iter().enumerate() {
+            let now = &new[moved(number)];
+            let same = dials.iter().map(|other| moved(*other)).eq(now.iter().copied());
+            assert!(same || now.contains(&at), "node {number} of {count} dials others, and not the new one");
+            changed += usize::from(!same);
+        }
+        assert!(changed < 40, "one node more changes {changed} of {count} lists");
+    }
+
+    #[test]
+    fn up_to_ten_thousand_nodes_are_one_network_within_bounds_and_stable() {
+        for count in (1..=70).chain([127, 128, 129, 500, 1000, 3000, 10_000]) {
+            is_sound(count);
+        }
+        for count in [33, 34, 50, 128, 1000, 10_000] {
+            who_joins_is_noticed_by_few(count, count / 2);
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8))]
         #[test]
-        fn peers_are_connected_bounded_and_never_oneself(count in 1_usize..300) {
-            let all = nodes(count);
-            for strategy in [Strategy::Auto, Strategy::Ring] {
-                prop_assert_eq!(reached(&all, strategy), count);
-                for peer in &all {
-                    let dialled = peers_for(&peer.spot.name, &all, strategy).unwrap();
-                    prop_assert!(!dialled.contains(peer));
-                    prop_assert_eq!(names(&dialled).len(), dialled.len());
-                    match strategy {
-                        Strategy::Auto if count <= MESH_LIMIT => prop_assert_eq!(dialled.len(), count - 1),
-                        Strategy::Auto => prop_assert!(dialled.len() < 10 && dialled.len() >= OTHERS),
-                        _ => prop_assert!(dialled.len() <= 2),
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn who_joins_changes_only_the_lists_that_it_stands_in(count in 33_usize..300, order in any::<bool>()) {
-            let before = nodes(count);
-            let mut after = before.clone();
-            after.insert(if order { 0 } else { count }, node(count));
-            for peer in &before {
-                let old = names(&peers_for(&peer.spot.name, &before, Strategy::Auto).unwrap());
-                let new = names(&peers_for(&peer.spot.name, &after, Strategy::Auto).unwrap());
-                let listed = new.contains(node(count).spot.name.as_str());
-                prop_assert!(listed || new == old);
-            }
+        fn peers_are_connected_bounded_and_stable(count in 33_usize..600, at in any::<prop::sample::Index>()) {
+            is_sound(count);
+            who_joins_is_noticed_by_few(count, at.index(count + 1));
         }
     }
 
     #[test]
     fn one_node_has_no_peers_and_a_stranger_is_an_error() {
         let all = nodes(1);
-        assert!(peers_for(&all[0].spot.name, &all, Strategy::Auto).unwrap().is_empty());
-        assert!(matches!(peers_for(&node(7).spot.name, &all, Strategy::Auto), Err(PeersError::Unknown(_))));
+        let network = Network::of(&all, Strategy::Auto);
+        assert!(network.peers_of(&all[0].spot.name).unwrap().is_empty());
+        assert!(matches!(network.peers_of(&node(7).spot.name), Err(PeersError::Unknown(_))));
     }
 
     #[test]
     fn s4_the_same_id_twice_is_refused_by_name() {
         let mut all = nodes(3);
         all[2].id = all[0].id.clone();
-        let error = peers_for(&all[1].spot.name, &all, Strategy::Auto).unwrap_err();
+        let error = check(&all).unwrap_err();
         assert!(error.to_string().starts_with("node-2 has the same node id as node-0"), "{error}");
     }
 

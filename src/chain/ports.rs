@@ -33,7 +33,17 @@ pub fn ports_of(
     let parse = |(path, file): (&HomePath, &ConfigFile)| {
         Some((path.clone(), Parsed::of(file.format, texts.get(path)?)?))
     };
-    let files: BTreeMap<HomePath, Parsed> = profile.files.iter().filter_map(parse).collect();
+    let files = profile.files.iter().filter_map(parse).collect();
+    ports_in(profile, &files, overrides, rpc_bind)
+}
+
+/// The same of files that have been read.
+pub fn ports_in(
+    profile: &Profile,
+    files: &BTreeMap<HomePath, Parsed>,
+    overrides: &BTreeMap<String, u16>,
+    rpc_bind: Option<&HostAddr>,
+) -> BTreeMap<String, PortUse> {
     let read = |place: &KeyPlace| files.get(&place.file)?.key(&place.key);
     let mut uses = BTreeMap::new();
     for (name, port) in &profile.ports {

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{
+    config::Parsed,
     peers::{PeerInfo, peers_list, peers_string},
-    ports::ports_of,
-    profile::{Format, HomePath, Profile, SetKeys},
+    ports::{PortUse, ports_in},
+    profile::{HomePath, Profile, SetKeys},
     topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
@@ -65,7 +66,7 @@ pub struct NodeContext {
     pub external_address: PeerAddr,
     /// Its place among the others.
     pub spot: Spot,
-    /// From `peers::peers_for`.
+    /// From `Network::peers_of`.
     pub peers: Vec<PeerInfo>,
     /// The seeds that it may ask for more.
     pub seeds: Vec<PeerInfo>,
@@ -98,8 +99,8 @@ pub struct RenderedFile {
 pub struct Rendered {
     /// The configuration files, not the unit and not the genesis documents.
     pub files: Vec<RenderedFile>,
-    /// The same configuration by path in the home, for `ports_of`.
-    pub texts: BTreeMap<HomePath, String>,
+    /// Where the node listens by these files.
+    pub ports: BTreeMap<String, PortUse>,
     /// The whole command line, the binary first.
     pub argv: Vec<String>,
     pub unit: String,
@@ -108,16 +109,18 @@ pub struct Rendered {
 /// Everything that is written for a node beside its genesis documents.
 pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Vec<Problem>> {
     let mut problems = sets::unknown_names(profile, &node.basics);
-    let mut texts = BTreeMap::new();
+    let mut written = BTreeMap::new();
     for path in profile.files.keys() {
-        match file_text(profile, path, &node.basics, Some(node)) {
-            Ok(text) => drop(texts.insert(path.clone(), text)),
+        match file(profile, path, &node.basics, Some(node)) {
+            Ok(file) => drop(written.insert(path.clone(), file)),
             Err(found) => problems.extend(found),
         }
     }
+    let ports = ports_in(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref());
     if problems.is_empty() {
-        problems.extend(port_problems(profile, node, &texts));
+        problems.extend(port_problems(node, &ports));
     }
+    let mut texts = texts(&written);
     if let Some(list) = &profile.peers.into.list {
         texts.insert(list.clone(), peers_list(profile, &node.peers));
     }
@@ -139,7 +142,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Rendered { files: files(profile, &texts, &node.home), texts, argv, unit })
+    Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit })
 }
 
 /// What is wrong with the inventory's own words, as far as it can be judged before init has run: file names, keys of
@@ -153,7 +156,7 @@ pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {
             .push(Problem::error(message).help(format!("give a whole number, such as {}", profile.chain_id)));
     }
     for path in profile.files.iter().filter(|(_, file)| file.template.is_some()).map(|(path, _)| path) {
-        problems.extend(file_text(profile, path, basics, None).err().into_iter().flatten());
+        problems.extend(file(profile, path, basics, None).err().into_iter().flatten());
     }
     problems
 }
@@ -165,14 +168,14 @@ pub fn pre_init_files(
     folder: &RemotePath,
 ) -> Result<Vec<RenderedFile>, Vec<Problem>> {
     let mut problems = sets::unknown_names(profile, basics);
-    let mut texts = BTreeMap::new();
+    let mut written = BTreeMap::new();
     for path in &profile.init.before {
-        match file_text(profile, path, basics, None) {
-            Ok(text) => drop(texts.insert(path.clone(), text)),
+        match file(profile, path, basics, None) {
+            Ok(file) => drop(written.insert(path.clone(), file)),
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(files(profile, &texts, folder)) } else { Err(problems) }
+    if problems.is_empty() { Ok(files(profile, &texts(&written), folder)) } else { Err(problems) }
 }
 
 fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePath) -> Vec<RenderedFile> {
@@ -184,30 +187,38 @@ fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePat
     texts.iter().map(file).collect()
 }
 
+fn texts(files: &BTreeMap<HomePath, Parsed>) -> BTreeMap<HomePath, String> {
+    files.iter().map(|(path, file)| (path.clone(), file.text())).collect()
+}
+
 /// Base, then the profile's keys, then ports and addresses, then the inventory's settings.
-fn file_text(
+fn file(
     profile: &Profile,
     path: &HomePath,
     basics: &Basics,
     node: Option<&NodeContext>,
-) -> Result<String, Vec<Problem>> {
-    let Some(file) = profile.files.get(path) else { return Ok(String::new()) };
+) -> Result<Parsed, Vec<Problem>> {
+    let unknown = || vec![Problem::error(format!("{}: the profile has no file {path}", basics.name))];
+    let file = profile.files.get(path).ok_or_else(unknown)?;
     let there = node.and_then(|node| node.init_files.get(path));
-    let base = match &file.template {
-        Some(template) if there.is_none() => {
-            template::configuration(profile, template, basics).map_err(|problem| vec![problem])?
+    let made;
+    let base = match (&file.template, there) {
+        (_, Some(there)) => there,
+        (Some(template), None) => {
+            made = template::configuration(profile, template, basics).map_err(|problem| vec![problem])?;
+            &made
         }
-        _ => there
-            .cloned()
-            .ok_or_else(|| vec![Problem::error(format!("{}: init has made no {path}", basics.name))])?,
+        (None, None) => {
+            return Err(vec![Problem::error(format!("{}: init has made no {path}", basics.name))]);
+        }
     };
-    let set = |text: &str, sets: &[(String, Value)]| match file.format {
-        Format::Toml => super::config::set_toml(path.as_str(), text, sets),
-        Format::Yaml => super::config::set_yaml(path.as_str(), text, &file.known, sets),
-    };
-    let text = set(&base, &sets::of_profile(profile, path, file, basics, node))?;
-    let text = set(&text, &sets::of_ports(profile, path, file.format, basics, &text))?;
-    set(&text, &sets::of_inventory(profile, path, basics))
+    let mut parsed = Parsed::named(path.as_str(), file.format, base).map_err(|problem| vec![problem])?;
+    let set = |parsed: &mut Parsed, sets: Vec<_>| parsed.set(path.as_str(), &file.known, &sets);
+    set(&mut parsed, sets::of_profile(profile, path, file, basics, node))?;
+    let of_ports = sets::of_ports(profile, path, basics, &parsed);
+    set(&mut parsed, of_ports)?;
+    set(&mut parsed, sets::of_inventory(profile, path, basics))?;
+    Ok(parsed)
 }
 
 fn with_binary(node: &NodeContext, arguments: Vec<String>) -> Vec<String> {
@@ -223,12 +234,11 @@ fn argv(profile: &Profile, node: &NodeContext) -> Vec<String> {
 }
 
 /// A port that `settings:` put elsewhere than `ports:`, or two that are one.
-fn port_problems(profile: &Profile, node: &NodeContext, texts: &BTreeMap<HomePath, String>) -> Vec<Problem> {
+fn port_problems(node: &NodeContext, uses: &BTreeMap<String, PortUse>) -> Vec<Problem> {
     let basics = &node.basics;
-    let uses = ports_of(profile, texts, &basics.ports, basics.rpc_bind.as_ref());
     let mut problems = Vec::new();
     let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
-    for (name, port_use) in &uses {
+    for (name, port_use) in uses {
         if let Some(wanted) = basics.ports.get(name).filter(|wanted| **wanted != port_use.port) {
             let message = format!(
                 "{}: `ports:` wants {name} on {wanted}, but its key in `settings:` says {}",

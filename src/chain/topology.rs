@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::peers::{Strategy, chosen};
+use super::{peers::Strategy, ring::Ring};
 use crate::model::ids::NodeName;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,17 +56,43 @@ impl Spot {
     }
 }
 
-/// The nodes that `me` dials and stays with, in no order: all that it alone knows of, and of those in the open what the
-/// strategy says. A seed hangs up on who has dialled it and got its answer, so that it dials the others itself.
-pub fn dialled<'a>(me: &Spot, all: &[&'a Spot], strategy: Strategy) -> Vec<&'a NodeName> {
-    let known = || all.iter().copied().filter(|other| other.name != me.name && me.may_know(other));
-    if me.is_hidden() {
-        return known().map(|other| &other.name).collect();
+/// Who dials whom. Made once for all nodes: a look at all of them for each would grow with the square of the nodes.
+pub struct Topology<'a> {
+    strategy: Strategy,
+    spots: BTreeMap<&'a NodeName, &'a Spot>,
+    /// Those in the open who stay connected. A seed hangs up on who has dialled it and got its answer.
+    staying: Ring<'a>,
+    /// By sentry.
+    hidden: BTreeMap<&'a NodeName, Vec<&'a NodeName>>,
+}
+
+impl<'a> Topology<'a> {
+    pub fn of(all: impl IntoIterator<Item = &'a Spot>, strategy: Strategy) -> Self {
+        let spots: BTreeMap<_, _> = all.into_iter().map(|spot| (&spot.name, spot)).collect();
+        let mut hidden: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for spot in spots.values() {
+            for sentry in &spot.behind {
+                hidden.entry(sentry).or_default().push(&spot.name);
+            }
+        }
+        let stays = |spot: &&&Spot| !spot.is_hidden() && spot.role != Role::Seed;
+        let staying = Ring::of(spots.values().filter(stays).map(|spot| &spot.name));
+        Self { strategy, spots, staying, hidden }
     }
-    let stays = |other: &&&Spot| !other.is_hidden() && (other.role != Role::Seed || other.name == me.name);
-    let open: Vec<&NodeName> = all.iter().filter(stays).map(|other| &other.name).collect();
-    let hidden = known().filter(|other| other.is_hidden()).map(|other| &other.name);
-    chosen(&me.name, &open, strategy).into_iter().chain(hidden).collect()
+
+    pub fn spot(&self, name: &NodeName) -> Option<&'a Spot> {
+        self.spots.get(name).copied()
+    }
+
+    /// The nodes that `me` dials and stays with, in no order: all that it alone knows of, and of those in the open what
+    /// the strategy says.
+    pub fn dialled(&self, me: &Spot) -> Vec<&'a NodeName> {
+        if me.is_hidden() {
+            return me.behind.iter().filter_map(|sentry| Some(&self.spot(sentry)?.name)).collect();
+        }
+        let hidden = self.hidden.get(&me.name).into_iter().flatten().copied();
+        self.staying.chosen(&me.name, self.strategy).into_iter().chain(hidden).collect()
+    }
 }
 
 /// What is wrong with the network that the nodes' lists would make: a validator that strangers know, a node that nobody
@@ -76,8 +102,8 @@ pub fn problems(all: &[Spot], strategy: Strategy) -> Vec<(NodeName, String)> {
     if !all.iter().any(Spot::is_hidden) {
         return Vec::new();
     }
-    let all: Vec<&Spot> = all.iter().collect();
-    let lists: Vec<_> = all.iter().map(|spot| (*spot, dialled(spot, &all, strategy))).collect();
+    let topology = Topology::of(all, strategy);
+    let lists: Vec<_> = all.iter().map(|spot| (spot, topology.dialled(spot))).collect();
     graph_problems(&lists)
 }
 
@@ -132,10 +158,8 @@ mod tests {
 
     fn names(me: &str, all: &[Spot]) -> Vec<String> {
         let me = all.iter().find(|spot| spot.name.as_str() == me).unwrap();
-        let mut names: Vec<String> = dialled(me, &all.iter().collect::<Vec<_>>(), Strategy::Auto)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let mut names: Vec<String> =
+            Topology::of(all, Strategy::Auto).dialled(me).iter().map(ToString::to_string).collect();
         names.sort();
         names
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     binary,
-    chain::peers::{PeerInfo, peers_of_checked},
+    chain::peers::{Network, PeerInfo},
     error::{self, Failure},
     facts::{Facts, saved},
     model::{cluster::Cluster, ids::NodeName},
@@ -81,10 +81,11 @@ fn dialled(
         }));
     }
     let everybody = whole::everybody(cluster, facts).map_err(Failure::Refused)?;
+    let network = Network::of(&everybody, cluster.strategy);
     let nodes = cluster.nodes.iter().filter(|node| only.is_none_or(|name| node.name.as_str() == name));
     nodes
         .map(|node| {
-            let peers = peers_of_checked(&node.name, &everybody, cluster.strategy);
+            let peers = network.peers_of(&node.name);
             let refused = |why: crate::chain::peers::PeersError| {
                 vec![Refusal::new(Class::Safety, Some(&node.name), why.to_string())]
             };

@@ -20,6 +20,7 @@ pub const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemc
 
 pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
     let mut refusals = Vec::new();
+    let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
     for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
         let (Some(machine), Some(seen)) = (facts.machines.get(&node.machine), facts.nodes.get(&node.name))
         else {
@@ -33,7 +34,9 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
             refusals.extend(rights::kept_elsewhere(cluster, node, seen));
             refusals.extend(keys_complete(cluster, node, seen));
             refusals.extend(keys_readable(cluster, node, seen));
-            refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
+            if has_begun {
+                refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
+            }
             refusals.extend(sign_state_is_whole(node, facts, seen));
         }
         refusals.extend(host);
@@ -42,7 +45,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
     refusals.extend(relay::refusals(cluster, facts, options));
     refusals.extend(one_binary(cluster, facts));
     refusals.extend(no_clones(cluster, facts));
-    if life::of_cluster(cluster, facts) < life::Life::Started {
+    if !has_begun {
         refusals.extend(clocks_agree(cluster, facts));
         refusals.extend(all_are_born_together(cluster, facts, options));
     }
@@ -236,13 +239,13 @@ fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusa
     files.into_iter().filter_map(closed).collect()
 }
 
-/// S13: a host with nothing on it, whose node the others know, is no new one.
+/// S13: a host with nothing on it, whose node the others know, is no new one to a chain that has begun.
 fn has_lost_its_disk(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Refusal> {
     let is_new = seen.validator_key.is_none()
         && !life::is_ours(cluster, node, seen)
         && !life::is_restored(cluster, node, seen)
         && !life::is_staged(seen);
-    if !is_new || node.role != Role::Validator || life::of_cluster(cluster, facts) < life::Life::Started {
+    if !is_new || node.role != Role::Validator {
         return None;
     }
     let id = super::node::known_as(cluster, node, facts)?;

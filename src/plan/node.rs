@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Class, Refusal, ask, birth::Documents, step::Run, step::Step, sync};
 use crate::{
     chain::{
-        peers::{self, PeerInfo},
+        peers::{Network, PeerInfo},
         ports::{PortUse, ports_of},
         profile::{ConfigFile, HomePath},
         render::{NodeContext, Rendered, pre_init_files, render_node},
@@ -60,8 +60,10 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
 pub fn ports(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> BTreeMap<String, PortUse> {
     let rendered =
         context(cluster, node, seen).and_then(|context| render_node(&cluster.profile, &context).ok());
-    let texts = rendered.map(|rendered| rendered.texts).unwrap_or_default();
-    ports_of(&cluster.profile, &texts, &node.ports, node.rpc_bind.as_ref())
+    rendered.map_or_else(
+        || ports_of(&cluster.profile, &BTreeMap::new(), &node.ports, node.rpc_bind.as_ref()),
+        |rendered| rendered.ports,
+    )
 }
 
 /// Where the nodes connect to each other; those whose identity is not known yet are left out.
@@ -109,13 +111,13 @@ pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(St
     files.into_iter().map(|file| (below(&file.path), file.content)).collect()
 }
 
-/// `everybody`: the peers of the whole cluster, this node among them, as `peers::check` wants them.
+/// `network`: the whole cluster, this node in it, as `peers::check` wants it.
 pub fn wanted(
     cluster: &Cluster,
     node: &Node,
     facts: &Facts,
     documents: &Documents,
-    everybody: &[PeerInfo],
+    network: &Network<'_>,
 ) -> Result<Wanted, Vec<Refusal>> {
     let unknown = |what: &str| {
         vec![Refusal::new(
@@ -127,7 +129,7 @@ pub fn wanted(
     let seen = facts.nodes.get(&node.name).ok_or_else(|| unknown("this node"))?;
     let (Some(home), Some(account)) = (&seen.home, &seen.account) else { return Err(unknown("its user")) };
     let sha256 = ask::binary_sha256(node, facts).ok_or_else(|| unknown("its binary"))?;
-    let rendered = rendered(cluster, node, facts, everybody)?;
+    let rendered = rendered(cluster, node, facts, network)?;
     let owner = format!("{}:{}", node.user, account.group);
     let mut steps =
         vec![Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }];
@@ -185,7 +187,7 @@ fn rendered(
     cluster: &Cluster,
     node: &Node,
     facts: &Facts,
-    everybody: &[PeerInfo],
+    network: &Network<'_>,
 ) -> Result<Rendered, Vec<Refusal>> {
     let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
     let seen = facts.nodes.get(&node.name);
@@ -193,10 +195,9 @@ fn rendered(
         .and_then(|seen| context(cluster, node, seen))
         .ok_or_else(|| safety("its folder is not known".to_owned()))?;
     context.sync = seen.and_then(|seen| sync::of_node(cluster, node, facts, seen));
-    context.peers = peers::peers_of_checked(&node.name, everybody, cluster.strategy)
-        .map_err(|why| safety(why.to_string()))?;
-    context.seeds = peers::seeds_of(&context.spot, everybody);
-    if let Some(own) = everybody.iter().find(|peer| peer.spot.name == node.name) {
+    context.peers = network.peers_of(&node.name).map_err(|why| safety(why.to_string()))?;
+    context.seeds = network.seeds_of(&context.spot);
+    if let Some(own) = network.peer(&node.name) {
         context.external_address.port = own.addr.port;
     }
     render_node(&cluster.profile, &context).map_err(|problems| {

@@ -11,7 +11,7 @@ use super::{
     step::{Init, Run, Step, staging},
 };
 use crate::{
-    chain::peers,
+    chain::peers::{self, Network},
     facts::{Facts, NodeFacts, manifest::FORMAT, manifest::Manifest},
     model::{
         cluster::{Cluster, Node, Source},
@@ -195,8 +195,9 @@ pub fn agree_and_start(
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
+    let network = Network::of(&everybody, cluster.strategy);
     for (node, seen) in touched(cluster, facts, options) {
-        match node::wanted(cluster, node, facts, &documents, &everybody) {
+        match node::wanted(cluster, node, facts, &documents, &network) {
             Ok(wanted) => {
                 let starting = Starting { cluster, node, facts, seen, wanted: &wanted };
                 let (planned, waits) = starting.planned(live);

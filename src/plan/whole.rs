@@ -1,10 +1,10 @@
 //! Everything that belongs on each node's host, whether it is there already or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Class, Refusal, birth, node, step::Step};
 use crate::{
-    chain::peers::{self, PeerInfo},
+    chain::peers::{self, Network, PeerInfo},
     facts::Facts,
     model::{cluster::Cluster, ids::NodeName},
 };
@@ -12,8 +12,8 @@ use crate::{
 /// The nodes as peers, each of them: a list that lacks one is a network that lacks one.
 pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Refusal>> {
     let everybody = node::peers(cluster, facts);
-    let unknown =
-        cluster.nodes.iter().filter(|node| everybody.iter().all(|peer| peer.spot.name != node.name));
+    let known: BTreeSet<&NodeName> = everybody.iter().map(|peer| &peer.spot.name).collect();
+    let unknown = cluster.nodes.iter().filter(|node| !known.contains(&node.name));
     let refuse = |name: &NodeName| {
         let message = if facts.nodes.contains_key(name) {
             "it has no node key yet in these facts"
@@ -35,10 +35,11 @@ pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<
 /// only a host knows.
 pub fn whole(cluster: &Cluster, facts: &Facts) -> Result<BTreeMap<NodeName, Vec<Step>>, Vec<Refusal>> {
     let everybody = everybody(cluster, facts)?;
+    let network = Network::of(&everybody, cluster.strategy);
     let documents = birth::documents(cluster, facts)?;
     let (mut all, mut refusals) = (BTreeMap::new(), Vec::new());
     for node in &cluster.nodes {
-        match node::wanted(cluster, node, facts, &documents, &everybody) {
+        match node::wanted(cluster, node, facts, &documents, &network) {
             Ok(wanted) => drop(all.insert(node.name.clone(), wanted.steps)),
             Err(found) => refusals.extend(found),
         }

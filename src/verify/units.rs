@@ -1,12 +1,12 @@
 //! V1: the unit is active and enabled, stays up, and runs the planned binary with the planned arguments.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{Check, view::View};
 use crate::{
-    chain::encode,
+    chain::{encode, peers::Network},
     facts::NodeFacts,
-    model::cluster::Node,
+    model::{cluster::Node, ids::NodeName},
     plan::{self, Next, Options, birth, node, step::Step},
 };
 
@@ -16,6 +16,7 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
         Next::Done(pending) => pending,
         Next::Stage(_) | Next::Refused(_) => Vec::new(),
     };
+    let planned = planned_units(view);
     let row = |node: &Node| {
         let check = Check::new("V1", &node.name, "unit").expected(format!(
             "{}.service active, enabled, without restarts, with the planned binary and arguments",
@@ -29,7 +30,7 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
             let _ = write!(running, "; pending until a restart: {}", waits.what);
         } else if seen.unit.is_running() {
             wrong.extend(node::other_binary(view.cluster, node, &view.now, seen));
-            wrong.extend(other_arguments(view, node, seen));
+            wrong.extend(other_arguments(view, node, seen, planned.get(&node.name)));
         }
         if wrong.is_empty() { check.holds(true, running) } else { check.holds(false, wrong.join("; ")) }
     };
@@ -69,8 +70,14 @@ fn or_nothing<'a>(text: &'a str, nothing: &'a str) -> &'a str {
 }
 
 /// How the process was started otherwise than planned.
-fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<String> {
-    let planned = planned_start(view, node, seen)?;
+fn other_arguments(
+    view: &View<'_>,
+    node: &Node,
+    seen: &NodeFacts,
+    planned: Option<&String>,
+) -> Option<String> {
+    let planned =
+        start_of(planned.map_or_else(|| seen.text(&view.cluster.unit_path(node)), |unit| Some(unit))?)?;
     let running = &seen.unit.command;
     // A script's command line has its interpreter in front.
     let same =
@@ -85,26 +92,28 @@ fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<Str
     Some(why)
 }
 
-/// The planned unit's `ExecStart`; where the plan cannot say it (not every host was asked), the installed one's.
-fn planned_start(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Option<String> {
-    let path = view.cluster.unit_path(node);
-    let text = planned_unit(view, node).or_else(|| seen.text(&path).map(str::to_owned))?;
-    text.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
+fn start_of(unit: &str) -> Option<String> {
+    unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
 }
 
-fn planned_unit(view: &View<'_>, node: &Node) -> Option<String> {
+/// By node; none where the plan cannot say them (not every host was asked), and the installed ones count.
+fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, String> {
     let known = |node: &Node| view.now.nodes.get(&node.name).is_some_and(|seen| seen.node_id.is_some());
     if !view.cluster.nodes.iter().all(known) {
-        return None;
+        return BTreeMap::new();
     }
-    let documents = birth::documents(view.cluster, &view.now).ok()?;
+    let Ok(documents) = birth::documents(view.cluster, &view.now) else { return BTreeMap::new() };
     let everybody = node::peers(view.cluster, &view.now);
-    let wanted = node::wanted(view.cluster, node, &view.now, &documents, &everybody).ok()?;
-    let path = view.cluster.unit_path(node);
-    wanted.steps.into_iter().find_map(|step| match step {
-        Step::File { path: file, content, .. } if file == path => Some(content),
-        _ => None,
-    })
+    let network = Network::of(&everybody, view.cluster.strategy);
+    let unit = |node: &Node| {
+        let wanted = node::wanted(view.cluster, node, &view.now, &documents, &network).ok()?;
+        let path = view.cluster.unit_path(node);
+        wanted.steps.into_iter().find_map(|step| match step {
+            Step::File { path: file, content, .. } if file == path => Some((node.name.clone(), content)),
+            _ => None,
+        })
+    };
+    view.looked_at().filter_map(unit).collect()
 }
 
 fn shortened(text: &str) -> String {

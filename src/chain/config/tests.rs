@@ -8,6 +8,21 @@ use super::*;
 const COMETBFT: &str = include_str!("../../../tests/fixtures/cometbft-0.38/config.toml");
 const LOOM: &str = include_str!("../../../tests/fixtures/loom/config.toml");
 
+fn set_toml(file: &str, text: &str, sets: &[(String, Value)]) -> Result<String, Vec<Problem>> {
+    let mut parsed = Parsed::named(file, Format::Toml, text).map_err(|problem| vec![problem])?;
+    parsed.set(file, &[], sets).map(|()| parsed.text())
+}
+
+fn set_yaml(
+    file: &str,
+    text: &str,
+    known: &[String],
+    sets: &[(String, Value)],
+) -> Result<String, Vec<Problem>> {
+    let mut parsed = Parsed::named(file, Format::Yaml, text).map_err(|problem| vec![problem])?;
+    parsed.set(file, known, sets).map(|()| parsed.text())
+}
+
 fn sets(key: &str, value: Value) -> Vec<(String, Value)> {
     vec![(key.to_owned(), value)]
 }

@@ -5,20 +5,13 @@ use toml_edit::{Array, DocumentMut, Item, Key, Value as Toml};
 
 use crate::problem::{Problem, nearest};
 
-/// Sets dotted keys. A key that the file does not have is refused: the chain would ignore it in silence.
-pub fn set_toml(file: &str, text: &str, sets: &[(String, Value)]) -> Result<String, Vec<Problem>> {
-    if sets.is_empty() {
-        return Ok(text.to_owned());
-    }
-    let mut document: DocumentMut =
-        text.parse().map_err(|error| vec![Problem::error(format!("{file} is not TOML: {error}"))])?;
-    let mut problems = Vec::new();
-    for (key, value) in sets {
-        if let Err(problem) = set(document.as_item_mut(), key, value) {
-            problems.push(Problem { message: format!("{file}: {}", problem.message), ..problem });
-        }
-    }
-    if problems.is_empty() { Ok(document.to_string()) } else { Err(problems) }
+pub(super) fn parse(file: &str, text: &str) -> Result<DocumentMut, Problem> {
+    text.parse().map_err(|error| Problem::error(format!("{file} is not TOML: {error}")))
+}
+
+pub(super) fn set(file: &str, document: &mut DocumentMut, key: &str, wanted: &Value) -> Result<(), Problem> {
+    set_in(document.as_item_mut(), key, wanted)
+        .map_err(|problem| Problem { message: format!("{file}: {}", problem.message), ..problem })
 }
 
 pub(super) fn read(document: &DocumentMut, key: &str) -> Option<Value> {
@@ -27,18 +20,17 @@ pub(super) fn read(document: &DocumentMut, key: &str) -> Option<Value> {
     item.as_value().map(to_json)
 }
 
-fn set(root: &mut Item, key: &str, wanted: &Value) -> Result<(), Problem> {
+fn set_in(root: &mut Item, key: &str, wanted: &Value) -> Result<(), Problem> {
     let parts = Key::parse(key).map_err(|_| Problem::error(format!("{key:?} is not a dotted key")))?;
     let mut item = root;
     for (nth, part) in parts.iter().enumerate() {
-        let known: Vec<String> =
-            item.as_table_like().into_iter().flat_map(|t| t.iter().map(|(k, _)| k.to_owned())).collect();
-        // Indexing by a key would make what is not there.
-        let Some(below) = item.as_table_like_mut().and_then(|table| table.get_mut(part.get())) else {
+        if item.as_table_like().is_none_or(|table| !table.contains_key(part.get())) {
             let above: Vec<_> = parts[..nth].iter().map(Key::get).collect();
-            return Err(unknown(key, &above.join("."), part.get(), &known));
-        };
-        item = below;
+            let known = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(key, _)| key));
+            return Err(unknown(key, &above.join("."), part.get(), known));
+        }
+        // It is there: indexing by a key would make what is not.
+        item = &mut item[part.get()];
     }
     let Some(found) = item.as_value_mut() else {
         return Err(Problem::error(format!("`{key}` is a section")).help("give the keys in it"));
@@ -54,9 +46,9 @@ fn set(root: &mut Item, key: &str, wanted: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unknown(key: &str, above: &str, part: &str, known: &[String]) -> Problem {
+fn unknown<'a>(key: &str, above: &str, part: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let problem = Problem::error(format!("no key `{key}`: the node's own file does not have it"));
-    match nearest(part, known.iter().map(String::as_str)) {
+    match nearest(part, known) {
         Some(near) if above.is_empty() => problem.help(format!("is `{near}` meant?")),
         Some(near) => problem.help(format!("is `{above}.{near}` meant?")),
         None => problem.help("the file that `init` makes names every key there is"),

@@ -6,41 +6,48 @@ use serde_json::{Map, Value};
 
 use crate::problem::{Problem, nearest};
 
-/// The leading comment and the keys of `text`, with dotted keys set. Keys count without regard to case, as loom's
-/// own reader takes them; one that is nearly a known one is refused, since the chain would ignore it in silence.
-pub fn set_yaml(
-    file: &str,
-    text: &str,
-    known: &[String],
-    sets: &[(String, Value)],
-) -> Result<String, Vec<Problem>> {
-    let mut root = parse(text).map_err(|why| vec![Problem::error(format!("{file}: {why}"))])?;
-    let mut problems = Vec::new();
-    for (key, value) in sets {
-        if let Err(problem) =
-            near_miss(file, key, known).map_or(Ok(()), Err).and_then(|()| set(file, &mut root, key, value))
-        {
-            problems.push(problem);
-        }
-    }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let mut written: String =
-        text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
-    block(&mut written, &root, 0);
-    Ok(written)
+/// Keys count without regard to case, as loom's own reader takes them.
+#[derive(Debug)]
+pub struct Document {
+    /// The leading comment.
+    head: String,
+    root: Map<String, Value>,
 }
 
-pub(super) fn parsed(text: &str) -> Option<Value> {
-    parse(text).ok().map(Value::Object)
+impl Document {
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, Problem> {
+        let root = parse(text).map_err(|why| Problem::error(format!("{file}: {why}")))?;
+        let head =
+            text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
+        Ok(Self { head, root })
+    }
+
+    pub(super) fn read(&self, key: &str) -> Option<Value> {
+        let mut parts = key.split('.');
+        let first = below(&self.root, parts.next()?)?;
+        parts.try_fold(first, |value, part| below(value.as_object()?, part)).cloned()
+    }
+
+    pub(super) fn set(
+        &mut self,
+        file: &str,
+        known: &[String],
+        key: &str,
+        wanted: &Value,
+    ) -> Result<(), Problem> {
+        near_miss(file, key, known).map_or(Ok(()), Err)?;
+        set(file, &mut self.root, key, wanted)
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut written = self.head.clone();
+        block(&mut written, &self.root, 0);
+        written
+    }
 }
 
-pub(super) fn read(root: &Value, key: &str) -> Option<Value> {
-    let found = key.split('.').try_fold(root, |value, part| {
-        value.as_object()?.iter().find(|(name, _)| name.eq_ignore_ascii_case(part)).map(|(_, below)| below)
-    });
-    found.cloned()
+fn below<'a>(map: &'a Map<String, Value>, part: &str) -> Option<&'a Value> {
+    map.iter().find(|(name, _)| name.eq_ignore_ascii_case(part)).map(|(_, below)| below)
 }
 
 /// A text as a double-quoted scalar that YAML (1.1 and 1.2), TOML and JSON all read back unchanged.

@@ -8,7 +8,7 @@ use crate::{
         config::{Parsed, flatten},
         peers::{peer_text, peers_string},
         ports::listen_of,
-        profile::{Bind, ConfigFile, Format, HomePath, Profile, RoleWords},
+        profile::{Bind, ConfigFile, HomePath, Profile, RoleWords},
         words::filled,
     },
     problem::{Problem, nearest},
@@ -68,15 +68,8 @@ fn of_sync(profile: &Profile, path: &HomePath, sync: &Sync) -> Option<Sets> {
 }
 
 /// Ports and addresses, everywhere they stand in this file; in each place's own notation.
-pub(super) fn of_ports(
-    profile: &Profile,
-    path: &HomePath,
-    format: Format,
-    basics: &Basics,
-    text: &str,
-) -> Sets {
+pub(super) fn of_ports(profile: &Profile, path: &HomePath, basics: &Basics, parsed: &Parsed) -> Sets {
     let mut sets = Vec::new();
-    let Some(parsed) = Parsed::of(format, text) else { return sets };
     for (name, port) in &profile.ports {
         for place in port.from.iter().filter(|place| place.file == *path) {
             let Some(value) = parsed.key(&place.key) else { continue };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    chain::{ports::PortUse, topology::Role},
+    chain::{ports::ports_of, profile::Format, topology::Role},
     model::ids::NodeId,
 };
 
@@ -69,8 +69,13 @@ fn changed(before: &str, after: &str) -> Vec<String> {
     before.lines().zip(after.lines()).filter(|(a, b)| a != b).map(|(_, b)| b.to_owned()).collect()
 }
 
-fn uses(chain: &str, rendered: &Rendered) -> BTreeMap<String, PortUse> {
-    ports_of(&Profile::builtin(chain).unwrap(), &rendered.texts, &BTreeMap::new(), None)
+/// The configuration by path in the home.
+fn texts(rendered: &Rendered) -> BTreeMap<HomePath, String> {
+    let below = |file: &RenderedFile| {
+        let path = file.path.as_str().trim_start_matches("/home/ubuntu/");
+        (HomePath::new(path).unwrap(), file.content.clone())
+    };
+    rendered.files.iter().map(below).collect()
 }
 
 #[test]
@@ -89,7 +94,7 @@ fn a_node_of_cometbft() {
         "allow_duplicate_ip = true",
     ];
     assert_eq!(changed(&before, &made.files[0].content), expected);
-    let ports = uses("cometbft", &made);
+    let ports = made.ports.clone();
     assert_eq!(
         (ports["p2p"].bind.as_str(), ports["p2p"].port, ports["p2p"].expected),
         ("0.0.0.0", 26656, true)
@@ -113,7 +118,7 @@ RPCBindAddress: \"tcp://0.0.0.0:46658\"
 RPCProxyPort: 46658
 ";
     assert_eq!((yml.content.as_str(), yml.mode), (expected, 0o644));
-    let ports = uses("loom", &made);
+    let ports = made.ports.clone();
     let listens: Vec<_> =
         ports.iter().filter(|(_, p)| p.expected).map(|(n, p)| (n.as_str(), p.port)).collect();
     assert_eq!(listens, [("p2p", 26656), ("rpc", 46658), ("tm_rpc", 46657)]);
@@ -153,7 +158,7 @@ fn a_node_of_kaia() {
         "[\n  \"kni://{one}@10.0.0.2:26656?discport=0&ntype=cn\",\n  \"kni://{two}@[fd00::2]:26656?discport=0&ntype=cn\"\n]\n"
     );
     assert_eq!(file(&made, "static-nodes.json"), peers);
-    let ports = uses("kaia", &made);
+    let ports = made.ports.clone();
     assert_eq!(
         (ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port),
         ("127.0.0.1", 8551, 32323)
@@ -166,7 +171,7 @@ fn a_node_of_kaia() {
         node.basics.settings = settings("kcn.yaml", json!({"ws-rpc.enable": true}));
     })
     .unwrap();
-    let ports = uses("kaia", &moved);
+    let ports = moved.ports.clone();
     assert_eq!(
         (ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port),
         ("10.0.0.1", 33001, 33000)
@@ -195,7 +200,7 @@ fn builds_of_2018_listen_on_9999_too() {
             *text = text.replace("0.0.0.0:26656", "0.0.0.0:46656");
         }
     });
-    let ports = uses("loom", &made.unwrap());
+    let ports = made.unwrap().ports;
     assert_eq!((ports["p2p"].port, ports["query"].port, ports["query"].expected), (46656, 9999, true));
 }
 
@@ -211,7 +216,7 @@ fn a_port_that_moves_is_moved_everywhere() {
     assert!(text("loom.yml").contains("RPCBindAddress: \"tcp://[::1]:50000\"\nRPCProxyPort: 50000\n"));
     assert!(text("loom.yml").contains("RPCListenAddress: \"tcp://127.0.0.1:50002\""));
     assert!(text("config.toml").contains("laddr = \"tcp://0.0.0.0:50001\""));
-    let ports = uses("loom", &made);
+    let ports = made.ports.clone();
     assert_eq!((ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port), ("::1", 50000, 50001));
 }
 
@@ -270,7 +275,7 @@ fn s2_what_was_rendered_renders_to_itself() {
         let once = render(chain, change).unwrap();
         let again = render(chain, |node| {
             change(node);
-            node.init_files.clone_from(&once.texts);
+            node.init_files = texts(&once);
         });
         assert_eq!(again.unwrap(), once);
     }
@@ -303,7 +308,7 @@ fn s9_names_with_marks_arrive_in_configuration_and_unit() {
 fn each_role_has_its_own_words() {
     let config = |chain: &str, change: fn(&mut NodeContext)| {
         let rendered = render(chain, change).unwrap();
-        rendered.texts.into_iter().find(|(path, _)| path.file_name() == "config.toml").unwrap().1
+        texts(&rendered).into_iter().find(|(path, _)| path.file_name() == "config.toml").unwrap().1
     };
     for chain in ["cometbft", "loom"] {
         let plain = config(chain, |_| {});

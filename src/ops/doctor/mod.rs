@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use crate::{
     binary,
-    chain::peers::{PeerInfo, peers_of_checked},
+    chain::peers::{Network, PeerInfo},
     facts::NodeFacts,
     look::Look,
     model::{
         cluster::{Cluster, Node, Source},
-        ids::{NodeId, PeerAddr},
+        ids::{NodeId, NodeName, PeerAddr},
     },
     plan::node,
     remote::error::HostError,
@@ -57,7 +57,8 @@ pub async fn doctor(look: &mut Look) -> Vec<Finding> {
         let is_it = |node: &&mut Node| node.binary.source == Source::File(path.clone());
         look.cluster.nodes.iter_mut().filter(is_it).for_each(|node| node.binary.local = Some(local.clone()));
     }
-    let said = asked(look).await;
+    let dialled = dials(look);
+    let said = asked(look, &dialled).await;
     let nodes: Vec<&Node> = look.nodes().collect();
     let mut findings = Vec::new();
     for node in nodes {
@@ -72,7 +73,8 @@ pub async fn doctor(look: &mut Look) -> Vec<Finding> {
             }
             (None, said) => {
                 let unsaid = Said::default();
-                findings.extend(judge::node(look, node, said.unwrap_or(&unsaid), &dials(look, node)));
+                let peers = dialled.get(&node.name).map_or(&[][..], Vec::as_slice);
+                findings.extend(judge::node(look, node, said.unwrap_or(&unsaid), peers));
             }
         }
     }
@@ -97,7 +99,7 @@ fn lost(node: &Node, id: &'static str, error: &HostError) -> Finding {
 }
 
 /// Who cannot be asked has rows that say so.
-async fn asked(look: &Look) -> BTreeMap<usize, Said> {
+async fn asked(look: &Look, dialled: &BTreeMap<NodeName, Vec<PeerInfo>>) -> BTreeMap<usize, Said> {
     let all: FuturesUnordered<_> = look
         .reached()
         .map(|(member, host)| async move {
@@ -108,31 +110,35 @@ async fn asked(look: &Look) -> BTreeMap<usize, Said> {
                 seen.or(node.folder.as_ref()).map_or_else(|| "/".to_owned(), ToString::to_string)
             };
             let folders: Vec<String> = nodes.iter().map(folder).collect();
-            let dialled = nodes.iter().flat_map(|node| dials(look, node));
+            let peers = nodes.iter().filter_map(|node| dialled.get(&node.name)).flatten();
             let peers: Vec<(String, u16)> =
-                dialled.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
+                peers.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
             Some((member.machine, ask::ask(host, member, &folders, &peers, look.fleet.limit).await.ok()?))
         })
         .collect();
     all.filter_map(|said| async { said }).collect().await
 }
 
-/// Whom a node would dial, as far as its machine was reached; the choice goes by names alone, so it needs no keys.
-fn dials(look: &Look, node: &Node) -> Vec<PeerInfo> {
+/// Whom each node would dial, as far as these machines were reached; the choice goes by names alone, so it needs no keys.
+fn dials(look: &Look) -> BTreeMap<NodeName, Vec<PeerInfo>> {
     let cluster = &look.cluster;
-    let Ok(id) = NodeId::new("0".repeat(40)) else { return Vec::new() };
+    let Ok(id) = NodeId::new("0".repeat(40)) else { return BTreeMap::new() };
     let peer = |node: &Node| {
         let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, look)? };
         Some(PeerInfo { spot: node.spot(), id: id.clone(), addr })
     };
     let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
-    let mut chosen = peers_of_checked(&node.name, &all, cluster.strategy).unwrap_or_default();
-    chosen.retain(|peer| {
-        look.nodes()
-            .find(|other| other.name == peer.spot.name)
-            .is_some_and(|other| other.machine != node.machine && !look.lost.contains_key(&other.machine))
-    });
-    chosen
+    let network = Network::of(&all, cluster.strategy);
+    let machines: BTreeMap<&NodeName, usize> = look.nodes().map(|node| (&node.name, node.machine)).collect();
+    let of = |node: &Node| {
+        let mut dialled = network.peers_of(&node.name).unwrap_or_default();
+        dialled.retain(|peer| {
+            let machine = machines.get(&peer.spot.name);
+            machine.is_some_and(|other| *other != node.machine && !look.lost.contains_key(other))
+        });
+        (node.name.clone(), dialled)
+    };
+    look.nodes().map(of).collect()
 }
 
 fn p2p(cluster: &Cluster, node: &Node, look: &Look) -> Option<u16> {

@@ -15,6 +15,7 @@ mod restore;
 mod roll;
 mod rootless;
 mod saved;
+mod size;
 mod sync;
 mod tool;
 
