@@ -145,6 +145,13 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit })
 }
 
+/// Where a node listens by its files, without all the rest; None where one of them cannot be written.
+pub fn ports_of_node(profile: &Profile, node: &NodeContext) -> Option<BTreeMap<String, PortUse>> {
+    let read = |path: &HomePath| Some((path.clone(), file(profile, path, &node.basics, Some(node)).ok()?));
+    let written = profile.files.keys().map(read).collect::<Option<_>>()?;
+    Some(ports_in(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref()))
+}
+
 /// What is wrong with the inventory's own words, as far as it can be judged before init has run: file names, keys of
 /// the files that we write whole. A key of a file that init makes cannot be.
 pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {

@@ -8,7 +8,7 @@ use crate::{
         peers::{Network, PeerInfo},
         ports::{PortUse, ports_of},
         profile::{ConfigFile, HomePath},
-        render::{NodeContext, Rendered, pre_init_files, render_node},
+        render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
     },
     facts::{Facts, NodeFacts, manifest::Entry},
     model::{
@@ -58,12 +58,8 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
 
 /// The node's ports as its own configuration will have them; before its init, as the inventory and the profile say.
 pub fn ports(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> BTreeMap<String, PortUse> {
-    let rendered =
-        context(cluster, node, seen).and_then(|context| render_node(&cluster.profile, &context).ok());
-    rendered.map_or_else(
-        || ports_of(&cluster.profile, &BTreeMap::new(), &node.ports, node.rpc_bind.as_ref()),
-        |rendered| rendered.ports,
-    )
+    let own = context(cluster, node, seen).and_then(|context| ports_of_node(&cluster.profile, &context));
+    own.unwrap_or_else(|| ports_of(&cluster.profile, &BTreeMap::new(), &node.ports, node.rpc_bind.as_ref()))
 }
 
 /// Where the nodes connect to each other; those whose identity is not known yet are left out.

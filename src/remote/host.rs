@@ -156,6 +156,8 @@ impl Host {
             sent += read as u64;
             progress(sent);
         }
+        // A file that has become shorter must not be waited for.
+        running.hang_up().await;
         running.now_doing(uploading(name, sent, size));
         while let Some(record) = running.next_within(self.limit).await? {
             if let Record::Failed { output, .. } = record {
