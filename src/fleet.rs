@@ -71,6 +71,8 @@ pub struct Fleet {
     forks: Arc<Semaphore>,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
+    /// Binaries are hashed whatever their stamps say.
+    pub deep: bool,
     /// How long a host may be silent before it is given up.
     pub limit: Duration,
 }
@@ -88,6 +90,7 @@ impl Fleet {
             sent: Mutex::default(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
             forgotten: 0,
+            deep: false,
             limit,
         })
     }
@@ -190,7 +193,7 @@ impl Fleet {
         self.tell_turn(member, "gather");
         let mut interrupt = self.interrupt.clone();
         let result = tokio::select! {
-            result = ask_host(&host, member, lock, self.limit) => result,
+            result = ask_host(&host, member, lock, self.limit, self.deep) => result,
             () = interrupt.wait() => Err(HostError::Interrupted),
         };
         if let Ok((answer, _)) = &result {
@@ -277,8 +280,10 @@ async fn ask_host(
     member: &Member,
     lock: Option<&Lock>,
     limit: Duration,
+    deep: bool,
 ) -> Result<(Answer, Option<Running>), HostError> {
     let mut script = Script::new(&nonce());
+    script.set("deep", if deep { "1" } else { "" });
     script.line("say ready\nwatch");
     if let Some(lock) = lock {
         let first = if lock.first == member.machine { "1" } else { "0" };

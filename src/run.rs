@@ -70,6 +70,8 @@ pub struct How {
     pub early: bool,
     /// Whether it ends in a proof: how high the nodes are is asked as early as possible then.
     pub proves: bool,
+    /// Whether binaries are hashed whatever their stamps say.
+    pub deep: bool,
     /// Nodes that the run touches; the others' machines may be down. `None`: all.
     pub only: Option<BTreeSet<NodeName>>,
     pub limits: Limits,
@@ -87,6 +89,7 @@ impl Run {
     ) -> Result<Self, (Failure, Option<Fleet>)> {
         let here = |e: std::io::Error| (Failure::Here(format!("no folder for control sockets: {e}")), None);
         let mut fleet = Fleet::new(events, how.interrupt.clone(), how.forks, how.limit).map_err(here)?;
+        fleet.deep = how.deep;
         let names = binary::named(&cluster);
         let hashing = tokio::task::spawn_blocking(move || binary::measure(names));
         let members = members(&cluster, &Facts::default());

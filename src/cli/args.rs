@@ -276,6 +276,9 @@ pub struct Plan {
 pub struct Verify {
     #[command(flatten)]
     pub hosts: Hosts,
+    /// Hash every binary again, whatever inode, size and times say of it
+    #[arg(long)]
+    pub deep: bool,
     #[command(flatten)]
     pub deadlines: Deadlines,
 }

@@ -23,7 +23,7 @@ pub async fn verify(args: Verify) -> u8 {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    started.proves();
+    started.proves(args.deep);
     match started.begin_to_look().await {
         Ok((view, mut run, options)) => {
             let lost = std::mem::take(&mut run.absent);

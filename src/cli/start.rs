@@ -50,6 +50,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 lock,
                 early: false,
                 proves: false,
+                deep: false,
                 lock_host: hosts.lock_host.clone(),
                 only: options.limit.clone(),
                 limits: Limits::default(),
@@ -77,9 +78,9 @@ impl Started {
         self.how.early = true;
     }
 
-    /// It ends in a proof.
-    pub fn proves(&mut self) {
-        self.how.proves = true;
+    /// It ends in a proof; `deep`: in which every binary is hashed again.
+    pub fn proves(&mut self, deep: bool) {
+        (self.how.proves, self.how.deep) = (true, deep);
     }
 
     /// Connects and gathers; the error is the exit code.

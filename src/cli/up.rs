@@ -42,7 +42,7 @@ pub async fn up(args: Up) -> u8 {
         started.sends_early();
     }
     if !args.check && !args.no_verify {
-        started.proves();
+        started.proves(false);
     }
     let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,

@@ -85,7 +85,11 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::{fs, os::unix::fs::symlink, process::Command};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt as _, symlink},
+        process::Command,
+    };
 
     use super::*;
     use crate::model::scope::Scope;
@@ -127,6 +131,27 @@ mod tests {
         fs::remove_file(&unit).unwrap();
         symlink("/dev/null", &unit).unwrap();
         assert!(!linked(), "masked");
+    }
+
+    #[test]
+    fn a_stamp_is_believed_but_by_a_deep_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = folder.path().join("chain");
+        fs::write(&binary, "what it should be").unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        let holds = |deep: &str, content: &str| {
+            let set_up =
+                [("binary", binary.to_str().unwrap()), ("sum", Sha256::of(content).as_str()), ("deep", deep)]
+                    .map(|(name, value)| (name, value.to_owned()));
+            let set_up: Vec<(&str, &str)> =
+                set_up.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let stamped =
+                "root_owner=$(stat -c %U:%G \"$binary\"); stamp_of \"$binary\" >\"${binary%/*}/.stamp\"";
+            says(&set_up, &format!("{stamped}; binary_holds \"$binary\" \"$sum\" && say holds; say end"))
+                .contains("n holds")
+        };
+        assert!(holds("", "what it should be") && holds("1", "what it should be"));
+        assert!(holds("", "another") && !holds("1", "another"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
+use sha2::Digest as _;
 use tokio::{io::AsyncReadExt, process::Command};
 
 use super::{
@@ -128,8 +129,10 @@ impl Host {
         }
     }
 
-    /// Brings a file into the cache of binaries, under the name of its checksum; there already: nothing is sent.
-    /// `progress` is told the bytes sent so far.
+    /// Brings a file into the cache of binaries, under the name of its checksum. `progress` is told the bytes sent so far.
+    ///
+    /// What is compared with the checksum (S11) is what is sent: ssh vouches for the way, the host for the size, and without
+    /// our last word the file gets no name. To hash it there as well would take as long as to send it.
     pub async fn upload(
         &self,
         nonce: &str,
@@ -139,15 +142,17 @@ impl Host {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<(), HostError> {
         let broken = |e: std::io::Error| HostError::Upload(format!("{}: {e}", source.display()));
-        let mut file = tokio::fs::File::open(source).await.map_err(broken)?;
+        let file = tokio::fs::File::open(source).await.map_err(broken)?;
         let size = file.metadata().await.map_err(broken)?.len();
+        let mut file = file.take(size);
         let script = receive(nonce, size, sha256, name, &self.scope);
         let mut running = self.start(&script, "uploading the binary").await?;
         // As much as a pipe takes at once: sixty-four uploads hold theirs at the same time, and tokio's file as much again.
         let mut buffer = vec![0; 64 * 1024];
-        let mut sent = 0;
+        let (mut sent, mut hash) = (0, sha2::Sha256::new());
         loop {
             let read = file.read(&mut buffer).await.map_err(broken)?;
+            hash.update(&buffer[..read]);
             // What arrives is a sign of life: only a piece that does not get through is silence.
             let piece = tokio::time::timeout(self.limit, running.send(&buffer[..read])).await;
             let piece = piece.map_err(|_| HostError::Silent(self.limit, uploading(name, sent, size)))?;
@@ -157,6 +162,8 @@ impl Host {
             sent += read as u64;
             progress(sent);
         }
+        // A host that is gone has said why, or says nothing more.
+        let _ = running.send(format!("{}\n", hex::encode(hash.finalize())).as_bytes()).await;
         // A file that has become shorter must not be waited for.
         running.hang_up().await;
         running.now_doing(uploading(name, sent, size));
@@ -192,7 +199,8 @@ fn receive(nonce: &str, size: u64, sha256: &str, name: &str, scope: &Scope) -> S
   rm -f "$dir/$name.new"
   head -c {size} <&4 >"$dir/$name.new" || {{ rm -f "$dir/$name.new"; return 1; }}
   [ "$(stat -c %s "$dir/$name.new")" = {size} ] || {{ rm -f "$dir/$name.new"; echo "it ended before its {size} bytes"; return 1; }}
-  settle_binary "$dir/$name.new" "$dir/$name" "$sha" || return 1
+  IFS= read -r sent <&4 || {{ rm -f "$dir/$name.new"; echo "it ended before its checksum"; return 1; }}
+  settle_binary "$dir/$name.new" "$dir/$name" "$sha" "$sent" || return 1
   return 10
 }}
 mkdir -p "$dir" || {{ say failed 0 1 "$(echo "$dir cannot be made" | base64 -w0)"; finish 1; }}

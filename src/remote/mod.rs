@@ -5,5 +5,6 @@ pub mod error;
 pub mod folder;
 pub mod host;
 pub mod http;
+mod mux;
 pub mod running;
 pub mod ssh;
