@@ -192,16 +192,18 @@ impl Fleet {
         let start = Instant::now();
         self.tell_turn(member, "gather");
         let mut interrupt = self.interrupt.clone();
-        let result = tokio::select! {
-            result = ask_host(&host, member, lock, self.limit, self.deep) => result,
-            () = interrupt.wait() => Err(HostError::Interrupted),
-        };
-        if let Ok((answer, _)) = &result {
-            for upload in early(member.machine, answer) {
+        let work = async {
+            let asked = ask_host(&host, member, lock, self.limit, self.deep).await?;
+            for upload in early(member.machine, &asked.0) {
                 // What fails is tried again by the stage that needs it, and told then.
                 let _ = self.send_up(&host, member, "gather", &upload).await;
             }
-        }
+            Ok(asked)
+        };
+        let result = tokio::select! {
+            result = work => result,
+            () = interrupt.wait() => Err(HostError::Interrupted),
+        };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
         self.tell_stage(member, "gather", outcome, start.elapsed());
         (member.machine, Some(host), result)

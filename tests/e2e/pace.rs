@@ -12,6 +12,7 @@ pub fn register(suite: &mut Suite) {
         forks_bound_what_works_at_once,
         a_slow_host_holds_up_itself_and_the_next_stage,
         a_binary_goes_up_while_another_host_is_still_asked,
+        an_early_upload_ends_with_an_interrupt,
         a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on,
         whatever_hangs_is_named
     ]);
@@ -127,6 +128,23 @@ fn a_binary_goes_up_while_another_host_is_still_asked(lab: &Lab) {
         let at = sent[0]["at"].as_f64().unwrap();
         assert!(at + 1.0 < asked || host == "node-1", "{host} had to wait for node-1: {run}");
     }
+}
+
+fn an_early_upload_ends_with_an_interrupt(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let up = ["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json"];
+    hangs(lab, 1, "head", "[ \"$1\" = -c ] && [ \"$2\" -gt 1000000 ]");
+    let mut run = lab.start_loomctl(&up);
+    assert!(
+        run.says("\"event\":\"started\",\"host\":\"node-1\",\"stage\":\"gather\",\"step\":\"upload "),
+        "{}",
+        run.kill()
+    );
+    run.signal("INT");
+    let run = run.wait().exits(130);
+    assert!(run.seconds < 30.0, "{run}");
+    goes_on(lab, 1, "head");
+    lab.loomctl(&up).exits(0);
 }
 
 fn a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on(lab: &Lab) {
