@@ -140,6 +140,7 @@ fn an_early_upload_ends_with_an_interrupt(lab: &Lab) {
         "{}",
         run.kill()
     );
+    lab.root(1, "until [ -s /tmp/hanging ]; do sleep 0.05; done").ok();
     run.signal("INT");
     let run = run.wait().exits(130);
     assert!(run.seconds < 30.0, "{run}");
