@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
-use sha2::Digest as _;
 use tokio::{io::AsyncReadExt, process::Command};
 
 use super::{
@@ -129,10 +128,8 @@ impl Host {
         }
     }
 
-    /// Brings a file into the cache of binaries, under the name of its checksum. `progress` is told the bytes sent so far.
-    ///
-    /// What is compared with the checksum (S11) is what is sent: ssh vouches for the way, the host for the size, and without
-    /// our last word the file gets no name. To hash it there as well would take as long as to send it.
+    /// Brings a file into the cache of binaries; it gets the name of its checksum when the host has hashed what arrived (S11).
+    /// `progress` is told the bytes sent so far.
     pub async fn upload(
         &self,
         nonce: &str,
@@ -149,10 +146,9 @@ impl Host {
         let mut running = self.start(&script, "uploading the binary").await?;
         // As much as a pipe takes at once: sixty-four uploads hold theirs at the same time, and tokio's file as much again.
         let mut buffer = vec![0; 64 * 1024];
-        let (mut sent, mut hash) = (0, sha2::Sha256::new());
+        let mut sent = 0;
         loop {
             let read = file.read(&mut buffer).await.map_err(broken)?;
-            hash.update(&buffer[..read]);
             // What arrives is a sign of life: only a piece that does not get through is silence.
             let piece = tokio::time::timeout(self.limit, running.send(&buffer[..read])).await;
             let piece = piece.map_err(|_| HostError::Silent(self.limit, uploading(name, sent, size)))?;
@@ -162,8 +158,6 @@ impl Host {
             sent += read as u64;
             progress(sent);
         }
-        // A host that is gone has said why, or says nothing more.
-        let _ = running.send(format!("{}\n", hex::encode(hash.finalize())).as_bytes()).await;
         // A file that has become shorter must not be waited for.
         running.hang_up().await;
         running.now_doing(uploading(name, sent, size));
@@ -199,8 +193,7 @@ fn receive(nonce: &str, size: u64, sha256: &str, name: &str, scope: &Scope) -> S
   rm -f "$dir/$name.new"
   head -c {size} <&4 >"$dir/$name.new" || {{ rm -f "$dir/$name.new"; return 1; }}
   [ "$(stat -c %s "$dir/$name.new")" = {size} ] || {{ rm -f "$dir/$name.new"; echo "it ended before its {size} bytes"; return 1; }}
-  IFS= read -r sent <&4 || {{ rm -f "$dir/$name.new"; echo "it ended before its checksum"; return 1; }}
-  settle_binary "$dir/$name.new" "$dir/$name" "$sha" "$sent" || return 1
+  settle_binary "$dir/$name.new" "$dir/$name" "$sha" || return 1
   return 10
 }}
 mkdir -p "$dir" || {{ say failed 0 1 "$(echo "$dir cannot be made" | base64 -w0)"; finish 1; }}

@@ -135,11 +135,10 @@ binary_holds() {
   [ -n "${deep:-}" ] || [ "$stamp" != "${holds#"$root_owner 755 "}" ] || return 0
   [ "$(sum_of "$1")" = "$2" ]
 }
-# settle_binary NEW PATH SHA256 SENT: checks what has arrived, and only then gives it its name. SENT: the checksum of what
-# was sent, where somebody says so.
+# settle_binary NEW PATH SHA256: checks what has arrived, and only then gives it its name.
 settle_binary() {
   sync "$1" & # to the disk while it is being hashed
-  settle_sum=${4:-$(sum_of "$1")}
+  settle_sum=$(sum_of "$1")
   wait "$!" || { rm -f "$1"; return 1; }
   if [ "$settle_sum" != "$3" ]; then
     rm -f "$1"
