@@ -64,7 +64,6 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_user", q.user.as_str())
             .set("node_wd", q.folder.as_ref().map_or("", RemotePath::as_str))
             .set("node_unit", q.unit.as_str())
-            .set("node_unit_path", q.unit_path.as_str())
             .set("node_state", q.state.as_str())
             .set("node_paths", &q.paths.join("\n"))
             .set("node_texts", &q.texts.join("\n"))
@@ -112,7 +111,7 @@ mod tests {
             (folder.path().join("multi-user.target.wants"), folder.path().join("lc-test.service"));
         let linked = || {
             let said = says(
-                &[("node_unit_path", unit.to_str().unwrap())],
+                &[("units", folder.path().to_str().unwrap())],
                 "is_linked lc-test && say linked; say end",
             );
             assert!(said.contains("n end"), "{said}");

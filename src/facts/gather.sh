@@ -132,17 +132,17 @@ observe_binary() {
 observe_unit() {
   unit_pid=0
   say at "the unit $2 (systemctl)"
-  unit_shown=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
+  unit_shows=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
   while IFS= read -r line; do
     fact "$1" unit "$line"
     case $line in MainPID=*) unit_pid=${line#*=} ;; esac
   done <<EOT
-$unit_shown
+$unit_shows
 EOT
   # What `show` says of it may be as old as the last reload.
   if is_linked "$2"; then
     fact "$1" unit UnitFileState=enabled
-  else
+  elif [ -e "$units/$2.service" ] || [ -L "$units/$2.service" ] || ! unit_is LoadState=not-found; then
     fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
   fi
   [ "${unit_pid:-0}" != 0 ] || return 0
@@ -156,15 +156,18 @@ EOT
   fi
   printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
 }
-# is_linked NAME: the link that starts it at boot is there and nothing hides the unit: seen without asking systemctl, which
+# is_linked NAME: the link that starts it at boot is there and nothing hides the unit; seen without asking systemctl, which
 # takes longer than all files. Where it is not that plain, systemctl knows.
 is_linked() {
-  [ -f "$node_unit_path" ] && [ ! -L "$node_unit_path" ] || return 1
-  for hides in /run/systemd/*/"$1.service" "${XDG_RUNTIME_DIR:-/run}"/systemd/*/"$1.service"; do
-    [ ! -e "$hides" ] && [ ! -L "$hides" ] || return 1
+  [ -f "$units/$1.service" ] && [ ! -L "$units/$1.service" ] && ! is_hidden "$1" || return 1
+  for link in "$units"/*.wants/"$1.service"; do
+    [ ! "$link" -ef "$units/$1.service" ] || return 0
   done
-  for link in "${node_unit_path%/*}"/*.wants/"$1.service"; do
-    [ ! "$link" -ef "$node_unit_path" ] || return 0
+  return 1
+}
+is_hidden() {
+  for hides in /run/systemd/*/"$1.service" "${XDG_RUNTIME_DIR:-/run}"/systemd/*/"$1.service"; do
+    [ ! -e "$hides" ] && [ ! -L "$hides" ] || return 0
   done
   return 1
 }
@@ -207,7 +210,7 @@ read_printed() {
 # read_number FILE KEY
 read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
 
-# observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_unit_path node_state
+# observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
@@ -219,7 +222,7 @@ observe_node() {
   fact "$1" home "$home"
   say at "the files in $home"
   node_link=$home/$node_binary_name
-  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$node_link" "$node_unit_path" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
+  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
 $node_paths
 EOT
@@ -227,7 +230,7 @@ EOT
   observe_elsewhere "$1" "${node_state#"$lib/"}"
   closed_by "$1" "$home"
   # First what root has written: the rest may hold anything, and what looks like the beginning of the next.
-  set -- "$1" "$node_state/manifest.json" "$node_unit_path"
+  set -- "$1" "$node_state/manifest.json" "$units/$node_unit.service"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
   while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
 $node_texts

@@ -61,11 +61,15 @@ impl Scope {
     }
 
     /// Where whoever administers this systemd keeps units.
+    pub fn units(&self) -> String {
+        match self {
+            Self::System => "/etc/systemd/system".to_owned(),
+            Self::User(user) => format!("{}/.config/systemd/user", user.home),
+        }
+    }
+
     pub fn unit_path(&self, unit: &UnitName) -> RemotePath {
-        absolute(match self {
-            Self::System => format!("/etc/systemd/system/{unit}.service"),
-            Self::User(user) => format!("{}/.config/systemd/user/{unit}.service", user.home),
-        })
+        absolute(format!("{}/{unit}.service", self.units()))
     }
 
     /// `user:group` of what is ours and not the node's.

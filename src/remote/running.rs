@@ -104,6 +104,7 @@ impl Running {
         let stdin = Arc::clone(&self.stdin);
         self.tasks.push(tokio::spawn(async move {
             loop {
+                tokio::time::sleep(HEARTBEAT).await;
                 if let Some(stdin) = stdin.lock().await.as_mut() {
                     if stdin.write_all(b"beat\n").await.is_err() || stdin.flush().await.is_err() {
                         return;
@@ -111,7 +112,6 @@ impl Running {
                 } else {
                     return;
                 }
-                tokio::time::sleep(HEARTBEAT).await;
             }
         }));
     }

@@ -55,7 +55,7 @@ own_uid() {
   while read -r uid_key uid _; do [ "$uid_key" != Uid: ] || break; done </proc/self/status
 }
 owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
-sum_of() { sha256sum <"$1" 2>/dev/null | cut -c1-64; }
+sum_of() { summed=$(sha256sum <"$1" 2>/dev/null) && echo "${summed%% *}"; }
 # As the node's own user, with nothing of our environment, in FOLDER: as_user USER GROUP HOME FOLDER COMMAND…
 as_user() {
   as_user=$1 as_group=$2 as_home=$3 as_folder=$4
@@ -87,21 +87,35 @@ step_dir() {
     dir_wanted="$2 $3"
     [ "$4" = 1 ] || dir_wanted="$2 ${dir_is##* }"
     [ "$dir_is" != "$dir_wanted" ] || return 0
+    chown "$2" "$1" && chmod "${dir_wanted##* }" "$1" || return 1
   else
-    mkdir -p "$1" || return 1
-    dir_wanted="$2 $3"
+    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$1" || return 1
   fi
-  chown "$2" "$1" && chmod "${dir_wanted##* }" "$1" || return 1
   return 10
 }
 
-# put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed.
+# put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed. Made with its mode, so that
+# nobody reads a key in between, and new (excl), so that no link leads elsewhere in a folder that belongs to others. What
+# has no x-bits is what umask leaves of 666, digit by digit.
 put() {
   put_new="${1%/*}/.${1##*/}.loomctl-new"
-  install -m "$3" -o "${2%:*}" -g "${2#*:}" /dev/stdin "$put_new" && sync "$put_new" && mv -fT "$put_new" "$1" && return 0
+  case $3 in
+    [0246][0246][0246]) put_mask=0$((666 - $3)) put_bits='' ;;
+    *) put_mask=077 put_bits=$3 ;;
+  esac
+  gone "$put_new" || return 1
+  umask "$put_mask"
+  dd of="$put_new" bs=64k conv=excl,fsync status=none
+  put_made=$?
+  umask 022
+  [ "$put_made" = 0 ] && own "$2" "$put_new" &&
+    { [ -z "$put_bits" ] || chmod "$put_bits" "$put_new"; } && mv -fT "$put_new" "$1" && return 0
   rm -f "$put_new"
   return 1
 }
+# Both without a process where nothing is to be done: own OWNER:GROUP PATH, gone PATH.
+own() { [ "$1" = "$root_owner" ] && [ -O "$2" ] && [ -G "$2" ] || chown -h "$1" "$2"; }
+gone() { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -rf "$1"; }
 
 # step_file PATH OWNER:GROUP MODE SHA256 CONTENT
 step_file() {
@@ -118,9 +132,9 @@ step_file() {
 
 # step_link PATH TARGET
 step_link() {
-  [ "$(readlink "$1")" != "$2" ] || return 0
+  [ ! -L "$1" ] || [ "$(readlink "$1")" != "$2" ] || return 0
   [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  rm -f "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
+  gone "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
   return 10
 }
 
@@ -145,7 +159,7 @@ settle_binary() {
     echo "the binary that arrived has sha256 $settle_sum, expected $3"
     return 1
   fi
-  chown "$root_owner" "$1" && chmod 755 "$1" && mv -fT "$1" "$2" && stamp_of "$2" >"${2%/*}/.stamp"
+  own "$root_owner" "$1" && chmod 755 "$1" && mv -fT "$1" "$2" && stamp_of "$2" >"${2%/*}/.stamp"
 }
 # step_binary PATH SHA256 URL: in place, or pulled from URL (may be empty: then it has been uploaded before).
 step_binary() {
@@ -214,8 +228,7 @@ step_init() {
   [ ! -e "$init_state/initialised" ] || return 0
   staging="$init_home/.loomctl-init"
   if [ ! -e "$staging/.complete" ]; then
-    rm -rf "$staging" && mkdir -m 700 "$staging" || return 1
-    init_pre || return 1
+    gone "$staging" && mkdir -m 700 "$staging" && init_pre || return 1
     chown -R "$init_user:$init_group" "$staging" || return 1
     init_run "$@" || { echo "the chain's init ended with status $?"; return 1; }
     while IFS= read -r made; do
@@ -240,7 +253,7 @@ EOT
       rm -f "$staging/$restored" || return 1
     done <"$init_state/restored" || return 1
   fi
-  init_place "$staging" "$init_home" || return 1
+  init_place "$staging" "$init_home" && sync "$init_home" || return 1
   date -u +%Y-%m-%dT%H:%M:%SZ | put "$init_state/initialised" "$root_owner" 644 || return 1
   rm -rf "$staging" "$init_state/restored"
   return 10
@@ -321,21 +334,25 @@ EOT
   date -u '+%Y-%m-%dT%H:%M:%SZ adopted' | put "$2/initialised" "$root_owner" 644 || return 1
   return 10
 }
-# init_place STAGING HOME: folders are made, files renamed; what a run before moved already is gone from staging.
+# init_place FROM TO: everything is renamed, a folder that is not there as a whole; what a run before moved already is gone
+# from FROM.
 init_place() {
-  (
-    cd "$1" || exit 1
-    find . -mindepth 1 -type d | while IFS= read -r d; do
-      [ -d "$2/$d" ] || { mkdir -m "$(stat -c %a "$d")" "$2/$d" && chown "$(stat -c %U:%G "$d")" "$2/$d"; } || exit 1
-    done || exit 1
-    find . -mindepth 1 ! -type d ! -path ./.complete | while IFS= read -r f; do
-      [ ! -e "$2/$f" ] || { echo "$2/$f is there already"; exit 1; }
-      mv -nT "$f" "$2/$f" || exit 1
-    done
-  ) && sync "$2"
+  for placed in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$placed" ] || [ -L "$placed" ] || continue
+    [ "$placed" != "$staging/.complete" ] || continue
+    place=$2/${placed##*/}
+    if [ -d "$placed" ] && [ ! -L "$placed" ] && [ -d "$place" ]; then
+      init_place "$placed" "$place" || return 1
+    elif [ -e "$place" ] || [ -L "$place" ]; then
+      echo "$place is there already"
+      return 1
+    else
+      mv -nT "$placed" "$place" || return 1
+    fi
+  done
 }
 
-# unit_is PROPERTY=VALUE, in what `systemctl show` has put into $unit_shows.
+# unit_is PROPERTY=VALUE, in what `systemctl show` has said, which is in $unit_shows.
 unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0 ;; *) return 1 ;; esac; }
 # step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
 # unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
@@ -344,9 +361,8 @@ unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0
 step_unit() {
   unit_did=0
   unit_how=$2
-  unit_file_state=$(systemctl is-enabled "$1.service" 2>/dev/null)
-  if [ "$unit_file_state" != enabled ]; then
-    [ "$unit_file_state" != masked-runtime ] || systemctl unmask --runtime -q "$1.service"
+  if ! is_linked "$1"; then
+    ! is_hidden "$1" || [ "$(systemctl is-enabled "$1.service" 2>/dev/null)" != masked-runtime ] || systemctl unmask --runtime -q "$1.service"
     systemctl enable -q --no-reload "$1.service" || return 1
     unit_did=10
   fi
@@ -439,8 +455,9 @@ EOT
 $manifest_entries
 EOT
   manifest_new=$manifest_new$newline$manifest_tail
-  [ "$(cat "$manifest_path" 2>/dev/null)" != "$manifest_new" ] || return 0
-  mkdir -p "${manifest_path%/*}" && printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 644 || return 1
+  [ ! -e "$manifest_path" ] || [ "$(cat "$manifest_path")" != "$manifest_new" ] || return 0
+  [ -d "${manifest_path%/*}" ] || mkdir -p "${manifest_path%/*}" || return 1
+  printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 644 || return 1
   return 10
 }
 
@@ -492,7 +509,7 @@ take_work() {
 }
 # still_mine CLUSTER WHO: a run that slept (a suspended laptop) has lost its lock, and another may have worked here since.
 still_mine() {
-  flock -n "$run/$1.lock" true || case $(cat "$run/$1.lock") in "$2, since "*) return ;; esac
+  flock -n 6 6>>"$run/$1.lock" || case $(cat "$run/$1.lock") in "$2, since "*) return ;; esac
   say unlocked
   finish 1
 }
