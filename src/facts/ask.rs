@@ -109,9 +109,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (wants, unit) =
             (folder.path().join("multi-user.target.wants"), folder.path().join("lc-test.service"));
+        let runtime = folder.path().join("run");
         let linked = || {
             let said = says(
-                &[("units", folder.path().to_str().unwrap())],
+                &[("units", folder.path().to_str().unwrap()), ("XDG_RUNTIME_DIR", runtime.to_str().unwrap())],
                 "is_linked lc-test && say linked; say end",
             );
             assert!(said.contains("n end"), "{said}");
@@ -126,6 +127,15 @@ mod tests {
         assert!(!linked(), "a link to nowhere");
         fs::remove_file(&link).unwrap();
         symlink(&unit, &link).unwrap();
+        assert!(linked());
+        // As systemd has it of a unit that runs, and `mask --runtime` makes it.
+        fs::create_dir_all(runtime.join("systemd/propagate/lc-test.service")).unwrap();
+        assert!(linked());
+        fs::create_dir(runtime.join("systemd/system")).unwrap();
+        let mask = runtime.join("systemd/system/lc-test.service");
+        symlink("/dev/null", &mask).unwrap();
+        assert!(!linked(), "masked until the next boot");
+        fs::remove_file(&mask).unwrap();
         assert!(linked());
         fs::remove_file(&unit).unwrap();
         symlink("/dev/null", &unit).unwrap();

@@ -165,9 +165,10 @@ is_linked() {
   done
   return 1
 }
+# is_hidden NAME: by a link to nowhere, or another unit of its name. (A folder is systemd's own, of a unit that runs.)
 is_hidden() {
   for hides in /run/systemd/*/"$1.service" "${XDG_RUNTIME_DIR:-/run}"/systemd/*/"$1.service"; do
-    [ ! -e "$hides" ] && [ ! -L "$hides" ] || return 0
+    [ ! -f "$hides" ] && [ ! -L "$hides" ] || return 0
   done
   return 1
 }

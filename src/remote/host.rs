@@ -192,7 +192,7 @@ fn receive(nonce: &str, size: u64, sha256: &str, name: &str, scope: &Scope) -> S
     script.set("dir", &format!("{}/bin/{sha256}", scope.lib())).set("name", name).set("sha", sha256);
     script.line(format!(
         r#"receive() {{
-  rm -f "$dir/$name.new"
+  gone "$dir/$name.new" || return 1
   cat <&4 >"$dir/$name.new" || {{ rm -f "$dir/$name.new"; return 1; }}
   [ "$(stat -c %s "$dir/$name.new")" = {size} ] || {{ rm -f "$dir/$name.new"; echo "it ended before its {size} bytes"; return 1; }}
   settle_binary "$dir/$name.new" "$dir/$name" "$sha" || return 1

@@ -53,7 +53,8 @@ impl Script {
 fn of_scope(scope: &Scope) -> String {
     let (lib, run, base) = (word(&scope.lib()), word(&scope.run()), word(scope.base()));
     let (units, owner, journal) = (word(&scope.units()), word(&scope.owner()), scope.journal_option());
-    let mut text = format!("lib={lib} run={run} base={base} units={units} root_owner={owner} journal_unit={journal}\n");
+    let mut text =
+        format!("lib={lib} run={run} base={base} units={units} root_owner={owner} journal_unit={journal}\n");
     if let Some(user) = scope.login_user() {
         // Without a bus of the user's own systemctl finds its manager by this alone.
         let _ = writeln!(text, "export XDG_RUNTIME_DIR={}", user.runtime());
