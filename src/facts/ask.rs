@@ -1,5 +1,6 @@
 //! What is asked of the hosts: the gather script's body.
 
+use super::Account;
 use crate::{
     model::ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
     shell::script::Script,
@@ -10,6 +11,8 @@ use crate::{
 pub struct NodeQuestion {
     pub node: NodeName,
     pub user: UserName,
+    /// As it was when it was asked before in this run; `None`: it has to be looked up.
+    pub account: Option<Account>,
     /// `None`: the user's home.
     pub folder: Option<RemotePath>,
     pub unit: UnitName,
@@ -62,6 +65,7 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
         let q = question;
         script
             .set("node_user", q.user.as_str())
+            .set("node_account", &q.account.as_ref().map_or_else(String::new, Account::to_string))
             .set("node_wd", q.folder.as_ref().map_or("", RemotePath::as_str))
             .set("node_unit", q.unit.as_str())
             .set("node_state", q.state.as_str())

@@ -89,13 +89,17 @@ group_of() {
   done 2>/dev/null <"/proc/$1/cgroup"
 }
 
-# observe_user SCOPE USER
+# observe_user SCOPE USER ACCOUNT: ACCOUNT ("uid group home") is what was seen before in this run, or nothing.
 observe_user() {
-  entry=$(getent passwd "$2") || return 1
-  user_home=${entry%:*}
-  user_home=${user_home##*:}
-  entry=${entry#*:*:}
-  fact "$1" user "${entry%%:*} $(id -gn "$2") $user_home"
+  user_is=$3
+  if [ -z "$user_is" ]; then
+    entry=$(getent passwd "$2") || return 1
+    user_home=${entry%:*}
+    entry=${entry#*:*:}
+    user_is="${entry%%:*} $(id -gn "$2") ${user_home##*:}"
+  fi
+  user_home=${user_is#* * }
+  fact "$1" user "$user_is"
 }
 
 # observe_files SCOPE PATH…: one line a path that is there, and the checksums of the small regular ones.
@@ -211,14 +215,14 @@ read_printed() {
 # read_number FILE KEY
 read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
 
-# observe_node SCOPE: one node; its number, and in variables: node_user node_wd node_unit node_state
+# observe_node SCOPE: one node; its number, and in variables: node_user node_account node_wd node_unit node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
   user_home='' held='' linked=''
   say at "the user $node_user"
-  observe_user "$1" "$node_user"
+  observe_user "$1" "$node_user" "$node_account"
   home=${node_wd:-$user_home}
   fact "$1" home "$home"
   say at "the files in $home"

@@ -89,6 +89,13 @@ pub struct Account {
     pub home: RemotePath,
 }
 
+/// As the hosts say it: `UID GROUP HOME`.
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.uid, self.group, self.home)
+    }
+}
+
 /// `systemctl show`, and the process behind it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitFacts {

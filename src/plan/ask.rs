@@ -95,6 +95,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
     NodeQuestion {
         node: node.name.clone(),
         user: node.user.clone(),
+        account: facts.nodes.get(&node.name).and_then(|seen| seen.account.clone()),
         folder: node.folder.clone(),
         unit: node.unit_name.clone(),
         unit_path: cluster.unit_path(node),

@@ -509,7 +509,10 @@ take_work() {
 }
 # still_mine CLUSTER WHO: a run that slept (a suspended laptop) has lost its lock, and another may have worked here since.
 still_mine() {
-  flock -n 6 6>>"$run/$1.lock" || case $(cat "$run/$1.lock") in "$2, since "*) return ;; esac
+  flock -n 6 6>>"$run/$1.lock" || {
+    IFS= read -r held_by <"$run/$1.lock"
+    case $held_by in "$2, since "*) return ;; esac
+  }
   say unlocked
   finish 1
 }
