@@ -126,14 +126,12 @@ async fn spawn_on(session: &Arc<Session>, command: &[String]) -> Result<Pipes, o
     let mut child = remote.spawn().await?;
     let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
     match (stdin, stdout, stderr) {
-        (Some(stdin), Some(stdout), Some(stderr)) => {
-            let _ = rustix::pipe::fcntl_setpipe_size(&stdin, 1 << 20);
-            Ok(Pipes {
+        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Pipes {
             stdin: Box::pin(stdin),
             stdout: Box::pin(stdout),
             stderr: Box::pin(stderr),
             keep: Box::new(child),
-        })},
+        }),
         _ => Err(openssh::Error::Disconnected),
     }
 }
