@@ -1,5 +1,6 @@
 """Other tools that do the same work (bench/rivals), each set up as somebody who knows it well would."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -12,7 +13,8 @@ from labs import ROOT, Failed, inventory, note, seconds
 SET = {
     "ansible": "forks 64, pipelining, ControlPersist (its second run uses the first one's connections), no compression, no gathering of facts",
     "mitogen": "the same playbook and settings with strategy `mitogen_linear`, no compression",
-    "pyinfra": "all hosts at once (its default), files by SFTP",
+    "pyinfra": "all hosts at once (its default), files by SFTP; hashes what has arrived and syncs it, as loomctl does and its files.put does not",
+    "pyinfra unchecked": "the same without that",
 }
 # What no file of one's own can do in a template language, the chain's own configuration with six values taken out.
 VALUES = {
@@ -83,10 +85,14 @@ def rivals(lab, binary, work, folder):
         "binary": binary, "configuration": str(template), "ssh_user": "ubuntu", "ssh_key": f"{lab.folder}/key",
         "ssh_strict_host_key_checking": "no", "ssh_known_hosts_file": "/dev/null",
     }
-    hosts = [(f"node-{i}", data | {"ssh_hostname": address}) for i, address in enumerate(lab.address)]
-    (work / "hosts.py").write_text(f"hosts = {hosts!r}\n")
+    pyinfra = []
+    for name, sha256 in (("pyinfra", hashlib.sha256(Path(binary).read_bytes()).hexdigest()), ("pyinfra unchecked", "")):
+        hosts = [(f"node-{i}", data | {"ssh_hostname": address, "sha256": sha256}) for i, address in enumerate(lab.address)]
+        where = work / f"{name.replace(' ', '-')}.py"
+        where.write_text(f"hosts = {hosts!r}\n")
+        pyinfra.append(Rival(name, [folder / "bin/pyinfra", "-y", where, ROOT / "bench/rivals/deploy.py"], path))
     return [
         Rival("ansible", playbook, ansible),
         Rival("mitogen", playbook, ansible | {"ANSIBLE_STRATEGY_PLUGINS": str(strategy), "ANSIBLE_STRATEGY": "mitogen_linear"}),
-        Rival("pyinfra", [folder / "bin/pyinfra", "-y", work / "hosts.py", ROOT / "bench/rivals/deploy.py"], path),
+        *pyinfra,
     ]

@@ -1,4 +1,5 @@
-"""What `loomctl up --no-verify` does, as a pyinfra deploy: binary, init, identities, one genesis, peers, unit, start."""
+"""What `loomctl up --no-verify` does, as a pyinfra deploy: binary, init, identities, one genesis, peers, unit, start. With
+`sha256` what has arrived is hashed and brought to the disk, as loomctl does (Ansible's copy hashes it by itself)."""
 
 import json
 from io import StringIO
@@ -45,7 +46,10 @@ def agree():
     )
 
 
-files.put(name="program", src=host.data.binary, dest=PROGRAM, mode="755", create_remote_dir=True)
+program = files.put(name="program", src=host.data.binary, dest=PROGRAM, mode="755", create_remote_dir=True)
+if host.data.sha256:
+    check = f"echo '{host.data.sha256}  {PROGRAM}' | sha256sum --check --quiet && sync {PROGRAM}"
+    server.shell(name="arrived as it was sent", commands=[check], _if=program.did_change)
 server.shell(
     name="init",
     commands=[

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// A file that keys are read of and set in. Read once: to read it is most of what a node costs in a plan.
 #[derive(Debug)]
 pub enum Parsed {
-    Toml(toml_edit::DocumentMut),
+    Toml(toml::Document),
     Yaml(yaml::Document),
 }
 
@@ -31,7 +31,7 @@ impl Parsed {
     /// The file's name is for the words of what is wrong with it.
     pub fn named(file: &str, format: Format, text: &str) -> Result<Self, Problem> {
         Ok(match format {
-            Format::Toml => Self::Toml(toml::parse(file, text)?),
+            Format::Toml => Self::Toml(toml::Document::parse(file, text)?),
             Format::Yaml => Self::Yaml(yaml::Document::parse(file, text)?),
         })
     }
@@ -39,7 +39,7 @@ impl Parsed {
     /// The value of a dotted key; None where there is no such key.
     pub fn key(&self, key: &str) -> Option<Value> {
         match self {
-            Self::Toml(document) => toml::read(document, key),
+            Self::Toml(document) => document.read(key),
             Self::Yaml(document) => document.read(key),
         }
     }
@@ -53,7 +53,7 @@ impl Parsed {
         sets: &[(String, Value)],
     ) -> Result<(), Vec<Problem>> {
         let set = |(key, value): &(String, Value)| match self {
-            Self::Toml(document) => toml::set(file, document, key, value).err(),
+            Self::Toml(document) => document.set(file, key, value).err(),
             Self::Yaml(document) => document.set(file, known, key, value).err(),
         };
         let problems: Vec<Problem> = sets.iter().filter_map(set).collect();
@@ -62,7 +62,7 @@ impl Parsed {
 
     pub fn text(&self) -> String {
         match self {
-            Self::Toml(document) => document.to_string(),
+            Self::Toml(document) => document.text(),
             Self::Yaml(document) => document.text(),
         }
     }

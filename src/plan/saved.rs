@@ -166,6 +166,8 @@ impl SavedStage {
                     Some(found)
                         if found.planned.step == *step && found.masked_sha256 == saved.masked_sha256 => {}
                     Some(_) => return Err(stale(&format!("{node}: {name} would be another now"))),
+                    // What it was filled in with is there already.
+                    None if open && is_unknown(step) => {}
                     None => return Err(stale(&format!("{node}: {name} is not wanted any more"))),
                 }
             }

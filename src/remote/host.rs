@@ -190,19 +190,19 @@ fn uploading(name: &str, sent: u64, size: u64) -> String {
 fn receive(nonce: &str, sha256: &str, name: &str, scope: &Scope) -> Script {
     let mut script = Script::new(nonce);
     script.set("dir", &format!("{}/bin/{sha256}", scope.lib())).set("name", name).set("sha", sha256);
-    script.line(format!(
-        r#"receive() {{
+    script.line(
+        r#"receive() {
   gone "$dir/$name.new" || return 1
-  cat <&4 >"$dir/$name.new" || {{ rm -f "$dir/$name.new"; return 1; }}
+  cat <&4 >"$dir/$name.new" || { rm -f "$dir/$name.new"; return 1; }
   settle_binary "$dir/$name.new" "$dir/$name" "$sha" || return 1
   return 10
-}}
-mkdir -p "$dir" || {{ say failed 0 1 "$(echo "$dir cannot be made" | base64 -w0)"; finish 1; }}
+}
+mkdir -p "$dir" || { say failed 0 1 "$(echo "$dir cannot be made" | base64 -w0)"; finish 1; }
 exec 4<&3
 say ready
 step 0 receive
-finish 0"#
-    ));
+finish 0"#,
+    );
     script
 }
 

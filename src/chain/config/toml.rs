@@ -1,49 +1,78 @@
 //! Keys of a TOML file that `init` made: values change, comments and order stay.
 
+use std::{collections::BTreeMap, ops::Range};
+
 use serde_json::Value;
-use toml_edit::{Array, DocumentMut, Item, Key, Value as Toml};
+use toml_edit::{Array, Document as Read, Item, Key, Value as Toml};
 
 use crate::problem::{Problem, nearest};
 
-pub(super) fn parse(file: &str, text: &str) -> Result<DocumentMut, Problem> {
-    text.parse().map_err(|error| Problem::error(format!("{file} is not TOML: {error}")))
+/// The text as it was read, and what goes in the place of some of its values: all else stays, byte for byte. (A tree that is
+/// changed and written again costs three times as much, and this is most of a plan.)
+#[derive(Debug)]
+pub struct Document {
+    read: Read<String>,
+    /// By where the value that it replaces begins.
+    edits: BTreeMap<usize, (Range<usize>, Toml)>,
 }
 
-pub(super) fn set(file: &str, document: &mut DocumentMut, key: &str, wanted: &Value) -> Result<(), Problem> {
-    set_in(document.as_item_mut(), key, wanted)
-        .map_err(|problem| Problem { message: format!("{file}: {}", problem.message), ..problem })
+impl Document {
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, Problem> {
+        let read = text.parse().map_err(|error| Problem::error(format!("{file} is not TOML: {error}")))?;
+        Ok(Self { read, edits: BTreeMap::new() })
+    }
+
+    pub(super) fn read(&self, key: &str) -> Option<Value> {
+        let parts = Key::parse(key).ok()?;
+        let item = parts.iter().try_fold(self.read.as_item(), |item, part| item.get(part.get()))?;
+        let found = item.as_value()?;
+        let edit = found.span().and_then(|span| self.edits.get(&span.start));
+        Some(to_json(edit.map_or(found, |(_, value)| value)))
+    }
+
+    pub(super) fn set(&mut self, file: &str, key: &str, wanted: &Value) -> Result<(), Problem> {
+        let named = |problem: Problem| Problem { message: format!("{file}: {}", problem.message), ..problem };
+        let (found, value) = fitting(self.read.as_item(), key, wanted).map_err(named)?;
+        let Some(span) = found.span() else { return Ok(()) };
+        // What says the same already stays as it is written.
+        if to_json(&value) == to_json(found) {
+            self.edits.remove(&span.start);
+        } else {
+            self.edits.insert(span.start, (span, value));
+        }
+        Ok(())
+    }
+
+    pub(super) fn text(&self) -> String {
+        let raw = self.read.raw();
+        let (mut text, mut at) = (String::with_capacity(raw.len() + 256), 0);
+        for (span, value) in self.edits.values() {
+            text += raw.get(at..span.start).unwrap_or_default();
+            text += &value.to_string();
+            at = span.end;
+        }
+        text + raw.get(at..).unwrap_or_default()
+    }
 }
 
-pub(super) fn read(document: &DocumentMut, key: &str) -> Option<Value> {
-    let parts = Key::parse(key).ok()?;
-    let item = parts.iter().try_fold(document.as_item(), |item, part| item.get(part.get()))?;
-    item.as_value().map(to_json)
-}
-
-fn set_in(root: &mut Item, key: &str, wanted: &Value) -> Result<(), Problem> {
+/// The key's value, and what belongs in its place.
+fn fitting<'a>(root: &'a Item, key: &str, wanted: &Value) -> Result<(&'a Toml, Toml), Problem> {
     let parts = Key::parse(key).map_err(|_| Problem::error(format!("{key:?} is not a dotted key")))?;
     let mut item = root;
     for (nth, part) in parts.iter().enumerate() {
-        if item.as_table_like().is_none_or(|table| !table.contains_key(part.get())) {
+        item = item.get(part.get()).ok_or_else(|| {
             let above: Vec<_> = parts[..nth].iter().map(Key::get).collect();
             let known = item.as_table_like().into_iter().flat_map(|table| table.iter().map(|(key, _)| key));
-            return Err(unknown(key, &above.join("."), part.get(), known));
-        }
-        // It is there: indexing by a key would make what is not.
-        item = &mut item[part.get()];
+            unknown(key, &above.join("."), part.get(), known)
+        })?;
     }
-    let Some(found) = item.as_value_mut() else {
+    let Some(found) = item.as_value() else {
         return Err(Problem::error(format!("`{key}` is a section")).help("give the keys in it"));
     };
-    let mut value = fit(found, wanted).ok_or_else(|| {
+    let value = fit(found, wanted).ok_or_else(|| {
         Problem::error(format!("`{key}` is {}, so it cannot be {wanted}", found.type_name()))
     })?;
-    if to_json(&value) == to_json(found) {
-        return Ok(());
-    }
-    *value.decor_mut() = found.decor().clone();
-    *found = value;
-    Ok(())
+    Ok((found, value))
 }
 
 fn unknown<'a>(key: &str, above: &str, part: &str, known: impl Iterator<Item = &'a str>) -> Problem {

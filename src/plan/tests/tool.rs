@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::plan::{
+    predict::UNKNOWN,
     recording::{CANARY, accounts, home_of},
     unfold,
 };
@@ -47,8 +48,12 @@ proptest! {
         let predicted = unfold(&cluster, &world.gather(&cluster), &Options::default());
         let outcome = again(&mut world, &cluster);
         prop_assert!(outcome.is_done(), "{:?}", outcome.end);
-        let (said, did) = (marks(&predicted.stages), marks(&outcome.stages));
-        prop_assert!(said.is_subset(&did), "{:?}", said.difference(&did).collect::<Vec<_>>());
+        let did = marks(&outcome.stages);
+        // What init has made may be right as it is: the text of a file was not known before.
+        let undone = steps(&predicted.stages)
+            .filter(|(node, planned)| !did.contains(&(node.to_string(), planned.step.name())))
+            .find(|(_, planned)| planned.step.text().is_none_or(|(_, text)| text != UNKNOWN));
+        prop_assert!(undone.is_none(), "{:?}", undone);
         if names(&predicted.stages) != ["fetch"] {
             prop_assert_eq!(names(&predicted.stages), names(&outcome.stages));
         }
