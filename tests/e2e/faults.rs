@@ -217,14 +217,14 @@ fn plugged_in(lab: &Lab, host: usize) {
 fn the_disk_fills_while_the_binary_arrives(lab: &Lab, inventory: &str) {
     lab.root(1, "mkdir -p /var/lib/loomctl && mount -t tmpfs -o size=600m none /var/lib/loomctl").ok();
     // What takes the bytes waits for the disk to be full.
-    let patient = "printf '#!/bin/sh\\n[ \"$1\" = -c ] && [ \"$2\" -gt 1000000 ] && until [ -e /run/full ]; do sleep 0.05; done\\n\
-                   exec /usr/bin/head \"$@\"\\n' >/usr/local/bin/head; chmod 755 /usr/local/bin/head";
+    let patient = "printf '#!/bin/sh\\n[ $# = 0 ] && until [ -e /run/full ]; do sleep 0.05; done\\n\
+                   exec /usr/bin/cat \"$@\"\\n' >/usr/local/bin/cat; chmod 755 /usr/local/bin/cat";
     lab.root(1, patient).ok();
     let mut run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json"]);
     assert!(run.says("\"host\":\"node-1\",\"stage\":\"gather\",\"step\":\"upload "), "{}", run.kill());
     lab.root(1, "fallocate -l 590m /var/lib/loomctl/filler && : >/run/full").ok();
     let run = run.wait().exits(1);
-    lab.root(1, "rm /usr/local/bin/head").ok();
+    lab.root(1, "rm /usr/local/bin/cat").ok();
     says(&run, &["node-1: upload failed", "No space left on device", "df -h /var/lib"]);
     let left =
         lab.root(1, "find /var/lib/loomctl -type f ! -name filler; ls -d /home/ubuntu/node; true").ok();

@@ -116,23 +116,25 @@ fn the_file_changes_on_the_way(lab: &Lab, size: u64) {
     let copy = lab.path("cometbft");
     fs::copy(chain_binary("COMETBFT"), &copy).unwrap();
     let inventory = lab.inventory("cometbft").var("binary", copy.to_str().unwrap()).write(lab);
-    // By the time that a run asks for the lock it has hashed the file.
-    lab.root(
-        0,
-        "mkdir -p /run/loomctl; systemd-run -q --unit=holder flock /run/loomctl/labnet.cluster.lock sleep 60",
-    )
-    .ok();
+    // By the time that a run asks for the locks it has hashed the file, and has sent nothing.
+    for host in 0..lab.hosts() {
+        let hold =
+            "mkdir -p /run/loomctl; systemd-run -q --unit=holder flock /run/loomctl/labnet.lock sleep 60";
+        lab.root(host, hold).ok();
+    }
     let arguments = ["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--lock-wait", "60"];
     let run = lab.start_loomctl(&arguments);
-    lab.root(
-        0,
-        "for i in $(seq 600); do ! grep -q -e '-> FLOCK' /proc/locks || exit 0; sleep 0.05; done; exit 1",
-    )
-    .ok();
+    let waits =
+        "for i in $(seq 600); do ! grep -q -e '-> FLOCK' /proc/locks || exit 0; sleep 0.05; done; exit 1";
+    for host in 0..lab.hosts() {
+        lab.root(host, waits).ok();
+    }
     let mut traitor = TRAITOR.as_bytes().to_vec();
     traitor.resize(usize::try_from(size).unwrap(), 0);
     fs::write(&copy, traitor).unwrap();
-    lab.root(0, "systemctl stop holder").ok();
+    for host in 0..lab.hosts() {
+        lab.root(host, "systemctl stop holder").ok();
+    }
     let run = run.wait().exits(1);
     for word in ["upload failed: the binary that arrived has sha256", "did the file change"] {
         assert!(run.stderr.contains(word), "{word:?} is not in\n{run}");
