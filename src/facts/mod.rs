@@ -15,7 +15,7 @@ use crate::model::ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey};
 use manifest::Manifest;
 use sockets::Listener;
 
-/// Bytes; what is larger is looked at, but its text is not brought (`node_small` in gather.sh).
+/// Bytes; what is larger is looked at, but its text is not brought (`texts` in gather.sh).
 pub const LARGEST_TEXT: u64 = 4 << 20;
 
 /// What one machine says of itself.
