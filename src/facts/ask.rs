@@ -16,7 +16,6 @@ pub struct NodeQuestion {
     /// `None`: the user's home.
     pub folder: Option<RemotePath>,
     pub unit: UnitName,
-    pub unit_path: RemotePath,
     /// Our folder for this node: manifest, pristine documents, audit log.
     pub state: RemotePath,
     pub paths: Vec<String>,

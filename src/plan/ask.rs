@@ -98,7 +98,6 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         account: facts.nodes.get(&node.name).and_then(|seen| seen.account.clone()),
         folder: node.folder.clone(),
         unit: node.unit_name.clone(),
-        unit_path: cluster.unit_path(node),
         state: cluster.state_folder(node),
         paths,
         texts,

@@ -54,6 +54,36 @@ fn toml_keys_change_and_everything_else_stays() {
 }
 
 #[test]
+fn several_values_change_in_their_places() {
+    let text = "a = 1 # one\r\nt = { x = 'y', n = [\"u\"] } #\r\n\r\n[s]\r\nb.c = \"\"\"\ntwo\nlines\"\"\"\r\n  d = true";
+    let mut parsed = Parsed::of(Format::Toml, text).unwrap();
+    let mut set = |key: &str, value: Value| parsed.set("f", &[], &sets(key, value)).unwrap();
+    set("s.d", json!(false));
+    set("a", json!(22));
+    set("a", json!(333));
+    set("t.x", json!("longer than it was"));
+    set("t.n", json!(["v", "w"]));
+    set("s.b.c", json!("short"));
+    assert_eq!(
+        parsed.text(),
+        "a = 333 # one\r\nt = { x = \"longer than it was\", n = [\"v\", \"w\"] } #\r\n\r\n[s]\r\nb.c = \"short\"\r\n  d = false"
+    );
+    assert_eq!((parsed.key("a"), parsed.key("t.x")), (Some(json!(333)), Some(json!("longer than it was"))));
+    // Back to what it was: as it was written.
+    let back = [
+        ("a", json!(1)),
+        ("t.x", json!("y")),
+        ("t.n", json!(["u"])),
+        ("s.b.c", json!("two\nlines")),
+        ("s.d", json!(true)),
+    ];
+    for (key, value) in back {
+        parsed.set("f", &[], &sets(key, value)).unwrap();
+    }
+    assert_eq!(parsed.text(), text);
+}
+
+#[test]
 fn toml_keys_that_are_not_there_are_refused_with_the_nearest() {
     let refused = |key: &str, value: Value| {
         let problem = set_toml("config.toml", COMETBFT, &sets(key, value)).unwrap_err().remove(0);

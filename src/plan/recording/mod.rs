@@ -341,7 +341,8 @@ fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     let mut seen =
         NodeFacts { account: known.then_some(account), home: home.clone(), ..NodeFacts::default() };
     let home = home.unwrap_or_else(|| path("/"));
-    let mut paths = vec![home.clone(), question.state.clone(), question.unit_path.clone()];
+    let unit_path = host.scope.unit_path(&question.unit);
+    let mut paths = vec![home.clone(), question.state.clone(), unit_path.clone()];
     for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
         paths.push(below(&home, name));
     }
@@ -350,7 +351,7 @@ fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     }
     paths.extend(question.paths.iter().map(|name| below(&home, name)));
     let mut texts: Vec<RemotePath> = question.texts.iter().map(|name| below(&home, name)).collect();
-    texts.push(question.unit_path.clone());
+    texts.push(unit_path);
     for at in paths {
         if let Some(file) = host.files.get(&at) {
             let content = file.content.clone().filter(|_| texts.contains(&at) && file.size <= LARGEST_TEXT);
