@@ -24,4 +24,4 @@ def rows():
     for hosts, times in measured().items():
         shown = ", ".join(f"{time:.2f} s ({moment})" for time, moment in zip(times, MOMENTS))
         good = "yes" if max(times) <= SIZES[hosts] else "**no**"
-        yield [f"plan for {hosts:,} hosts", shown, "best of three, one core", "", f"≤ {SIZES[hosts]} s", good]
+        yield [f"plan for {hosts:,} hosts", shown, "best of three, by the clock", "", f"≤ {SIZES[hosts]} s", good]

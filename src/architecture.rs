@@ -16,12 +16,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("interrupt", &[]),
     ("inventory", &["masked", "problem", "model::ids"]),
     ("vagrant", &["problem"]),
-    ("chain", &["problem", "model::ids"]),
+    ("text", &["model::ids"]),
+    ("chain", &["problem", "model::ids", "text"]),
     ("model", &["problem", "chain", "inventory"]),
     // The gather script is written with shell's words and read from its records; the plan never sees either.
     // What a key that a host has shown is to the chain.
-    ("facts", &["chain::identity", "model", "shell"]),
-    ("plan", &["problem", "chain", "facts", "masked", "model"]),
+    ("facts", &["chain::identity", "model", "shell", "text"]),
+    ("plan", &["problem", "chain", "facts", "masked", "model", "text"]),
     // Steps are the plan's data, and a manifest is written by a step.
     ("shell", &["model::ids", "model::scope", "facts::manifest", "plan::step"]),
     ("remote", &["model::ids", "model::login", "model::scope", "shell"]),
@@ -29,7 +30,10 @@ const MAY: &[(&str, &[&str])] = &[
     ("seal", &["model::login", "problem"]),
     ("fleet", &["event", "facts", "interrupt", "model", "plan", "remote", "shell"]),
     ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),
-    ("verify", &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell"]),
+    (
+        "verify",
+        &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell", "text"],
+    ),
     // Commands that only look: as a run begins, but without the hosts that a run would end for.
     ("look", &["error", "event", "facts", "fleet", "model", "remote", "run"]),
     (

@@ -24,5 +24,6 @@ pub mod remote;
 pub mod run;
 pub mod seal;
 pub mod shell;
+pub mod text;
 pub mod vagrant;
 pub mod verify;

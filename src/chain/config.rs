@@ -13,9 +13,9 @@ pub use listen::Listen;
 pub use yaml::quoted;
 
 use super::profile::Format;
-use crate::problem::Problem;
+use crate::{problem::Problem, text::Text};
 
-/// A file that keys are read of and set in. Read once: to read it is most of what a node costs in a plan.
+/// A file that keys are read of and set in.
 #[derive(Debug)]
 pub enum Parsed {
     Toml(toml::Document),
@@ -24,12 +24,12 @@ pub enum Parsed {
 
 impl Parsed {
     /// None where the file is broken.
-    pub fn of(format: Format, text: &str) -> Option<Self> {
+    pub fn of(format: Format, text: &Text) -> Option<Self> {
         Self::named("", format, text).ok()
     }
 
     /// The file's name is for the words of what is wrong with it.
-    pub fn named(file: &str, format: Format, text: &str) -> Result<Self, Problem> {
+    pub fn named(file: &str, format: Format, text: &Text) -> Result<Self, Problem> {
         Ok(match format {
             Format::Toml => Self::Toml(toml::Document::parse(file, text)?),
             Format::Yaml => Self::Yaml(yaml::Document::parse(file, text)?),
@@ -60,16 +60,16 @@ impl Parsed {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Text {
         match self {
             Self::Toml(document) => document.text(),
-            Self::Yaml(document) => document.text(),
+            Self::Yaml(document) => document.text().into(),
         }
     }
 }
 
 /// The value of a dotted key; None where the file is broken or has no such key.
-pub fn read_key(format: Format, text: &str, key: &str) -> Option<Value> {
+pub fn read_key(format: Format, text: &Text, key: &str) -> Option<Value> {
     Parsed::of(format, text)?.key(key)
 }
 

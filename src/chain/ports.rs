@@ -9,7 +9,7 @@ use super::{
     config::{Listen, Parsed},
     profile::{Bind, ConfigFile, HomePath, KeyPlace, Port, Profile},
 };
-use crate::model::ids::HostAddr;
+use crate::{model::ids::HostAddr, text::Text};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortUse {
@@ -26,7 +26,7 @@ pub struct PortUse {
 /// (the inventory's `ports:`) and `rpc_bind`; one that is there counts as it is.
 pub fn ports_of(
     profile: &Profile,
-    texts: &BTreeMap<HomePath, String>,
+    texts: &BTreeMap<HomePath, Text>,
     overrides: &BTreeMap<String, u16>,
     rpc_bind: Option<&HostAddr>,
 ) -> BTreeMap<String, PortUse> {

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{
     genesis::{istanbul, path::DocPath},
-    render::Basics,
+    render::{Basics, Template},
     topology::{Role, Spot},
     words,
 };
@@ -76,7 +76,7 @@ pub struct Profile {
     pub probe: Probe,
     /// Tera sources by file name, the profile's own folder.
     #[serde(skip)]
-    pub templates: BTreeMap<String, String>,
+    pub templates: BTreeMap<String, Template>,
 }
 
 /// Which RPC dialect and which reading of keys.

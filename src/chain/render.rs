@@ -20,8 +20,10 @@ use super::{
 use crate::{
     model::ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, UserName},
     problem::Problem,
+    text::Text,
 };
 
+pub use template::Template;
 pub(super) use template::{fill, template_problem};
 
 /// What a configuration template may use, each a quoted text.
@@ -76,7 +78,7 @@ pub struct NodeContext {
     /// The unit is for the systemd of a user without root.
     pub rootless: bool,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
-    pub init_files: BTreeMap<HomePath, String>,
+    pub init_files: BTreeMap<HomePath, Text>,
 }
 
 /// What a node's files say of state sync.
@@ -91,7 +93,7 @@ pub enum Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedFile {
     pub path: RemotePath,
-    pub content: String,
+    pub content: Text,
     pub mode: u32,
 }
 
@@ -103,7 +105,7 @@ pub struct Rendered {
     pub ports: BTreeMap<String, PortUse>,
     /// The whole command line, the binary first.
     pub argv: Vec<String>,
-    pub unit: String,
+    pub unit: Text,
 }
 
 /// Everything that is written for a node beside its genesis documents.
@@ -122,7 +124,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     }
     let mut texts = texts(&written);
     if let Some(list) = &profile.peers.into.list {
-        texts.insert(list.clone(), peers_list(profile, &node.peers));
+        texts.insert(list.clone(), peers_list(profile, &node.peers).into());
     }
     let argv = argv(profile, node);
     let before = profile.before_run(&node.basics, &node.home);
@@ -142,7 +144,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit })
+    Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit: unit.into() })
 }
 
 /// Where a node listens by its files, without all the rest; None where one of them cannot be written.
@@ -185,8 +187,8 @@ pub fn pre_init_files(
     if problems.is_empty() { Ok(files(profile, &texts(&written), folder)) } else { Err(problems) }
 }
 
-fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePath) -> Vec<RenderedFile> {
-    let file = |(path, content): (&HomePath, &String)| RenderedFile {
+fn files(profile: &Profile, texts: &BTreeMap<HomePath, Text>, home: &RemotePath) -> Vec<RenderedFile> {
+    let file = |(path, content): (&HomePath, &Text)| RenderedFile {
         path: path.under(home),
         content: content.clone(),
         mode: profile.written().find(|(written, _)| *written == path).map_or(0o644, |(_, mode)| mode.0),
@@ -194,7 +196,7 @@ fn files(profile: &Profile, texts: &BTreeMap<HomePath, String>, home: &RemotePat
     texts.iter().map(file).collect()
 }
 
-fn texts(files: &BTreeMap<HomePath, Parsed>) -> BTreeMap<HomePath, String> {
+fn texts(files: &BTreeMap<HomePath, Parsed>) -> BTreeMap<HomePath, Text> {
     files.iter().map(|(path, file)| (path.clone(), file.text())).collect()
 }
 
@@ -212,7 +214,8 @@ fn file(
     let base = match (&file.template, there) {
         (_, Some(there)) => there,
         (Some(template), None) => {
-            made = template::configuration(profile, template, basics).map_err(|problem| vec![problem])?;
+            made =
+                template::configuration(profile, template, basics).map_err(|problem| vec![problem])?.into();
             &made
         }
         (None, None) => {

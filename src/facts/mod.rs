@@ -11,7 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey};
+use crate::{
+    model::ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
+    text::Text,
+};
 use manifest::Manifest;
 use sockets::Listener;
 
@@ -70,7 +73,7 @@ pub struct FileFact {
     pub target: Option<String>,
     /// Its text, where the plan needs it (documents, configuration, units) and it is not too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    pub content: Option<Text>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +155,7 @@ pub struct NodeFacts {
     /// Binaries in the cache that concern this node, with the checksum that was really found.
     pub binaries: BTreeMap<RemotePath, Sha256>,
     /// The documents as `init` made them, kept under the state folder, by document name.
-    pub pristine: BTreeMap<String, String>,
+    pub pristine: BTreeMap<String, Text>,
     pub unit: UnitFacts,
     /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
     pub started: Option<(String, Sha256)>,
@@ -176,8 +179,8 @@ impl NodeFacts {
         self.files.contains_key(path)
     }
 
-    pub fn text(&self, path: &RemotePath) -> Option<&str> {
-        self.file(path).and_then(|file| file.content.as_deref())
+    pub fn text(&self, path: &RemotePath) -> Option<&Text> {
+        self.file(path)?.content.as_ref()
     }
 }
 

@@ -185,13 +185,13 @@ fn take_texts(node: &mut NodeFacts, state: &str, paths: &[String], stream: &[u8]
             },
             Some(own) => {
                 if let Some(name) = own.strip_prefix("pristine/") {
-                    node.pristine.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
+                    node.pristine.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned().into());
                 }
             }
             None => {
                 let file = path(at).and_then(|path| node.files.get_mut(&path));
                 if let (Some(file), Ok(text)) = (file, std::str::from_utf8(bytes)) {
-                    file.content = Some(text.to_owned());
+                    file.content = Some(text.into());
                 }
             }
         }

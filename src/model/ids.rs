@@ -150,16 +150,17 @@ impl RemotePath {
         if !text.starts_with('/') {
             return invalid("path", format!("{text:?} is not absolute"));
         }
-        if text.contains(['\0', '\n']) {
+        if text.bytes().any(|byte| matches!(byte, 0 | b'\n')) {
             return invalid("path", format!("{text:?} holds a NUL or a newline"));
         }
-        let mut parts = Vec::new();
-        for part in text.split('/').filter(|part| !matches!(*part, "" | ".")) {
-            if part == ".." {
-                return invalid("path", format!("{text:?} holds `..`"));
-            }
-            parts.push(part);
+        if text.split('/').any(|part| part == "..") {
+            return invalid("path", format!("{text:?} holds `..`"));
         }
+        let is_normal = text[1..].split('/').all(|part| !matches!(part, "" | "."));
+        if is_normal {
+            return Ok(Self(text));
+        }
+        let parts: Vec<_> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         Ok(Self(format!("/{}", parts.join("/"))))
     }
 

@@ -222,7 +222,7 @@ fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Re
     let documents = seen.pristine.iter().filter(|(name, _)| profile.documents.contains_key(*name));
     Ok(Kept {
         files: kept,
-        documents: documents.map(|(name, text)| (name.clone(), text.clone())).collect(),
+        documents: documents.map(|(name, text)| (name.clone(), text.to_string())).collect(),
         node_id: node_id.clone(),
         validator_key: validator_key.clone(),
         signed_height,

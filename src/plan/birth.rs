@@ -17,6 +17,7 @@ use crate::{
         cluster::{Cluster, Node},
         ids::{ChainId, NodeName},
     },
+    text::Text,
 };
 
 /// After a first start, before the first block.
@@ -24,9 +25,14 @@ const FIXED: &str = "the first start has fixed the documents in the nodes' state
                      `loomctl up --reset-unborn` removes that state (keys stay) and begins again with the new ones";
 
 /// By document name.
-pub type Documents = BTreeMap<String, String>;
+pub type Documents = BTreeMap<String, Text>;
+type Texts = BTreeMap<String, String>;
 
 pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+    Ok(texts(cluster, facts)?.into_iter().map(|(name, text)| (name, text.into())).collect())
+}
+
+fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
     let large = too_large(cluster, facts);
     if !large.is_empty() {
         return Err(large);
@@ -68,7 +74,7 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
 }
 
 /// The chain has another id than the inventory says.
-fn another_chain(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
+fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
     let other = agreed.iter().find_map(|(name, text)| {
         let id = genesis::single::chain_id(&cluster.profile, name, text)?;
         (id != cluster.chain_id).then_some(id)
@@ -85,7 +91,7 @@ fn another_chain(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
 }
 
 /// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.
-fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Documents) -> Vec<Refusal> {
+fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
     if cluster.profile.genesis.how != GenesisHow::Tool {
         return Vec::new();
     }
@@ -100,7 +106,7 @@ fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Documents) -> Vec<Refusal
     cluster.validators().filter(stranger).map(refuse).collect()
 }
 
-/// Documents that are there, but too large to be brought from their hosts: without this they would count as gone.
+/// Texts that are there, but too large to be brought from their hosts: without this they would count as gone.
 fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (node, seen) in cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))) {
@@ -123,7 +129,7 @@ fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
     refusals
 }
 
-fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+fn composed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
     let mut nodes = Vec::new();
     for node in cluster.validators() {
         let Some(seen) = facts.nodes.get(&node.name) else { continue };
@@ -132,7 +138,7 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>>
             .profile
             .documents
             .keys()
-            .filter_map(|name| Some((name.clone(), seen.pristine.get(name)?.clone())))
+            .filter_map(|name| Some((name.clone(), seen.pristine.get(name)?.to_string())))
             .collect();
         nodes.push(NodeDocs { whose: node.name.to_string(), key, power: node.power, documents });
     }
@@ -163,8 +169,8 @@ fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Refusal> {
 }
 
 /// What the nodes that have started hold. Hosts that disagree stop the run before any write.
-fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
-    let mut agreed = Documents::new();
+fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
+    let mut agreed = Texts::new();
     let mut refusals = Vec::new();
     for (name, document) in &cluster.profile.documents {
         let mut first: Option<(&NodeName, &str)> = None;
@@ -192,8 +198,8 @@ fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
     if refusals.is_empty() { Ok(agreed) } else { Err(refusals) }
 }
 
-/// Documents of a live chain that are gone everywhere: what they held cannot be known any more.
-fn nowhere(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
+/// Texts of a live chain that are gone everywhere: what they held cannot be known any more.
+fn nowhere(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
     let refuse = |(name, document): (&String, &crate::chain::profile::Document)| {
         let message = format!("no host holds the `{name}` document any more ({})", document.path);
         Refusal::new(Class::Safety, None, message)
@@ -204,7 +210,7 @@ fn nowhere(cluster: &Cluster, agreed: &Documents) -> Vec<Refusal> {
 
 fn held<'a>(node: &Node, facts: &'a Facts, document: &crate::chain::profile::Document) -> Option<&'a str> {
     let seen = facts.nodes.get(&node.name)?;
-    seen.text(&document.path.under(seen.home.as_ref()?))
+    seen.text(&document.path.under(seen.home.as_ref()?)).map(AsRef::as_ref)
 }
 
 fn difference(a: &str, b: &str) -> String {
@@ -217,7 +223,7 @@ fn difference(a: &str, b: &str) -> String {
     }
 }
 
-fn other_genesis(agreed: &Documents, demanded: &Documents) -> Refusal {
+fn other_genesis(agreed: &Texts, demanded: &Texts) -> Refusal {
     let mut parts = Vec::new();
     for (name, text) in demanded {
         match agreed.get(name) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, adopt, ask, life, relay, rights, stages, sync};
+use super::{Class, Options, Refusal, adopt, ask, life, relay, rights, spread::each, stages, sync};
 use crate::{
     chain::profile::HomePath,
     facts::{Facts, FileKind, MachineFacts, NodeFacts},
@@ -19,28 +19,9 @@ const ROOM_KB: u64 = 32 * 1024;
 pub const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
 
 pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
     let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
-    for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
-        let (Some(machine), Some(seen)) = (facts.machines.get(&node.machine), facts.nodes.get(&node.name))
-        else {
-            continue;
-        };
-        let host = can_host(cluster, node, machine, seen);
-        if host.is_empty() {
-            refusals.extend(ports_free(cluster, node, machine, seen));
-            refusals.extend(is_ours(cluster, node, facts, seen, options));
-            refusals.extend(same_unit(node, seen));
-            refusals.extend(rights::kept_elsewhere(cluster, node, seen));
-            refusals.extend(keys_complete(cluster, node, seen));
-            refusals.extend(keys_readable(cluster, node, seen));
-            if has_begun {
-                refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
-            }
-            refusals.extend(sign_state_is_whole(node, facts, seen));
-        }
-        refusals.extend(host);
-    }
+    let of_node = |node| node_may(cluster, node, facts, options, has_begun);
+    let mut refusals: Vec<Refusal> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
     refusals.extend(sync::refusals(cluster, facts, options));
     refusals.extend(relay::refusals(cluster, facts, options));
     refusals.extend(one_binary(cluster, facts));
@@ -48,6 +29,34 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
     if !has_begun {
         refusals.extend(clocks_agree(cluster, facts));
         refusals.extend(all_are_born_together(cluster, facts, options));
+    }
+    refusals
+}
+
+fn node_may(
+    cluster: &Cluster,
+    node: &Node,
+    facts: &Facts,
+    options: &Options,
+    has_begun: bool,
+) -> Vec<Refusal> {
+    let (true, Some(machine), Some(seen)) =
+        (options.touches(&node.name), facts.machines.get(&node.machine), facts.nodes.get(&node.name))
+    else {
+        return Vec::new();
+    };
+    let mut refusals = can_host(cluster, node, machine, seen);
+    if refusals.is_empty() {
+        refusals.extend(ports_free(cluster, node, machine, seen));
+        refusals.extend(is_ours(cluster, node, facts, seen, options));
+        refusals.extend(same_unit(node, seen));
+        refusals.extend(rights::kept_elsewhere(cluster, node, seen));
+        refusals.extend(keys_complete(cluster, node, seen));
+        refusals.extend(keys_readable(cluster, node, seen));
+        if has_begun {
+            refusals.extend(has_lost_its_disk(cluster, node, facts, seen));
+        }
+        refusals.extend(sign_state_is_whole(node, facts, seen));
     }
     refusals
 }

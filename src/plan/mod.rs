@@ -18,6 +18,7 @@ pub mod restore;
 pub mod rights;
 pub mod roll;
 pub mod saved;
+mod spread;
 pub mod stages;
 pub mod step;
 pub mod sync;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Refusal, ask, birth::Documents, step::Run, step::Step, sync};
+use super::{Class, Refusal, ask, birth::Documents, spread::each, step::Run, step::Step, sync};
 use crate::{
     chain::{
         peers::{Network, PeerInfo},
@@ -16,6 +16,7 @@ use crate::{
         ids::{NodeId, PeerAddr, RemotePath, Sha256},
     },
     problem::Problem,
+    text::Text,
 };
 
 /// The node's folder, the steps that make it what it should be, and what its process runs on.
@@ -75,7 +76,7 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
         };
         Some(PeerInfo { spot: node.spot(), id: id?, addr })
     };
-    cluster.nodes.iter().filter_map(peer).collect()
+    each(&cluster.nodes, peer).into_iter().flatten().collect()
 }
 
 /// The id of a node whose host cannot be asked, as the files of the others have it: who is down stays their peer.
@@ -104,7 +105,7 @@ pub fn before_init(cluster: &Cluster, node: &Node, home: &RemotePath) -> Vec<(St
     let below = |path: &RemotePath| {
         path.as_str().trim_start_matches(home.as_str()).trim_start_matches('/').to_owned()
     };
-    files.into_iter().map(|file| (below(&file.path), file.content)).collect()
+    files.into_iter().map(|file| (below(&file.path), file.content.to_string())).collect()
 }
 
 /// `network`: the whole cluster, this node in it, as `peers::check` wants it.
@@ -137,16 +138,14 @@ pub fn wanted(
     }
     let unit = cluster.unit_path(node);
     let mut inputs = vec![unit.clone()];
-    let mut runs = format!("{sha256}\n{}", rendered.unit);
+    let texts = rendered.files.iter().map(|file| &file.content).chain([&rendered.unit]);
+    let runs: String = texts.map(Text::sha256).chain([sha256]).map(Sha256::as_str).collect();
     for file in rendered.files {
         inputs.push(file.path.clone());
-        runs += &file.content;
-        steps.push(Step::File {
-            path: file.path,
-            owner: owner.clone(),
-            mode: file.mode,
-            content: file.content,
-        });
+        // The same text is the one that is there: its checksum is known.
+        let there = seen.text(&file.path).filter(|there| **there == file.content).cloned();
+        let (path, content) = (file.path, there.unwrap_or(file.content));
+        steps.push(Step::File { path, owner: owner.clone(), mode: file.mode, content });
     }
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
     steps.push(Step::File {
@@ -159,7 +158,7 @@ pub fn wanted(
 }
 
 /// The steps of `wanted` before the keys are known; `unknown` stands for every text.
-pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> Option<Vec<Step>> {
+pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) -> Option<Vec<Step>> {
     let seen = facts.nodes.get(&node.name)?;
     let (home, account, sha256) =
         (seen.home.as_ref()?, seen.account.as_ref()?, ask::binary_sha256(node, facts)?);
@@ -169,12 +168,12 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &str) -> 
     // What stands before init is already what it has to be.
     let after = profile.written().filter(|(path, _)| !profile.init.before.contains(path));
     let files = after.map(|(path, mode)| (path.under(home), mode.0));
-    let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.to_owned() };
+    let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.clone() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
     let (path, owner) = (cluster.unit_path(node), cluster.scope(node).owner());
-    steps.push(Step::File { path, owner, mode: 0o644, content: unknown.to_owned() });
-    let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), Sha256::of(unknown));
+    steps.push(Step::File { path, owner, mode: 0o644, content: unknown.clone() });
+    let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), unknown.sha256().clone());
     steps.push(Step::Unit { name, run: Run::Start, reload: true, state, runs });
     Some(steps)
 }
@@ -243,7 +242,7 @@ pub fn managed(
                     path if is_document(path) => "genesis",
                     _ => "file",
                 };
-                entries.push(entry(path.clone(), kind, Some(Sha256::of(content))));
+                entries.push(entry(path.clone(), kind, Some(content.sha256().clone())));
             }
             Step::Link { path, .. } => entries.push(entry(path.clone(), "link", None)),
             _ => {}

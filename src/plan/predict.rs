@@ -16,6 +16,7 @@ use crate::{
         cluster::{Cluster, Node},
         ids::{NodeId, NodeName, RemotePath, Sha256},
     },
+    text::Text,
 };
 
 /// What stands where only a host's own init can say it.
@@ -86,7 +87,7 @@ fn tools(cluster: &Cluster, facts: &mut Facts, options: &Options) -> Vec<Stage> 
     for node in cluster.validators() {
         for name in cluster.profile.documents.keys() {
             if let Some(seen) = facts.nodes.get_mut(&node.name) {
-                seen.pristine.entry(name.clone()).or_insert_with(|| UNKNOWN.to_owned());
+                seen.pristine.entry(name.clone()).or_insert_with(|| UNKNOWN.into());
             }
         }
     }
@@ -118,8 +119,9 @@ fn outline<'a>(
         }
         Planned { step, why: "comes after init".to_owned() }
     };
+    let unknown = UNKNOWN.into();
     let of = |node: &'a Node| {
-        let steps = node::outline(cluster, node, facts, UNKNOWN)?;
+        let steps = node::outline(cluster, node, facts, &unknown)?;
         Some((node.name.clone(), steps.into_iter().map(|step| planned(node, step)).collect()))
     };
     nodes.filter_map(of).collect()
@@ -164,7 +166,7 @@ fn joining(
         if let Step::File { content, .. } = &mut planned.step
             && ids.iter().any(|id| content.contains(id))
         {
-            UNKNOWN.clone_into(content);
+            *content = UNKNOWN.into();
         }
     }
     steps.extend(own);
@@ -206,24 +208,22 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         Step::Binary { path, sha256, .. } => drop(seen.binaries.insert(path.clone(), sha256.clone())),
         Step::Init(init) => {
             if let Ok(marker) = init.state.join("initialised") {
-                put(seen, &marker, FileKind::File, "", 0o644, Some(""), None);
+                put(seen, &marker, FileKind::File, "", 0o644, Some(&"".into()), None);
             }
         }
         Step::Tool(tool) => {
             let from = format!("{}\n", tool.from());
-            seen.pristine.insert(step::made_from(&tool.name), from);
-            seen.pristine.insert(tool.name.clone(), UNKNOWN.to_owned());
+            seen.pristine.insert(step::made_from(&tool.name), from.into());
+            seen.pristine.insert(tool.name.clone(), UNKNOWN.into());
         }
         Step::Adopt(adopt) => {
             for (name, below) in &adopt.keep {
-                if let Some(text) =
-                    adopt.home.join(below).ok().and_then(|at| seen.text(&at).map(str::to_owned))
-                {
+                if let Some(text) = adopt.home.join(below).ok().and_then(|at| seen.text(&at).cloned()) {
                     seen.pristine.insert(name.clone(), text);
                 }
             }
             if let Ok(marker) = adopt.state.join("initialised") {
-                put(seen, &marker, FileKind::File, "", 0o644, Some(""), None);
+                put(seen, &marker, FileKind::File, "", 0o644, Some(&"".into()), None);
             }
         }
         Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),
@@ -257,7 +257,7 @@ fn put(
     kind: FileKind,
     owner: &str,
     mode: u32,
-    content: Option<&str>,
+    content: Option<&Text>,
     target: Option<&RemotePath>,
 ) {
     let file = FileFact {
@@ -268,9 +268,9 @@ fn put(
         inode: 0,
         mtime: String::new(),
         ctime: TO_COME.to_owned(),
-        sha256: content.map(Sha256::of),
+        sha256: content.map(|text| text.sha256().clone()),
         target: target.map(ToString::to_string),
-        content: content.map(str::to_owned),
+        content: content.cloned(),
     };
     seen.files.insert(path.clone(), file);
 }

@@ -354,11 +354,11 @@ fn of_node(
         let text =
             |path, content| Step::File { path, owner: cluster.scope(node).owner(), mode: 0o644, content };
         let list: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
-        steps.push(text(below("restored")?, list.join("\n") + "\n"));
+        steps.push(text(below("restored")?, (list.join("\n") + "\n").into()));
         for (name, document) in
             kept.documents.iter().filter(|(name, _)| profile.documents.contains_key(*name))
         {
-            steps.push(text(below(&format!("pristine/{name}"))?, document.clone()));
+            steps.push(text(below(&format!("pristine/{name}"))?, document.as_str().into()));
         }
     }
     steps.push(Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false });

@@ -8,6 +8,7 @@ use super::{
     node::{self, Wanted},
     relay,
     roll::Waiting,
+    spread::each,
     step::{Init, Run, Step, staging},
 };
 use crate::{
@@ -196,15 +197,18 @@ pub fn agree_and_start(
     let everybody = node::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
     let network = Network::of(&everybody, cluster.strategy);
-    for (node, seen) in touched(cluster, facts, options) {
-        match node::wanted(cluster, node, facts, &documents, &network) {
-            Ok(wanted) => {
-                let starting = Starting { cluster, node, facts, seen, wanted: &wanted };
-                let (planned, waits) = starting.planned(live);
+    let touched: Vec<_> = touched(cluster, facts, options).collect();
+    let start = |(node, seen): &(&Node, &NodeFacts)| {
+        let wanted = node::wanted(cluster, node, facts, &documents, &network)?;
+        Ok((node.name.clone(), Starting { cluster, node, facts, seen, wanted: &wanted }.planned(live)))
+    };
+    for started in each(&touched, start) {
+        match started {
+            Ok((node, (planned, waits))) => {
                 waiting.extend(waits);
-                steps.insert(node.name.clone(), planned);
+                steps.insert(node, planned);
             }
-            Err(found) => refusals.extend(found),
+            Err(found) => refusals.extend::<Vec<Refusal>>(found),
         }
     }
     if !refusals.is_empty() {

@@ -11,6 +11,7 @@ use crate::{
         ids::{RemotePath, Sha256, UnitName, UserName},
         login::Secret,
     },
+    text::Text,
 };
 
 pub use tool::{STAGING as TOOL_STAGING, Tool, made_from};
@@ -36,7 +37,7 @@ pub enum Step {
         path: RemotePath,
         owner: String,
         mode: u32,
-        content: String,
+        content: Text,
     },
     /// A private key or its sign state, readable for its owner alone. No plan holds it: it is made where it is needed.
     Key {
@@ -220,7 +221,7 @@ impl Step {
                 Some(file) => owner_differs(file, owner, strict.then_some(*mode)),
             },
             Self::File { path, owner, mode, content } => {
-                file_differs(facts.file(path), &Sha256::of(content), owner, *mode)
+                file_differs(facts.file(path), content.sha256(), owner, *mode)
             }
             Self::Key { path, owner, content } => {
                 file_differs(facts.file(path), &Sha256::of(content.reveal()), owner, KEY_MODE)

@@ -67,8 +67,9 @@ fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Refusal>> 
     let mut refusals = Vec::new();
     let mut maker = |node: &Node| {
         let kept = facts.nodes.get(&node.name).map(|seen| seen.pristine.clone()).unwrap_or_default();
+        let texts = kept.into_iter().map(|(name, text)| (name, text.to_string()));
         let (documents, results): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            kept.into_iter().partition(|(name, _)| cluster.profile.documents.contains_key(name));
+            texts.partition(|(name, _)| cluster.profile.documents.contains_key(name));
         let known = documents.values().all(|text| text != UNKNOWN);
         let set = if known {
             genesis::overridden(&cluster.profile, &documents, &cluster.genesis)

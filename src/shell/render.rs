@@ -34,7 +34,7 @@ fn call(step: &Step) -> String {
             words(["step_dir", path.as_str(), owner, &octal(*mode), strict])
         }
         Step::File { path, owner, mode, content } => {
-            words(["step_file", path.as_str(), owner, &octal(*mode), Sha256::of(content).as_str(), content])
+            words(["step_file", path.as_str(), owner, &octal(*mode), content.sha256().as_str(), content])
         }
         // As an argument of a function, never of a process: printf is the shell's own.
         Step::Key { path, owner, content } => {

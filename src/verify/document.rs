@@ -6,6 +6,7 @@ use crate::{
     chain::genesis::{Member, single, validators_of},
     facts::{Facts, NodeFacts},
     model::cluster::Cluster,
+    text::Text,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +27,7 @@ pub fn name(cluster: &Cluster) -> Option<&str> {
 }
 
 /// Its text on a host.
-pub fn text<'a>(cluster: &Cluster, seen: &'a NodeFacts) -> Option<&'a str> {
+pub fn text<'a>(cluster: &Cluster, seen: &'a NodeFacts) -> Option<&'a Text> {
     let document = cluster.profile.documents.get(name(cluster)?)?;
     seen.text(&document.path.under(seen.home.as_ref()?))
 }

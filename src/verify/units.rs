@@ -8,6 +8,7 @@ use crate::{
     facts::NodeFacts,
     model::{cluster::Node, ids::NodeName},
     plan::{self, Next, Options, birth, node, step::Step},
+    text::Text,
 };
 
 pub fn active(view: &View<'_>) -> Vec<Check> {
@@ -70,14 +71,8 @@ fn or_nothing<'a>(text: &'a str, nothing: &'a str) -> &'a str {
 }
 
 /// How the process was started otherwise than planned.
-fn other_arguments(
-    view: &View<'_>,
-    node: &Node,
-    seen: &NodeFacts,
-    planned: Option<&String>,
-) -> Option<String> {
-    let planned =
-        start_of(planned.map_or_else(|| seen.text(&view.cluster.unit_path(node)), |unit| Some(unit))?)?;
+fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts, planned: Option<&Text>) -> Option<String> {
+    let planned = start_of(planned.or_else(|| seen.text(&view.cluster.unit_path(node)))?)?;
     let running = &seen.unit.command;
     // A script's command line has its interpreter in front.
     let same =
@@ -97,7 +92,7 @@ fn start_of(unit: &str) -> Option<String> {
 }
 
 /// By node; none where the plan cannot say them (not every host was asked), and the installed ones count.
-fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, String> {
+fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, Text> {
     let known = |node: &Node| view.now.nodes.get(&node.name).is_some_and(|seen| seen.node_id.is_some());
     if !view.cluster.nodes.iter().all(known) {
         return BTreeMap::new();

@@ -33,7 +33,7 @@ fn s9_hostile_values_arrive_as_they_are(lab: &Lab) {
     let inventory = inventory.to_str().unwrap();
     lab.loomctl(&["up", "-i", inventory]).ok();
     for host in 0..lab.hosts() {
-        let config = lab.root(host, &format!("cat '{FOLDER}/config/config.toml'")).ok();
+        let config = lab.root(host, &format!("cat '{FOLDER}/config/config.toml'")).ok().into();
         let key = |key| read_key(Format::Toml, &config, key);
         assert_eq!(key("moniker"), Some(Value::from(TEXT)));
         assert_eq!(key("tx_index.psql-conn"), Some(Value::from(several.as_str())));

@@ -21,7 +21,7 @@ pub fn composed(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<Genesi
     let (Some((name, rule)), Some(base)) = (ask.profile.documents.first_key_value(), base) else {
         return Ok(BTreeMap::new());
     };
-    let sound = Sound::read(name, base).map_err(|problem| vec![problem])?;
+    let sound = Sound::read(name, &**base).map_err(|problem| vec![problem])?;
     let mut outline = Outline::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
     let mut problems = twice(name, ask.nodes.iter().map(|node| (node.whose.as_str(), &node.key)));
     problems.extend(unequal_votes(ask, name));

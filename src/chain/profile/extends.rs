@@ -3,10 +3,15 @@
 //! Dictionaries are laid over each other, key by key; lists and values replace those of the base, and a value of null
 //! takes the base's away.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{Profile, parse};
-use crate::problem::{Problem, nearest};
+use crate::{
+    chain::render::Template,
+    problem::{Problem, nearest},
+};
 
 /// What is wrong, and the word of the text to point at (empty: nowhere in particular).
 pub type Wrong = Box<(Problem, String)>;
@@ -64,20 +69,19 @@ fn lay(below: &mut Value, over: Value) {
 }
 
 /// The templates of the base, and of what that one extends.
-fn inherited(base: &str) -> std::collections::BTreeMap<String, String> {
+fn inherited(base: &str) -> BTreeMap<String, Template> {
     let files = parse::builtin_files(base).unwrap_or_default();
     let mut templates = match files.first().and_then(|(_, text)| base_of(text)) {
         Some(further) => inherited(&further),
-        None => std::collections::BTreeMap::new(),
+        None => BTreeMap::new(),
     };
-    templates.extend(files.into_iter().skip(1).map(|(name, text)| (name.to_owned(), text.to_owned())));
+    templates.extend(files.into_iter().skip(1).map(|(name, text)| (name.to_owned(), Template::from(text))));
     templates
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::collections::BTreeMap;
 
     use super::*;
 

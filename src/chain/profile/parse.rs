@@ -60,7 +60,7 @@ impl Profile {
             Some(base) => extends::extended(yaml, &base)
                 .map_err(|wrong| vec![at_word(file, yaml, &wrong.1, wrong.0)])?,
         };
-        profile.templates.extend(templates);
+        profile.templates.extend(templates.into_iter().map(|(name, source)| (name, source.into())));
         let problems: Vec<_> = profile
             .problems()
             .into_iter()

@@ -1,6 +1,9 @@
 //! Tera, with nothing but encoded values in the context.
 
-use std::sync::Arc;
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use tera::{Context, ErrorKind, Tera};
 
@@ -17,12 +20,49 @@ pub(super) fn configuration(profile: &Profile, template: &str, basics: &Basics) 
     fill(profile, template, &context)
 }
 
+/// A template's source; compiled once, since every node is written with it.
+#[derive(Debug, Clone, Default)]
+pub struct Template {
+    source: String,
+    compiled: OnceLock<Tera>,
+}
+
+impl Template {
+    fn compiled(&self, name: &str) -> Result<&Tera, tera::Error> {
+        if let Some(compiled) = self.compiled.get() {
+            return Ok(compiled);
+        }
+        let compiled = compile(name, &self.source)?;
+        Ok(self.compiled.get_or_init(|| compiled))
+    }
+}
+
+impl<T: Into<String>> From<T> for Template {
+    fn from(source: T) -> Self {
+        Self { source: source.into(), compiled: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Deref for Template {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.source
+    }
+}
+
 /// A template of the profile's folder with its values.
 pub fn fill(profile: &Profile, template: &str, context: &Context) -> Result<String, Problem> {
     let source = profile.templates.get(template);
     let source = source
         .ok_or_else(|| Problem::error(format!("{}: no template `{template}` in the folder", profile.name)))?;
-    let render = || compile(template, source)?.render(template, context);
+    let render = || source.compiled(template)?.render(template, context);
     render().map_err(|error| problem(template, source, &error))
 }
 

@@ -46,7 +46,7 @@ fn context(chain: &str) -> NodeContext {
         sync: None,
         unit: UnitOverrides::new(),
         rootless: false,
-        init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.to_owned())]),
+        init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.into())]),
     }
 }
 
@@ -70,7 +70,7 @@ fn changed(before: &str, after: &str) -> Vec<String> {
 }
 
 /// The configuration by path in the home.
-fn texts(rendered: &Rendered) -> BTreeMap<HomePath, String> {
+fn texts(rendered: &Rendered) -> BTreeMap<HomePath, Text> {
     let below = |file: &RenderedFile| {
         let path = file.path.as_str().trim_start_matches("/home/ubuntu/");
         (HomePath::new(path).unwrap(), file.content.clone())
@@ -117,7 +117,7 @@ RPCListenAddress: \"tcp://127.0.0.1:46657\"
 RPCBindAddress: \"tcp://0.0.0.0:46658\"
 RPCProxyPort: 46658
 ";
-    assert_eq!((yml.content.as_str(), yml.mode), (expected, 0o644));
+    assert_eq!((&*yml.content, yml.mode), (expected, 0o644));
     let ports = made.ports.clone();
     let listens: Vec<_> =
         ports.iter().filter(|(_, p)| p.expected).map(|(n, p)| (n.as_str(), p.port)).collect();
@@ -125,7 +125,7 @@ RPCProxyPort: 46658
     // What stands before init is what stands after it.
     let folder = RemotePath::new("/home/.staging").unwrap();
     let before = pre_init_files(&Profile::builtin("loom").unwrap(), &basics(), &folder).unwrap();
-    assert_eq!((before[0].path.as_str(), before[0].content.as_str()), ("/home/.staging/loom.yml", expected));
+    assert_eq!((before[0].path.as_str(), &*before[0].content), ("/home/.staging/loom.yml", expected));
 }
 
 /// Peers in a file of their own, a number that says the chain, an address beside its port, and what goes before a start.
@@ -157,7 +157,7 @@ fn a_node_of_kaia() {
     let peers = format!(
         "[\n  \"kni://{one}@10.0.0.2:26656?discport=0&ntype=cn\",\n  \"kni://{two}@[fd00::2]:26656?discport=0&ntype=cn\"\n]\n"
     );
-    assert_eq!(file(&made, "static-nodes.json"), peers);
+    assert_eq!(file(&made, "static-nodes.json"), *peers);
     let ports = made.ports.clone();
     assert_eq!(
         (ports["rpc"].bind.as_str(), ports["rpc"].port, ports["p2p"].port),
@@ -197,7 +197,7 @@ fn a_node_alone_has_no_peers_flag_and_public_addresses_keep_a_strict_book() {
 fn builds_of_2018_listen_on_9999_too() {
     let made = render("loom", |node| {
         for text in node.init_files.values_mut() {
-            *text = text.replace("0.0.0.0:26656", "0.0.0.0:46656");
+            *text = text.replace("0.0.0.0:26656", "0.0.0.0:46656").into();
         }
     });
     let ports = made.unwrap().ports;

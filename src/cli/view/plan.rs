@@ -78,7 +78,7 @@ fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
     if new == UNKNOWN {
         return Some(format!("+{UNKNOWN}"));
     }
-    let old = facts.nodes.get(node).and_then(|seen| seen.text(path)).unwrap_or_default();
+    let old = facts.nodes.get(node).and_then(|seen| seen.text(path)).map_or("", AsRef::as_ref);
     if old == new {
         return None;
     }

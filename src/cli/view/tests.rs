@@ -142,7 +142,7 @@ fn refusals_in_words() {
     let genesis = profile.documents["chain"].path.under(&home_of(&two.nodes[1]));
     found.extend(change(&|world| {
         let file = world.host(&two, &two.nodes[1]).files.get_mut(&genesis).unwrap();
-        file.content = file.content.as_ref().map(|text| text.replace("22020096", "1"));
+        file.content = file.content.as_ref().map(|text| text.replace("22020096", "1").into());
     }));
     found
         .extend(change(&|world| world.hosts.values_mut().for_each(|host| drop(host.files.remove(&genesis)))));

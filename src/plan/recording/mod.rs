@@ -28,6 +28,7 @@ use crate::{
         scope::Scope,
     },
     problem::Problem,
+    text::Text,
 };
 
 /// What is in every private key that a host makes: it must be in no fact and no plan (S3).
@@ -315,8 +316,8 @@ impl World {
             let file = host.files.get_mut(&state).unwrap();
             let mut json: Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();
             json[format!("{}height", signs.prefix)] = height.to_string().into();
-            file.content = Some(json.to_string());
-            file.sha256 = Some(Sha256::of(json.to_string()));
+            let text = Text::from(json.to_string());
+            (file.sha256, file.content) = (Some(text.sha256().clone()), Some(text));
         }
     }
 
@@ -358,10 +359,10 @@ fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
             seen.files.insert(at, FileFact { content, ..file.clone() });
         }
     }
-    let text = |at: &RemotePath| host.files.get(at).and_then(|file| file.content.clone());
+    let text = |at: &RemotePath| host.files.get(at)?.content.as_ref().map(ToString::to_string);
     for name in &question.pristine {
         if let Some(text) = text(&below(&question.state, &format!("pristine/{name}"))) {
-            seen.pristine.insert(name.clone(), text);
+            seen.pristine.insert(name.clone(), text.into());
         }
     }
     let started = text(&below(&question.state, "started"));
@@ -425,7 +426,8 @@ fn identity_of(
 }
 
 /// A plain file as it is on a disk.
-fn plain(content: &str, owner: &str, mode: u32) -> FileFact {
+fn plain(content: impl Into<Text>, owner: &str, mode: u32) -> FileFact {
+    let content = content.into();
     FileFact {
         kind: FileKind::File,
         mode,
@@ -434,8 +436,8 @@ fn plain(content: &str, owner: &str, mode: u32) -> FileFact {
         inode: 0,
         mtime: String::new(),
         ctime: String::new(),
-        sha256: Some(Sha256::of(content)),
+        sha256: Some(content.sha256().clone()),
         target: None,
-        content: Some(content.to_owned()),
+        content: Some(content),
     }
 }

@@ -74,7 +74,7 @@ impl World {
                 None => self.put(address, path, folder_of(owner, *mode)),
             },
             Step::File { path, owner, mode, content } => {
-                self.file(address, path, plain(content, owner, *mode))
+                self.file(address, path, plain(content.clone(), owner, *mode))
             }
             Step::Key { path, owner, content } => {
                 self.file(address, path, plain(content.reveal(), owner, KEY_MODE))
@@ -161,10 +161,10 @@ impl World {
             }
         }
         let text = serde_json::to_string_pretty(&manifest).unwrap();
-        if files.get(at).and_then(|file| file.content.as_ref()) == Some(&text) {
+        if files.get(at).and_then(|file| file.content.as_deref()) == Some(&text) {
             return Ok(());
         }
-        self.put(address, at, plain(&text, &self.ours(address), 0o644))
+        self.put(address, at, plain(text, &self.ours(address), 0o644))
     }
 
     fn enable(&mut self, address: &str, name: &UnitName, reload: bool) -> Result {
@@ -224,7 +224,7 @@ impl World {
             self.put(address, &store, folder_of(node.user.as_str(), 0o700))?;
         }
         let line = format!("{pid:032x} {runs}\n");
-        self.put(address, &state.join("started").unwrap(), plain(&line, &self.ours(address), 0o644))
+        self.put(address, &state.join("started").unwrap(), plain(line, &self.ours(address), 0o644))
     }
 
     /// Each stop is one that runtime.sh's `step_init` names harmless.
@@ -242,7 +242,7 @@ impl World {
             self.inits += 1;
             for (name, content) in init::made(cluster, init, self.inits) {
                 let mode = if name.contains("key") || name.contains("priv") { 0o600 } else { 0o644 };
-                self.put(address, &staged.join(&name).unwrap(), plain(&content, &owner, mode))?;
+                self.put(address, &staged.join(&name).unwrap(), plain(content, &owner, mode))?;
             }
             for made in &init.makes {
                 let at = staged.join(made).unwrap();
@@ -294,7 +294,7 @@ impl World {
             let Some(file) = host.files.get_mut(at) else { return };
             let mut json: serde_json::Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();
             json[key] = "0".into();
-            file.content = Some(json.to_string());
+            file.content = Some(json.to_string().into());
         })
     }
 }

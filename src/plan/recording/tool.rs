@@ -32,18 +32,18 @@ impl World {
             if !tool.is_once() || text(self, &complete).is_none() {
                 self.drop_below(address, &staged)?;
                 for (name, content) in self.made(address, tool) {
-                    self.put(address, &below(&staged, &name), plain(&content, tool.user.as_str(), 0o600))?;
+                    self.put(address, &below(&staged, &name), plain(content, tool.user.as_str(), 0o600))?;
                 }
                 self.put(address, &complete, plain("", "root:root", 0o644))?;
             }
             let result = text(self, &below(&staged, &tool.work.gives)).unwrap();
-            self.put(address, &kept, plain(&result, "root:root", 0o644))?;
+            self.put(address, &kept, plain(result.clone(), "root:root", 0o644))?;
         }
         for left in &tool.work.leaves {
             self.rename(address, &below(&staged, left), &below(&tool.home, left))?;
         }
         self.drop_below(address, &staged)?;
-        self.put(address, &from, plain(&format!("{}\n", tool.from()), "root:root", 0o644))
+        self.put(address, &from, plain(format!("{}\n", tool.from()), "root:root", 0o644))
     }
 
     fn drop_below(&mut self, address: &str, folder: &RemotePath) -> Result<(), Killed> {

@@ -17,8 +17,8 @@ fn foreign(chain: &'static str, count: usize, height: u64) -> (Cluster, World) {
         host.files.retain(|at, _| *at != state && !at.is_below(&state));
         let unit =
             host.files.get_mut(&path(&format!("/etc/systemd/system/{}.service", node.unit_name))).unwrap();
-        let text = UNIT.replace("NAME", &name);
-        (unit.sha256, unit.content) = (Some(crate::model::ids::Sha256::of(&text)), Some(text));
+        let text = Text::from(UNIT.replace("NAME", &name));
+        (unit.sha256, unit.content) = (Some(text.sha256().clone()), Some(text));
         let target = path(host.files[&link].target.as_ref().unwrap());
         let binary = host.files.remove(&target).unwrap();
         host.files.insert(link, binary);
@@ -33,7 +33,7 @@ fn adopting(roll: bool) -> Options {
 }
 
 /// What must be the same before and after: keys, sign state and documents of every node.
-fn value(world: &mut World, cluster: &Cluster) -> Vec<Option<String>> {
+fn value(world: &mut World, cluster: &Cluster) -> Vec<Option<Text>> {
     let profile = cluster.profile.clone();
     let mut files =
         vec![&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.as_ref().unwrap().file];
@@ -90,8 +90,9 @@ fn what_was_set_there_counts_on() {
     for node in &cluster.nodes {
         let file =
             world.host(&cluster, node).files.get_mut(&home_of(node).join("loom.yml").unwrap()).unwrap();
-        let text = file.content.clone().unwrap() + "DPOSVersion: 3\nSessionDuration: 77\n";
-        (file.sha256, file.content) = (Some(crate::model::ids::Sha256::of(&text)), Some(text));
+        let text =
+            Text::from(file.content.as_ref().unwrap().to_string() + "DPOSVersion: 3\nSessionDuration: 77\n");
+        (file.sha256, file.content) = (Some(text.sha256().clone()), Some(text));
     }
     let outcome = world.up(&cluster, &adopting(true)).unwrap();
     assert!(outcome.is_done(), "{:?}", outcome.end);
@@ -132,7 +133,7 @@ fn what_cannot_be_taken_over_says_why() {
     let said = refused_with(7, &|world, cluster| {
         let genesis = "/home/ubuntu/config/genesis.json";
         file(world, cluster, genesis, &|file| {
-            file.content = file.content.as_ref().map(|text| text.replace("cometbft-local", "other"));
+            file.content = file.content.as_ref().map(|text| text.replace("cometbft-local", "other").into());
         });
     });
     assert!(said.contains("its chain is \"other\""), "{said}");

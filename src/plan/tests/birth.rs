@@ -49,7 +49,7 @@ proptest! {
         for document in cluster.profile.documents.values() {
             let texts: BTreeSet<String> = cluster.nodes.iter().map(|node| {
                 let at = document.path.under(&home_of(node));
-                world.host(&cluster, node).files[&at].content.clone().unwrap()
+                world.host(&cluster, node).files[&at].content.as_ref().unwrap().to_string()
             }).collect();
             prop_assert_eq!(texts.len(), 1);
             let keys: Vec<String> = cluster.validators()

@@ -42,7 +42,11 @@ fn every_validator_is_in_the_one_document_and_nothing_is_left_to_do() {
         .nodes
         .iter()
         .map(|node| {
-            world.host(&cluster, node).files[&path("/home/ubuntu/genesis.json")].content.clone().unwrap()
+            world.host(&cluster, node).files[&path("/home/ubuntu/genesis.json")]
+                .content
+                .as_ref()
+                .unwrap()
+                .to_string()
         })
         .collect();
     assert_eq!(documents.len(), 1);

@@ -52,7 +52,7 @@ fn arrived(vars: &serde_json::Value) -> Option<(Cluster, World)> {
     }
 }
 
-fn text(cluster: &Cluster, world: &mut World, at: &RemotePath) -> String {
+fn text(cluster: &Cluster, world: &mut World, at: &RemotePath) -> Text {
     world.host(cluster, &cluster.nodes[0]).files[at].content.clone().unwrap()
 }
 
@@ -107,7 +107,7 @@ proptest! {
         let owner = format!("{}:{}", id("-un").trim(), id("-gn").trim());
         let Ok(at) = RemotePath::new(format!("{}/{name}x", folder.path().display())) else { return Ok(()) };
         let content = content.replace('\0', "");
-        let step = Step::File { path: at.clone(), owner, mode: 0o600, content: content.clone() };
+        let step = Step::File { path: at.clone(), owner, mode: 0o600, content: content.as_str().into() };
         let mut script = Script::new("n");
         script.line("say ready");
         render::steps(&mut script, &[step], 0);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::recording::home_of;
 
-fn documents(world: &mut World, cluster: &Cluster, name: &str) -> Vec<Option<String>> {
+fn documents(world: &mut World, cluster: &Cluster, name: &str) -> Vec<Option<Text>> {
     let node = cluster.nodes.iter().find(|node| node.name.as_str() == name).unwrap();
     let paths = cluster.profile.documents.values().map(|document| document.path.under(&home_of(node)));
     let paths: Vec<_> = paths.collect();

@@ -23,6 +23,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use proptest::prelude::*;
 
+use crate::text::Text;
+
 use super::{
     Next, Options, Planned, Stage,
     recording::{Outcome, World, cluster},

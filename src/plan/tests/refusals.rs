@@ -106,7 +106,7 @@ fn s1_hosts_that_disagree_stop_the_run() {
         let (mut world, _) = born(&cluster, height);
         let at = cluster.profile.documents["chain"].path.under(&home_of(&cluster.nodes[1]));
         let file = world.host(&cluster, &cluster.nodes[1]).files.get_mut(&at).unwrap();
-        file.content = Some(file.content.as_ref().unwrap().replace("22020096", "1"));
+        file.content = Some(file.content.as_ref().unwrap().replace("22020096", "1").into());
         let before = world.fingerprint();
         let outcome = again(&mut world, &cluster);
         let said = refused(&outcome.end);

@@ -32,7 +32,7 @@ pub fn backup(world: &mut World, cluster: &Cluster) -> Backup {
                 .profile
                 .documents
                 .keys()
-                .filter_map(|n| Some((n.clone(), seen.pristine.get(n)?.clone())))
+                .filter_map(|n| Some((n.clone(), seen.pristine.get(n)?.to_string())))
                 .collect(),
             node_id: seen.node_id.clone().unwrap(),
             validator_key: seen.validator_key.clone().unwrap(),
@@ -270,7 +270,7 @@ fn s13_keys_do_not_go_back_while_somebody_may_sign_with_them() {
         let path = cluster.profile.validator_key.file.under(&home_of(&cluster.nodes[2]));
         let text = key(kept).text(&cluster.profile.validator_key.file).unwrap();
         let host = world.host(cluster, &cluster.nodes[2]);
-        host.files.get_mut(&path).unwrap().content = Some(text.reveal().to_owned());
+        host.files.get_mut(&path).unwrap().content = Some(text.reveal().into());
     });
     assert!(elsewhere.contains("n-2 holds the same keys"), "{elsewhere}");
 }

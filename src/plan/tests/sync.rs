@@ -29,7 +29,7 @@ fn ends(world: &mut World, cluster: &Cluster) {
     assert!(matches!(outcome.end, Next::Done(_)) && restarts(&outcome.stages) == 0, "{:?}", outcome.end);
 }
 
-fn configuration(world: &mut World, cluster: &Cluster) -> String {
+fn configuration(world: &mut World, cluster: &Cluster) -> Text {
     let node = cluster.nodes.last().unwrap();
     let at = home_of(node).join("config/config.toml").unwrap();
     world.host(cluster, node).files[&at].content.clone().unwrap()

@@ -15,7 +15,7 @@ fn genesis(world: &mut World, cluster: &Cluster) -> Value {
         .iter()
         .map(|node| {
             let at = cluster.profile.documents["chain"].path.under(&home_of(node));
-            world.host(cluster, node).files[&at].content.clone().unwrap()
+            world.host(cluster, node).files[&at].content.as_ref().unwrap().to_string()
         })
         .collect();
     assert_eq!(texts.len(), 1, "byte for byte the same on all hosts");
