@@ -58,6 +58,12 @@ pub fn nothing_early(_: usize, _: &Answer) -> Vec<Upload> {
     Vec::new()
 }
 
+/// Uploads at once: enough to fill this machine's uplink or its processors. More would only be in each other's way
+/// (docs/performance.md).
+const LANES: usize = 8;
+/// How long one of them keeps another from beginning: what is slower is slow at its host's end, which is nobody else's matter.
+const LANE_TIME: Duration = Duration::from_secs(5);
+
 pub struct Fleet {
     folder: TempDir,
     pub events: Events,
@@ -69,6 +75,8 @@ pub struct Fleet {
     /// What this run has sent up: machine and checksum.
     sent: Mutex<BTreeSet<(usize, Sha256)>>,
     forks: Arc<Semaphore>,
+    /// Uploads that are under way, but for those that take long.
+    lanes: Semaphore,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
     /// Binaries are hashed whatever their stamps say.
@@ -89,6 +97,7 @@ impl Fleet {
             locks: Vec::new(),
             sent: Mutex::default(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
+            lanes: Semaphore::new(LANES),
             forgotten: 0,
             deep: false,
             limit,
@@ -234,13 +243,24 @@ impl Fleet {
         if self.sent.lock().is_ok_and(|sent| sent.contains(&what)) {
             return Ok(());
         }
+        // The semaphore is never closed.
+        let lane = self.lanes.acquire().await;
         let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
         self.events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
         let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
         let events = &self.events;
         let progress = |sent| events.tell(Event::Sent { host: name.clone(), sent, total });
-        let result =
-            host.upload(&nonce(), &upload.source, upload.sha256.as_str(), &upload.name, &progress).await;
+        let nonce = nonce();
+        let going = host.upload(&nonce, &upload.source, upload.sha256.as_str(), &upload.name, &progress);
+        tokio::pin!(going);
+        let gives_way = async move {
+            tokio::time::sleep(LANE_TIME).await;
+            drop(lane);
+        };
+        let result = tokio::select! {
+            result = &mut going => result,
+            () = gives_way => going.await,
+        };
         let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
         self.events.tell(Event::Step { host: name.clone(), stage, step, outcome, took: start.elapsed() });
         if let (Ok(()), Ok(mut sent)) = (&result, self.sent.lock()) {

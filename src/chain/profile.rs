@@ -3,8 +3,11 @@
 //! A profile picks among mechanisms that are code with names; it is no programming language. Everything below
 //! `home` is a path relative to the node's working directory.
 
+mod document;
 mod extends;
+mod keys;
 mod parse;
+mod ports;
 mod schema;
 mod tool;
 mod values;
@@ -16,14 +19,21 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    genesis::{istanbul, path::DocPath},
     render::{Basics, Template},
     topology::{Role, Spot},
     words,
 };
 use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
 
+pub use document::{
+    ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
+    ValidatorRule,
+};
+pub use keys::{
+    NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
+};
 pub use parse::{builtin_files, builtin_names};
+pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs, Probe, ProbeKind, ProbeMethods};
 pub use schema::SCHEMA;
 pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
@@ -152,192 +162,6 @@ pub struct Made {
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NodeKeyFile {
-    pub file: HomePath,
-    pub read: NodeKeyReader,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NodeKeyReader {
-    /// `{"priv_key":{"type","value"}}`, value the base64 of 64 bytes; the public key is the last 32 of them.
-    Ed25519NodeKey,
-    /// 128 hex digits, the whole public key of secp256k1, in what init has printed (`init.prints`): they are the id.
-    PrintedSecp256k1,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ValidatorKeyFile {
-    pub file: HomePath,
-    pub read: ValidatorKeyReader,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ValidatorKeyReader {
-    /// The top-level `pub_key` of the file, `{"type","value"}`.
-    TendermintPubKey,
-    /// The address that follows from the public key in what init has printed: the last 20 bytes of its keccak256.
-    PrintedSecp256k1Address,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignStateFile {
-    pub file: HomePath,
-    pub read: SignStateReader,
-    /// Before `height`, `round` and `step`: `last_` where key and sign state share one file.
-    #[serde(default)]
-    pub prefix: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SignStateReader {
-    /// Top-level height, round and step, each a number or a quoted one.
-    TendermintSignState,
-}
-
-/// A genesis document and the rules that it is composed by.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Document {
-    pub path: HomePath,
-    #[serde(default)]
-    pub chain_id: Option<ChainIdRule>,
-    #[serde(default)]
-    pub genesis_time: Option<DocPath>,
-    pub validators: ValidatorRule,
-    /// Places where the hosts' documents may differ: the first host's count.
-    #[serde(default)]
-    pub may_differ: Vec<DocPath>,
-    /// Places of whole numbers that the chain wants quoted, beside the powers: it does not start on a bare one.
-    #[serde(default)]
-    pub quoted: Vec<DocPath>,
-    /// What the chain takes of whole numbers, quoted or not: it does not start on another one.
-    #[serde(default)]
-    pub limits: Vec<NumberLimit>,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NumberLimit {
-    pub at: DocPath,
-    pub least: i64,
-    #[serde(default)]
-    pub most: Option<i64>,
-    /// Between the two, and refused all the same.
-    #[serde(default)]
-    pub never: Option<i64>,
-    /// Not more than what stands there; a negative number there is no limit.
-    #[serde(default)]
-    pub not_above: Option<DocPath>,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChainIdRule {
-    pub at: Vec<DocPath>,
-    pub written_by: ChainIdWriter,
-    /// How it stands there.
-    #[serde(default)]
-    pub form: ChainIdForm,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChainIdForm {
-    #[default]
-    Text,
-    /// A whole number: the inventory's chain id has to be one.
-    Number,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChainIdWriter {
-    /// init takes it from a configuration file; another one in a document is an error.
-    Init,
-    /// init makes one up; composing sets it.
-    Compose,
-}
-
-/// Where the validators stand and how one is written; paths below `at` are those in an entry.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ValidatorRule {
-    pub at: DocPath,
-    /// There is no list of entries, but a text that says them all; the keys below do not count then.
-    #[serde(default)]
-    pub encoded: Option<Encoded>,
-    /// `{"type","value"}`, or Cosmos' `{"@type","key"}`.
-    #[serde(default)]
-    pub key: DocPath,
-    /// Where the entry holds the key's value only: the type that it has.
-    #[serde(default)]
-    pub bare_key_type: Option<String>,
-    #[serde(default)]
-    pub address: Option<DocPath>,
-    #[serde(default)]
-    pub power: DocPath,
-    #[serde(default)]
-    pub power_form: PowerForm,
-    /// So much of what stands there is a power of one (Cosmos stakes 1000000 of its coin for it).
-    #[serde(default)]
-    pub power_unit: Option<u64>,
-    #[serde(default)]
-    pub name: Option<DocPath>,
-    /// What all powers together may not exceed (Tendermint's MaxTotalVotingPower is i64::MAX / 8).
-    #[serde(default)]
-    pub power_limit: Option<i64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encoded {
-    /// Istanbul's `extraData`: 32 bytes, then the RLP of validators (addresses), seal and committed seals. All votes are equal.
-    IstanbulExtra,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PowerForm {
-    /// Amino refuses a number where it wants `"10"`.
-    Quoted,
-    #[default]
-    AsFound,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Genesis {
-    pub how: GenesisHow,
-    /// The document before anything is set in it (`how: encode`): a file of the profile's folder.
-    #[serde(default)]
-    pub base: Option<String>,
-    /// What the chain's own tool does, in this order (`how: tool`); the last one's result is the document.
-    #[serde(default)]
-    pub steps: Vec<ToolStep>,
-    /// Words of the profile's own, `{word}` in arguments and in `set` of a file; `genesis_values:` of an inventory gives
-    /// others.
-    #[serde(default)]
-    pub values: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum GenesisHow {
-    /// The first validator's documents, with the validators of all.
-    Merge,
-    /// The chain's own tool on the validators' hosts, as Cosmos' gentx: keys stay where they are.
-    Tool,
-    /// The profile's own document, with the chain id and the validators of all set in it: no host has made one.
-    Encode,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Run {
     /// Arguments after the binary; `{home}` is the working directory, `{chain_id}` and `{name}` stand for these.
     pub argv: Vec<String>,
@@ -427,101 +251,6 @@ pub enum Format {
 #[serde(rename_all = "kebab-case")]
 pub enum Base {
     Init,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Port {
-    pub default: u16,
-    pub bind: Bind,
-    /// Meant to be reached from other machines.
-    #[serde(default)]
-    pub public: bool,
-    /// Every key that holds it; the first is the one that is believed.
-    pub from: Vec<KeyPlace>,
-    /// The key of the address, where `from` holds the number alone.
-    #[serde(default)]
-    pub bind_from: Option<KeyPlace>,
-    /// Expected to listen only where another port has this number.
-    #[serde(default)]
-    pub only_when_port: Option<PortIs>,
-    /// Expected to listen only where a key has this value.
-    #[serde(default)]
-    pub only_when_key: Option<KeyIs>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Bind {
-    Any,
-    Loopback,
-    /// The inventory's `rpc_bind`.
-    RpcBind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyPlace {
-    pub file: HomePath,
-    pub key: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PortIs {
-    pub port: String,
-    pub is: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KeyIs {
-    pub file: HomePath,
-    pub key: String,
-    pub is: Value,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    pub kind: ProbeKind,
-    pub port: String,
-    /// Before every method: `/rpc` where the chain puts a proxy in front.
-    #[serde(default)]
-    pub path: String,
-    /// How the chain names methods that Ethereum does not have (`kind: evm-rpc`).
-    #[serde(default)]
-    pub methods: ProbeMethods,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProbeKind {
-    /// `/status` and its like, by GET.
-    TendermintRpc,
-    /// JSON-RPC by POST: `eth_`, `admin_nodeInfo`, `admin_peers`.
-    EvmRpc,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProbeMethods {
-    /// Block number → addresses of all validators.
-    #[serde(default)]
-    pub validators: Option<String>,
-    /// Block number → block, `extraData` with its seals. Absent: `eth_getBlockByNumber`.
-    #[serde(default)]
-    pub block: Option<String>,
-}
-
-impl Encoded {
-    /// Whether a value of a document can be read so.
-    pub fn is_sound(self, value: Option<&Value>) -> bool {
-        let text = value.and_then(Value::as_str).unwrap_or_default();
-        match self {
-            Self::IstanbulExtra => istanbul::Extra::parse(text).is_ok(),
-        }
-    }
 }
 
 impl Profile {

@@ -1,10 +1,16 @@
 //! The command line.
 
+mod keys;
+mod offline;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{plan, verify::Limits};
+
+pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
+pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
 
 #[derive(Debug, Parser)]
 #[command(name = "loomctl", version, about, max_term_width = 100)]
@@ -322,55 +328,6 @@ pub struct History {
     pub hosts: Hosts,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum Keys {
-    /// Public parts: node id, validator address and key, the height that was signed last
-    List(KeysList),
-    /// Private keys and sign states of all nodes into one file that is encrypted with age
-    Backup(KeysBackup),
-    /// Put keys back onto a host that has lost its disk; `up` then brings the node up
-    Restore(KeysRestore),
-}
-
-#[derive(Debug, Args)]
-pub struct KeysList {
-    #[command(flatten)]
-    pub hosts: Hosts,
-}
-
-#[derive(Debug, Args)]
-pub struct KeysBackup {
-    #[command(flatten)]
-    pub hosts: Hosts,
-    /// Whom it is encrypted to: a recipient of age (age1…); may be given more than once
-    #[arg(short, long, value_name = "RECIPIENT", required = true)]
-    pub recipient: Vec<String>,
-    /// The file to write; one that is there is left alone
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// An identity file of age: the backup is decrypted with it and compared before it gets its name
-    #[arg(long, value_name = "FILE")]
-    pub identity: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct KeysRestore {
-    #[command(flatten)]
-    pub hosts: Hosts,
-    /// A file of `keys backup`
-    #[arg(value_name = "BACKUP")]
-    pub backup: PathBuf,
-    /// The identity file of age that opens it
-    #[arg(long, value_name = "FILE")]
-    pub identity: PathBuf,
-    /// Answer yes to every question
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub lock_wait: u64,
-}
-
 #[derive(Debug, Args)]
 pub struct Facts {
     #[command(flatten)]
@@ -393,164 +350,4 @@ pub struct Down {
     /// Seconds to wait for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Inventory {
-    /// Vagrant's machines as an inventory in YAML, for `-i` or for Ansible
-    FromVagrant {
-        /// The folder with the Vagrantfile
-        #[arg(value_name = "DIR", default_value = ".")]
-        folder: PathBuf,
-        /// Leave out the machines that do not run
-        #[arg(long)]
-        running_only: bool,
-    },
-    /// Groups, hosts and their variables as JSON, as `ansible-inventory --list` prints them
-    List {
-        #[command(flatten)]
-        desired: Desired,
-        /// Only these hosts
-        #[arg(short, long, value_name = "PATTERN")]
-        limit: Option<String>,
-    },
-    /// The names of hosts, in Ansible's order, one a line
-    Hosts {
-        #[command(flatten)]
-        desired: Desired,
-        /// Only these hosts
-        #[arg(short, long, value_name = "PATTERN")]
-        limit: Option<String>,
-    },
-    /// Groups and hosts as a tree, as `ansible-inventory --graph` prints it
-    Graph {
-        #[command(flatten)]
-        desired: Desired,
-        /// With their variables
-        #[arg(long)]
-        vars: bool,
-        /// Where the tree begins
-        #[arg(default_value = "all")]
-        group: String,
-    },
-    /// What loomctl makes of each host, where each variable comes from, and all that is wrong
-    Check {
-        #[command(flatten)]
-        desired: Desired,
-        /// One JSON object a host on stdout
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// A document, and the chain whose rules it follows.
-#[derive(Debug, Args)]
-pub struct DocumentOf {
-    /// The chain's name, or the folder of a profile of your own
-    #[arg(long, value_name = "NAME")]
-    pub chain: String,
-    /// Which of the chain's documents, where it has several
-    #[arg(long, value_name = "NAME")]
-    pub document: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Genesis {
-    /// The first file with the validators of all, in this order; to stdout
-    Merge {
-        #[command(flatten)]
-        of: DocumentOf,
-        /// Instead of the first file's own
-        #[arg(long, value_name = "ID")]
-        chain_id: Option<String>,
-        /// What `init` made on each host
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
-    /// Everything that is wrong with a document
-    Check {
-        #[command(flatten)]
-        of: DocumentOf,
-        file: PathBuf,
-    },
-    /// What two documents have otherwise, by its meaning
-    Diff {
-        /// The chain's name, where the documents do not show it
-        #[arg(long, value_name = "NAME")]
-        chain: Option<String>,
-        /// Which of the chain's documents
-        #[arg(long, value_name = "NAME", requires = "chain")]
-        document: Option<String>,
-        /// Exit 10 when they differ
-        #[arg(long)]
-        exit_code: bool,
-        /// One JSON object a line on stdout
-        #[arg(long)]
-        json: bool,
-        left: PathBuf,
-        right: PathBuf,
-    },
-}
-
-/// A command without hosts: the inventory, and what the hosts said when they were asked.
-#[derive(Debug, Args)]
-pub struct Offline {
-    #[command(flatten)]
-    pub desired: Desired,
-    /// What `loomctl facts --json` printed; `-` is stdin
-    #[arg(long, value_name = "FILE")]
-    pub facts: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct Peers {
-    #[command(flatten)]
-    pub offline: Offline,
-    /// Only what this node dials
-    #[arg(long, value_name = "NAME")]
-    pub node: Option<String>,
-    #[arg(long, value_enum, default_value_t = PeersFormat::Flag)]
-    pub format: PeersFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum PeersFormat {
-    /// As the chain writes it
-    Flag,
-    /// As a line of TOML
-    Toml,
-    /// As objects with name, id, host and port
-    Json,
-}
-
-#[derive(Debug, Args)]
-pub struct Render {
-    #[command(flatten)]
-    pub offline: Offline,
-    /// A new folder: DIR/NODE/absolute/path
-    #[arg(short, long, value_name = "DIR")]
-    pub out: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Chain {
-    /// The chains in this program
-    List,
-    /// A chain's profile; with -o all its files, to begin one's own with
-    Show {
-        name: String,
-        /// A new folder for profile and templates
-        #[arg(short, long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
-    /// What is wrong with the profile in a folder
-    Check { dir: PathBuf },
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub enum SchemaOf {
-    /// A chain's profile.yaml
-    Profile,
-    /// loomctl's own variables, in YAML inventories
-    Inventory,
 }

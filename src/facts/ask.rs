@@ -16,6 +16,8 @@ pub struct NodeQuestion {
     /// `None`: the user's home.
     pub folder: Option<RemotePath>,
     pub unit: UnitName,
+    /// systemd knew no unit of this name when it was asked before in this run: until its file is there, it knows none.
+    pub unit_absent: bool,
     /// Our folder for this node: manifest, pristine documents, audit log.
     pub state: RemotePath,
     pub paths: Vec<String>,
@@ -67,6 +69,7 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_account", &q.account.as_ref().map_or_else(String::new, Account::to_string))
             .set("node_wd", q.folder.as_ref().map_or("", RemotePath::as_str))
             .set("node_unit", q.unit.as_str())
+            .set("node_unit_absent", if q.unit_absent { "yes" } else { "" })
             .set("node_state", q.state.as_str())
             .set("node_paths", &q.paths.join("\n"))
             .set("node_texts", &q.texts.join("\n"))
@@ -143,6 +146,25 @@ mod tests {
         fs::remove_file(&unit).unwrap();
         symlink("/dev/null", &unit).unwrap();
         assert!(!linked(), "masked");
+    }
+
+    /// systemd is not asked again for what it has not known and could not know since.
+    #[test]
+    fn a_unit_that_was_not_there_is_asked_for_when_its_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let units = folder.path().to_str().unwrap();
+        let asked = |absent: &str| {
+            says(
+                &[("units", units), ("node_unit_absent", absent)],
+                "systemctl() { [ \"$1\" != show ] || echo LoadState=asked; }; observe_unit 0 lc-test",
+            )
+        };
+        assert!(asked("").contains("LoadState=asked"));
+        let said = asked("yes");
+        assert!(said.contains("LoadState=not-found\n") && said.contains("ActiveState=inactive\n"), "{said}");
+        assert!(!said.contains("UnitFileState"), "{said}");
+        symlink("/dev/null", folder.path().join("lc-test.service")).unwrap();
+        assert!(asked("yes").contains("LoadState=asked"), "masked meanwhile");
     }
 
     #[test]

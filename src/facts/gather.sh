@@ -136,7 +136,11 @@ observe_binary() {
 observe_unit() {
   unit_pid=0
   say at "the unit $2 (systemctl)"
-  unit_shows=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
+  if [ -n "$node_unit_absent" ] && [ ! -e "$units/$2.service" ] && [ ! -L "$units/$2.service" ]; then
+    unit_shows=LoadState=not-found${newline}ActiveState=inactive
+  else
+    unit_shows=$(systemctl show "$2.service" -p LoadState,ActiveState,SubState,MainPID,NRestarts,InvocationID,NeedDaemonReload,FragmentPath,DropInPaths,Result,ExecMainStatus,ExecMainStartTimestamp,ExecMainStartTimestampMonotonic)
+  fi
   while IFS= read -r line; do
     fact "$1" unit "$line"
     case $line in MainPID=*) unit_pid=${line#*=} ;; esac
@@ -217,6 +221,7 @@ read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "
 
 # observe_node SCOPE: one node; its number, and in variables: node_user node_account node_wd node_unit node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
+# node_unit_absent (systemd knew none of its name when this run began)
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {

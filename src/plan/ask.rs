@@ -92,12 +92,14 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             paths.push(path.clone());
         }
     }
+    let seen = facts.nodes.get(&node.name);
     NodeQuestion {
         node: node.name.clone(),
         user: node.user.clone(),
-        account: facts.nodes.get(&node.name).and_then(|seen| seen.account.clone()),
+        account: seen.and_then(|seen| seen.account.clone()),
         folder: node.folder.clone(),
         unit: node.unit_name.clone(),
+        unit_absent: seen.is_some_and(|seen| seen.unit.load == "not-found" && seen.unit.is_stopped()),
         state: cluster.state_folder(node),
         paths,
         texts,

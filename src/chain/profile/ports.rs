@@ -1,0 +1,92 @@
+//! Where a node listens, and how it is asked there.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::HomePath;
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Port {
+    pub default: u16,
+    pub bind: Bind,
+    /// Meant to be reached from other machines.
+    #[serde(default)]
+    pub public: bool,
+    /// Every key that holds it; the first is the one that is believed.
+    pub from: Vec<KeyPlace>,
+    /// The key of the address, where `from` holds the number alone.
+    #[serde(default)]
+    pub bind_from: Option<KeyPlace>,
+    /// Expected to listen only where another port has this number.
+    #[serde(default)]
+    pub only_when_port: Option<PortIs>,
+    /// Expected to listen only where a key has this value.
+    #[serde(default)]
+    pub only_when_key: Option<KeyIs>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bind {
+    Any,
+    Loopback,
+    /// The inventory's `rpc_bind`.
+    RpcBind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPlace {
+    pub file: HomePath,
+    pub key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortIs {
+    pub port: String,
+    pub is: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyIs {
+    pub file: HomePath,
+    pub key: String,
+    pub is: Value,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    pub kind: ProbeKind,
+    pub port: String,
+    /// Before every method: `/rpc` where the chain puts a proxy in front.
+    #[serde(default)]
+    pub path: String,
+    /// How the chain names methods that Ethereum does not have (`kind: evm-rpc`).
+    #[serde(default)]
+    pub methods: ProbeMethods,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeKind {
+    /// `/status` and its like, by GET.
+    TendermintRpc,
+    /// JSON-RPC by POST: `eth_`, `admin_nodeInfo`, `admin_peers`.
+    EvmRpc,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeMethods {
+    /// Block number → addresses of all validators.
+    #[serde(default)]
+    pub validators: Option<String>,
+    /// Block number → block, `extraData` with its seals. Absent: `eth_getBlockByNumber`.
+    #[serde(default)]
+    pub block: Option<String>,
+}
