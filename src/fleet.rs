@@ -1,5 +1,7 @@
 //! All machines of a run at once: connected, locked and asked what they are.
 
+mod lanes;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -23,6 +25,8 @@ use crate::{
     remote::{download::Downloads, error::HostError, folder, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
+
+use lanes::Lanes;
 
 /// So long a host waits for its own locks at the most, beyond `--lock-wait` for each of the three.
 const LOCKS: Duration = Duration::from_secs(35);
@@ -58,12 +62,6 @@ pub fn nothing_early(_: usize, _: &Answer) -> Vec<Upload> {
     Vec::new()
 }
 
-/// Uploads at once: enough to fill this machine's uplink or its processors. More would only be in each other's way
-/// (docs/performance.md).
-const LANES: usize = 8;
-/// How long one of them keeps another from beginning: what is slower is slow at its host's end, which is nobody else's matter.
-const LANE_TIME: Duration = Duration::from_secs(5);
-
 pub struct Fleet {
     folder: TempDir,
     pub events: Events,
@@ -75,8 +73,7 @@ pub struct Fleet {
     /// What this run has sent up: machine and checksum.
     sent: Mutex<BTreeSet<(usize, Sha256)>>,
     forks: Arc<Semaphore>,
-    /// Uploads that are under way, but for those that take long.
-    lanes: Semaphore,
+    lanes: Lanes,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
     /// Binaries are hashed whatever their stamps say.
@@ -97,7 +94,7 @@ impl Fleet {
             locks: Vec::new(),
             sent: Mutex::default(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
-            lanes: Semaphore::new(LANES),
+            lanes: Lanes::default(),
             forgotten: 0,
             deep: false,
             limit,
@@ -243,29 +240,29 @@ impl Fleet {
         if self.sent.lock().is_ok_and(|sent| sent.contains(&what)) {
             return Ok(());
         }
-        // The semaphore is never closed.
-        let lane = self.lanes.acquire().await;
+        let result = self.lanes.go(self.upload(host, member, stage, upload)).await;
+        if let (Ok(()), Ok(mut sent)) = (&result, self.sent.lock()) {
+            sent.insert(what);
+        }
+        result
+    }
+
+    async fn upload(
+        &self,
+        host: &Host,
+        member: &Member,
+        stage: &'static str,
+        upload: &Upload,
+    ) -> Result<(), HostError> {
         let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
         self.events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
         let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
         let events = &self.events;
         let progress = |sent| events.tell(Event::Sent { host: name.clone(), sent, total });
-        let nonce = nonce();
-        let going = host.upload(&nonce, &upload.source, upload.sha256.as_str(), &upload.name, &progress);
-        tokio::pin!(going);
-        let gives_way = async move {
-            tokio::time::sleep(LANE_TIME).await;
-            drop(lane);
-        };
-        let result = tokio::select! {
-            result = &mut going => result,
-            () = gives_way => going.await,
-        };
+        let result =
+            host.upload(&nonce(), &upload.source, upload.sha256.as_str(), &upload.name, &progress).await;
         let outcome = if result.is_ok() { Outcome::Changed } else { Outcome::Failed };
         self.events.tell(Event::Step { host: name.clone(), stage, step, outcome, took: start.elapsed() });
-        if let (Ok(()), Ok(mut sent)) = (&result, self.sent.lock()) {
-            sent.insert(what);
-        }
         result
     }
 
