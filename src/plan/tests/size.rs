@@ -10,6 +10,9 @@ fn hosts(count: usize) -> Cluster {
     wishes.cluster()
 }
 
+/// Seconds that the kernel may be late with what a thread has worked.
+const TICK: f64 = 0.004;
+
 /// Seconds that this thread was at work: what others do on the machine meanwhile does not count.
 fn worked(work: &mut dyn FnMut()) -> f64 {
     let clock = || {
@@ -76,6 +79,6 @@ fn time_grows_with_the_hosts_and_no_faster() {
     }
     let (few, many) = (seconds(60, 3, worked), seconds(240, 2, worked));
     for (few, many) in few.into_iter().zip(many) {
-        assert!(many < few * 8.0, "60 hosts: {few} s, 240: {many} s");
+        assert!(many < (few + TICK) * 8.0, "60 hosts: {few} s, 240: {many} s");
     }
 }
