@@ -154,16 +154,18 @@ EOT
     fact "$1" unit "UnitFileState=$(systemctl is-enabled "$2.service" 2>/dev/null)"
   fi
   [ "${unit_pid:-0}" != 0 ] || return 0
-  # The planned file, seen to hold what it should, is neither waited for nor hashed again.
-  if [ -n "$3" ] && [ "$held" = "$3" ] && [ "/proc/$unit_pid/exe" -ef "$3" ]; then
+  # The planned file, seen to hold what it should, is not hashed again; nor waited for, where it runs already.
+  if runs "$unit_pid" "$3" || { exe=$(exe_of "$unit_pid") && runs "$unit_pid" "$3"; }; then
     fact "$1" exe "$3"
     fact "$1" exe_sum "$4"
   else
-    fact "$1" exe "$(exe_of "$unit_pid")"
+    fact "$1" exe "$exe"
     fact "$1" exe_sum "$(sum_of "/proc/$unit_pid/exe")"
   fi
   printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
 }
+# runs PID FILE: FILE, seen to hold what it should.
+runs() { [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; }
 # is_linked NAME: the link that starts it at boot is there and nothing hides the unit; seen without asking systemctl, which
 # takes longer than all files. Where it is not that plain, systemctl knows.
 is_linked() {

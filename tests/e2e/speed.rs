@@ -9,7 +9,7 @@ use std::{
 use crate::support::{Lab, Suite, chain_binary, command, in_repository, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![a_run_costs_little_more_than_the_floor]);
+    suite.on_lab(tests![a_run_costs_little_more_than_the_floor, a_program_is_hashed_once_where_it_arrives]);
     suite.plain(tests![version_and_help_come_at_once]);
 }
 
@@ -51,6 +51,24 @@ fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
     eprintln!("fresh {fresh:.2} times the floor, again {again:.2} times: {times:.2?}");
     assert!(fresh < FRESH * TOO_SLOW, "a fresh start takes {fresh:.2} times the floor: {times:.2?}");
     assert!(again < AGAIN * TOO_SLOW, "a second run takes {again:.2} times the floor: {times:.2?}");
+}
+
+/// Nor when it runs: that it is the file which was hashed is seen without reading it, also where systemd has forked and the
+/// fork is not the node yet.
+fn a_program_is_hashed_once_where_it_arrives(lab: &Lab) {
+    let noted = "printf '#!/bin/sh\\n[ \"$(stat -Lc %%s /dev/stdin)\" -lt 10000000 ] || readlink /proc/$$/fd/0 >>/run/hashed\\n\
+                 exec /usr/bin/sha256sum \"$@\"\\n' >/usr/local/bin/sha256sum; chmod 755 /usr/local/bin/sha256sum";
+    for host in 0..lab.hosts() {
+        lab.root(host, noted).ok();
+    }
+    let inventory = lab.inventory("cometbft").write(lab);
+    for _ in 0..2 {
+        lab.loomctl(&["up", "--no-verify", "-i", inventory.to_str().unwrap()]).exits(0);
+        for host in 0..lab.hosts() {
+            let hashed = lab.root(host, "cat /run/hashed").ok();
+            assert_eq!(hashed.lines().count(), 1, "host {host}: {hashed}");
+        }
+    }
 }
 
 /// Times `ssh -V`, a program that does nothing either: by the build for tests, which is not the one that is handed out.
