@@ -155,7 +155,8 @@ EOT
   fi
   [ "${unit_pid:-0}" != 0 ] || return 0
   # The planned file, seen to hold what it should, is not hashed again; nor waited for, where it runs already.
-  if runs "$unit_pid" "$3" || { exe=$(exe_of "$unit_pid") && runs "$unit_pid" "$3"; }; then
+  runs "$unit_pid" "$3" || is_the_node "$unit_pid" || return 0
+  if runs "$unit_pid" "$3"; then
     fact "$1" exe "$3"
     fact "$1" exe_sum "$4"
   else
@@ -166,6 +167,20 @@ EOT
 }
 # runs PID FILE: FILE, seen to hold what it should.
 runs() { [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; }
+# is_the_node PID: a unit counts as started when systemd has forked; the fork then sets up what confines the node, and becomes
+# the node a moment later, on a busy machine after seconds. Until then nobody knows what it will run. $exe is what it runs.
+is_the_node() {
+  tries=40
+  while exe=$(readlink "/proc/$1/exe"); do
+    case $exe in
+      */systemd/systemd | */systemd/systemd-executor) [ "$tries" -gt 0 ] || return 1 ;;
+      *) return 0 ;;
+    esac
+    tries=$((tries - 1))
+    sleep 0.05
+  done
+  return 1
+}
 # is_linked NAME: the link that starts it at boot is there and nothing hides the unit; seen without asking systemctl, which
 # takes longer than all files. Where it is not that plain, systemctl knows.
 is_linked() {
@@ -182,21 +197,6 @@ is_hidden() {
   done
   return 1
 }
-# exe_of PID: what it runs. A unit counts as started when systemd has forked; the fork then sets up what confines the
-# node, and becomes the node a moment later.
-exe_of() {
-  tries=40
-  while exe=$(readlink "/proc/$1/exe"); do
-    case $exe in
-      */systemd/systemd | */systemd/systemd-executor) [ "$tries" -gt 0 ] || break ;;
-      *) break ;;
-    esac
-    tries=$((tries - 1))
-    sleep 0.05
-  done
-  echo "$exe"
-}
-
 # Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
 # json_find PATTERN OUT FILE: OUT, with what the pattern's groups hold of the file without its white space.
 json_find() {

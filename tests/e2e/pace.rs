@@ -14,6 +14,7 @@ pub fn register(suite: &mut Suite) {
         a_binary_goes_up_while_another_host_is_still_asked,
         an_early_upload_ends_with_an_interrupt,
         a_host_over_its_deadline_is_named_with_its_step_and_the_next_run_goes_on,
+        a_unit_that_takes_long_to_become_the_node_is_let_alone,
         whatever_hangs_is_named
     ]);
 }
@@ -128,6 +129,25 @@ fn a_binary_goes_up_while_another_host_is_still_asked(lab: &Lab) {
         let at = sent[0]["at"].as_f64().unwrap();
         assert!(at + 1.0 < asked || host == "node-1", "{host} had to wait for node-1: {run}");
     }
+}
+
+/// systemd counts a unit as started when it has forked. Here the fork waits for somebody to write into its standard input, which
+/// happens long after the look that follows the start: it is not yet the node, and not «something else than its files say».
+fn a_unit_that_takes_long_to_become_the_node_is_let_alone(lab: &Lab) {
+    let late = serde_json::json!({"Service": {"StandardInput": "file:/run/late"}});
+    let inventory = lab.inventory("cometbft").host_var("node-3", "unit", late).write(lab);
+    let inventory = inventory.to_str().unwrap();
+    let writer = "mkfifo /run/late && systemd-run -q sh -c \
+                  'until systemctl is-active -q cometbft; do sleep 0.1; done; sleep 8; : >/run/late'";
+    lab.root(3, writer).ok();
+    lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(0);
+    let command = "tr '\\0' ' ' </proc/$(systemctl show -p MainPID --value cometbft)/cmdline";
+    let waiting = lab.root(3, command).ok();
+    assert!(!waiting.contains("start --home"), "it came too early to show anything: {waiting}");
+    lab.loomctl(&["up", "-i", inventory]).exits(0);
+    assert!(lab.root(3, command).ok().contains("start"), "it has become the node");
+    let started = lab.root(3, "journalctl -b -u cometbft -o cat | grep -c '^Started'").ok();
+    assert_eq!(started.trim(), "1", "started once and never again");
 }
 
 fn an_early_upload_ends_with_an_interrupt(lab: &Lab) {
