@@ -14,7 +14,7 @@ help:
 	@echo 'make static     one program file that needs nothing of the machine it runs on; fails above 8 MB'
 	@echo 'make audit      licences, sources, banned crates, security advisories'
 	@echo 'make bench      what loomctl costs beside the work itself, Ansible, Mitogen and pyinfra (about 20 minutes)'
-	@echo 'make bench-scale  what a host costs among 4 and among 64'
+	@echo 'make bench-scale  what a host costs among 4, 64 and 128 (about 12 minutes)'
 	@echo 'make clean-lab  every lab and the hosts'"'"' base'
 
 demo:

@@ -1,76 +1,25 @@
 //! `keys restore`: a node's keys go back to a host that has lost them, while nobody else can sign with them (S13).
 
+mod signing;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use signing::{Shown, Signing};
+
 use super::{
-    Class, Next, Options, Planned, Refusal, Stage, adopt, guard,
+    Class, Next, Options, Refusal, Stage, adopt, guard,
     life::{self, Life},
     stages,
-    step::Step,
 };
 use crate::{
-    chain::{profile::HomePath, signs},
-    facts::{Facts, NodeFacts, Voting},
+    facts::{Facts, NodeFacts},
     model::{
         backup::{Backup, Kept},
         cluster::{Cluster, Node},
-        ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
-        login::Secret,
+        ids::{NodeName, Sha256, ValidatorKey},
     },
 };
-
-/// Commits from that many blocks after the first look on say whether a key still signs: one of the next two may have
-/// been signed before that look.
-const TOO_YOUNG: u64 = 2;
-/// So many commits have to lack a signature, since each holds hardly more than two thirds of them.
-const COMMITS: u64 = 5;
-
-/// What the chain shows of itself before keys go back to a host.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shown {
-    /// Of the node that has come furthest; `None`: none answers.
-    pub height: Option<u64>,
-    /// Who is connected to a node of the cluster.
-    pub peers: BTreeSet<NodeId>,
-    /// Who votes, at the first look and at the last.
-    pub first: Option<Voting>,
-    pub last: Option<Voting>,
-}
-
-/// Whether a key signs on the chain now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
-    Silent,
-    /// At this height, and not before it was looked at.
-    Signs(u64),
-    /// It has signed one of the last commits, and too few have come since.
-    NotKnown,
-    /// It has signed one of the last commits, and no block has come since: nobody can be seen to sign.
-    Stands,
-}
-
-impl Shown {
-    pub fn signing(&self, key: &ValidatorKey) -> Signing {
-        let (Some(first), Some(last)) = (&self.first, &self.last) else { return Signing::Silent };
-        let voter = |voting: &Voting| voting.voters.iter().find(|voter| voter.key == *key).cloned();
-        let signed_lately = voter(first).is_some_and(|voter| voter.signed);
-        let now = voter(last).map_or(0, |voter| voter.last_signed);
-        if now >= first.height + TOO_YOUNG {
-            Signing::Signs(now)
-        } else if !signed_lately || last.height > first.height + TOO_YOUNG + COMMITS - 1 {
-            Signing::Silent
-        } else if last.height == first.height {
-            Signing::Stands
-        } else {
-            Signing::NotKnown
-        }
-    }
-
-    /// Whether a longer look would say more of one of these keys.
-    pub fn wants_more(&self, keys: &BTreeSet<ValidatorKey>) -> bool {
-        keys.iter().any(|key| matches!(self.signing(key), Signing::NotKnown | Signing::Stands))
-    }
-}
 
 /// One node's keys on their way back.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +50,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup
         else {
             continue;
         };
-        match of_node(cluster, node, seen, kept, restoration.first) {
+        match steps::of_node(cluster, node, seen, kept, restoration.first) {
             Ok(list) => drop(steps.insert(name.clone(), list)),
             Err(why) => return Next::Refused(vec![damaged(name, &why)]),
         }
@@ -331,81 +280,4 @@ fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Shown) ->
     let height = shown.height.filter(|_| is_live(cluster, facts, kept))?;
     let signed = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
     Some(1 + signed.max(kept.signed_height).max(height + 1))
-}
-
-/// The marker first: from then on `up` says what is missing, instead of making it. The validator key last: it is never
-/// there without its sign state.
-fn of_node(
-    cluster: &Cluster,
-    node: &Node,
-    seen: &NodeFacts,
-    kept: &Kept,
-    first: Option<u64>,
-) -> Result<Vec<Planned>, String> {
-    let (Some(home), Some(account), profile) = (&seen.home, &seen.account, &cluster.profile) else {
-        return Err("its user is not known".to_owned());
-    };
-    let owner = format!("{}:{}", node.user, account.group);
-    let state = cluster.state_folder(node);
-    let mut steps = Vec::new();
-    let files = profile.key_files();
-    if !life::is_ours(cluster, node, seen) {
-        let below = |name: &str| state.join(name).map_err(|e| e.to_string());
-        let text =
-            |path, content| Step::File { path, owner: cluster.scope(node).owner(), mode: 0o644, content };
-        let list: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
-        steps.push(text(below("restored")?, (list.join("\n") + "\n").into()));
-        for (name, document) in
-            kept.documents.iter().filter(|(name, _)| profile.documents.contains_key(*name))
-        {
-            steps.push(text(below(&format!("pristine/{name}"))?, document.as_str().into()));
-        }
-    }
-    steps.push(Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false });
-    for path in folders(home, &files) {
-        steps.push(Step::Folder { path, owner: owner.clone(), mode: 0o700, strict: false });
-    }
-    for path in files.into_iter().rev() {
-        if is_there(cluster, seen, kept, path, first) {
-            continue;
-        }
-        let content = content(cluster, kept, path, first)?;
-        steps.push(Step::Key { path: path.under(home), owner: owner.clone(), content });
-    }
-    Ok(stages::called_for(steps, seen))
-}
-
-/// A key that is there is the backup's. A sign state that is there stays where there is nothing to raise it to, and it
-/// knows as much as the backup's.
-fn is_there(cluster: &Cluster, seen: &NodeFacts, kept: &Kept, path: &HomePath, first: Option<u64>) -> bool {
-    let profile = &cluster.profile;
-    let key = *path != profile.validator_key.file || seen.validator_key.is_some();
-    let id = *path != profile.node_key.file || seen.node_id.is_some();
-    let signed = first.is_none() && seen.signed_height.is_some_and(|height| height >= kept.signed_height);
-    let signs = profile.sign_state.as_ref().is_some_and(|signs| *path == signs.file);
-    let printed = profile.init.prints.as_ref().is_some_and(|prints| *path == prints.to);
-    key && id && (!signs || signed) && (!printed || seen.node_id.is_some())
-}
-
-fn content(cluster: &Cluster, kept: &Kept, path: &HomePath, first: Option<u64>) -> Result<Secret, String> {
-    let (text, rule) = (kept.text(path)?, cluster.profile.sign_state.as_ref());
-    match first.zip(rule.filter(|rule| *path == rule.file)) {
-        None => Ok(text),
-        Some((first, rule)) => {
-            signs::from_height(text.reveal(), &rule.prefix, first).map(Secret::new).map_err(|e| e.to_string())
-        }
-    }
-}
-
-/// Every folder between the home and the files, the outer ones first.
-fn folders(home: &RemotePath, files: &[&HomePath]) -> BTreeSet<RemotePath> {
-    let mut all = BTreeSet::new();
-    for file in files {
-        let mut parent = file.under(home).parent();
-        while let Some(folder) = parent.filter(|folder| folder.is_below(home)) {
-            parent = folder.parent();
-            all.insert(folder);
-        }
-    }
-    all
 }

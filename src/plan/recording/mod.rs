@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod answer;
 mod init;
 mod steps;
 mod tool;
@@ -16,14 +17,10 @@ pub use tool::accounts;
 
 use super::{Next, Options, Stage, ask, next, node, step::Step};
 use crate::{
-    chain::identity,
-    facts::{
-        Account, Facts, FileFact, FileKind, LARGEST_TEXT, MachineFacts, NodeFacts, Trusted, Voter, Voting,
-        ask::KeyPlace, ask::NodeQuestion, manifest::Manifest, sockets::Listener,
-    },
+    facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
     model::{
         cluster::{Cluster, LocalBinary, Machine, Node, Source},
-        ids::{RemotePath, Sha256, UnitName, UserName, ValidatorKey},
+        ids::{RemotePath, Sha256, UnitName, UserName},
         resolve::{self, Given},
         scope::Scope,
     },
@@ -219,7 +216,7 @@ impl World {
 
     fn look(&mut self, cluster: &Cluster, node: &Node, facts: &Facts) -> NodeFacts {
         let question = ask::question(cluster, node, facts);
-        answer(self.host(cluster, node), &question)
+        answer::answer(self.host(cluster, node), &question)
     }
 
     /// Stage after stage until there is none.
@@ -330,99 +327,6 @@ impl World {
 
 pub fn home_of(node: &Node) -> RemotePath {
     node.folder.clone().unwrap_or_else(|| path(&format!("/home/{}", node.user)))
-}
-
-/// gather.sh's `observe_node`.
-fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
-    let user_home = path(&format!("/home/{}", question.user));
-    let known = !host.strangers.contains(&question.user);
-    let home = question.folder.clone().or_else(|| known.then(|| user_home.clone()));
-    let account = Account { uid: 1000, group: question.user.to_string(), home: user_home };
-    let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();
-    let mut seen =
-        NodeFacts { account: known.then_some(account), home: home.clone(), ..NodeFacts::default() };
-    let home = home.unwrap_or_else(|| path("/"));
-    let unit_path = host.scope.unit_path(&question.unit);
-    let mut paths = vec![home.clone(), question.state.clone(), unit_path.clone()];
-    for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
-        paths.push(below(&home, name));
-    }
-    for name in ["started", "initialised", "restored", "manifest.json"] {
-        paths.push(below(&question.state, name));
-    }
-    paths.extend(question.paths.iter().map(|name| below(&home, name)));
-    let mut texts: Vec<RemotePath> = question.texts.iter().map(|name| below(&home, name)).collect();
-    texts.push(unit_path);
-    for at in paths {
-        if let Some(file) = host.files.get(&at) {
-            let content = file.content.clone().filter(|_| texts.contains(&at) && file.size <= LARGEST_TEXT);
-            seen.files.insert(at, FileFact { content, ..file.clone() });
-        }
-    }
-    let text = |at: &RemotePath| host.files.get(at)?.content.as_ref().map(ToString::to_string);
-    for name in &question.pristine {
-        if let Some(text) = text(&below(&question.state, &format!("pristine/{name}"))) {
-            seen.pristine.insert(name.clone(), text.into());
-        }
-    }
-    let started = text(&below(&question.state, "started"));
-    seen.started = started.and_then(|line| {
-        line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
-    });
-    match text(&below(&question.state, "manifest.json")).map(|text| Manifest::parse(&text)) {
-        Some(Ok(manifest)) => seen.manifest = Some(manifest),
-        Some(Err(why)) => seen.manifest_error = Some(why),
-        None => {}
-    }
-    identity_of(&mut seen, question, &home, text);
-    let linked = host.files.get(&below(&home, &question.binary_name)).and_then(|file| file.target.clone());
-    let binaries =
-        linked.map(|target| path(&target)).into_iter().chain(question.binary.clone().map(|(at, _)| at));
-    for at in binaries {
-        if let Some(sum) = host.files.get(&at).and_then(|file| file.sha256.clone()) {
-            seen.binaries.insert(at, sum);
-        }
-    }
-    seen.unit = host.units.get(&question.unit).cloned().unwrap_or_default();
-    seen
-}
-
-/// The public parts of the key files, as gather.sh reads them.
-fn identity_of(
-    seen: &mut NodeFacts,
-    question: &NodeQuestion,
-    home: &RemotePath,
-    text: impl Fn(&RemotePath) -> Option<String>,
-) {
-    let json = |name: &str| -> Option<Value> { serde_json::from_str(&text(&home.join(name).unwrap())?).ok() };
-    if let KeyPlace::Printed { key, to } = &question.node_key {
-        let (key, to) = (text(&home.join(key).unwrap()), text(&home.join(to).unwrap()));
-        let of = |(key, to): (String, String)| {
-            let (sum, public) = to.split_once('\n')?;
-            (Sha256::of(key).as_str() == sum).then(|| public.trim().to_owned())
-        };
-        let Some(public) = key.zip(to).and_then(of) else { return };
-        seen.node_id = identity::evm_node_id(&public).ok();
-        seen.validator_key = identity::evm_address(&public).ok();
-        return;
-    }
-    let named = |place: &KeyPlace| match place {
-        KeyPlace::File(name) => json(name),
-        KeyPlace::Printed { .. } => None,
-    };
-    if let Some(key) = named(&question.node_key) {
-        // The recording keeps the public half beside the private one.
-        seen.node_id = identity::node_id_of_pubkey(key["pub"].as_str().unwrap()).ok();
-    }
-    if let Some(key) = named(&question.validator_key) {
-        let part = |name: &str| key["pub_key"][name].as_str().unwrap().to_owned();
-        seen.validator_key = Some(ValidatorKey { kind: part("type"), value: part("value") });
-    }
-    if let Some((file, key)) = &question.sign_state
-        && let Some(state) = json(file)
-    {
-        seen.signed_height = state[key].as_str().and_then(|text| text.parse().ok());
-    }
 }
 
 /// A plain file as it is on a disk.
