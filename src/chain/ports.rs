@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{
     config::{Listen, Parsed},
-    profile::{Bind, ConfigFile, HomePath, KeyPlace, Port, Profile},
+    profile::{Bind, HomePath, KeyPlace, Port, Profile},
 };
-use crate::{model::ids::HostAddr, text::Text};
+use crate::model::ids::HostAddr;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortUse {
@@ -22,23 +22,9 @@ pub struct PortUse {
     pub expected: bool,
 }
 
-/// The ports by the profile's names. A file that is not there yet counts with the profile's defaults, `overrides`
-/// (the inventory's `ports:`) and `rpc_bind`; one that is there counts as it is.
+/// The ports by the profile's names. Without a file the profile's defaults, `overrides` (the inventory's `ports:`) and
+/// `rpc_bind` count; a file counts as it is.
 pub fn ports_of(
-    profile: &Profile,
-    texts: &BTreeMap<HomePath, Text>,
-    overrides: &BTreeMap<String, u16>,
-    rpc_bind: Option<&HostAddr>,
-) -> BTreeMap<String, PortUse> {
-    let parse = |(path, file): (&HomePath, &ConfigFile)| {
-        Some((path.clone(), Parsed::of(file.format, texts.get(path)?)?))
-    };
-    let files = profile.files.iter().filter_map(parse).collect();
-    ports_in(profile, &files, overrides, rpc_bind)
-}
-
-/// The same of files that have been read.
-pub fn ports_in(
     profile: &Profile,
     files: &BTreeMap<HomePath, Parsed>,
     overrides: &BTreeMap<String, u16>,

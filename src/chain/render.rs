@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     config::Parsed,
     peers::{PeerInfo, peers_list, peers_string},
-    ports::{PortUse, ports_in},
+    ports::{PortUse, ports_of},
     profile::{HomePath, Profile, SetKeys},
     topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
@@ -118,7 +118,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
             Err(found) => problems.extend(found),
         }
     }
-    let ports = ports_in(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref());
+    let ports = ports_of(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref());
     if problems.is_empty() {
         problems.extend(port_problems(node, &ports));
     }
@@ -151,7 +151,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
 pub fn ports_of_node(profile: &Profile, node: &NodeContext) -> Option<BTreeMap<String, PortUse>> {
     let read = |path: &HomePath| Some((path.clone(), file(profile, path, &node.basics, Some(node)).ok()?));
     let written = profile.files.keys().map(read).collect::<Option<_>>()?;
-    Some(ports_in(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref()))
+    Some(ports_of(profile, &written, &node.basics.ports, node.basics.rpc_bind.as_ref()))
 }
 
 /// What is wrong with the inventory's own words, as far as it can be judged before init has run: file names, keys of
