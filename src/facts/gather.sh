@@ -155,7 +155,10 @@ EOT
   fi
   [ "${unit_pid:-0}" != 0 ] || return 0
   # The planned file, seen to hold what it should, is not hashed again; nor waited for, where it runs already.
-  runs "$unit_pid" "$3" || is_the_node "$unit_pid" || return 0
+  if ! runs "$unit_pid" "$3" && ! is_the_node "$unit_pid"; then
+    fact "$1" exe "$exe"
+    return 0
+  fi
   if runs "$unit_pid" "$3"; then
     fact "$1" exe "$3"
     fact "$1" exe_sum "$4"
@@ -168,18 +171,18 @@ EOT
 # runs PID FILE: FILE, seen to hold what it should.
 runs() { [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; }
 # is_the_node PID: a unit counts as started when systemd has forked; the fork then sets up what confines the node, and becomes
-# the node a moment later, on a busy machine after seconds. Until then nobody knows what it will run. $exe is what it runs.
+# the node a moment later, on a busy machine after seconds. Until then nobody knows what it will run. $exe is what it runs now.
 is_the_node() {
   tries=40
   while exe=$(readlink "/proc/$1/exe"); do
     case $exe in
       */systemd/systemd | */systemd/systemd-executor) [ "$tries" -gt 0 ] || return 1 ;;
-      *) return 0 ;;
+      *) break ;;
     esac
     tries=$((tries - 1))
     sleep 0.05
   done
-  return 1
+  return 0
 }
 # is_linked NAME: the link that starts it at boot is there and nothing hides the unit; seen without asking systemctl, which
 # takes longer than all files. Where it is not that plain, systemctl knows.

@@ -126,6 +126,11 @@ pub struct UnitFacts {
 }
 
 impl UnitFacts {
+    /// systemd has forked, and the fork sets up what confines the node (gather.sh, `is_the_node`).
+    pub fn is_not_the_node_yet(&self) -> bool {
+        self.exe.ends_with("/systemd/systemd") || self.exe.ends_with("/systemd/systemd-executor")
+    }
+
     pub fn is_running(&self) -> bool {
         matches!(self.active.as_str(), "active" | "activating" | "reloading") && self.main_pid != 0
     }

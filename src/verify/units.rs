@@ -55,6 +55,9 @@ fn state(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Vec<String> {
         }
         wrong.push(state);
     }
+    if unit.is_not_the_node_yet() {
+        wrong.push("systemd has begun to start it, and it is not the node yet".to_owned());
+    }
     if unit.file_state != "enabled" {
         wrong.push(format!("{}: it does not start at boot", or_nothing(&unit.file_state, "not enabled")));
     }
