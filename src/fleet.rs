@@ -328,7 +328,9 @@ async fn ask_host(
             }
             Record::Gathered => break,
             Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
-            Record::End { .. } => return Err(no_lock(host.scope(), collector.uid(), &running.stderr_text())),
+            Record::End { .. } => {
+                return Err(no_lock(host.scope(), collector.uid(), &running.last_words().await));
+            }
             record => collector.take(record, now()),
         }
     }

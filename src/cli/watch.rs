@@ -13,14 +13,14 @@ pub async fn watch(view: View, mut look: Look, pause: Duration) -> u8 {
     let watching = async {
         loop {
             ticks.tick().await;
-            if !view.watch(&watch.look(&mut look).await) {
+            let now = watch.look(&mut look).await;
+            // What an interruption has ended is not shown as what was seen.
+            if look.fleet.interrupt.is_set() || !view.watch(&now) {
                 return;
             }
         }
     };
     tokio::select! {
-        // First: what an interruption has ended is not shown as what was seen.
-        biased;
         () = interrupt.wait() => {}
         () = watching => {}
     }

@@ -23,6 +23,8 @@ pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// As much of stderr as is kept for an error message, in bytes.
 const STDERR_KEPT: usize = 8192;
+/// It comes by another way than what the script says: so long the rest of it is waited for after the script's end.
+const STDERR_LATE: Duration = Duration::from_secs(1);
 
 /// The ends of a remote process; `keep` holds whatever must live as long as it does.
 pub struct Pipes {
@@ -38,7 +40,8 @@ pub struct Running {
     /// As bytes: what a login shell greets with may be in any encoding.
     lines: Split<BufReader<Reader>>,
     stderr: Arc<StdMutex<String>>,
-    tasks: Vec<JoinHandle<()>>,
+    listener: JoinHandle<()>,
+    heart: Option<JoinHandle<()>>,
     /// What is being done, for the message when it stops: `gathering facts`.
     doing: String,
     ended: bool,
@@ -62,7 +65,8 @@ impl Running {
             stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
             lines: BufReader::new(pipes.stdout).split(b'\n'),
             stderr,
-            tasks: vec![listener],
+            listener,
+            heart: None,
             doing: doing.to_owned(),
             ended: false,
             _keep: pipes.keep,
@@ -84,10 +88,7 @@ impl Running {
             let step = (Instant::now() + Duration::from_millis(200)).min(end);
             match timeout_at(step, self.next_record()).await {
                 Ok(Some(Record::Ready)) => return Ok(()),
-                Ok(None) => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    return Err(from_preamble(&self.stderr_text()));
-                }
+                Ok(None) => return Err(from_preamble(&self.last_words().await)),
                 Err(_) if self.stderr_text().contains("Sorry, try again") => {
                     return Err(HostError::SudoPasswordWrong);
                 }
@@ -102,7 +103,7 @@ impl Running {
     /// From here on a heartbeat goes out: call it when the script has said `ready` and wants no data of ours.
     pub fn keep_alive(&mut self) {
         let stdin = Arc::clone(&self.stdin);
-        self.tasks.push(tokio::spawn(async move {
+        self.heart = Some(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(HEARTBEAT).await;
                 if let Some(stdin) = stdin.lock().await.as_mut() {
@@ -178,15 +179,24 @@ impl Running {
         self.stdin.lock().await.take();
     }
 
-    pub fn stderr_text(&self) -> String {
+    /// All of stderr, once the script has ended.
+    pub async fn last_words(&mut self) -> String {
+        if !self.listener.is_finished() {
+            drop(tokio::time::timeout(STDERR_LATE, &mut self.listener).await);
+        }
+        self.stderr_text()
+    }
+
+    fn stderr_text(&self) -> String {
         self.stderr.lock().map(|text| text.clone()).unwrap_or_default()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
+        self.listener.abort();
+        if let Some(heart) = &self.heart {
+            heart.abort();
         }
     }
 }
