@@ -1,5 +1,7 @@
 //! The systemd unit of a node: the profile's template filled with encoded values, then the inventory's `unit:`.
 
+use std::borrow::Cow;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -76,7 +78,7 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
 
 /// The overrides over a unit's text. Lines keep their order; new ones come last in their section.
 pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Problem>> {
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let mut lines: Vec<Cow<'_, str>> = text.lines().map(Cow::from).collect();
     let mut problems = Vec::new();
     for (section, directives) in overrides {
         if let Err(problem) = section_name(section) {
@@ -85,7 +87,8 @@ pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Proble
         }
         for (key, value) in directives {
             match directive_lines(section, key, value) {
-                Ok(mut new) => {
+                Ok(new) => {
+                    let mut new: Vec<_> = new.into_iter().map(Cow::from).collect();
                     if ADDED.contains(&(section, key)) {
                         new.extend(lines.iter().filter(|line| is_directive(line, key)).cloned());
                     }
@@ -148,21 +151,21 @@ fn is_directive(line: &str, key: &str) -> bool {
 }
 
 /// The first line of the directive is replaced by the new ones, the others go.
-fn replace(lines: &mut Vec<String>, section: &str, key: &str, new: Vec<String>) {
+fn replace<'t>(lines: &mut Vec<Cow<'t, str>>, section: &str, key: &str, new: Vec<Cow<'t, str>>) {
     let header = format!("[{section}]");
     let Some(start) = lines.iter().position(|line| line.trim() == header).map(|at| at + 1) else {
         if !new.is_empty() {
-            lines.extend([String::new(), header]);
+            lines.extend([Cow::default(), header.into()]);
             lines.extend(new);
         }
         return;
     };
     let end = lines[start..].iter().position(|line| line.starts_with('[')).map_or(lines.len(), |n| start + n);
-    let is_it = |line: &String| is_directive(line, key);
+    let is_it = |line: &Cow<'_, str>| is_directive(line, key);
     let last_text =
         lines[start..end].iter().rposition(|line| !line.trim().is_empty()).map_or(start, |n| start + n + 1);
     let at = lines[start..end].iter().position(is_it).map_or(last_text, |n| start + n);
-    let tail: Vec<String> = lines.drain(at..).collect();
+    let tail: Vec<_> = lines.drain(at..).collect();
     let rest_of_section = end - at;
     lines.extend(new);
     lines.extend(

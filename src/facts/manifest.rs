@@ -57,7 +57,33 @@ impl Manifest {
         serde_json::from_value(json).map_err(|e| e.to_string())
     }
 
-    /// The same without what only the host knows (inode, size, times): what a plan compares.
+    /// Whether they differ in nothing but what only the host knows.
+    pub fn plans_the_same(&self, other: &Self) -> bool {
+        fn plan(of: &Manifest) -> impl PartialEq + '_ {
+            let Manifest {
+                format,
+                loomctl,
+                cluster,
+                node,
+                profile,
+                unit,
+                home,
+                binary_sha256,
+                pinned,
+                paths,
+            } = of;
+            let paths: Vec<_> = paths
+                .iter()
+                .map(|Entry { path, kind, sha256, inode: _, size: _, mtime: _, ctime: _ }| {
+                    (path, kind, sha256)
+                })
+                .collect();
+            (format, [loomctl, cluster, node, profile, unit], home, (binary_sha256, pinned), paths)
+        }
+        plan(self) == plan(other)
+    }
+
+    /// The same without what only the host knows (inode, size, times).
     #[must_use]
     pub fn planned(&self) -> Self {
         let bare = |e: &Entry| Entry { inode: None, size: None, mtime: None, ctime: None, ..e.clone() };
@@ -75,5 +101,30 @@ mod tests {
         let newer = r#"{"format": 99, "loomctl": "9.0.0"}"#;
         assert!(Manifest::parse(newer).unwrap_err().contains("written by loomctl 9.0.0"));
         assert!(Manifest::parse("{").is_err() && Manifest::parse("{}").is_err());
+    }
+
+    #[test]
+    fn a_plan_compares_what_it_knows() {
+        let entry = r#"{"path": "/n/config/config.toml", "kind": "file"}"#;
+        let text = format!(
+            r#"{{"format": 1, "loomctl": "0.1.0", "cluster": "c", "node": "n", "profile": "loom", "unit": "loom",
+                "home": "/n", "binary_sha256": null, "pinned": false, "paths": [{entry}]}}"#
+        );
+        let manifest = Manifest::parse(&text).unwrap();
+        let mut there = manifest.clone();
+        there.paths[0].inode = Some(7);
+        there.paths[0].mtime = Some("1".to_owned());
+        assert!(there.plans_the_same(&manifest) && there != manifest && there.planned() == manifest);
+        for (from, to) in [
+            ("0.1.0", "0.2.0"),
+            ("\"c\"", "\"d\""),
+            ("\"/n\"", "\"/o\""),
+            ("false", "true"),
+            ("\"file\"", "\"unit\""),
+            (entry, ""),
+        ] {
+            let other = Manifest::parse(&text.replace(from, to)).unwrap();
+            assert!(!there.plans_the_same(&other), "{from} {to}");
+        }
     }
 }

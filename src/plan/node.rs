@@ -126,7 +126,13 @@ pub fn wanted(
     let seen = facts.nodes.get(&node.name).ok_or_else(|| unknown("this node"))?;
     let (Some(home), Some(account)) = (&seen.home, &seen.account) else { return Err(unknown("its user")) };
     let sha256 = ask::binary_sha256(node, facts).ok_or_else(|| unknown("its binary"))?;
-    let rendered = rendered(cluster, node, facts, network)?;
+    let mut rendered = rendered(cluster, node, facts, network)?;
+    // The same text is the one that is there: its checksum is known.
+    for file in &mut rendered.files {
+        if let Some(there) = seen.text(&file.path).filter(|there| **there == file.content) {
+            file.content = there.clone();
+        }
+    }
     let owner = format!("{}:{}", node.user, account.group);
     let mut steps =
         vec![Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }];
@@ -142,10 +148,12 @@ pub fn wanted(
     let runs: String = texts.map(Text::sha256).chain([sha256]).map(Sha256::as_str).collect();
     for file in rendered.files {
         inputs.push(file.path.clone());
-        // The same text is the one that is there: its checksum is known.
-        let there = seen.text(&file.path).filter(|there| **there == file.content).cloned();
-        let (path, content) = (file.path, there.unwrap_or(file.content));
-        steps.push(Step::File { path, owner: owner.clone(), mode: file.mode, content });
+        steps.push(Step::File {
+            path: file.path,
+            owner: owner.clone(),
+            mode: file.mode,
+            content: file.content,
+        });
     }
     steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
     steps.push(Step::File {

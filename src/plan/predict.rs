@@ -1,6 +1,6 @@
 //! What a stage brings about, without a host: `--check` unfolds the plan over it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Course, Next, Options, Planned, Stage, birth,
@@ -35,7 +35,7 @@ pub struct Unfolded {
 
 /// All stages that are to come, as far as they can be known now.
 pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
-    let (mut facts, mut stages) = (facts.clone(), Vec::new());
+    let (mut facts, mut stages) = (Cow::Borrowed(facts), Vec::new());
     let mut course = Course::new(options);
     loop {
         match course.next(cluster, &facts) {
@@ -49,16 +49,16 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
             Next::Stage(stage) => {
                 let inits: Vec<NodeName> = initialised(&stage).cloned().collect();
                 let known = inits.is_empty() && !is_tools(&stage);
-                apply(&stage, &mut facts, |_, _| {});
+                apply(&stage, facts.to_mut(), |_, _| {});
                 stages.push(stage);
                 if known {
                     continue;
                 }
                 let (more, end) = match life::of_cluster(cluster, &facts) {
-                    Life::Live => joining(cluster, facts, options, &inits),
+                    Life::Live => joining(cluster, facts.into_owned(), options, &inits),
                     Life::Started => (None, Next::Done(Vec::new())),
                     Life::Absent | Life::Prepared => {
-                        stages.extend(tools(cluster, &mut facts, options));
+                        stages.extend(tools(cluster, facts.to_mut(), options));
                         let touched = |node: &&Node| options.touches(&node.name);
                         let steps = outline(cluster, &facts, cluster.nodes.iter().filter(touched));
                         (Stage::of("start", steps), Next::Done(Vec::new()))

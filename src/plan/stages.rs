@@ -52,8 +52,7 @@ pub fn accounts(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<S
 
 /// Only before init: an account made anew may have another uid than the one that the node's files belong to.
 pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
-    let marker = cluster.state_folder(node).join("initialised");
-    node.create_user && marker.is_ok_and(|marker| !seen.has(&marker))
+    node.create_user && !life::is_ours(cluster, node, seen)
 }
 
 /// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.
@@ -75,8 +74,9 @@ pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stag
 pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
     let mut steps = BTreeMap::new();
     let mut uploads: BTreeMap<usize, Vec<Upload>> = BTreeMap::new();
-    for (node, seen) in touched(cluster, facts, options) {
-        let called = called_for(preparation(cluster, node, facts, seen), seen);
+    let touched: Vec<_> = touched(cluster, facts, options).collect();
+    let called = each(&touched, |(node, seen)| called_for(preparation(cluster, node, facts, seen), seen));
+    for ((node, _), called) in touched.into_iter().zip(called) {
         // The manifest alone is brought up to date with what comes later.
         if called.iter().all(|planned| matches!(planned.step, Step::Manifest { .. })) {
             continue;
@@ -115,28 +115,20 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         Source::Url(url) => Some(url.clone()),
         Source::File(_) => None,
     };
-    // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
-    let emptied = life::is_ours(cluster, node, seen).then(|| Step::Gone { path: staging(home) });
-    vec![
-        // First of all: what is made from here on can be found and removed again.
-        Step::Manifest {
-            path: manifest_path(&state),
-            manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
-        },
-        Step::Binary {
-            path: path.clone(),
-            sha256: sha256.clone(),
-            url,
-            relayed: relay::hindrance(node, facts),
-        },
-        Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false },
-        Step::Init(init(cluster, node, seen, &path, home)),
-    ]
-    .into_iter()
-    .chain(emptied)
-    // A manifest that says more is not written back to one that says less.
-    .filter(|step| !(matches!(step, Step::Manifest { .. }) && seen.manifest.is_some()))
-    .collect()
+    // First of all: what is made from here on can be found and removed again. One that says more is not written back to
+    // one that says less.
+    let listed = seen.manifest.is_none().then(|| Step::Manifest {
+        path: manifest_path(&state),
+        manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
+    });
+    let init = match life::is_ours(cluster, node, seen) {
+        // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
+        true => Step::Gone { path: staging(home) },
+        false => Step::Init(init(cluster, node, seen, &path, home)),
+    };
+    let (sha256, relayed) = (sha256.clone(), relay::hindrance(node, facts));
+    let folder = Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false };
+    listed.into_iter().chain([Step::Binary { path, sha256, url, relayed }, folder, init]).collect()
 }
 
 fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {

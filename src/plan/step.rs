@@ -252,7 +252,7 @@ impl Step {
             }
             Self::Manifest { manifest, .. } => match &facts.manifest {
                 None => Some("is missing".to_owned()),
-                Some(found) => (found.planned() != manifest.planned()).then(|| "is out of date".to_owned()),
+                Some(found) => (!found.plans_the_same(manifest)).then(|| "is out of date".to_owned()),
             },
             Self::Unit { run, reload, .. } => unit_differs(facts, *run, *reload),
             Self::Stopped { .. } => (!facts.unit.is_stopped()).then(|| format!("is {}", facts.unit.active)),

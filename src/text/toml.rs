@@ -1,12 +1,14 @@
 //! Where the values of a TOML text stand, and what they are.
 
+mod plain;
+
 use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 use toml_edit::{Document, Item, Key, TableLike, Value as Toml};
 
 /// A value in a text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Place {
     pub span: Range<usize>,
     /// The parser's word for its type: `string`, `integer`, …
@@ -21,6 +23,13 @@ pub struct Places(BTreeMap<String, Place>);
 
 impl Places {
     pub(super) fn of(text: &str) -> Result<Self, String> {
+        if let Some(places) = plain::places(text) {
+            return Ok(Self(places));
+        }
+        Self::of_tree(text)
+    }
+
+    fn of_tree(text: &str) -> Result<Self, String> {
         let read = Document::parse(text).map_err(|error| error.to_string())?;
         let mut places = BTreeMap::new();
         table(&mut places, "", read.as_table());
