@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     profile::Profile,
     topology::{Role, Spot, Topology},
+    words::filled,
 };
 use crate::model::ids::{NodeId, NodeName, PeerAddr};
 
@@ -107,13 +108,14 @@ pub fn check(all: &[PeerInfo]) -> Result<(), PeersError> {
 /// One peer as the profile writes it; an IPv6 address in brackets.
 pub fn peer_text(profile: &Profile, peer: &PeerInfo) -> String {
     let with_port = peer.addr.to_string();
-    let host = with_port.rsplit_once(':').map_or(with_port.as_str(), |(host, _)| host);
-    profile
-        .peers
-        .format
-        .replace("{id}", peer.id.as_str())
-        .replace("{port}", &peer.addr.port.to_string())
-        .replace("{host}", host)
+    let (host, port) = with_port.rsplit_once(':').unwrap_or((&with_port, ""));
+    let value = |word: &str| match word {
+        "id" => Some(peer.id.to_string()),
+        "host" => Some(host.to_owned()),
+        "port" => Some(port.to_owned()),
+        other => Some(format!("{{{other}}}")),
+    };
+    filled(&profile.peers.format, value).unwrap_or_default()
 }
 
 /// All of a node's peers as the profile writes them; empty where there are none.

@@ -7,7 +7,14 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The text with every word replaced; `None` where one of them stands for nothing.
 pub fn filled(text: &str, of: impl Fn(&str) -> Option<String>) -> Option<String> {
-    parts(text).map(|part| part.map_or_else(|plain| Some(plain.to_owned()), &of)).collect()
+    let mut filled = String::with_capacity(text.len());
+    for part in parts(text) {
+        match part {
+            Ok(word) => filled += &of(word)?,
+            Err(plain) => filled += plain,
+        }
+    }
+    Some(filled)
 }
 
 /// Words, and as errors the text between them.

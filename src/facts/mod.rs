@@ -7,7 +7,10 @@ pub mod saved;
 pub mod sockets;
 mod texts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -155,8 +158,9 @@ pub struct NodeFacts {
     pub validator_key: Option<ValidatorKey>,
     /// The height that the sign state stands at; `None`: no sign state, or no key.
     pub signed_height: Option<u64>,
-    /// By absolute path: everything that we were told to look at and that is there.
-    pub files: BTreeMap<RemotePath, FileFact>,
+    /// By absolute path: everything that we were told to look at and that is there. Shared with what a plan predicts, in which
+    /// few of them are others.
+    pub files: BTreeMap<RemotePath, Arc<FileFact>>,
     /// Binaries in the cache that concern this node, with the checksum that was really found.
     pub binaries: BTreeMap<RemotePath, Sha256>,
     /// The documents as `init` made them, kept under the state folder, by document name.
@@ -164,7 +168,7 @@ pub struct NodeFacts {
     pub unit: UnitFacts,
     /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
     pub started: Option<(String, Sha256)>,
-    pub manifest: Option<Manifest>,
+    pub manifest: Option<Arc<Manifest>>,
     /// Our folder for the same node, kept by another systemd of its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<RemotePath>,
@@ -177,7 +181,11 @@ pub struct NodeFacts {
 
 impl NodeFacts {
     pub fn file(&self, path: &RemotePath) -> Option<&FileFact> {
-        self.files.get(path)
+        self.files.get(path).map(AsRef::as_ref)
+    }
+
+    pub fn file_mut(&mut self, path: &RemotePath) -> Option<&mut FileFact> {
+        self.files.get_mut(path).map(Arc::make_mut)
     }
 
     pub fn has(&self, path: &RemotePath) -> bool {

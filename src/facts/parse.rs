@@ -129,7 +129,7 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         "home" => node.home = RemotePath::new(value).ok(),
         "elsewhere" => node.elsewhere = RemotePath::new(value).ok(),
         "closed" => node.closed = RemotePath::new(value).ok(),
-        "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file))),
+        "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file.into()))),
         "target" => {
             // Both may hold the sign between them: the path is one that was seen.
             let known = |(at, _): (usize, &str)| {
@@ -137,7 +137,7 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
                 Some((path, value[at + 1..].to_owned()))
             };
             if let Some((path, target)) = value.match_indices('|').find_map(known)
-                && let Some(file) = node.files.get_mut(&path)
+                && let Some(file) = node.file_mut(&path)
             {
                 file.target = Some(target);
             }
@@ -180,7 +180,7 @@ fn take_texts(node: &mut NodeFacts, state: &str, paths: &[String], stream: &[u8]
     for (at, bytes) in texts::split(stream, paths, |at| sizes.get(&path(at)?).copied()) {
         match at.strip_prefix(state).and_then(|own| own.strip_prefix('/')) {
             Some("manifest.json") => match Manifest::parse(&String::from_utf8_lossy(bytes)) {
-                Ok(manifest) => node.manifest = Some(manifest),
+                Ok(manifest) => node.manifest = Some(manifest.into()),
                 Err(why) => node.manifest_error = Some(why),
             },
             Some(own) => {
@@ -189,7 +189,7 @@ fn take_texts(node: &mut NodeFacts, state: &str, paths: &[String], stream: &[u8]
                 }
             }
             None => {
-                let file = path(at).and_then(|path| node.files.get_mut(&path));
+                let file = path(at).and_then(|path| node.file_mut(&path));
                 if let (Some(file), Ok(text)) = (file, std::str::from_utf8(bytes)) {
                     file.content = Some(text.into());
                 }
@@ -245,7 +245,7 @@ fn set_sum(node: &mut NodeFacts, value: &str) {
     let Some((sum, path)) = value.split_once("  ") else { return };
     let path = if escaped { path.replace("\\\\", "\\") } else { path.to_owned() };
     if let (Ok(sum), Ok(path)) = (Sha256::new(sum), RemotePath::new(path))
-        && let Some(file) = node.files.get_mut(&path)
+        && let Some(file) = node.file_mut(&path)
     {
         file.sha256 = Some(sum);
     }

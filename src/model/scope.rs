@@ -57,7 +57,7 @@ impl Scope {
 
     /// A path of ours; the parts of `below` are checked names.
     pub fn path_of(&self, below: &str) -> RemotePath {
-        absolute(format!("{}/{below}", self.lib()))
+        absolute([&self.lib(), "/", below].concat())
     }
 
     /// Where whoever administers this systemd keeps units.
@@ -69,7 +69,7 @@ impl Scope {
     }
 
     pub fn unit_path(&self, unit: &UnitName) -> RemotePath {
-        absolute(format!("{}/{unit}.service", self.units()))
+        absolute([&self.units(), "/", unit.as_str(), ".service"].concat())
     }
 
     /// `user:group` of what is ours and not the node's.

@@ -1,6 +1,6 @@
 //! Where a node, and so the cluster, stands in its life. When readings disagree, the more cautious one counts.
 
-use super::step::staging;
+use super::{spread::each, step::staging};
 use crate::{
     facts::{Facts, NodeFacts},
     model::cluster::{Cluster, Node},
@@ -59,7 +59,7 @@ pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
     if facts.voting.as_ref().is_some_and(|voting| voting.height > 0) {
         return Life::Live;
     }
-    cluster.nodes.iter().map(|node| of_node(cluster, node, facts)).max().unwrap_or(Life::Absent)
+    each(&cluster.nodes, |node| of_node(cluster, node, facts)).into_iter().max().unwrap_or(Life::Absent)
 }
 
 fn has_keys(cluster: &Cluster, seen: &NodeFacts) -> bool {

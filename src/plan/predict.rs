@@ -200,7 +200,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         }
         Step::Key { path, owner, content } => {
             put(seen, path, FileKind::File, owner, super::step::KEY_MODE, None, None);
-            if let Some(file) = seen.files.get_mut(path) {
+            if let Some(file) = seen.file_mut(path) {
                 file.sha256 = Some(Sha256::of(content.reveal()));
             }
         }
@@ -272,5 +272,5 @@ fn put(
         target: target.map(ToString::to_string),
         content: content.cloned(),
     };
-    seen.files.insert(path.clone(), file);
+    seen.files.insert(path.clone(), file.into());
 }

@@ -1,6 +1,6 @@
 //! The stages of a birth and of every later run, in their order: accounts, fetch, prepare, agree and start.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
@@ -121,10 +121,11 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         path: manifest_path(&state),
         manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
     });
-    let init = match life::is_ours(cluster, node, seen) {
+    let init = if life::is_ours(cluster, node, seen) {
         // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
-        true => Step::Gone { path: staging(home) },
-        false => Step::Init(init(cluster, node, seen, &path, home)),
+        Step::Gone { path: staging(home) }
+    } else {
+        Step::Init(init(cluster, node, seen, &path, home))
     };
     let (sha256, relayed) = (sha256.clone(), relay::hindrance(node, facts));
     let folder = Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false };
@@ -162,7 +163,7 @@ fn manifest_of(
     home: &RemotePath,
     binary: Option<&Sha256>,
     steps: &[Step],
-) -> Manifest {
+) -> Arc<Manifest> {
     Manifest {
         format: FORMAT,
         loomctl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -175,6 +176,7 @@ fn manifest_of(
         pinned: node.binary.pinned.is_some(),
         paths: node::managed(cluster, node, home, binary, steps),
     }
+    .into()
 }
 
 /// Genesis, configuration, unit, start: all nodes at the same moment, since below quorum nobody makes a block.

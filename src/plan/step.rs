@@ -2,6 +2,8 @@
 
 mod tool;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -75,7 +77,7 @@ pub enum Step {
     /// What we manage on this host, with what only the host knows filled in there.
     Manifest {
         path: RemotePath,
-        manifest: Manifest,
+        manifest: Arc<Manifest>,
     },
     /// A unit is enabled and, unless `run` is `Leave`, runs what stands in its files.
     Unit {

@@ -214,7 +214,7 @@ mod tests {
             Step::Folder { path: home.join("d/e").unwrap(), owner: owner.clone(), mode: 0o750, strict: true },
             Step::File { path: home.join("a b").unwrap(), owner, mode: 0o640, content: hostile.into() },
             Step::Link { path: home.join("l").unwrap(), target: home.join("a b").unwrap() },
-            Step::Manifest { path: home.join("m.json").unwrap(), manifest: manifest(&home) },
+            Step::Manifest { path: home.join("m.json").unwrap(), manifest: manifest(&home).into() },
         ];
         let first = run(&list);
         for n in 0..4 {

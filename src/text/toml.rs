@@ -2,7 +2,10 @@
 
 mod plain;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
 
 use serde_json::Value;
 use toml_edit::{Document, Item, Key, TableLike, Value as Toml};
@@ -17,21 +20,18 @@ pub struct Place {
 }
 
 /// The values of a text by their dotted keys, as TOML writes these when it can do without quotes; of an inline table its
-/// entries beside itself. Much smaller than the parser's tree, so that those of thousands of files can be kept.
+/// entries beside itself. Read and kept of thousands of files, for which a tree of each would be too much.
 #[derive(Debug)]
-pub struct Places(BTreeMap<String, Place>);
+pub struct Places(HashMap<String, Place>);
 
 impl Places {
     pub(super) fn of(text: &str) -> Result<Self, String> {
-        if let Some(places) = plain::places(text) {
-            return Ok(Self(places));
-        }
-        Self::of_tree(text)
+        plain::places(text).map_or_else(|| Self::of_tree(text), |places| Ok(Self(places)))
     }
 
     fn of_tree(text: &str) -> Result<Self, String> {
         let read = Document::parse(text).map_err(|error| error.to_string())?;
-        let mut places = BTreeMap::new();
+        let mut places = HashMap::new();
         table(&mut places, "", read.as_table());
         Ok(Self(places))
     }
@@ -44,10 +44,9 @@ impl Places {
     /// The names that stand under `above`, of values and of tables with any.
     pub fn below(&self, above: &[Key]) -> Vec<String> {
         let under = if above.is_empty() { String::new() } else { dotted(above) + "." };
-        let keys =
-            self.0.range(under.clone()..).map(|(key, _)| key).take_while(|key| key.starts_with(&under));
-        let name = |key: &String| Some(Key::parse(&key[under.len()..]).ok()?.first()?.get().to_owned());
-        keys.filter_map(name).collect()
+        let below: BTreeSet<&str> = self.0.keys().filter_map(|key| key.strip_prefix(&under)).collect();
+        let name = |key: &str| Some(Key::parse(key).ok()?.first()?.get().to_owned());
+        below.into_iter().filter_map(name).collect()
     }
 }
 
@@ -63,7 +62,7 @@ fn joined(above: &str, name: &str) -> String {
     if is_bare { key + name } else { key + &Key::new(name).to_string() }
 }
 
-fn table(places: &mut BTreeMap<String, Place>, above: &str, table: &dyn TableLike) {
+fn table(places: &mut HashMap<String, Place>, above: &str, table: &dyn TableLike) {
     for (name, item) in table.iter() {
         let key = joined(above, name);
         match item {
@@ -74,7 +73,7 @@ fn table(places: &mut BTreeMap<String, Place>, above: &str, table: &dyn TableLik
     }
 }
 
-fn value(places: &mut BTreeMap<String, Place>, key: String, value: &Toml) {
+fn value(places: &mut HashMap<String, Place>, key: String, value: &Toml) {
     if let Toml::InlineTable(below) = value {
         table(places, &key, below);
     }

@@ -1,6 +1,6 @@
 //! Keys of a TOML file that `init` made: values change, comments and order stay.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 use toml_edit::{Array, Key, Value as Toml};
@@ -52,13 +52,14 @@ impl Document {
         if self.edits.is_empty() {
             return self.text.clone();
         }
-        let (mut text, mut at) = (String::with_capacity(self.text.len() + 256), 0);
+        let (mut parts, mut at) = (Vec::with_capacity(2 * self.edits.len() + 1), 0);
         for (span, value) in self.edits.values() {
-            text += &self.text[at..span.start];
-            text += &value.to_string();
+            parts.push(Cow::from(&self.text[at..span.start]));
+            parts.push(value.to_string().into());
             at = span.end;
         }
-        (text + &self.text[at..]).into()
+        parts.push(self.text[at..].into());
+        parts.concat().into()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     for at in paths {
         if let Some(file) = host.files.get(&at) {
             let content = file.content.clone().filter(|_| texts.contains(&at) && file.size <= LARGEST_TEXT);
-            seen.files.insert(at, FileFact { content, ..file.clone() });
+            seen.files.insert(at, FileFact { content, ..file.clone() }.into());
         }
     }
     let text = |at: &RemotePath| host.files.get(at)?.content.as_ref().map(ToString::to_string);
@@ -51,7 +51,7 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
         line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
     });
     match text(&below(&question.state, "manifest.json")).map(|text| Manifest::parse(&text)) {
-        Some(Ok(manifest)) => seen.manifest = Some(manifest),
+        Some(Ok(manifest)) => seen.manifest = Some(manifest.into()),
         Some(Err(why)) => seen.manifest_error = Some(why),
         None => {}
     }

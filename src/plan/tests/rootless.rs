@@ -163,7 +163,7 @@ fn what_only_root_could_do_is_refused_with_the_reason() {
                 target: None,
                 ..crate::plan::recording::link_to(&path("/x"))
             };
-            seen.files.insert(path("/home/ubuntu/data"), folder);
+            seen.files.insert(path("/home/ubuntu/data"), folder.into());
         });
     });
     assert!(

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{HashMap, HashSet},
     ops::Range,
 };
 
@@ -16,8 +16,12 @@ use toml_parser::{
 
 use super::Place;
 
+/// Bytes of a token, on the way to a list that need not grow. The lexer's own list is for the densest of texts, ten times
+/// as long as it gets here.
+const TOKEN: usize = 12;
+
 /// By dotted key; None: not plain, or not TOML at all.
-pub(super) fn places(text: &str) -> Option<BTreeMap<String, Place>> {
+pub(super) fn places(text: &str) -> Option<HashMap<String, Place>> {
     // The parser leaves these to its caller, in comments and at line ends. A chunk is looked at in one go.
     let is_control = |byte: &u8| matches!(byte, 0..=8 | 11..=31 | 127);
     if text.as_bytes().chunks(64).any(|some| some.iter().fold(false, |found, byte| found | is_control(byte)))
@@ -27,8 +31,8 @@ pub(super) fn places(text: &str) -> Option<BTreeMap<String, Place>> {
     let source = Source::new(text);
     let mut reader = Reader {
         source,
-        places: BTreeMap::new(),
-        headers: BTreeSet::new(),
+        places: HashMap::new(),
+        headers: HashSet::new(),
         table: String::new(),
         in_header: false,
         key: "",
@@ -36,14 +40,16 @@ pub(super) fn places(text: &str) -> Option<BTreeMap<String, Place>> {
     };
     let (mut error, mut is_plain): (Option<ParseError>, _) = (None, true);
     let mut take = |event: Event| is_plain = is_plain && reader.take(&event).is_some();
-    parse_document(&source.lex().into_vec(), &mut RecursionGuard::new(&mut take, 1), &mut error);
+    let mut tokens = Vec::with_capacity(text.len() / TOKEN);
+    tokens.extend(source.lex());
+    parse_document(&tokens, &mut RecursionGuard::new(&mut take, 1), &mut error);
     (is_plain && error.is_none() && reader.names_are_single()).then_some(reader.places)
 }
 
 struct Reader<'t> {
     source: Source<'t>,
-    places: BTreeMap<String, Place>,
-    headers: BTreeSet<String>,
+    places: HashMap<String, Place>,
+    headers: HashSet<String>,
     /// The header that counts, and a dot at its end if keys come below it.
     table: String,
     in_header: bool,
