@@ -211,3 +211,41 @@ async fn keep_stderr(mut stderr: Reader, kept: Arc<StdMutex<String>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex, empty, sink};
+
+    use super::*;
+
+    /// A script that has ended without a word of its own; what it says on stderr comes of `other`.
+    async fn ended(other: DuplexStream) -> Result<Running, HostError> {
+        let pipes = Pipes {
+            stdin: Box::pin(sink()),
+            stdout: Box::pin(empty()),
+            stderr: Box::pin(other),
+            keep: Box::new(()),
+        };
+        Running::start(pipes, "nonce", "", "", "gathering facts", Duration::from_secs(60)).await
+    }
+
+    #[tokio::test]
+    async fn what_is_said_on_stderr_may_come_after_the_end() {
+        let (mut says, stderr) = duplex(64);
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(says.write_all(b"sudo: a password is required\n").await);
+            drop(says);
+        };
+        let (started, ()) = tokio::join!(ended(stderr), late);
+        assert!(matches!(started, Err(HostError::SudoPasswordWanted)));
+    }
+
+    #[tokio::test]
+    async fn a_stderr_that_stays_open_holds_nobody_up() {
+        let (_open, stderr) = duplex(64);
+        let begun = Instant::now();
+        assert!(matches!(ended(stderr).await, Err(HostError::NoShell(why)) if why == "nothing was said"));
+        assert!(begun.elapsed() < 10 * STDERR_LATE);
+    }
+}
