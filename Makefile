@@ -76,7 +76,7 @@ bench:
 	@bench/run
 
 bench-scale:
-	@bench/scale --verified
+	@bench/scale
 
 clean-lab:
 	@tests/lab/lab clean
