@@ -131,7 +131,12 @@ async fn carry_out(
     script.line("say ready\nwatch");
     script.line(words(["take_work", by.cluster, WORK_WAIT, by.holder]));
     script.line(words(["still_mine", by.cluster, by.holder]));
-    for (number, (_, step)) in work.iter().enumerate() {
+    let mut hand = None;
+    for (number, (node, step)) in work.iter().enumerate() {
+        if hand.replace(*node) != Some(*node) {
+            let question = member.questions.iter().find(|question| question.node == **node);
+            question.into_iter().for_each(|question| drop(script.line(ask::hand_is(question))));
+        }
         if let Some(sha256) = relay::wanted(step).and_then(|wanted| relayed.get(wanted.url)) {
             script.set("relayed", sha256.as_str());
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{encode, profile::Profile, render::fill};
 use crate::{
-    model::ids::{NodeName, RemotePath, UserName},
+    model::ids::{Invalid, NodeName, RemotePath, UserName},
     problem::{Problem, nearest},
 };
 
@@ -56,7 +56,7 @@ pub struct UnitAsk<'a> {
 /// The unit file's text.
 pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Problem>> {
     let refuse =
-        |error: crate::model::ids::Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
+        |error: Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
     let mut context = tera::Context::new();
     let description = encode::text(&format!("{} node {}", profile.name, ask.node)).map_err(refuse)?;
     context.insert("description", &description);
@@ -74,6 +74,33 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     let template = if ask.rootless { &profile.unit.user_template } else { &profile.unit.template };
     let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
     apply(&text, ask.overrides)
+}
+
+/// What begins the names of directives that say what a process is, may do and sees.
+const CONFINING: [&str; 27] = [
+    "Ambient", "AppArmor", "BindPaths", "BindReadOnlyPaths", "Capability", "Device", "ExecPaths", "Group", "IPAddress",
+    "Inaccessible", "KeyringMode", "Limit", "Lock", "MemoryDeny", "NoExecPaths", "Personality", "Private", "ProcSubset",
+    "Protect", "ReadOnly", "ReadWrite", "Restrict", "SELinux", "SupplementaryGroups", "SystemCall", "TemporaryFileSystem",
+    "User",
+];
+
+/// Of a unit's text the lines that confine its process: the chain's programs that run before it are held to them too.
+pub fn sandbox(unit: &str) -> String {
+    let service = unit.lines().skip_while(|line| line.trim() != "[Service]").skip(1);
+    let confining = |line: &&str| CONFINING.iter().any(|name| line.trim_start().starts_with(name));
+    service.take_while(|line| !line.starts_with('[')).filter(confining).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The unit of a program of the chain that runs once, in `folder`, in the sandbox of the node's own unit; whatever that
+/// allows, it gains no privileges. `home`: its `$HOME`.
+pub fn once(sandbox: &str, folder: &RemotePath, home: &RemotePath, argv: &[String]) -> Result<String, Invalid> {
+    Ok(format!(
+        "[Unit]\nDescription=A program of the chain, run once by loomctl\n\n[Service]\nType=oneshot\n{sandbox}\
+         NoNewPrivileges=yes\nLimitCORE=0\nWorkingDirectory={}\nEnvironment={}\nExecStart={}\n",
+        encode::bare_path(folder.as_str())?,
+        encode::environment("HOME", home.as_str())?,
+        encode::exec_start(argv)?,
+    ))
 }
 
 /// The overrides over a unit's text. Lines keep their order; new ones come last in their section.
@@ -318,6 +345,25 @@ WantedBy=default.target
                 template.contains("NoNewPrivileges=yes\n") && template.ends_with("WantedBy=default.target\n")
             );
         }
+    }
+
+    #[test]
+    fn what_runs_once_is_confined_as_the_node_is() {
+        let text = unit(&overrides("Service", "ReadWritePaths", json!("/mnt/disk"))).unwrap();
+        let lines = sandbox(&text);
+        for line in ["User=ubuntu", "BindPaths=\"/home/ubuntu/100%% node\"", "ProtectSystem=strict", "ReadWritePaths=/mnt/disk"] {
+            assert!(lines.contains(&format!("{line}\n")), "{line}: {lines}");
+        }
+        for other in ["Exec", "Restart", "Working", "UMask", "Type", "WantedBy", "#"] {
+            assert!(!lines.lines().any(|line| line.starts_with(other)), "{other}: {lines}");
+        }
+        let path = |text: &str| RemotePath::new(text).unwrap();
+        let argv = ["/bin/sh", "-c", "exec \"$@\""].map(str::to_owned);
+        let unit = once(&lines, &path("/s/100%"), &path("/s/h h"), &argv).unwrap();
+        assert!(unit.contains("Type=oneshot\nUser=ubuntu\n") && unit.contains("NoNewPrivileges=yes\nLimitCORE=0\n"));
+        assert!(unit.ends_with(
+            "WorkingDirectory=/s/100%%\nEnvironment=\"HOME=/s/h h\"\nExecStart=/bin/sh -c \"exec \\\"$$@\\\"\"\n"
+        ), "{unit}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Account;
 use crate::{
     model::ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
-    shell::script::Script,
+    shell::{quote::words, script::Script},
 };
 
 /// What is asked about one node. Paths are relative to the node's folder, which may be known there only.
@@ -52,6 +52,12 @@ impl KeyPlace {
             Self::Printed { key, to } => (to, key),
         }
     }
+}
+
+/// A line of a script: as whom the hand works from there on.
+pub fn hand_is(question: &NodeQuestion) -> String {
+    let account = question.account.as_ref().map_or_else(String::new, Account::to_string);
+    words(["hand_is", question.user.as_str(), &account])
 }
 
 /// Everything about the machine, then about each of its nodes; scope N is the Nth question.

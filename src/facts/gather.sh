@@ -10,7 +10,7 @@ each_line() {
 $3
 EOT
 }
-# texts SCOPE PATH…: the paths that are there, then their contents as `head -v` writes one after another; one byte more
+# texts SCOPE PATH…: of root's own files: the paths that are there, then their contents as `head -v` writes one after another; one byte more
 # of each than a text that we want may have (texts.rs).
 texts() {
   scope=$1
@@ -19,7 +19,7 @@ texts() {
     shift
     [ ! -f "$path" ] || { fact "$scope" text "$path" && set -- "$@" "$path"; }
   done
-  [ $# = 0 ] || printf '%s blob %s texts %s\n' "$NONCE" "$scope" "$(head -v -c 4194305 -- "$@" 2>/dev/null | base64 -w0)"
+  [ $# = 0 ] || printf '%s blob %s texts %s\n' "$NONCE" "$scope" "$(head -v -c "$((largest_text + 1))" -- "$@" 2>/dev/null | base64 -w0)"
 }
 
 observe_host() {
@@ -59,7 +59,8 @@ socket:[$inode]"
   done <<EOT
 $sockets
 EOT
-  ls -l /proc/[0-9]*/fd 2>/dev/null | grep -F -e "$inodes" | holders
+  # Escaped (-b): anybody's process may have a file open whose name holds line breaks.
+  ls -lb /proc/[0-9]*/fd 2>/dev/null | grep -F -e "$inodes" | holders
 }
 # Of `ls -l /proc/*/fd`: for each process that holds one of the sockets its name and control group, then its sockets.
 holders() {
@@ -70,14 +71,17 @@ holders() {
         pid=${line#/proc/}
         pid=${pid%/fd:}
         ;;
-      *)
+      *' -> socket:['*)
+        # A file may have such a name, too: then its path begins with a slash.
+        held_by=${line#* -> }
+        case $held_by in 'socket:['*) ;; *) continue ;; esac
         if [ "$holder" != "$pid" ]; then
           holder=$pid
           read -r comm 2>/dev/null <"/proc/$pid/comm" || comm='?'
           fact host process "$pid $comm"
           group_of "$pid"
         fi
-        fact host holds "$pid ${line##*socket:}"
+        fact host holds "$pid ${held_by#socket:}"
         ;;
     esac
   done
@@ -89,20 +93,7 @@ group_of() {
   done 2>/dev/null <"/proc/$1/cgroup"
 }
 
-# observe_user SCOPE USER ACCOUNT: ACCOUNT ("uid group home") is what was seen before in this run, or nothing.
-observe_user() {
-  user_is=$3
-  if [ -z "$user_is" ]; then
-    entry=$(getent passwd "$2") || return 1
-    user_home=${entry%:*}
-    entry=${entry#*:*:}
-    user_is="${entry%%:*} $(id -gn "$2") ${user_home##*:}"
-  fi
-  user_home=${user_is#* * }
-  fact "$1" user "$user_is"
-}
-
-# observe_files SCOPE PATH…: one line a path that is there, and the checksums of the small regular ones.
+# observe_files SCOPE PATH…: of root's own files: one line a path that is there, and the checksums of the regular ones.
 observe_files() {
   scope=$1
   shift
@@ -164,10 +155,12 @@ EOT
     fact "$1" exe_sum "$4"
   else
     fact "$1" exe "$exe"
-    fact "$1" exe_sum "$(sum_of "/proc/$unit_pid/exe")"
+    fact "$1" exe_sum "$(exe_sum "$unit_pid")"
   fi
-  printf '%s blob %s command %s\n' "$NONCE" "$1" "$(base64 -w0 <"/proc/$unit_pid/cmdline")"
+  printf '%s blob %s command %s\n' "$NONCE" "$1" "$(head -c 1048576 "/proc/$unit_pid/cmdline" | base64 -w0)"
 }
+# exe_sum PID: of a program that somebody else may have put there; one of gigabytes is none.
+exe_sum() { [ "$(stat -L -c %s "/proc/$1/exe")" -gt 4294967296 ] || sum_of "/proc/$1/exe"; }
 # runs PID FILE: FILE, seen to hold what it should.
 runs() { [ -n "$2" ] && [ "$held" = "$2" ] && [ "/proc/$1/exe" -ef "$2" ]; }
 # is_the_node PID: a unit counts as started when systemd has forked; the fork then sets up what confines the node, and becomes
@@ -200,62 +193,26 @@ is_hidden() {
   done
   return 1
 }
-# Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
-# json_find PATTERN OUT FILE: OUT, with what the pattern's groups hold of the file without its white space.
-json_find() {
-  sed -n ":a
-\$!{N;ba}
-s/[[:space:]]//g
-s|^.*$1.*\$|$2|p" "$3"
-}
-# read_node_id FILE (ed25519): hex(sha256(the last 32 of the key's 64 bytes)[:20])
-read_node_id() {
-  node_id=$(json_find '"priv_key":{[^}]*"value":"\([A-Za-z0-9+/=]*\)"' '\1' "$1" | base64 -d 2>/dev/null | tail -c 32 | sha256sum)
-  case $node_id in e3b0c44298fc1c14*) ;; *) printf '%.40s' "$node_id" ;; esac # not that of nothing at all
-}
-# read_validator_key FILE: `TYPE VALUE` of the member pub_key
-read_validator_key() { json_find '"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}' '\1 \2' "$1"; }
-# read_printed PRINTED KEY: the public key that was printed of this key file, if the file is still that one.
-read_printed() {
-  { read -r printed_of && [ "$printed_of" = "$(sum_of "$2")" ] || return 0
-    sed -n -E 's/^(.*[^0-9a-f])?([0-9a-f]{128})([^0-9a-f].*)?$/\2/p' | head -n 1
-  } <"$1"
-}
-# read_number FILE KEY
-read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
-
 # observe_node SCOPE: one node; its number, and in variables: node_user node_account node_wd node_unit node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_unit_absent (systemd knew none of its name when this run began)
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
 # empty) node_sign_key node_binary node_binary_name node_binary_sum.
 observe_node() {
-  user_home='' held='' linked=''
+  held='' linked=''
   say at "the user $node_user"
-  observe_user "$1" "$node_user" "$node_account"
-  home=${node_wd:-$user_home}
+  hand_home=''
+  ! hand_is "$node_user" "$node_account" || fact "$1" user "$hand_is"
+  home=${node_wd:-$hand_home}
   fact "$1" home "$home"
-  say at "the files in $home"
-  node_link=$home/$node_binary_name
-  set -- "$1" "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$node_state" "$node_state/started" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
-  while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
-$node_paths
-EOT
-  observe_files "$@"
-  observe_elsewhere "$1" "${node_state#"$lib/"}"
-  closed_by "$1" "$home"
-  # First what root has written: the rest may hold anything, and what looks like the beginning of the next.
+  fact "$1" state "$node_state"
+  node_link=$node_state/bin/$node_binary_name
+  observe_files "$1" "$node_state" "$node_state/started" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   set -- "$1" "$node_state/manifest.json" "$units/$node_unit.service"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
-  while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
-$node_texts
-EOT
-  fact "$1" state "$node_state"
   texts "$@"
   ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
-  observe_key "$1" node_id "$home" "$node_id_file" "$node_id_of" read_node_id
-  observe_key "$1" validator_key "$home" "$node_key_file" "$node_key_of" read_validator_key
-  [ -z "$node_sign_file" ] || [ ! -s "$home/$node_sign_file" ] || fact "$1" signed_height "$(read_number "$home/$node_sign_file" "$node_sign_key")"
+  [ -z "$hand_user" ] || [ -z "$home" ] || observe_home "$1" "${node_state#"$lib/"}"
   say at "the binary of $node_unit"
   case $linked in
     "$node_binary") ;;
@@ -264,27 +221,27 @@ EOT
   [ -z "$node_binary" ] || observe_binary "$1" "$node_binary" "$node_binary_sum"
   observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
 }
-
-# observe_key SCOPE WHAT HOME FILE OF READER: of the key file itself, or of what was printed of OF.
-observe_key() {
-  [ -s "$3/$4" ] || return 0
-  if [ -z "$5" ]; then
-    fact "$1" "$2" "$("$6" "$3/$4")"
-  elif [ -s "$3/$5" ]; then
-    fact "$1" "$2" "secp256k1 $(read_printed "$3/$4" "$3/$5")"
+# observe_home SCOPE CLUSTER/NODE: what the node's user sees in its folder, in one piece that nothing in it can end, and with
+# a limit. Who is root has nothing to see in a folder that others can exchange.
+observe_home() {
+  say at "the files in $home"
+  own_uid
+  roots=''
+  if [ "$uid" = 0 ]; then
+    case $hand_is in
+      '0 '*) safe_place "$home" || { fact "$1" exchangeable "${safe:-/}"; return; } ;;
+    esac
+    [ -d "$home" ] || ! safe_place "$home" || roots=yes
   fi
-}
-# observe_elsewhere SCOPE CLUSTER/NODE: whether another systemd of this machine keeps the same node.
-observe_elsewhere() {
-  for other in /var/lib/loomctl "$user_home/.local/state/loomctl"; do
-    [ "$other" = "$lib" ] || [ ! -e "$other/$2/manifest.json" ] || fact "$1" elsewhere "$other/$2"
+  elsewhere=''
+  for other in /var/lib/loomctl "$hand_home/.local/state/loomctl"; do
+    [ "$other" = "$lib" ] || elsewhere=$elsewhere$other/$2$newline
   done
-}
-# closed_by SCOPE FOLDER: the folder in which we may not make it, where it is not there.
-closed_by() {
-  up=$2
-  while [ ! -e "$up" ]; do up=${up%/*} up=${up:-/}; done
-  [ "$up" = "$2" ] || [ -w "$up" ] || fact "$1" closed "$up"
+  printf '%s blob %s seen ' "$NONCE" "$1"
+  in_hand look "$home" "$roots" "$elsewhere" "$node_sign_file" "$node_sign_key" "$node_id_file" "$node_id_of" \
+    "$node_key_file" "$node_key_of" "$node_paths" "$node_texts" "$node_binary_name" 2>/dev/null |
+    head -c 50331648 | base64 -w0
+  echo
 }
 
 # Binaries that were pulled from a URL before anyone knew their checksum.

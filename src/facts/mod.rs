@@ -175,6 +175,9 @@ pub struct NodeFacts {
     /// The node's folder is not there, and may not be made in this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<RemotePath>,
+    /// The node's user is root, and who may write to this folder can exchange the node's: nothing of it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchangeable: Option<RemotePath>,
     /// The text was there but was no manifest that we understand.
     pub manifest_error: Option<String>,
 }

@@ -60,8 +60,10 @@ impl Collector {
                 if key == "command" {
                     let text = String::from_utf8_lossy(&bytes);
                     node.unit.command = text.split_terminator('\0').map(str::to_owned).collect();
+                } else if key == "seen" {
+                    seen_by_hand(node, &bytes);
                 } else if key == "texts" {
-                    let state = self.states.get(&scope).map_or("", String::as_str);
+                    let state = self.states.get(&scope).map(String::as_str);
                     take_texts(node, state, &self.texts.remove(&scope).unwrap_or_default(), &bytes);
                 }
             }
@@ -123,12 +125,43 @@ impl Collector {
     }
 }
 
+/// Texts of one node's folder at the most: a plan asks for a handful.
+const TEXTS: usize = 64;
+
+/// What the node's user has seen in its folder (`look` in hand.sh): records that end with NUL, and the texts. It is that
+/// account's word: it counts for what is in the folder and for its keys, and for nothing of root's.
+fn seen_by_hand(node: &mut NodeFacts, bytes: &[u8]) {
+    let Some(home) = node.home.clone() else { return };
+    let (mut theirs, mut texts, mut rest) = (NodeFacts::default(), Vec::new(), bytes);
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        let record = String::from_utf8_lossy(&rest[..end]).into_owned();
+        rest = &rest[end + 1..];
+        match record.split_once(' ') {
+            None if record == "texts" => break,
+            Some(("text", path)) => texts.push(path.to_owned()),
+            Some((sum, _)) if Sha256::new(sum).is_ok() => set_sum(&mut theirs, &record),
+            Some((key, value)) => node_fact(&mut theirs, key, value),
+            None => {}
+        }
+    }
+    texts.truncate(TEXTS);
+    theirs.files.retain(|path, _| *path == home || path.is_below(&home));
+    take_texts(&mut theirs, None, &texts, rest);
+    node.files.append(&mut theirs.files);
+    node.elsewhere = theirs.elsewhere;
+    node.closed = theirs.closed;
+    node.node_id = theirs.node_id;
+    node.validator_key = theirs.validator_key;
+    node.signed_height = theirs.signed_height;
+}
+
 fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
     match key {
         "user" => node.account = account(value),
         "home" => node.home = RemotePath::new(value).ok(),
         "elsewhere" => node.elsewhere = RemotePath::new(value).ok(),
         "closed" => node.closed = RemotePath::new(value).ok(),
+        "exchangeable" => node.exchangeable = RemotePath::new(value).ok(),
         "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file.into()))),
         "target" => {
             // Both may hold the sign between them: the path is one that was seen.
@@ -173,12 +206,12 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
     }
 }
 
-/// `state`: our folder for the node: the manifest, and what is kept pristine. The rest are files of the node.
-fn take_texts(node: &mut NodeFacts, state: &str, paths: &[String], stream: &[u8]) {
+/// `state`: our folder for the node, of texts that are root's own: the manifest, and what is kept pristine. The rest are files.
+fn take_texts(node: &mut NodeFacts, state: Option<&str>, paths: &[String], stream: &[u8]) {
     let path = |path: &str| RemotePath::new(path).ok();
     let sizes: BTreeMap<_, _> = node.files.iter().map(|(path, file)| (path.clone(), file.size)).collect();
     for (at, bytes) in texts::split(stream, paths, |at| sizes.get(&path(at)?).copied()) {
-        match at.strip_prefix(state).and_then(|own| own.strip_prefix('/')) {
+        match state.and_then(|state| at.strip_prefix(state)?.strip_prefix('/')) {
             Some("manifest.json") => match Manifest::parse(&String::from_utf8_lossy(bytes)) {
                 Ok(manifest) => node.manifest = Some(manifest.into()),
                 Err(why) => node.manifest_error = Some(why),

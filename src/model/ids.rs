@@ -185,6 +185,11 @@ impl RemotePath {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
+    /// `folder`: a path without a slash at its end.
+    pub fn is_at_or_below(&self, folder: &str) -> bool {
+        self.0.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     pub fn is_below(&self, folder: &Self) -> bool {
         folder.0 == "/" || self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
     }

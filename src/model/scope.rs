@@ -68,6 +68,14 @@ impl Scope {
         }
     }
 
+    /// Where units of the chain's own programs stand while these run: gone with a reboot.
+    pub fn transient_units(&self) -> String {
+        match self {
+            Self::System => "/run/systemd/system".to_owned(),
+            Self::User(user) => format!("{}/systemd/user", user.runtime()),
+        }
+    }
+
     pub fn unit_path(&self, unit: &UnitName) -> RemotePath {
         absolute([&self.units(), "/", unit.as_str(), ".service"].concat())
     }

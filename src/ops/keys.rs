@@ -14,7 +14,7 @@ use crate::{
         profile::{HomePath, NodeKeyReader, Profile, ValidatorKeyReader},
         signs,
     },
-    facts::NodeFacts,
+    facts::{NodeFacts, ask},
     fleet::Member,
     look::Look,
     model::{
@@ -74,7 +74,6 @@ fn incomplete(node: &NodeName, why: impl Into<String>) -> Refusal {
 }
 
 /// A file as its host has sent it.
-#[derive(Default)]
 struct Sent {
     /// `MODE OWNER`
     stat: String,
@@ -122,20 +121,20 @@ async fn of_machine(
 ) -> Result<Files, HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
-    // As arguments of the shell's own printf, never of a process.
+    // `MODE OWNER` and the file, as the node's user sees it: encoded once more, so that it is one word whatever it holds.
     script.line(
-        r#"key_file() {
-  key_home=${3:-$(getent passwd "$4" | cut -d: -f6)}
-  [ -s "$key_home/$5" ] || return 0
-  fact "$1" "file$2" "$(stat -L -c '%04a %U:%G' "$key_home/$5")"
-  printf '%s blob %s file%s %s\n' "$NONCE" "$1" "$2" "$(base64 -w0 <"$key_home/$5")"
+        r#"key_of() {
+  printf '%s blob %s file%s ' "$NONCE" "$1" "$2"
+  in_hand key_file "${3:-$hand_home}/$4" 2>/dev/null | head -c 2097152 | base64 -w0
+  echo
 }"#,
     );
     for (scope, question) in member.questions.iter().enumerate() {
+        script.line(ask::hand_is(question));
         for (number, path) in cluster.profile.key_files().into_iter().enumerate() {
             let folder = question.folder.as_ref().map_or("", |folder| folder.as_str());
             let (scope, number) = (scope.to_string(), number.to_string());
-            script.line(words(["key_file", &scope, &number, folder, question.user.as_str(), path.as_str()]));
+            script.line(words(["key_of", &scope, &number, folder, path.as_str()]));
         }
     }
     script.line("finish 0");
@@ -144,22 +143,21 @@ async fn of_machine(
     let mut files = Files::new();
     let place = |scope: &str, key: &str| Some((scope.parse().ok()?, key.strip_prefix("file")?.parse().ok()?));
     while let Some(record) = running.next_within(limit).await? {
-        match record {
-            Record::Fact { scope, key, value } => {
-                if let Some(place) = place(&scope, &key) {
-                    files.entry(place).or_default().stat = value;
-                }
-            }
-            Record::Blob { scope, key, bytes } => {
-                let bytes = Zeroizing::new(bytes);
-                if let Some(place) = place(&scope, &key) {
-                    files.entry(place).or_default().bytes = bytes;
-                }
-            }
-            _ => {}
+        if let Record::Blob { scope, key, bytes } = record
+            && let Some(place) = place(&scope, &key)
+            && let Some(sent) = sent(&Zeroizing::new(bytes))
+        {
+            files.insert(place, sent);
         }
     }
     Ok(files)
+}
+
+/// `MODE OWNER`, and the file in base64; `None`: it is not there, or cannot be read.
+fn sent(said: &[u8]) -> Option<Sent> {
+    let (stat, file) = said.split_at_checked(said.iter().position(|byte| *byte == b'\n')?)?;
+    let bytes = Zeroizing::new(STANDARD.decode(&file[1..]).ok()?);
+    Some(Sent { stat: String::from_utf8(stat.to_vec()).ok()?, bytes })
 }
 
 /// Of an ed25519 key: its public half, the last 32 of 64 bytes, and the node id that belongs to it.

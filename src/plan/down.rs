@@ -117,9 +117,10 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.
-    let unlisted = [Some(cluster.unit_path(node)), home.join(&profile.binary.name).ok()];
+    let unlisted =
+        [cluster.unit_path(node), super::node::started(cluster, node), super::node::link(cluster, home)];
     steps.extend(
-        unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
+        unlisted.into_iter().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
     );
     let signs = profile.sign_state.as_ref().map(|signs| &signs.file);
     let data = profile.chain_data.iter().filter(|path| Some(*path) != signs);

@@ -93,6 +93,7 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
         let refusal = host(format!("the binary is built for {arch}, the host is {}", machine.arch));
         refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
     }
+    refusals.extend(others_folder(cluster, node, seen));
     refusals.extend(room(cluster, node, machine, seen));
     if let Some(why) = &seen.manifest_error {
         let refusal =
@@ -100,6 +101,21 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
         refusals.push(refusal.advice("use the loomctl that wrote it, or look at it and remove it by hand"));
     }
     refusals
+}
+
+/// Where root would have to work in a folder that another account can exchange, or a node in one of ours (P1).
+fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let home = seen.home.as_ref()?;
+    let scope = cluster.scope(node);
+    let (message, advice) = if let Some(folder) = &seen.exchangeable {
+        let message = format!("{home} cannot be a node of root's: who may write to {folder} can put another in its place");
+        (message, "set `user` to an account of the node's own, or `working_directory` to a folder that only root can change")
+    } else if let Some(ours) = [scope.lib(), scope.units()].into_iter().find(|ours| home.is_at_or_below(ours)) {
+        (format!("{home} is in {ours}, which is loomctl's own or systemd's"), "set `working_directory` to another folder")
+    } else {
+        return None;
+    };
+    Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
 }
 
 pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {

@@ -9,6 +9,7 @@ use crate::{
         ports::{PortUse, ports_of},
         profile::{ConfigFile, HomePath},
         render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
+        unit::{self, UnitAsk},
     },
     facts::{Facts, NodeFacts, manifest::Entry},
     model::{
@@ -40,7 +41,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
     let init_files = cluster.profile.files.iter().filter_map(base).collect();
     Some(NodeContext {
         basics: cluster.basics(node),
-        binary: link(cluster, &home),
+        binary: started(cluster, node),
         home,
         user: node.user.clone(),
         external_address: PeerAddr {
@@ -142,8 +143,8 @@ pub fn wanted(
             steps.push(Step::File { path, owner: owner.clone(), mode: 0o644, content });
         }
     }
-    let unit = cluster.unit_path(node);
-    let mut inputs = vec![unit.clone()];
+    let unit_path = cluster.unit_path(node);
+    let mut inputs = vec![unit_path.clone()];
     let texts = rendered.files.iter().map(|file| &file.content).chain([&rendered.unit]);
     let runs: String = texts.map(Text::sha256).chain([sha256]).map(Sha256::as_str).collect();
     for file in rendered.files {
@@ -155,9 +156,9 @@ pub fn wanted(
             content: file.content,
         });
     }
-    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
+    steps.extend(links(cluster, node, home, sha256));
     steps.push(Step::File {
-        path: unit,
+        path: unit_path,
         owner: cluster.scope(node).owner(),
         mode: 0o644,
         content: rendered.unit,
@@ -178,7 +179,7 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
     let files = after.map(|(path, mode)| (path.under(home), mode.0));
     let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.clone() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
-    steps.push(Step::Link { path: link(cluster, home), target: cluster.binary_path(node, sha256) });
+    steps.extend(links(cluster, node, home, sha256));
     let (path, owner) = (cluster.unit_path(node), cluster.scope(node).owner());
     steps.push(Step::File { path, owner, mode: 0o644, content: unknown.clone() });
     let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), unknown.sha256().clone());
@@ -213,9 +214,35 @@ fn rendered(
     })
 }
 
-/// The binary's name in the node's folder: what the unit starts, so that an upgrade or a rollback is a link.
-fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
+/// What the unit starts: a link of root's own to the cache, so that an upgrade or a rollback is a link, and nobody with the
+/// node's account can change what it leads to.
+pub fn started(cluster: &Cluster, node: &Node) -> RemotePath {
+    let state = cluster.state_folder(node);
+    state.join(&format!("bin/{}", cluster.profile.binary.name)).unwrap_or(state)
+}
+
+/// The binary's name in the node's folder: for people and their scripts.
+pub fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
     home.join(&cluster.profile.binary.name).unwrap_or_else(|_| home.clone())
+}
+
+fn links(cluster: &Cluster, node: &Node, home: &RemotePath, sha256: &Sha256) -> [Step; 2] {
+    let target = cluster.binary_path(node, sha256);
+    [started(cluster, node), link(cluster, home)].map(|path| Step::Link { path, target: target.clone() })
+}
+
+/// What of the node's unit confines its process; empty where the unit cannot be written.
+pub fn sandbox(cluster: &Cluster, node: &Node, home: &RemotePath) -> String {
+    let ask = UnitAsk {
+        node: &node.name,
+        user: &node.user,
+        working_directory: home,
+        before: &[],
+        argv: &[started(cluster, node).to_string()],
+        overrides: &node.unit,
+        rootless: cluster.scope(node).login_user().is_some(),
+    };
+    unit::unit_text(&cluster.profile, ask).map(|text| unit::sandbox(&text)).unwrap_or_default()
 }
 
 /// What the manifest lists: everything of this node that is ours to keep right, and to remove.
@@ -271,7 +298,7 @@ pub fn other_binary(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFa
     let sha256 = ask::binary_sha256(node, facts)?;
     let running = seen.unit.exe_sha256.as_ref()?;
     // A script runs in its interpreter: then the planned path is the interpreter's argument.
-    let planned = [link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
+    let planned = [started(cluster, node), link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
     let as_script =
         seen.unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
     (running != sha256 && !as_script)

@@ -19,7 +19,7 @@ pub fn missing(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &No
             let message = format!("not enough rights: the script runs as uid {} there", machine.uid);
             vec![refuse(Class::Host, node, message, "sudo has to lead to root, or log in as root".to_owned())]
         }
-        Scope::System => Vec::new(),
+        Scope::System => closed_to_both(node, seen).into_iter().collect(),
         Scope::User(user) => without_root(cluster, node, user, machine, seen),
     }
 }
@@ -69,6 +69,14 @@ fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Node
         refuse(Class::Host, node, message, format!("give it another: `ports: {{{name}: …}}`, {OR_ROOT}"))
     })
     .collect()
+}
+
+/// Root makes a folder where nobody else can change the way to it, the node's user where it may; here is neither.
+fn closed_to_both(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let (home, folder) = (seen.home.as_ref()?, seen.closed.as_ref()?);
+    let message = format!("{home} is not there: {} may make nothing in {folder}, and root makes nothing where others may put a link", node.user);
+    let advice = format!("have it made (`install -d -o {} {home}`), or set `working_directory`", node.user);
+    Some(refuse(Class::Host, node, message, advice))
 }
 
 /// Its folder, or something in it, is somebody else's.

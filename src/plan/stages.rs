@@ -140,10 +140,10 @@ fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, h
     let user_home = account.as_ref().map_or_else(|| home.clone(), |a| a.home.clone());
     Init {
         home: home.clone(),
-        user: node.user.clone(),
-        group: account.as_ref().map_or_else(|| node.user.to_string(), |a| a.group.clone()),
         user_home: if profile.init.own_home { staging(home) } else { user_home },
         state: cluster.state_folder(node),
+        unit: node.unit_name.clone(),
+        sandbox: node::sandbox(cluster, node, home),
         keep: ask::kept(cluster),
         makes: profile.init.makes.iter().map(|made| made.path.to_string()).collect(),
         before: node::before_init(cluster, node, home),
@@ -230,8 +230,15 @@ impl Starting<'_> {
             Some(_) => (Run::Restart, None),
             None => (if running { Run::Leave } else { Run::Start }, None),
         };
-        // The link says what a crash would start: on a live chain it moves with the restart, not before.
-        let moves = |step: &Step| matches!(step, Step::Link { path, .. } if self.seen.has(path));
+        // The link says what a crash would start: on a live chain it moves with the restart, not before; and where it is new,
+        // since an older loomctl had the unit start another one, the unit's file goes with it.
+        let (started, unit) = (node::started(self.cluster, self.node), self.cluster.unit_path(self.node));
+        let linked = self.seen.has(&started);
+        let moves = |step: &Step| match step {
+            Step::Link { path, .. } => self.seen.has(path) || (*path == started && self.seen.has(&unit)),
+            Step::File { path, .. } => !linked && *path == unit && self.seen.has(path),
+            _ => false,
+        };
         let (later, now): (Vec<Step>, Vec<Step>) = self
             .wanted
             .steps

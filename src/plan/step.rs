@@ -124,10 +124,12 @@ pub enum Run {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Init {
     pub home: RemotePath,
-    pub user: UserName,
-    pub group: String,
+    /// `$HOME` of the program.
     pub user_home: RemotePath,
     pub state: RemotePath,
+    /// The node's unit, and of that what confines it: the program runs in it too.
+    pub unit: UnitName,
+    pub sandbox: String,
     /// What is kept, pristine, under the state folder: name → path below the home.
     pub keep: Vec<(String, String)>,
     /// Paths below the home that must be there afterwards.

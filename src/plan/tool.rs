@@ -120,13 +120,13 @@ fn tool(
     number: usize,
 ) -> Option<Tool> {
     let seen = facts.nodes.get(&node.name)?;
-    let (home, account) = (seen.home.clone()?, seen.account.clone()?);
+    let home = seen.home.clone().filter(|_| seen.account.is_some())?;
     let folder = staging(&home)?;
     Some(Tool {
         work: work(&cluster.profile, step, &makers[number], makers, &folder)?,
         binary: cluster.binary_path(node, ask::binary_sha256(node, facts)?),
-        user: node.user.clone(),
-        group: account.group,
+        unit: node.unit_name.clone(),
+        sandbox: super::node::sandbox(cluster, node, &home),
         state: cluster.state_folder(node),
         name: step.name.clone(),
         home,

@@ -4,14 +4,17 @@ mod tool;
 
 use std::fmt::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::{
     quote::{word, words},
     script::Script,
 };
 use crate::{
+    chain::unit,
     facts::manifest::Manifest,
-    model::ids::Sha256,
-    plan::step::{Init, KEY_MODE, Run, Step},
+    model::ids::{RemotePath, Sha256},
+    plan::step::{Init, KEY_MODE, Run, Step, staging},
 };
 
 /// The steps in order, numbered from `first`.
@@ -34,7 +37,8 @@ fn call(step: &Step) -> String {
             words(["step_dir", path.as_str(), owner, &octal(*mode), strict])
         }
         Step::File { path, owner, mode, content } => {
-            words(["step_file", path.as_str(), owner, &octal(*mode), content.sha256().as_str(), content])
+            let size = content.len().to_string();
+            words(["step_file", path.as_str(), owner, &octal(*mode), &size, content.sha256().as_str(), content])
         }
         // As an argument of a function, never of a process: printf is the shell's own.
         Step::Key { path, owner, content } => {
@@ -44,6 +48,7 @@ fn call(step: &Step) -> String {
                 path.as_str(),
                 owner,
                 &octal(KEY_MODE),
+                &content.len().to_string(),
                 Sha256::of(content).as_str(),
                 content,
             ])
@@ -91,43 +96,51 @@ fn octal(mode: u32) -> String {
 }
 
 fn init_call(init: &Init) -> String {
-    let keep: Vec<String> = init.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
-    let mut call = words([
-        "step_init",
-        init.home.as_str(),
-        init.user.as_str(),
-        &init.group,
-        init.user_home.as_str(),
-        init.state.as_str(),
-        &keep.join("\n"),
-        &init.makes.join("\n"),
-    ]);
-    for argument in &init.argv {
-        let _ = write!(call, " {}", word(argument));
-    }
-    call
+    words(["step_init", init.home.as_str(), init.state.as_str(), init.unit.as_str()])
 }
 
-/// Defines what `step_init` calls in its fresh staging folder.
+/// What `step_init` works with.
 fn before_init(init: &Init) -> String {
-    let mut body = String::from("init_pre() {\n:\n");
-    for (path, content) in &init.before {
-        put_before(&mut body, path, content);
-    }
+    let keep: Vec<String> = init.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
     let (to, of) = init.prints.clone().unwrap_or_default();
-    let _ = write!(body, "}}\ninit_prints={} init_prints_of={}\n", word(&to), word(&of));
-    let _ = write!(body, "init_drops={}", word(&init.drops.join("\n")));
-    body
+    let run = Once { argv: &init.argv, out: None, secret: false };
+    let unit = once(&init.sandbox, &staging(&init.home), &init.user_home, &run);
+    let values = [
+        ("init_before", staged(&init.before)),
+        ("init_docs", keep.join("\n")),
+        ("init_makes", init.makes.join("\n")),
+        ("init_prints", to),
+        ("init_prints_of", of),
+        ("init_drops", init.drops.join("\n")),
+        ("init_unit", unit),
+    ];
+    let values = values.iter().map(|(name, value)| format!("{name}={}", word(value)));
+    values.collect::<Vec<_>>().join("\n")
 }
 
-/// A line that puts a file into the staging folder.
-fn put_before(body: &mut String, path: &str, content: &str) {
-    let _ = writeln!(
-        body,
-        "put_before={} && mkdir -p \"$staging/${{put_before%/*}}\" 2>/dev/null; printf '%s' {} >\"$staging/$put_before\" || return 1",
-        word(&format!("./{path}")),
-        word(content)
-    );
+/// A program of the chain that runs once: whole command line, where its output goes, and whether that may be a secret.
+struct Once<'a> {
+    argv: &'a [String],
+    out: Option<&'a str>,
+    secret: bool,
+}
+
+/// The unit's text; empty where there is none, and then nothing runs. What the program says is written by itself, into its
+/// own folder: it may say more than anybody wants to keep.
+fn once(sandbox: &str, folder: &RemotePath, home: &RemotePath, run: &Once<'_>) -> String {
+    let (out, err) = match (run.out, run.secret) {
+        (Some(out), secret) => (out, if secret { "/dev/null" } else { ".loomctl-err" }),
+        (None, true) => ("/dev/null", "/dev/null"),
+        (None, false) => (".loomctl-out", ".loomctl-err"),
+    };
+    let shell = ["/bin/sh", "-c", r#"out=$0 err=$1; shift; exec "$@" >"$out" 2>"$err""#, out, err];
+    let argv: Vec<String> = shell.map(str::to_owned).into_iter().chain(run.argv.iter().cloned()).collect();
+    if sandbox.is_empty() { String::new() } else { unit::once(sandbox, folder, home, &argv).unwrap_or_default() }
+}
+
+/// Files for a staging folder, `BASE64|PATH` a line.
+fn staged(files: &[(String, String)]) -> String {
+    files.iter().map(|(path, content)| format!("{}|{path}\n", STANDARD.encode(content))).collect()
 }
 
 /// The manifest's text before, in and after its list of paths; each entry lacks its end, which the host adds.
@@ -155,6 +168,20 @@ mod tests {
         model::ids::{RemotePath, UnitName, UserName},
     };
 
+    /// Of systemd only this: the program of a unit that runs once, without what confines it.
+    const SYSTEMD: &str = r#"systemctl() {
+  case $1 in
+    start)
+      once=$transient/$2
+      cd "$(sed -n 's/^WorkingDirectory=//p' "$once")" || return 1
+      ( eval "$(sed -n 's/^ExecStart=//p' "$once" | sed 's/\$\$/\\$/g; s/%%/%/g')" )
+      once=$?
+      [ "$once" = 0 ]
+      ;;
+    show) echo "$once" ;;
+  esac
+}"#;
+
     pub(super) fn path(text: &str) -> RemotePath {
         RemotePath::new(text).unwrap()
     }
@@ -170,7 +197,12 @@ mod tests {
     /// Runs the steps for real; the records that came back.
     pub(super) fn run(list: &[Step]) -> String {
         let mut script = Script::new("n");
-        script.line("say ready");
+        let transient = tempfile::tempdir().unwrap();
+        let me = me();
+        let (user, group) = me.split_once(':').unwrap();
+        script.set("transient", transient.path().to_str().unwrap());
+        script.line(words(["hand_is", user, &format!("0 {group} /")]));
+        script.line(SYSTEMD).line("say ready");
         steps(&mut script, list, 0);
         script.line("finish 0");
         let checked = tempfile::NamedTempFile::new().unwrap();
@@ -235,14 +267,12 @@ mod tests {
     }
 
     fn init(home: &RemotePath, state: &RemotePath, command: &str) -> Step {
-        let owner = me();
-        let (user, group) = owner.split_once(':').unwrap();
         Step::Init(Init {
             home: home.clone(),
-            user: UserName::new(user).unwrap(),
-            group: group.into(),
             user_home: home.clone(),
             state: state.clone(),
+            unit: UnitName::new("lc-test").unwrap(),
+            sandbox: "RestrictNamespaces=yes\n".into(),
             keep: vec![("chain".into(), "config/g.json".into())],
             makes: vec!["config/g.json".into(), "key".into()],
             before: vec![("x.yml".into(), "a: 'b'\n".into())],

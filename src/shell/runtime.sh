@@ -1,13 +1,13 @@
-# What every script of ours begins with. The whole script is the body of one function (see script.rs), so that a
-# half-received one does nothing. $NONCE and $HEARTBEAT (seconds) are set by the controller.
-umask 022
-LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export LC_ALL PATH
+# What every script of ours begins with, after core.sh. The whole script is the body of one function (see script.rs), so
+# that a half-received one does nothing. $NONCE and $HEARTBEAT (seconds) are set by the controller, $core and $hand hold the
+# texts of core.sh and hand.sh.
+# Root opens, makes and removes nothing below a folder that another account can write to: there the hand does it, as the
+# node's user. Root's own are $lib, $units, $run and $transient.
+cd /
 exec 3<&0 0</dev/null # children never read the life line
 trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
-me=$$ stop=0 changes='' watcher=''
-newline='
-'
+me=$$ stop=0 changes='' watcher='' confined=0
+hand_user='' hand_group='' hand_home=''
 trap 'stop=1' TERM HUP INT
 echo # ends a greeting that lacks its newline, or our first line would be part of it
 
@@ -20,14 +20,47 @@ finish() {
   exit "$1"
 }
 at_end() { :; } # of a stage: what it did goes into the audit log, however it ended
-# From here on stdin is the life line: its end, or silence for $HEARTBEAT seconds, turns into TERM.
+# From here on stdin is the life line: its end, or silence for $HEARTBEAT seconds, turns into TERM. Between two steps the
+# script ends by itself; what it is stuck in dies a while later, and with it go the locks: whoever has the node's account
+# can hold up a hand, or what the chain's program does, but not us.
 watch() {
   (
     exec >/dev/null 2>&1
     while beat=$(timeout "$HEARTBEAT" head -n 1 <&3) && [ -n "$beat" ]; do :; done
     kill -TERM "$me"
+    read -r own_pid _ </proc/self/stat
+    patience 100
+    for left in "$transient"/loomctl-*-"$me"-*.service; do
+      [ ! -e "$left" ] || systemctl kill -s KILL "${left##*/}"
+    done
+    end_session "$me $own_pid"
+    patience 25
+    end_session "$own_pid"
   ) &
   watcher=$!
+}
+# patience TRIES: a fifth of a second each, as long as the script is there.
+patience() {
+  tries=$1
+  while [ "$tries" -gt 0 ]; do
+    kill -0 "$me" || exit 0
+    tries=$((tries - 1))
+    sleep 0.2
+  done
+}
+# end_session PIDS: all of it but these. It is the script's own (setsid), or nothing is ended.
+end_session() {
+  [ "$(session_of "$me")" = "$me" ] || return 0
+  for proc in /proc/[0-9]*; do
+    case " $1 " in *" ${proc#/proc/} "*) continue ;; esac
+    [ "$(session_of "${proc#/proc/}")" != "$me" ] || kill -KILL "${proc#/proc/}"
+  done
+}
+session_of() {
+  read -r of_proc <"/proc/$1/stat" || return 0
+  of_proc=${of_proc##*) }
+  of_proc=${of_proc#* * * }
+  echo "${of_proc%% *}"
 }
 # step ID FUNCTION ARG…: status 0 is "was so already", 10 "made so", all else a failure that ends the script.
 step() {
@@ -54,20 +87,87 @@ step() {
 own_uid() {
   while read -r uid_key uid _; do [ "$uid_key" != Uid: ] || break; done </proc/self/status
 }
-owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
-sum_of() { summed=$(sha256sum <"$1" 2>/dev/null) && echo "${summed%% *}"; }
-# As the node's own user, with nothing of our environment, in FOLDER: as_user USER GROUP HOME FOLDER COMMAND…
-as_user() {
-  as_user=$1 as_group=$2 as_home=$3 as_folder=$4
-  shift 4
-  set -- env -i HOME="$as_home" USER="$as_user" LOGNAME="$as_user" PATH="$PATH" LC_ALL=C \
-    sh -c 'cd "$0" && exec "$@"' "$as_folder" "$@"
+# hand_is USER ACCOUNT: whose hand it is from here on; ACCOUNT (`uid group home`) is what is known of it, or nothing.
+hand_is() {
+  hand_user='' hand_is=$2
+  if [ -z "$hand_is" ]; then
+    entry=$(getent passwd "$1") || return 1
+    hand_home=${entry%:*}
+    entry=${entry#*:*:}
+    hand_is="${entry%%:*} $(id -gn "$1") ${hand_home##*:}"
+  fi
+  hand_home=/${hand_is#* /} hand_group=${hand_is#* }
+  hand_group=${hand_group%% /*} hand_user=$1
+}
+# in_hand FUNCTION ARG…: of hand.sh, as the node's user, without new privileges, with nothing of ours but standard input.
+# In a process of its own: the shell in between holds the lock as long as it works.
+in_hand() {
+  [ -n "$hand_user" ] || { echo "the node's user is not there"; return 1; }
+  set -- env -i HOME="$hand_home" USER="$hand_user" LOGNAME="$hand_user" PATH="$PATH" \
+    sh -c "$core$hand" hand "$hand_user:$hand_group" "$@"
   own_uid
   if [ "$uid" = 0 ]; then
-    setpriv --reuid="$as_user" --regid="$as_group" --init-groups -- "$@"
-  else
-    "$@"
+    set -- setpriv --reuid="$hand_user" --regid="$hand_group" --init-groups --no-new-privs -- "$@"
   fi
+  "$@" 3<&- 6<&- 7<&- 8<&- 9<&-
+  return $?
+}
+# is_ours PATH: in a folder that root alone writes to; all else is the node's.
+is_ours() { case $1 in "$lib"/* | "$units"/*) return 0 ;; *) return 1 ;; esac; }
+# safe_place PATH: whether nobody but root can change what is on the way to it; $safe is PATH without links then.
+safe_place() {
+  safe='' safe_rest=${1#/} safe_links=0
+  is_roots / || return 1
+  while [ -n "$safe_rest" ]; do
+    safe_part=${safe_rest%%/*}
+    case $safe_rest in */*) safe_rest=${safe_rest#*/} ;; *) safe_rest='' ;; esac
+    case $safe_part in
+      '' | .) continue ;;
+      ..) safe=${safe%/*} && continue ;;
+    esac
+    if [ -L "$safe/$safe_part" ]; then
+      safe_links=$((safe_links + 1))
+      [ "$safe_links" -le 40 ] && safe_to=$(readlink "$safe/$safe_part") || return 1
+      case $safe_to in /*) safe='' ;; esac
+      safe_rest=${safe_to#/}${safe_rest:+/$safe_rest}
+    elif [ -d "$safe/$safe_part" ]; then
+      safe=$safe/$safe_part
+      [ -z "$safe_rest" ] || is_roots "$safe" || return 1
+    else # it and all that follows will be new
+      case /$safe_rest/ in */../*) return 1 ;; esac
+      safe=$safe/$safe_part${safe_rest:+/$safe_rest}
+      return 0
+    fi
+  done
+}
+is_roots() {
+  roots=$(stat -c '%u %a' "$1") && [ "${roots%% *}" = 0 ] && [ $((0${roots##* } & 022)) = 0 ]
+}
+# confined UNIT TEXT: the chain's own program, by a unit that is there until it ends: in the sandbox of the node's own,
+# never in ours. What it leaves running ends with it.
+confined() {
+  confined_status='that no unit can hold it'
+  [ -n "$2" ] || return 1
+  confined=$((confined + 1))
+  confined_unit=loomctl-$1-$me-$confined.service
+  [ -d "$transient" ] || mkdir -p "$transient" || return 1
+  printf '%s' "$2" | put "$transient/$confined_unit" "$root_owner" 600 || return 1
+  systemctl start "$confined_unit" 2>/dev/null
+  confined_status=$?
+  rm -f "$transient/$confined_unit"
+  [ "$confined_status" != 0 ] || return 0
+  confined_status=$(systemctl show -p ExecMainStatus --value "$confined_unit")
+  [ "$confined_status" != 0 ] || confined_status=$(systemctl show -p Result --value "$confined_unit")
+  systemctl reset-failed "$confined_unit" 2>/dev/null
+  return 1
+}
+# not_confined UNIT: what a run that was cut off has left at work.
+not_confined() {
+  for left in "$transient/loomctl-$1-"*.service; do
+    [ -e "$left" ] || continue
+    systemctl kill -s KILL "${left##*/}" 2>/dev/null
+    systemctl stop "${left##*/}" && rm -f "$left" || return 1
+  done
 }
 
 # step_account USER: with a group of that name, which may be there already.
@@ -80,63 +180,32 @@ step_account() {
   return 10
 }
 
-# step_dir PATH OWNER:GROUP MODE MODE_TOO: MODE counts for a new folder, for one that is there only if MODE_TOO is 1.
+# step_dir PATH OWNER:GROUP MODE MODE_TOO: MODE counts for a new folder, for one that is there only if MODE_TOO is 1. By root
+# where nobody else can change the way to it, else by the node's user.
 step_dir() {
-  if [ -d "$1" ]; then
-    dir_is=$(stat -L -c '%U:%G %a' "$1") || return 1
+  own_uid
+  [ "$uid" = 0 ] && safe_place "$1" || { in_hand dir_is "$1" "$3" "$4"; return; }
+  if [ -d "$safe" ]; then
+    dir_seen=$(owner_mode "$safe") || return 1
     dir_wanted="$2 $3"
-    [ "$4" = 1 ] || dir_wanted="$2 ${dir_is##* }"
-    [ "$dir_is" != "$dir_wanted" ] || return 0
-    chown "$2" "$1" && chmod "${dir_wanted##* }" "$1" || return 1
+    [ "$4" = 1 ] || dir_wanted="$2 ${dir_seen##* }"
+    [ "$dir_seen" != "$dir_wanted" ] || return 0
+    chown "$2" "$safe" && chmod "${dir_wanted##* }" "$safe" || return 1
   else
-    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$1" || return 1
+    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$safe" || return 1
   fi
   return 10
 }
-
-# put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed. Made with its mode, so that
-# nobody reads a key in between, and new (excl), so that no link leads elsewhere in a folder that belongs to others. What
-# has no x-bits is what umask leaves of 666, digit by digit.
-put() {
-  put_new="${1%/*}/.${1##*/}.loomctl-new"
-  case $3 in
-    [0246][0246][0246]) put_mask=0$((666 - $3)) put_bits='' ;;
-    *) put_mask=077 put_bits=$3 ;;
-  esac
-  gone "$put_new" || return 1
-  umask "$put_mask"
-  dd of="$put_new" bs=64k conv=excl,fsync status=none
-  put_made=$?
-  umask 022
-  [ "$put_made" = 0 ] && own "$2" "$put_new" &&
-    { [ -z "$put_bits" ] || chmod "$put_bits" "$put_new"; } && mv -fT "$put_new" "$1" && return 0
-  rm -f "$put_new"
-  return 1
-}
-# Both without a process where nothing is to be done: own OWNER:GROUP PATH, gone PATH.
-own() { [ "$1" = "$root_owner" ] && [ -O "$2" ] && [ -G "$2" ] || chown -h "$1" "$2"; }
-gone() { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -rf "$1"; }
-
-# step_file PATH OWNER:GROUP MODE SHA256 CONTENT
+# step_file PATH OWNER:GROUP MODE SIZE SHA256 CONTENT. Never as an argument of a process: it may be a key.
 step_file() {
-  if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sum_of "$1")" = "$4" ]; then
-    [ "$(owner_mode "$1")" != "$2 $3" ] || return 0
-    chown "$2" "$1" && chmod "$3" "$1" || return 1
-    return 10
+  if is_ours "$1"; then
+    printf '%s' "$6" 2>/dev/null | file_is "$1" "$2" "$3" "$4" "$5"
+  else
+    printf '%s' "$6" 2>/dev/null | in_hand file_is "$1" "$2" "$3" "$4" "$5"
   fi
-  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
-  printf '%s' "$5" | put "$1" "$2" "$3" || return 1
-  return 10
 }
-
 # step_link PATH TARGET
-step_link() {
-  [ ! -L "$1" ] || [ "$(readlink "$1")" != "$2" ] || return 0
-  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  gone "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
-  return 10
-}
+step_link() { if is_ours "$1"; then link_is "$1" "$2"; else in_hand link_is "$1" "$2"; fi; }
 
 # The stamp beside a binary says which file was found to have the checksum: hashing it again is for when it differs.
 stamp_of() { stat -c '%i %s %.9Y %.9Z' "$1" 2>/dev/null; }
@@ -216,142 +285,96 @@ fetched() {
 # came_from SHA256 URL: what the next run knows the checksum by.
 came_from() { printf '%s %s\n' "$1" "$2" >"$lib/bin/$1/.url" && return 10; }
 
-# step_init HOME USER GROUP USERHOME STATE DOCUMENTS MAKES COMMAND…
-# Runs once, in a staging folder on HOME's own file system. DOCUMENTS ("name path" a line) are kept, pristine, under
-# STATE; MAKES (a path a line) must be there afterwards. The order makes each interruption harmless: without
-# .complete staging is thrown away, with it the files go on to their places, and the marker comes last.
+# keep STATE DOCUMENTS FILE…: what the hand has brought (`NAME BASE64` a line) of these (`NAME PATH` a line) is kept,
+# pristine, under STATE.
+keep() {
+  mkdir -p "$1/pristine" || return 1
+  while IFS=' ' read -r kept kept_text; do
+    [ -n "$kept" ] || continue
+    case $newline$2 in *"$newline$kept "*) ;; *) echo "$kept was not asked for"; return 1 ;; esac
+    [ -e "$1/restored" ] && [ -e "$1/pristine/$kept" ] ||
+      printf '%s' "$kept_text" | base64 -d | put "$1/pristine/$kept" "$root_owner" 644 || return 1
+  done <<EOT
+$3
+EOT
+}
+# brings FOLDER DOCUMENTS: $brought is what the hand says they hold.
+brings() {
+  brought=$(in_hand documents_of "$1" "$2") || { echo "$brought"; return 1; }
+}
+
+# step_init HOME STATE UNIT, and in variables: init_before (`BASE64|PATH` a line: what must stand before), init_unit (the text
+# of the unit that runs it), init_docs (`NAME PATH` a line: what is kept, pristine, under STATE), init_makes (a path a line:
+# what must be there afterwards), init_prints, init_prints_of, init_drops.
+# Runs once, in a staging folder on HOME's own file system. The order makes each interruption harmless: without .complete
+# staging is thrown away, with it the files go on to their places, and the marker comes last.
 # Where `keys restore` has been (STATE/restored, a path a line), its keys and its documents stay, and what this init
 # has made for another key is not put into its place: the chain has its documents already.
 step_init() {
-  init_home=$1 init_user=$2 init_group=$3 init_user_home=$4 init_state=$5 init_docs=$6 init_makes=$7
-  shift 7
-  [ ! -e "$init_state/initialised" ] || return 0
-  staging="$init_home/.loomctl-init"
-  if [ ! -e "$staging/.complete" ]; then
-    gone "$staging" && mkdir -m 700 "$staging" && init_pre || return 1
-    chown -R "$init_user:$init_group" "$staging" || return 1
-    init_run "$@" || { echo "the chain's init ended with status $?"; return 1; }
-    while IFS= read -r made; do
-      [ -s "$staging/$made" ] || [ -d "$staging/$made" ] || { echo "init has not made $made"; return 1; }
-    done <<EOT || return 1
-$init_makes
-EOT
-    find "$staging" -type f -exec sync {} + && : >"$staging/.complete" && sync "$staging/.complete" "$staging" || return 1
+  [ ! -e "$2/initialised" ] || return 0
+  staging=$1/.loomctl-init
+  not_confined "$3" || return 1
+  printf '%s' "$init_before" 2>/dev/null | in_hand stage "$staging"
+  case $? in
+    0)
+      confined "$3" "$init_unit" || {
+        in_hand last_words "$staging"
+        echo "the chain's init ended with status $confined_status"
+        return 1
+      }
+      in_hand init_finish "$staging" "$init_makes" "$init_prints" "$init_prints_of" "$init_drops" || return 1
+      ;;
+    3) ;;
+    *) return 1 ;;
+  esac
+  brings "$staging" "$init_docs" && keep "$2" "$init_docs" "$brought" || return 1
+  if [ -e "$2/restored" ]; then
+    in_hand without_restored "$staging" "$1" "$(cat "$2/restored")" "$init_docs" || return 1
   fi
-  mkdir -p "$init_state/pristine" || return 1
-  while IFS=' ' read -r doc_name doc_path; do
-    [ -e "$staging/$doc_path" ] || continue
-    [ -e "$init_state/restored" ] && [ -e "$init_state/pristine/$doc_name" ] ||
-      put "$init_state/pristine/$doc_name" "$root_owner" 644 <"$staging/$doc_path" || return 1
-    [ ! -e "$init_state/restored" ] || rm -f "$staging/$doc_path" || return 1
-  done <<EOT || return 1
-$init_docs
-EOT
-  if [ -e "$init_state/restored" ]; then
-    while IFS= read -r restored; do
-      [ -s "$init_home/$restored" ] || { echo "$init_home/$restored was restored, and is gone"; return 1; }
-      rm -f "$staging/$restored" || return 1
-    done <"$init_state/restored" || return 1
-  fi
-  init_place "$staging" "$init_home" && sync "$init_home" || return 1
-  date -u +%Y-%m-%dT%H:%M:%SZ | put "$init_state/initialised" "$root_owner" 644 || return 1
-  rm -rf "$staging" "$init_state/restored"
+  in_hand init_place "$staging" "$1" || return 1
+  date -u +%Y-%m-%dT%H:%M:%SZ | put "$2/initialised" "$root_owner" 644 || return 1
+  in_hand gone "$staging" && rm -f "$2/restored" || return 1
   return 10
 }
-# The command; of what it prints a file with the checksum of its key in front, where the profile wants that, and what it has
-# made for nobody goes.
-init_run() {
-  if [ -z "$init_prints" ]; then
-    as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@" || return
-  else
-    init_said=$(as_user "$init_user" "$init_group" "$init_user_home" "$staging" "$@") || return
-    printf '%s\n%s\n' "$(sum_of "$staging/$init_prints_of")" "$init_said" >"$staging/$init_prints" &&
-      chown "$init_user:$init_group" "$staging/$init_prints" && chmod 600 "$staging/$init_prints" || return
-  fi
-  while IFS= read -r dropped; do
-    [ -z "$dropped" ] || rm -rf "$staging/$dropped" || return
-  done <<EOT
-$init_drops
-EOT
-}
-# step_tool HOME USER GROUP STATE NAME FROM LINKS GIVES LEAVES
-# A step of the chain's own genesis tool, in a staging folder beside init's, which is its $HOME as well. LINKS (a path a
-# line) are the node's files that it reads, tool_pre puts what else it works with, tool_run is what it does. GIVES is kept
-# under STATE as NAME; LEAVES go to their places in HOME, which is done once: a key is never made again. Without .complete
-# staging is thrown away. The last word is NAME.from, with FROM, the checksum of all that the result follows from.
+# step_tool HOME STATE UNIT NAME FROM, and in variables: tool_puts (`BASE64|PATH` a line), tool_links, tool_gives, tool_leaves (a
+# path a line each); tool_run is what it does.
+# A step of the chain's own genesis tool, in a staging folder beside init's, which is its $HOME as well. tool_links are the
+# node's files that it reads. tool_gives is kept under STATE as NAME; tool_leaves go to their places in HOME, which is done
+# once: a key is never made again. Without .complete staging is thrown away. The last word is NAME.from, with FROM, the
+# checksum of all that the result follows from.
 step_tool() {
-  tool_home=$1 tool_user=$2 tool_group=$3 tool_kept=$4/pristine/$5 tool_from=$6 tool_links=$7 tool_gives=$8 tool_leaves=$9
-  staging="$tool_home/.loomctl-tool"
+  tool_kept=$2/pristine/$4 staging=$1/.loomctl-tool
   if [ -e "$tool_kept" ] && [ -e "$tool_kept.from" ]; then
-    [ -z "$tool_leaves" ] && [ "$(cat "$tool_kept.from")" != "$tool_from" ] || return 0
+    [ -z "$tool_leaves" ] && [ "$(cat "$tool_kept.from")" != "$5" ] || return 0
   fi
   if [ -z "$tool_leaves" ] || [ ! -e "$tool_kept" ]; then
-    if [ -z "$tool_leaves" ] || [ ! -e "$staging/.complete" ]; then
-      tool_work || return 1
-    fi
-    mkdir -p "${tool_kept%/*}" && put "$tool_kept" "$root_owner" 644 <"$staging/$tool_gives" || return 1
+    not_confined "$3" || return 1
+    printf '%s' "$tool_puts" 2>/dev/null | in_hand tool_stage "$staging" "$1" "$tool_links" "$tool_leaves"
+    case $? in
+      0) tool_run && in_hand tool_finish "$staging" "$tool_gives" || return 1 ;;
+      3) ;;
+      *) return 1 ;;
+    esac
+    brings "$staging" "$4 $tool_gives" && [ -n "$brought" ] && keep "$2" "$4 $tool_gives" "$brought" || return 1
   fi
-  tool_place || return 1
-  rm -rf "$staging" && printf '%s\n' "$tool_from" | put "$tool_kept.from" "$root_owner" 644 || return 1
+  in_hand tool_place "$staging" "$1" "$tool_leaves" && in_hand gone "$staging" || return 1
+  printf '%s\n' "$5" | put "$tool_kept.from" "$root_owner" 644 || return 1
   return 10
 }
-tool_work() {
-  rm -rf "$staging" && mkdir -m 700 "$staging" || return 1
-  while IFS= read -r link; do
-    [ -n "$link" ] || continue
-    [ -e "$tool_home/$link" ] || { echo "$tool_home/$link is missing"; return 1; }
-    case $link in */*) mkdir -p "$staging/${link%/*}" || return 1 ;; esac
-    ln -s "$tool_home/$link" "$staging/$link" || return 1
-  done <<EOT || return 1
-$tool_links
-EOT
-  tool_pre && chown -Rh "$tool_user:$tool_group" "$staging" && tool_run || return 1
-  [ -s "$staging/$tool_gives" ] || { echo "the tool has not made $tool_gives"; return 1; }
-  find "$staging" -type f -exec sync {} + && : >"$staging/.complete" && sync "$staging/.complete" "$staging"
+# tool_does UNIT TEXT NAME QUIET: one command of it; what it has said is shown when it fails, but for QUIET, a secret.
+tool_does() {
+  confined "$1" "$2" && return 0
+  [ -n "$4" ] || in_hand last_words "$staging"
+  echo "\`$3\` ended with status $confined_status"
+  return 1
 }
-tool_does() { as_user "$tool_user" "$tool_group" "$staging" "$staging" "$@"; }
-# tool_place: what is not in staging any more has gone to its place before.
-tool_place() {
-  while IFS= read -r left; do
-    [ -n "$left" ] && [ -e "$staging/$left" ] || continue
-    [ ! -e "$tool_home/$left" ] || { echo "$tool_home/$left is there already"; return 1; }
-    mv -nT "$staging/$left" "$tool_home/$left" || return 1
-  done <<EOT || return 1
-$tool_leaves
-EOT
-  [ -z "$tool_leaves" ] || sync "$tool_home"
-}
-# step_adopt HOME STATE FILES: what is there is kept ("name path" a line), then the marker says that it is ours.
+# step_adopt HOME STATE FILES: what is there is kept (`NAME PATH` a line), then the marker says that it is ours.
 step_adopt() {
   [ ! -e "$2/initialised" ] || return 0
-  mkdir -p "$2/pristine" || return 1
-  while IFS=' ' read -r doc_name doc_path; do
-    [ -f "$1/$doc_path" ] || continue
-    put "$2/pristine/$doc_name" "$root_owner" 644 <"$1/$doc_path" || return 1
-  done <<EOT || return 1
-$3
-EOT
+  brings "$1" "$3" && keep "$2" "$3" "$brought" || return 1
   date -u '+%Y-%m-%dT%H:%M:%SZ adopted' | put "$2/initialised" "$root_owner" 644 || return 1
   return 10
 }
-# init_place FROM TO: everything is renamed, a folder that is not there as a whole; what a run before moved already is gone
-# from FROM.
-init_place() {
-  for placed in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-    [ -e "$placed" ] || [ -L "$placed" ] || continue
-    [ "$placed" != "$staging/.complete" ] || continue
-    place=$2/${placed##*/}
-    if [ -d "$placed" ] && [ ! -L "$placed" ] && [ -d "$place" ]; then
-      init_place "$placed" "$place" || return 1
-    elif [ -e "$place" ] || [ -L "$place" ]; then
-      echo "$place is there already"
-      return 1
-    else
-      mv -nT "$placed" "$place" || return 1
-    fi
-  done
-}
-
 # unit_is PROPERTY=VALUE, in what `systemctl show` has said, which is in $unit_shows.
 unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0 ;; *) return 1 ;; esac; }
 # step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
@@ -405,17 +428,9 @@ step_disabled() {
 }
 
 # step_gone PATH
-step_gone() {
-  [ -e "$1" ] || [ -L "$1" ] || return 0
-  rm -rf -- "$1" || return 1
-  return 10
-}
-# step_empty_gone PATH: a folder of ours that others may have put something into.
-step_empty_gone() {
-  [ -d "$1" ] || return 0
-  rmdir -- "$1" 2>/dev/null || return 0
-  return 10
-}
+step_gone() { if is_ours "$1"; then gone_is "$1"; else in_hand gone_is "$1"; fi; }
+# step_empty_gone PATH
+step_empty_gone() { if is_ours "$1"; then empty_gone_is "$1"; else in_hand empty_gone_is "$1"; fi; }
 
 # step_unused PATH: a cached binary and its folder, unless a manifest on this host still names its checksum.
 step_unused() {
@@ -427,33 +442,31 @@ step_unused() {
 }
 step_reload() { systemctl daemon-reload && return 10; }
 
-# step_unsigned FILE: the sign state goes back to zero, in place; a key in the same file stays and is not looked at.
-step_unsigned() {
-  [ -f "$1" ] || return 0
-  unsigned_owner=$(owner_mode "$1")
-  unsigned_re='"(last_)?(height|round|step)"([[:space:]]*:[[:space:]]*"?)[0-9]+'
-  grep -zoE "$unsigned_re" "$1" | tr '\0' '\n' | grep -qE '[1-9][0-9]*$' || return 0
-  # Through a pipe inside the host: the file may hold the private key (Tendermint before 0.28, loom).
-  sed -zE "s/$unsigned_re/\"\1\2\"\30/g; s/,[[:space:]]*\"(last_)?sign(ature|bytes)\"[[:space:]]*:[[:space:]]*\"[^\"]*\"//g" "$1" |
-    put "$1" "${unsigned_owner% *}" "${unsigned_owner#* }" || return 1
-  return 10
-}
+# step_unsigned FILE
+step_unsigned() { in_hand unsigned_is "$1"; }
 
 # step_manifest PATH HEAD ENTRIES TAIL: ENTRIES are lines "json-begin<TAB>path"; the file's inode, size and times
-# are filled in here, where they are known.
+# are filled in here, where they are known: root's own by root, the node's by its hand.
 step_manifest() {
   manifest_path=$1 manifest_head=$2 manifest_entries=$3 manifest_tail=$4
   set --
-  while IFS='	' read -r _ entry_path; do set -- "$@" "$entry_path"; done <<EOT
+  while IFS='	' read -r _ entry_path; do ! is_ours "$entry_path" || set -- "$@" "$entry_path"; done <<EOT
 $manifest_entries
 EOT
-  manifest_stats=$newline$(stat --printf '%n	,"inode":%i,"size":%s,"mtime":"%.9Y","ctime":"%.9Z"\n' -- "$@" 2>/dev/null)$newline
+  ours_seen=$newline$(stats_of "$@")$newline
+  set --
+  while IFS='	' read -r _ entry_path; do [ -z "$entry_path" ] || is_ours "$entry_path" || set -- "$@" "$entry_path"; done <<EOT
+$manifest_entries
+EOT
+  hand_seen=''
+  [ $# = 0 ] || hand_seen=$newline$(in_hand stats_of "$@" | head -c 1048576)$newline
   manifest_new=$manifest_head$newline comma=''
   while IFS='	' read -r entry_json entry_path; do
     [ -n "$entry_path" ] || continue
-    entry_stat=${manifest_stats#*"$newline$entry_path	"}
-    [ "$entry_stat" != "$manifest_stats" ] || entry_stat='' # not there
-    manifest_new=$manifest_new$comma$entry_json${entry_stat%%"$newline"*}}
+    entry_seen=$hand_seen
+    ! is_ours "$entry_path" || entry_seen=$ours_seen
+    entry_stat "$entry_seen" "$entry_path"
+    manifest_new=$manifest_new$comma$entry_json$entry_stat}
     comma=,$newline
   done <<EOT
 $manifest_entries
@@ -463,6 +476,16 @@ EOT
   [ -d "${manifest_path%/*}" ] || mkdir -p "${manifest_path%/*}" || return 1
   printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 644 || return 1
   return 10
+}
+# entry_stat STATS PATH: $entry_stat is what is said there of PATH, in the manifest's notation, if it is said in numbers.
+entry_stat() {
+  entry_stat=''
+  entry_said=${1#*"$newline$2	"}
+  [ "$entry_said" != "$1" ] || return 0 # not there
+  entry_said=${entry_said%%"$newline"*}
+  case $entry_said in *[!0-9.\ ]*) return 0 ;; esac
+  set -- $entry_said
+  entry_stat=",\"inode\":$1,\"size\":$2,\"mtime\":\"$3\",\"ctime\":\"$4\""
 }
 
 # audit STATUS STATE LINE-BEGIN STEP NAME…: one line of JSON with the names (in JSON's notation) of those steps that
@@ -492,9 +515,11 @@ take_lock() {
 # take_locks CLUSTER FIRST SECONDS WHO: FIRST is 1 on the host that holds the lock of the whole cluster. It is taken
 # before the host's own, which others may hold for a moment while they find out that they came too late.
 take_locks() {
-  # A failed redirection would end the shell without a word.
+  # Nobody else may hold them: neither the folder nor the files are open to others, whoever made it.
   [ -d "$run" ] || mkdir -p "$run"
-  [ -w "$run" ] || finish 1
+  # A failed redirection would end the shell without a word.
+  [ -w "$run" ] && chmod 700 "$run" || finish 1
+  umask 077 # of lock files
   if [ "$2" = 1 ]; then
     exec 8>>"$run/$1.cluster.lock" || finish 1
     # A run that has just ended does not wait until its hosts have noticed: they let go within this second.
@@ -508,7 +533,9 @@ take_locks() {
 }
 # take_work CLUSTER SECONDS WHO: held by what works, with its children, and not by who asked for it.
 take_work() {
+  umask 077
   exec 7>>"$run/$1.work.lock" || finish 1
+  umask 022
   take_lock "$1.work" "$2" "$3" 7
 }
 # still_mine CLUSTER WHO: a run that slept (a suspended laptop) has lost its lock, and another may have worked here since.

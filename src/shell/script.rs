@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use super::quote::word;
 use crate::model::scope::Scope;
 
+const CORE: &str = include_str!("core.sh");
+const HAND: &str = include_str!("hand.sh");
 const RUNTIME: &str = include_str!("runtime.sh");
 const GATHER: &str = include_str!("../facts/gather.sh");
 
@@ -37,10 +39,12 @@ impl Script {
 
     /// The whole text. Nothing runs before the last line has arrived: it is the call.
     pub fn text(&self, scope: &Scope) -> String {
-        let mut text = String::with_capacity(RUNTIME.len() + GATHER.len() + self.body.len() + 200);
+        let parts = CORE.len() + HAND.len() + RUNTIME.len() + GATHER.len();
+        let mut text = String::with_capacity(parts + self.body.len() + 2000);
         let nonce = word(&self.nonce);
         let _ = writeln!(text, "main() {{\nNONCE={nonce} HEARTBEAT={HEARTBEAT_LIMIT}");
         text.push_str(&of_scope(scope));
+        let _ = writeln!(text, "core={}\nhand={}\neval \"$core\"", word(CORE), word(HAND));
         text.push_str(RUNTIME);
         text.push_str(GATHER);
         text.push_str(&self.body);
@@ -52,9 +56,11 @@ impl Script {
 /// Where everything of ours is, and who is asked about units: the rest of a script does not know the difference.
 fn of_scope(scope: &Scope) -> String {
     let (lib, run, base) = (word(&scope.lib()), word(&scope.run()), word(scope.base()));
-    let (units, owner, journal) = (word(&scope.units()), word(&scope.owner()), scope.journal_option());
-    let mut text =
-        format!("lib={lib} run={run} base={base} units={units} root_owner={owner} journal_unit={journal}\n");
+    let (units, transient) = (word(&scope.units()), word(&scope.transient_units()));
+    let (owner, journal) = (word(&scope.owner()), scope.journal_option());
+    let mut text = format!(
+        "lib={lib} run={run} base={base} units={units} transient={transient} root_owner={owner} journal_unit={journal}\n"
+    );
     if let Some(user) = scope.login_user() {
         // Without a bus of the user's own systemctl finds its manager by this alone.
         let _ = writeln!(text, "export XDG_RUNTIME_DIR={}", user.runtime());

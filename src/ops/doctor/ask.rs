@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    facts::ask::hand_is,
     fleet::Member,
     remote::{error::HostError, host::Host, http::nonce},
     shell::{quote::words, record::Record, script::Script},
@@ -40,12 +41,8 @@ const EXAMINE: &str = r#"examine() {
   fact host journal_conf "$(systemd-analyze cat-config systemd/journald.conf 2>/dev/null | grep -E '^(Storage|SystemMaxUse|RuntimeMaxUse)=' | tr '\n' ' ')"
   [ ! -d /var/log/journal ] || fact host journal_kept yes
 }
-# room SCOPE FOLDER: of the folder, or of where it will be made.
-room() {
-  room_of=$2
-  while [ ! -d "$room_of" ]; do room_of=${room_of%/*}; room_of=${room_of:-/}; done
-  fact "$1" room "$(stat -f -c '%a %S' "$room_of") $(findmnt -nro OPTIONS -T "$room_of")"
-}
+# room SCOPE FOLDER: as the node's user has it.
+room() { fact "$1" room "$(in_hand room_of "$2" 2>/dev/null | head -n 1 | head -c 4096)"; }
 # reach ADDRESS PORT SECONDS
 reach() {
   reach_said=$(timeout "$3" bash -c 'exec 5<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1)
@@ -67,7 +64,8 @@ pub async fn ask(
         let dial = words(["reach", address, &port.to_string(), &CONNECT.to_string()]);
         script.line(format!("{dial} &\ndials=\"$dials $!\""));
     }
-    for (number, folder) in folders.iter().enumerate() {
+    for (number, (folder, question)) in folders.iter().zip(&member.questions).enumerate() {
+        script.line(hand_is(question));
         script.line(words(["room", &number.to_string(), folder]));
     }
     // Not for all children: the watcher of the life line is one.

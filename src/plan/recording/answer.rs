@@ -28,6 +28,8 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
         paths.push(below(&home, name));
     }
+    let started = below(&question.state, &format!("bin/{}", question.binary_name));
+    paths.push(started.clone());
     for name in ["started", "initialised", "restored", "manifest.json"] {
         paths.push(below(&question.state, name));
     }
@@ -46,8 +48,8 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
             seen.pristine.insert(name.clone(), text.into());
         }
     }
-    let started = text(&below(&question.state, "started"));
-    seen.started = started.and_then(|line| {
+    let record = text(&below(&question.state, "started"));
+    seen.started = record.and_then(|line| {
         line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
     });
     match text(&below(&question.state, "manifest.json")).map(|text| Manifest::parse(&text)) {
@@ -56,7 +58,7 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
         None => {}
     }
     identity_of(&mut seen, question, &home, text);
-    let linked = host.files.get(&below(&home, &question.binary_name)).and_then(|file| file.target.clone());
+    let linked = host.files.get(&started).and_then(|file| file.target.clone());
     let binaries =
         linked.map(|target| path(&target)).into_iter().chain(question.binary.clone().map(|(at, _)| at));
     for at in binaries {

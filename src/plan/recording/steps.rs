@@ -93,8 +93,8 @@ impl World {
                 self.put_binary(address, &cluster.scope(node).path_of(&format!("bin/{sum}/{name}")), &sum)?;
                 self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))
             }
-            Step::Init(init) => self.init(cluster, address, init),
-            Step::Tool(tool) => self.tool(address, tool),
+            Step::Init(init) => self.init(cluster, node, address, init),
+            Step::Tool(tool) => self.tool(node, address, tool),
             Step::Adopt(adopt) => {
                 for (name, below) in &adopt.keep {
                     if let Some(file) =
@@ -204,7 +204,7 @@ impl World {
         let (pid, since) = (self.ticks, self.clock() - BOOT);
         let home = super::home_of(node);
         let host = self.hosts.get_mut(address).unwrap();
-        let link = &host.files[&home.join(&cluster.profile.binary.name).unwrap()];
+        let link = &host.files[&crate::plan::node::started(cluster, node)];
         let exe = &host.files[&super::path(link.target.as_ref().unwrap())];
         let running = UnitFacts {
             active: "active".into(),
@@ -228,12 +228,12 @@ impl World {
     }
 
     /// Each stop is one that runtime.sh's `step_init` names harmless.
-    fn init(&mut self, cluster: &Cluster, address: &str, init: &Init) -> Result {
+    fn init(&mut self, cluster: &Cluster, node: &Node, address: &str, init: &Init) -> Result {
         let marker = init.state.join("initialised").unwrap();
         if self.hosts[address].files.contains_key(&marker) {
             return Ok(());
         }
-        let owner = format!("{}:{}", init.user, init.group);
+        let owner = format!("{0}:{0}", node.user);
         let staged = staging(&init.home);
         let complete = staged.join(".complete").unwrap();
         if !self.hosts[address].files.contains_key(&complete) {
@@ -248,7 +248,7 @@ impl World {
                 let at = staged.join(made).unwrap();
                 assert!(self.hosts[address].files.contains_key(&at), "init has not made {made}");
             }
-            self.put(address, &complete, plain("", &self.ours(address), 0o644))?;
+            self.put(address, &complete, plain("", &owner, 0o644))?;
         }
         let restored = self.hosts[address].files.get(&init.state.join("restored").unwrap()).cloned();
         for (name, below) in &init.keep {

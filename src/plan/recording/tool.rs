@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::{CANARY, Host, Killed, World, path, plain};
 use crate::{
     facts::FileKind,
-    model::ids::{RemotePath, Sha256},
+    model::{
+        cluster::Node,
+        ids::{RemotePath, Sha256},
+    },
     plan::step::{TOOL_STAGING, Tool, made_from},
 };
 
@@ -15,7 +18,7 @@ const GENTX: &str = include_str!("../../../tests/fixtures/simd-0.50/gentx.json")
 
 impl World {
     /// Each stop is one that runtime.sh's `step_tool` names harmless.
-    pub(super) fn tool(&mut self, address: &str, tool: &Tool) -> Result<(), Killed> {
+    pub(super) fn tool(&mut self, node: &Node, address: &str, tool: &Tool) -> Result<(), Killed> {
         let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();
         let kept = below(&tool.state, &format!("pristine/{}", tool.name));
         let from = below(&tool.state, &format!("pristine/{}", made_from(&tool.name)));
@@ -32,9 +35,9 @@ impl World {
             if !tool.is_once() || text(self, &complete).is_none() {
                 self.drop_below(address, &staged)?;
                 for (name, content) in self.made(address, tool) {
-                    self.put(address, &below(&staged, &name), plain(content, tool.user.as_str(), 0o600))?;
+                    self.put(address, &below(&staged, &name), plain(content, node.user.as_str(), 0o600))?;
                 }
-                self.put(address, &complete, plain("", "root:root", 0o644))?;
+                self.put(address, &complete, plain("", node.user.as_str(), 0o644))?;
             }
             let result = text(self, &below(&staged, &tool.work.gives)).unwrap();
             self.put(address, &kept, plain(result.clone(), "root:root", 0o644))?;

@@ -5,15 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chain::genesis::tool::Work,
     facts::NodeFacts,
-    model::ids::{RemotePath, Sha256, UserName},
+    model::ids::{RemotePath, Sha256, UnitName},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     pub home: RemotePath,
-    pub user: UserName,
-    pub group: String,
     pub state: RemotePath,
+    /// The node's unit, and of that what confines it: the tool runs in it too.
+    pub unit: UnitName,
+    pub sandbox: String,
     /// What its result is kept as under the state folder.
     pub name: String,
     pub binary: RemotePath,

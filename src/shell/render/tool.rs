@@ -2,42 +2,35 @@
 
 use std::fmt::Write as _;
 
-use super::{put_before, words};
-use crate::plan::step::Tool;
+use super::{Once, once, staged, word, words};
+use crate::plan::step::{TOOL_STAGING, Tool};
 
 pub(super) fn call(tool: &Tool) -> String {
-    words([
-        "step_tool",
-        tool.home.as_str(),
-        tool.user.as_str(),
-        &tool.group,
-        tool.state.as_str(),
-        &tool.name,
-        tool.from().as_str(),
-        &tool.work.links.join("\n"),
-        &tool.work.gives,
-        &tool.work.leaves.join("\n"),
-    ])
+    let (home, state) = (tool.home.as_str(), tool.state.as_str());
+    words(["step_tool", home, state, tool.unit.as_str(), &tool.name, tool.from().as_str()])
 }
 
-/// Defines what `step_tool` calls in its fresh staging folder.
+/// What `step_tool` works with, and the function that it calls.
 pub(super) fn functions(tool: &Tool) -> String {
-    let mut body = String::from("tool_pre() {\n:\n");
-    for (path, content) in &tool.work.puts {
-        put_before(&mut body, path, content);
+    let folder = tool.home.join(TOOL_STAGING).unwrap_or_else(|_| tool.home.clone());
+    let mut body = String::new();
+    for (name, value) in [
+        ("tool_puts", staged(&tool.work.puts)),
+        ("tool_links", tool.work.links.join("\n")),
+        ("tool_gives", tool.work.gives.clone()),
+        ("tool_leaves", tool.work.leaves.join("\n")),
+    ] {
+        let _ = writeln!(body, "{name}={}", word(&value));
     }
-    body += "}\ntool_run() {\n:\n";
+    body += "tool_run() {\n:\n";
     for command in &tool.work.commands {
-        let argv = std::iter::once(tool.binary.as_str()).chain(command.argv.iter().map(String::as_str));
-        let argv: Vec<&str> = match &command.out {
-            // Written as the node's user: it is that user's folder.
-            Some(out) => ["sh", "-c", r#"exec "$@" >"$0""#, out].into_iter().chain(argv).collect(),
-            None => argv.collect(),
-        };
-        let quiet = if command.secret { " >/dev/null 2>&1" } else { "" };
-        let named = name(tool, &command.argv);
-        let ended = words(["echo", &format!("`{named}` ended with status")]);
-        let _ = writeln!(body, "tool_does {}{quiet} || {{ {ended} $?; return 1; }}", words(argv));
+        let argv: Vec<String> =
+            std::iter::once(tool.binary.to_string()).chain(command.argv.iter().cloned()).collect();
+        let run = Once { argv: &argv, out: command.out.as_deref(), secret: command.secret };
+        let unit = once(&tool.sandbox, &folder, &folder, &run);
+        let quiet = if command.secret { "secret" } else { "" };
+        let does = words(["tool_does", tool.unit.as_str(), &unit, &name(tool, &command.argv), quiet]);
+        let _ = writeln!(body, "{does} || return 1");
     }
     body.push('}');
     body
@@ -56,10 +49,10 @@ mod tests {
 
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-    use super::super::tests::{me, path, run};
+    use super::super::tests::{path, run};
     use crate::{
         chain::genesis::tool::{Command, Work},
-        model::ids::UserName,
+        model::ids::UnitName,
         plan::step::{Step, Tool},
     };
 
@@ -72,8 +65,6 @@ mod tests {
         }
 
         fn tool(&self, name: &str, scripts: &[(&str, bool)], leaves: &[&str], links: &[&str]) -> Step {
-            let owner = me();
-            let (user, group) = owner.split_once(':').unwrap();
             let home = path(self.0.path().to_str().unwrap());
             let command = |(script, secret): &(&str, bool)| Command {
                 argv: vec!["-c".into(), (*script).into()],
@@ -89,8 +80,8 @@ mod tests {
             });
             Step::Tool(Tool {
                 home,
-                user: UserName::new(user).unwrap(),
-                group: group.into(),
+                unit: UnitName::new("lc-test").unwrap(),
+                sandbox: "RestrictNamespaces=yes\n".into(),
                 state: path(self.1.path().to_str().unwrap()),
                 name: name.into(),
                 binary: path("/bin/sh"),

@@ -1,0 +1,72 @@
+# What root's script and the hand of a node's user (hand.sh) have in common. $root_owner is who makes what these make:
+# `user:group` of whoever runs this.
+umask 022
+LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+ulimit -c 0 # no key in a core file
+newline='
+'
+# Bytes of a document that is brought or kept at the most (LARGEST_TEXT).
+largest_text=4194304
+
+owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
+sum_of() { summed=$(sha256sum <"$1" 2>/dev/null) && echo "${summed%% *}"; }
+# Both without a process where nothing is to be done: own OWNER:GROUP PATH, gone PATH.
+own() { [ "$1" = "$root_owner" ] && [ -O "$2" ] && [ -G "$2" ] || chown -h "$1" "$2"; }
+gone() { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -rf -- "$1"; }
+
+# put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed. Made with its mode, so that
+# nobody reads a key in between, and new (excl), so that no link leads elsewhere. What has no x-bits is what umask leaves
+# of 666, digit by digit.
+put() {
+  put_new="${1%/*}/.${1##*/}.loomctl-new"
+  case $3 in
+    [0246][0246][0246]) put_mask=0$((666 - $3)) put_bits='' ;;
+    *) put_mask=077 put_bits=$3 ;;
+  esac
+  gone "$put_new" || return 1
+  umask "$put_mask"
+  dd of="$put_new" bs=64k conv=excl,fsync status=none
+  put_made=$?
+  umask 022
+  [ "$put_made" = 0 ] && own "$2" "$put_new" &&
+    { [ -z "$put_bits" ] || chmod "$put_bits" "$put_new"; } && mv -fT "$put_new" "$1" && return 0
+  rm -f "$put_new"
+  return 1
+}
+
+# These change something for whoever runs them, 10, or find it so, 0.
+# file_is PATH OWNER:GROUP MODE SIZE SHA256, the content on standard input. One of another size is not read.
+file_is() {
+  if [ -f "$1" ] && [ ! -L "$1" ] && file_seen=$(stat -c '%s %U:%G %a' "$1") && [ "${file_seen%% *}" = "$4" ] &&
+    [ "$(sum_of "$1")" = "$5" ]; then
+    [ "${file_seen#* }" != "$2 $3" ] || return 0
+    case $file_seen in "$4 $2 "*) chmod "$3" "$1" && return 10 ;; esac
+  fi
+  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
+  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
+  put "$1" "$2" "$3" || return 1
+  return 10
+}
+# link_is PATH TARGET
+link_is() {
+  [ ! -L "$1" ] || [ "$(readlink "$1")" != "$2" ] || return 0
+  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
+  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
+  gone "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
+  return 10
+}
+# gone_is PATH
+gone_is() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  rm -rf -- "$1" || return 1
+  return 10
+}
+# empty_gone_is PATH: a folder of ours that others may have put something into.
+empty_gone_is() {
+  [ -d "$1" ] || return 0
+  rmdir -- "$1" 2>/dev/null || return 0
+  return 10
+}
+# stats_of PATH…: `path<TAB>inode size mtime ctime` a line, of those that are there.
+stats_of() { stat --printf '%n	%i %s %.9Y %.9Z\n' -- "$@" 2>/dev/null; }

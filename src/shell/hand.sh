@@ -1,0 +1,265 @@
+# The hand: what is done below a node's folder, as the node's user and without new privileges (`in_hand` in runtime.sh).
+# Whoever has that account can change everything here at any moment: for root what comes back is somebody's word, by a
+# pipe and with a limit. Nothing of root's script is known here but what stands in the arguments and on standard input.
+cd /
+# dir_is PATH MODE MODE_TOO: MODE counts for a new folder, for one that is there only if MODE_TOO is 1.
+dir_is() {
+  if [ -d "$1" ]; then
+    dir_seen=$(stat -L -c '%U:%G %a' "$1") || return 1
+    case $dir_seen in
+      "$root_owner "*) ;;
+      *)
+        [ -O "$1" ] && chgrp "${root_owner#*:}" "$1" 2>/dev/null ||
+          { echo "$1 belongs to ${dir_seen% *}, and not to ${root_owner%:*}: give it to that user (chown) as root"; return 1; }
+        dir_did=10
+        ;;
+    esac
+    [ "$3" != 1 ] || [ "${dir_seen##* }" = "$2" ] || { chmod "$2" "$1" && dir_did=10; } || return 1
+    return "${dir_did:-0}"
+  fi
+  install -d -m "$2" "$1" || return 1
+  return 10
+}
+
+# look HOME ROOTS ELSEWHERE SIGN_FILE SIGN_KEY ID_FILE ID_OF KEY_FILE KEY_OF PATHS TEXTS LINK: what there is to see of a
+# node. ROOTS: root may make the folder. ELSEWHERE: our folders of the same node, of other systemds, a line each. PATHS and
+# TEXTS are relative to HOME, a line each.
+# Records end with NUL: `KEY VALUE`, or a line of sha256sum; after `texts` comes what `head -v` writes of the files that
+# `text` has named.
+look() {
+  home=$1 roots=$2 elsewhere=$3 sign_file=$4 sign_key=$5 id_file=$6 id_of=$7 key_file=$8 key_of=$9
+  shift 9
+  paths=$1 texts=$2
+  set -- "$home" "$home/.loomctl-init" "$home/.loomctl-init/.complete" "$home/$3"
+  while IFS= read -r path; do [ -z "$path" ] || set -- "$@" "$home/$path"; done <<EOT
+$paths
+EOT
+  look_files "$@"
+  while IFS= read -r other; do
+    [ -z "$other" ] || [ ! -e "$other/manifest.json" ] || printf 'elsewhere %s\0' "$other"
+  done <<EOT
+$elsewhere
+EOT
+  [ -n "$roots" ] || look_closed "$home"
+  look_key node_id "$id_file" "$id_of" read_node_id
+  look_key validator_key "$key_file" "$key_of" read_validator_key
+  [ -z "$sign_file" ] || [ ! -s "$home/$sign_file" ] || printf 'signed_height %s\0' "$(read_number "$home/$sign_file" "$sign_key")"
+  look_texts
+}
+# One record a path that is there; where links point; the checksums of regular files, as far as they have a size that
+# documents and databases of keys have: what is larger is sparse, or nothing that a plan compares.
+look_files() {
+  seen=$(stat --printf '%F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n\n' -- "$@" 2>/dev/null)
+  room=1073741824
+  set --
+  while IFS= read -r line; do
+    [ -n "$line" ] || continue
+    printf 'stat %s\0' "$line"
+    rest=${line#*|*|*|}
+    path=${rest#*|*|*|*|}
+    case $line in
+      # A link counts by where it points: what is behind it may be a binary, and has its stamp.
+      'symbolic link|'*) printf 'target %s|%s\0' "$path" "$(readlink "$path")" ;;
+      'regular '*)
+        [ "${rest%%|*}" -gt "$room" ] || { room=$((room - ${rest%%|*})) && set -- "$@" "$path"; }
+        ;;
+    esac
+  done <<EOT
+$seen
+EOT
+  [ $# = 0 ] || sha256sum -z -- "$@" 2>/dev/null
+}
+# The folder in which we may not make HOME, where it is not there.
+look_closed() {
+  up=$1
+  while [ ! -e "$up" ]; do up=${up%/*} up=${up:-/}; done
+  [ "$up" = "$1" ] || [ -w "$up" ] || printf 'closed %s\0' "$up"
+}
+look_texts() {
+  set --
+  while IFS= read -r path; do
+    [ -z "$path" ] || [ ! -f "$home/$path" ] || { printf 'text %s\0' "$home/$path" && set -- "$@" "$home/$path"; }
+  done <<EOT
+$texts
+EOT
+  # One byte more of each than a text that we want may have (texts.rs).
+  [ $# = 0 ] || { printf 'texts\0' && head -v -c "$((largest_text + 1))" -- "$@" 2>/dev/null; }
+}
+
+# Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
+# key_text FILE: a key file is small; what is not, is none.
+key_text() { head -c 1048576 -- "$1"; }
+# json_find PATTERN OUT FILE: OUT, with what the pattern's groups hold of the file without its white space.
+json_find() {
+  key_text "$3" | sed -n ":a
+\$!{N;ba}
+s/[[:space:]]//g
+s|^.*$1.*\$|$2|p"
+}
+# read_node_id FILE (ed25519): hex(sha256(the last 32 of the key's 64 bytes)[:20])
+read_node_id() {
+  node_id=$(json_find '"priv_key":{[^}]*"value":"\([A-Za-z0-9+/=]*\)"' '\1' "$1" | base64 -d 2>/dev/null | tail -c 32 | sha256sum)
+  case $node_id in e3b0c44298fc1c14*) ;; *) printf '%.40s' "$node_id" ;; esac # not that of nothing at all
+}
+# read_validator_key FILE: `TYPE VALUE` of the member pub_key
+read_validator_key() { json_find '"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}' '\1 \2' "$1"; }
+# read_printed PRINTED KEY: the public key that was printed of this key file, if the file is still that one.
+read_printed() {
+  key_text "$1" | { read -r printed_of && [ "$printed_of" = "$(key_text "$2" | sum_of /dev/stdin)" ] || return 0
+    sed -n -E 's/^(.*[^0-9a-f])?([0-9a-f]{128})([^0-9a-f].*)?$/\2/p' | head -n 1
+  }
+}
+# read_number FILE KEY
+read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
+# look_key WHAT FILE OF READER: of the key file itself, or of what was printed of OF.
+look_key() {
+  [ -s "$home/$2" ] || return 0
+  if [ -z "$3" ]; then
+    printf '%s %s\0' "$1" "$("$4" "$home/$2")"
+  elif [ -s "$home/$3" ]; then
+    printf '%s secp256k1 %s\0' "$1" "$(read_printed "$home/$2" "$home/$3")"
+  fi
+}
+# key_file PATH: `MODE OWNER`, and on the next line the file, for a backup.
+key_file() {
+  [ -s "$1" ] || return 0
+  stat -L -c '%04a %U:%G' "$1" && key_text "$1" | base64 -w0
+}
+
+# stage FOLDER: made anew, with the files that come in, `BASE64|PATH` a line. Status 3: what a run before has made there is
+# complete.
+stage() {
+  [ ! -e "$1/.complete" ] || return 3
+  gone "$1" && mkdir -m 700 "$1" && cd "$1" || return 1
+  while IFS='|' read -r staged staged_path; do
+    case $staged_path in */*) mkdir -p "./${staged_path%/*}" || return 1 ;; esac
+    printf '%s' "$staged" | base64 -d >"./$staged_path" || return 1
+  done
+}
+# last_words FOLDER: what the program has said there.
+last_words() {
+  for said in "$1/.loomctl-out" "$1/.loomctl-err"; do [ ! -f "$said" ] || tail -c 2000 "$said"; done
+}
+# complete FOLDER: whole on the disk, and then said to be.
+complete() {
+  rm -f "$1/.loomctl-out" "$1/.loomctl-err"
+  find "$1" -type f -exec sync {} + && : >"$1/.complete" && sync "$1/.complete" "$1"
+}
+# init_finish FOLDER MAKES PRINTS PRINTS_OF DROPS: what init has printed is kept with the checksum of its key in front, where
+# the profile wants that; what it has made for nobody goes; what it must make is there.
+init_finish() {
+  cd "$1" || return 1
+  if [ -n "$3" ]; then
+    { sum_of "$4" && head -c 65536 .loomctl-out; } >"$3" && chmod 600 "$3" || return 1
+  fi
+  while IFS= read -r dropped; do
+    [ -z "$dropped" ] || rm -rf -- "./$dropped" || return 1
+  done <<EOT
+$5
+EOT
+  while IFS= read -r made; do
+    [ -s "./$made" ] || [ -d "./$made" ] || { echo "init has not made $made"; return 1; }
+  done <<EOT
+$2
+EOT
+  complete "$1"
+}
+# documents_of FOLDER DOCUMENTS: of each that is there (`NAME PATH` a line) `NAME BASE64` a line.
+documents_of() {
+  while IFS=' ' read -r doc_name doc_path; do
+    [ -f "$1/$doc_path" ] || continue
+    [ "$(stat -L -c %s "$1/$doc_path")" -le "$largest_text" ] ||
+      { echo "$1/$doc_path is larger than $largest_text bytes, and not a document that can be kept"; return 1; }
+    printf '%s ' "$doc_name" && head -c "$largest_text" -- "$1/$doc_path" | base64 -w0 && echo || return 1
+  done <<EOT
+$2
+EOT
+}
+# without_restored FOLDER HOME KEYS DOCUMENTS: the keys that were restored stay, and what this init has made for others goes.
+without_restored() {
+  while IFS= read -r restored; do
+    [ -s "$2/$restored" ] || { echo "$2/$restored was restored, and is gone"; return 1; }
+    rm -f "$1/$restored" || return 1
+  done <<EOT
+$3
+EOT
+  while IFS=' ' read -r _ doc_path; do rm -f "$1/$doc_path" || return 1; done <<EOT
+$4
+EOT
+}
+# init_place FROM TO: everything is renamed, a folder that is not there as a whole; what a run before moved already is gone
+# from FROM.
+init_place() {
+  placing=$1
+  place_all "$1" "$2" && sync "$2"
+}
+place_all() {
+  for placed in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$placed" ] || [ -L "$placed" ] || continue
+    [ "$placed" != "$placing/.complete" ] || continue
+    place=$2/${placed##*/}
+    if [ -d "$placed" ] && [ ! -L "$placed" ] && [ -d "$place" ]; then
+      place_all "$placed" "$place" || return 1
+    elif [ -e "$place" ] || [ -L "$place" ]; then
+      echo "$place is there already"
+      return 1
+    else
+      mv -nT "$placed" "$place" || return 1
+    fi
+  done
+}
+
+# tool_stage FOLDER HOME LINKS ONCE: as `stage`; LINKS (a path a line) are the node's files that the tool reads. What is
+# made ONCE and complete is not made again.
+tool_stage() {
+  [ -n "$4" ] || gone "$1" || return 1
+  stage "$1" || return
+  while IFS= read -r link; do
+    [ -n "$link" ] || continue
+    [ -e "$2/$link" ] || { echo "$2/$link is missing"; return 1; }
+    case $link in */*) mkdir -p "$1/${link%/*}" || return 1 ;; esac
+    ln -s "$2/$link" "$1/$link" || return 1
+  done <<EOT
+$3
+EOT
+}
+# tool_finish FOLDER GIVES
+tool_finish() {
+  [ -s "$1/$2" ] || { echo "the tool has not made $2"; return 1; }
+  complete "$1"
+}
+# tool_place FOLDER HOME LEAVES: what is not in FOLDER any more has gone to its place before.
+tool_place() {
+  while IFS= read -r left; do
+    [ -n "$left" ] && [ -e "$1/$left" ] || continue
+    [ ! -e "$2/$left" ] || { echo "$2/$left is there already"; return 1; }
+    mv -nT "$1/$left" "$2/$left" || return 1
+  done <<EOT
+$3
+EOT
+  [ -z "$3" ] || sync "$2"
+}
+
+# unsigned_is FILE: the sign state goes back to zero, in place; a key in the same file stays and is not looked at.
+unsigned_is() {
+  [ -f "$1" ] || return 0
+  unsigned_mode=$(stat -L -c %a "$1") || return 1
+  [ "$(stat -L -c %s "$1")" -le 1048576 ] || { echo "$1 is larger than a sign state can be"; return 1; }
+  unsigned_re='"(last_)?(height|round|step)"([[:space:]]*:[[:space:]]*"?)[0-9]+'
+  key_text "$1" | grep -zoE "$unsigned_re" | tr '\0' '\n' | grep -qE '[1-9][0-9]*$' || return 0
+  # Through a pipe inside the host: the file may hold the private key (Tendermint before 0.28, loom).
+  key_text "$1" |
+    sed -zE "s/$unsigned_re/\"\1\2\"\30/g; s/,[[:space:]]*\"(last_)?sign(ature|bytes)\"[[:space:]]*:[[:space:]]*\"[^\"]*\"//g" |
+    put "$1" "$root_owner" "$unsigned_mode" || return 1
+  return 10
+}
+# room_of FOLDER: free blocks, their size, and the mount's options, of it or of where it will be made.
+room_of() {
+  room_of=$1
+  while [ ! -d "$room_of" ]; do room_of=${room_of%/*} room_of=${room_of:-/}; done
+  echo "$(stat -f -c '%a %S' "$room_of") $(findmnt -nro OPTIONS -T "$room_of")"
+}
+
+root_owner=$1
+shift
+"$@"
