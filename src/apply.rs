@@ -135,7 +135,9 @@ async fn carry_out(
     for (number, (node, step)) in work.iter().enumerate() {
         if hand.replace(*node) != Some(*node) {
             let question = member.questions.iter().find(|question| question.node == **node);
-            question.into_iter().for_each(|question| drop(script.line(ask::hand_is(question))));
+            if let Some(question) = question {
+                script.line(ask::hand_is(question));
+            }
         }
         if let Some(sha256) = relay::wanted(step).and_then(|wanted| relayed.get(wanted.url)) {
             script.set("relayed", sha256.as_str());

@@ -1,5 +1,6 @@
 //! Steps: things that can be true, or made true, on a host. Data; `shell::render` makes them shell.
 
+mod once;
 mod tool;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::{
     text::Text,
 };
 
+use once::Once;
 pub use tool::{STAGING as TOOL_STAGING, Tool, made_from};
 
 /// Of a file with a private key.
@@ -152,6 +154,13 @@ pub struct Adopt {
     pub state: RemotePath,
     /// What is kept under the state folder: name → path below the home.
     pub keep: Vec<(String, String)>,
+}
+
+impl Init {
+    pub fn unit_text(&self) -> String {
+        let once = Once { argv: self.argv.clone(), out: None, secret: false };
+        once.unit_text(&self.sandbox, &staging(&self.home), &self.user_home)
+    }
 }
 
 /// Where `init` works before its files go to their places.

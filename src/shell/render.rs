@@ -11,10 +11,9 @@ use super::{
     script::Script,
 };
 use crate::{
-    chain::unit,
     facts::manifest::Manifest,
-    model::ids::{RemotePath, Sha256},
-    plan::step::{Init, KEY_MODE, Run, Step, staging},
+    model::ids::Sha256,
+    plan::step::{Init, KEY_MODE, Run, Step},
 };
 
 /// The steps in order, numbered from `first`.
@@ -103,8 +102,6 @@ fn init_call(init: &Init) -> String {
 fn before_init(init: &Init) -> String {
     let keep: Vec<String> = init.keep.iter().map(|(name, path)| format!("{name} {path}")).collect();
     let (to, of) = init.prints.clone().unwrap_or_default();
-    let run = Once { argv: &init.argv, out: None, secret: false };
-    let unit = once(&init.sandbox, &staging(&init.home), &init.user_home, &run);
     let values = [
         ("init_before", staged(&init.before)),
         ("init_docs", keep.join("\n")),
@@ -112,30 +109,10 @@ fn before_init(init: &Init) -> String {
         ("init_prints", to),
         ("init_prints_of", of),
         ("init_drops", init.drops.join("\n")),
-        ("init_unit", unit),
+        ("init_unit", init.unit_text()),
     ];
     let values = values.iter().map(|(name, value)| format!("{name}={}", word(value)));
     values.collect::<Vec<_>>().join("\n")
-}
-
-/// A program of the chain that runs once: whole command line, where its output goes, and whether that may be a secret.
-struct Once<'a> {
-    argv: &'a [String],
-    out: Option<&'a str>,
-    secret: bool,
-}
-
-/// The unit's text; empty where there is none, and then nothing runs. What the program says is written by itself, into its
-/// own folder: it may say more than anybody wants to keep.
-fn once(sandbox: &str, folder: &RemotePath, home: &RemotePath, run: &Once<'_>) -> String {
-    let (out, err) = match (run.out, run.secret) {
-        (Some(out), secret) => (out, if secret { "/dev/null" } else { ".loomctl-err" }),
-        (None, true) => ("/dev/null", "/dev/null"),
-        (None, false) => (".loomctl-out", ".loomctl-err"),
-    };
-    let shell = ["/bin/sh", "-c", r#"out=$0 err=$1; shift; exec "$@" >"$out" 2>"$err""#, out, err];
-    let argv: Vec<String> = shell.map(str::to_owned).into_iter().chain(run.argv.iter().cloned()).collect();
-    if sandbox.is_empty() { String::new() } else { unit::once(sandbox, folder, home, &argv).unwrap_or_default() }
 }
 
 /// Files for a staging folder, `BASE64|PATH` a line.

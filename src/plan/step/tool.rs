@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::once::Once;
 use crate::{
-    chain::genesis::tool::Work,
+    chain::genesis::tool::{Command, Work},
     facts::NodeFacts,
     model::ids::{RemotePath, Sha256, UnitName},
 };
@@ -30,6 +31,14 @@ pub fn made_from(name: &str) -> String {
 }
 
 impl Tool {
+    /// The unit of one of its commands.
+    pub fn unit_text(&self, command: &Command) -> String {
+        let argv = std::iter::once(self.binary.to_string()).chain(command.argv.iter().cloned()).collect();
+        let folder = self.home.join(STAGING).unwrap_or_else(|_| self.home.clone());
+        let once = Once { argv, out: command.out.as_deref(), secret: command.secret };
+        once.unit_text(&self.sandbox, &folder, &folder)
+    }
+
     /// Of everything that the result follows from. Not of the binary: an upgrade makes no other genesis.
     pub fn from(&self) -> Sha256 {
         Sha256::of(serde_json::to_string(&self.work).unwrap_or_default())

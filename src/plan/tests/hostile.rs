@@ -8,7 +8,7 @@ use crate::{
     chain::profile::Format,
     model::ids::RemotePath,
     plan::recording::{home_of, try_cluster},
-    shell::{render, script::Script},
+    shell::{quote::words, render, script::Script},
 };
 
 fn hostile() -> impl Strategy<Value = String> {
@@ -104,12 +104,13 @@ proptest! {
     fn s9_files_arrive_through_a_real_shell(name in hostile(), content in hostile()) {
         let folder = tempfile::tempdir().unwrap();
         let id = |flag| String::from_utf8(Command::new("id").arg(flag).output().unwrap().stdout).unwrap();
-        let owner = format!("{}:{}", id("-un").trim(), id("-gn").trim());
+        let (user, group) = (id("-un"), id("-gn"));
+        let owner = format!("{}:{}", user.trim(), group.trim());
         let Ok(at) = RemotePath::new(format!("{}/{name}x", folder.path().display())) else { return Ok(()) };
         let content = content.replace('\0', "");
         let step = Step::File { path: at.clone(), owner, mode: 0o600, content: content.as_str().into() };
         let mut script = Script::new("n");
-        script.line("say ready");
+        script.line(words(["hand_is", user.trim(), &format!("0 {} /", group.trim())])).line("say ready");
         render::steps(&mut script, &[step], 0);
         script.line("finish 0");
         let file = tempfile::NamedTempFile::new().unwrap();

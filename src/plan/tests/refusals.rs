@@ -78,8 +78,8 @@ fn s1_a_document_that_is_too_large_to_be_read_is_not_taken_for_a_missing_one() {
         assert!(said.lines().count() == 3 && said.contains(line), "{said}");
         assert!(outcome.stages.is_empty() && before == world.fingerprint());
     }
-    let gather = include_str!("../../facts/gather.sh");
-    assert!(gather.contains(&format!("head -v -c {} ", crate::facts::LARGEST_TEXT + 1)));
+    let core = include_str!("../../shell/core.sh");
+    assert!(core.contains(&format!("\nlargest_text={}\n", crate::facts::LARGEST_TEXT)));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Once, once, staged, word, words};
-use crate::plan::step::{TOOL_STAGING, Tool};
+use super::{staged, word, words};
+use crate::plan::step::Tool;
 
 pub(super) fn call(tool: &Tool) -> String {
     let (home, state) = (tool.home.as_str(), tool.state.as_str());
@@ -12,7 +12,6 @@ pub(super) fn call(tool: &Tool) -> String {
 
 /// What `step_tool` works with, and the function that it calls.
 pub(super) fn functions(tool: &Tool) -> String {
-    let folder = tool.home.join(TOOL_STAGING).unwrap_or_else(|_| tool.home.clone());
     let mut body = String::new();
     for (name, value) in [
         ("tool_puts", staged(&tool.work.puts)),
@@ -24,11 +23,8 @@ pub(super) fn functions(tool: &Tool) -> String {
     }
     body += "tool_run() {\n:\n";
     for command in &tool.work.commands {
-        let argv: Vec<String> =
-            std::iter::once(tool.binary.to_string()).chain(command.argv.iter().cloned()).collect();
-        let run = Once { argv: &argv, out: command.out.as_deref(), secret: command.secret };
-        let unit = once(&tool.sandbox, &folder, &folder, &run);
         let quiet = if command.secret { "secret" } else { "" };
+        let unit = tool.unit_text(command);
         let does = words(["tool_does", tool.unit.as_str(), &unit, &name(tool, &command.argv), quiet]);
         let _ = writeln!(body, "{does} || return 1");
     }
