@@ -220,7 +220,7 @@ impl Run {
         for voter in voting.iter_mut().flat_map(|voting| &mut voting.voters) {
             let silent = |(name, height): (&NodeName, &u64)| {
                 let key = self.facts.nodes.get(name).and_then(|seen| seen.validator_key.as_ref());
-                key == Some(&voter.key) && voter.last_signed <= *height
+                key == Some(&voter.key) && voter.confirmed <= *height
             };
             voter.signed &= !self.silent.iter().any(silent);
         }

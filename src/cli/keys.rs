@@ -147,6 +147,9 @@ async fn put_back(
     };
     let planned =
         restore::plan(&run.cluster, &run.facts, options, backup, &shown).map_err(Failure::Refused)?;
+    if args.yes {
+        view.warnings(&notes::passed_over(&planned));
+    }
     if !planned.is_empty() && !args.yes {
         let question = notes::consent(&planned);
         if !question::yes(view, &question) {

@@ -90,6 +90,7 @@ async fn work(
         current.map_err(|refusal| Failure::Refused(vec![refusal]))?;
     }
     run.ask_what_is_wanted(options).await;
+    view.warnings(&plan::contradictions(&run.facts));
     let (mut course, mut number) = (Course::new(options), 0);
     let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {
         let next = course.next(cluster, facts);
@@ -107,6 +108,7 @@ async fn work(
     if !pending.is_empty() && planned && may_roll(args, view, options, &run.cluster, &pending) {
         course.roll();
         run.ask_once_all_sign().await;
+        view.warnings(&plan::contradictions(&run.facts));
         pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
     }
     if !args.no_verify {

@@ -6,6 +6,7 @@ pub mod parse;
 pub mod saved;
 pub mod sockets;
 mod texts;
+pub mod voting;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,7 @@ use crate::{
 };
 use manifest::Manifest;
 use sockets::Listener;
+pub use voting::{LAST_COMMITS, NEAR, Voter, Voting};
 
 /// Bytes; what is larger is looked at, but its text is not brought (`texts` in gather.sh).
 pub const LARGEST_TEXT: u64 = 4 << 20;
@@ -198,36 +200,6 @@ impl NodeFacts {
     pub fn text(&self, path: &RemotePath) -> Option<&Text> {
         self.file(path)?.content.as_ref()
     }
-}
-
-/// What the chain itself said of its validators, when it was asked: before a validator is started on a live chain, and
-/// before and after each restart.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Voting {
-    pub height: u64,
-    pub voters: Vec<Voter>,
-}
-
-impl Voting {
-    pub fn total(&self) -> i64 {
-        self.voters.iter().map(|voter| voter.power).fold(0, i64::saturating_add)
-    }
-
-    /// Of those that have signed lately.
-    pub fn online(&self) -> i64 {
-        let signed = self.voters.iter().filter(|voter| voter.signed);
-        signed.map(|voter| voter.power).fold(0, i64::saturating_add)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Voter {
-    pub key: ValidatorKey,
-    pub power: i64,
-    /// Its signature stands in one of the very last commits.
-    pub signed: bool,
-    /// The highest of the commits looked at that it has signed; 0: none.
-    pub last_signed: u64,
 }
 
 /// Everything that was seen: machines by the number they have in the cluster, nodes by name.

@@ -285,8 +285,9 @@ fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<R
     let (key, signed) = (seen.validator_key.as_ref()?, seen.signed_height?);
     let voter = facts.voting.as_ref()?.voters.iter().find(|voter| voter.key == *key)?;
     (!seen.unit.is_running() && voter.last_signed > signed).then(|| {
+        let by = voter.shown_by.as_ref().map_or_else(String::new, |name| format!(" (shown by {name})"));
         let message = format!(
-            "its sign state stands at height {signed}, but the chain has its signature at {}",
+            "its sign state stands at height {signed}, but the chain has its signature at {}{by}",
             voter.last_signed
         );
         let advice = "either the same key signs elsewhere (find and stop that process), or the sign state is an old copy: \

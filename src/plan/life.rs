@@ -2,7 +2,7 @@
 
 use super::{spread::each, step::staging};
 use crate::{
-    facts::{Facts, NodeFacts},
+    facts::{Facts, NodeFacts, Voting},
     model::cluster::{Cluster, Node},
 };
 
@@ -23,8 +23,7 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
     let Some(home) = &seen.home else { return Life::Absent };
     // Nothing there says what was signed: unless the chain itself says that there is no block, there may be one.
     if cluster.profile.sign_state.is_none() && seen.has(&cluster.profile.started.under(home)) {
-        let none = facts.voting.as_ref().is_some_and(|voting| voting.height == 0);
-        return if none { Life::Started } else { Life::Live };
+        return if says_no_block(cluster, facts) { Life::Started } else { Life::Live };
     }
     // Who signs at height 2 has seen the commit of block 1.
     if seen.signed_height.is_some_and(|height| height > 1) {
@@ -36,6 +35,13 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts) -> Life {
     } else {
         Life::Absent
     }
+}
+
+/// All that answer say so, and not one alone of several: what follows from it may remove the chain's state.
+fn says_no_block(cluster: &Cluster, facts: &Facts) -> bool {
+    let Some(voting) = &facts.voting else { return false };
+    let asked = !voting.heights.is_empty() && (voting.alone().is_none() || cluster.nodes.len() == 1);
+    asked && !voting.has_block()
 }
 
 /// Init has run, or the node was adopted: the marker that comes last is there.
@@ -56,7 +62,7 @@ pub fn is_staged(seen: &NodeFacts) -> bool {
 
 /// The furthest that any node has come, or that the chain itself says.
 pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
-    if facts.voting.as_ref().is_some_and(|voting| voting.height > 0) {
+    if facts.voting.as_ref().is_some_and(Voting::has_block) {
         return Life::Live;
     }
     each(&cluster.nodes, |node| of_node(cluster, node, facts)).into_iter().max().unwrap_or(Life::Absent)

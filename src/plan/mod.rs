@@ -212,6 +212,11 @@ impl Course {
     }
 }
 
+/// What nodes say against each other, once the chain was asked.
+pub fn contradictions(facts: &Facts) -> Vec<String> {
+    facts.voting.iter().flat_map(crate::facts::Voting::contradictions).collect()
+}
+
 /// What is worth a word before the plan, and stops nothing.
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
     [guard::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()

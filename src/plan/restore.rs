@@ -1,17 +1,15 @@
 //! `keys restore`: a node's keys go back to a host that has lost them, while nobody else can sign with them (S13).
 
+mod signed;
 mod signing;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use signed::{first_height, is_live, may_still_sign};
 pub use signing::{Shown, Signing};
 
-use super::{
-    Class, Next, Options, Refusal, Stage, adopt, guard,
-    life::{self, Life},
-    stages,
-};
+use super::{Class, Next, Options, Refusal, Stage, adopt, guard, life, stages};
 use crate::{
     facts::{Facts, NodeFacts},
     model::{
@@ -29,6 +27,10 @@ pub struct Restoration {
     pub first: Option<u64>,
     /// The chain stands, so that nobody can be seen to sign.
     pub stands: bool,
+    /// The only node that says anything of a chain that lives: nobody confirms it.
+    pub alone: Option<NodeName>,
+    /// No node says who signs on a chain that lives.
+    pub unseen: bool,
 }
 
 /// Everything at once, or the first reasons why not.
@@ -78,13 +80,22 @@ pub fn plan(
         };
         let found = refused(cluster, node, facts, seen, kept, shown);
         if found.is_empty() {
-            let stands = shown.signing(&kept.validator_key) == Signing::Stands;
-            let first = first_height(cluster, facts, kept, shown);
-            restorations.push(Restoration { node: node.name.clone(), first, stands });
+            restorations.push(restoration(cluster, node, facts, kept, shown));
         }
         refusals.extend(found);
     }
     if refusals.is_empty() { Ok(restorations) } else { Err(refusals) }
+}
+
+fn restoration(cluster: &Cluster, node: &Node, facts: &Facts, kept: &Kept, shown: &Shown) -> Restoration {
+    let lives = is_live(cluster, facts, kept);
+    Restoration {
+        node: node.name.clone(),
+        first: first_height(cluster, facts, kept, shown),
+        stands: shown.signing(&kept.validator_key) == Signing::Stands,
+        alone: shown.alone().filter(|_| lives).cloned(),
+        unseen: lives && shown.last.is_none(),
+    }
 }
 
 /// Nodes that lack keys which the backup holds: the chain is asked whether these sign.
@@ -211,73 +222,4 @@ fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Refusal> {
     Some(safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
         format!("to move the node here, take the keys away from {other} first: stop it, and move its key files away"),
     ))
-}
-
-fn may_still_sign(
-    cluster: &Cluster,
-    node: &Node,
-    facts: &Facts,
-    seen: &NodeFacts,
-    kept: &Kept,
-    shown: &Shown,
-) -> Option<Refusal> {
-    if !seen.unit.is_stopped() {
-        return Some(
-            safety(
-                &node.name,
-                format!("{}.service is {} there: it may still sign", node.unit_name, seen.unit.active),
-            )
-            .advice("stop it (`loomctl down --limit NODE`) and run again"),
-        );
-    }
-    let stop = "find the process that signs with this key and stop it for good, then run again";
-    match shown.signing(&kept.validator_key) {
-        Signing::Signs(height) => {
-            let message = format!("its key signs elsewhere: the chain has its signature at height {height}");
-            return Some(safety(&node.name, message).advice(stop));
-        }
-        Signing::NotKnown => {
-            let message =
-                "its signature stands in one of the last commits, and too few blocks have come since";
-            return Some(safety(&node.name, message).advice("wait for five more blocks and run again"));
-        }
-        Signing::Silent | Signing::Stands => {}
-    }
-    if shown.peers.contains(&kept.node_id) {
-        let message = format!("a node with its id {} is connected to the others", kept.node_id);
-        return Some(safety(&node.name, message).advice(stop));
-    }
-    if !is_live(cluster, facts, kept) {
-        return None;
-    }
-    let Some(height) = shown.height else {
-        let message =
-            "the chain is live, and no node says how far it is: what this key has signed cannot be known";
-        let advice =
-            "start the others first (`loomctl up --limit 'all:!NODE'`), and run again when they make blocks";
-        return Some(safety(&node.name, message).advice(advice));
-    };
-    // Who votes on a block has seen the one before it.
-    (kept.signed_height > height + 1).then(|| {
-        let message = format!(
-            "by the backup its key has signed at height {}, but the nodes are at {height} only",
-            kept.signed_height
-        );
-        safety(&node.name, message).advice(
-            "the nodes that run are behind (wait until they have caught up), or it is another chain than the backup's",
-        )
-    })
-}
-
-fn is_live(cluster: &Cluster, facts: &Facts, kept: &Kept) -> bool {
-    life::of_cluster(cluster, facts) == Life::Live || kept.signed_height > 1
-}
-
-/// One above everything that the key can have signed: what is voted on is one above the last block, and whoever has
-/// signed at a height has seen that it is voted on.
-fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Shown) -> Option<u64> {
-    cluster.profile.sign_state.as_ref()?;
-    let height = shown.height.filter(|_| is_live(cluster, facts, kept))?;
-    let signed = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
-    Some(1 + signed.max(kept.signed_height).max(height + 1))
 }

@@ -54,27 +54,40 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
             )
         };
     };
+    if let Some(disagree) = &voting.disagree {
+        return if halt {
+            Ok(Shows::Answer)
+        } else {
+            refuse(
+                format!("it cannot be restarted: {disagree}, so nobody knows whether blocks would go on"),
+                "find out which of them is wrong (`loomctl verify`) and stop it, or accept a standstill with --allow-halt",
+            )
+        };
+    }
     let power = Power::of(cluster, facts, voting, name);
     if power.own > 0 && (power.off + power.own) * 3 >= power.total && !halt {
-        let down = if power.names.is_empty() {
-            String::new()
-        } else {
-            format!(" ({} down already)", power.names.join(", "))
-        };
         return refuse(
             format!(
-                "its restart would take {} of {} voting power offline{down}: one third or more, and blocks stop",
+                "its restart would take {} of {} voting power offline{}: one third or more, and blocks stop{}",
                 power.off + power.own,
-                power.total
+                power.total,
+                power.down(),
+                unconfirmed(voting)
             ),
             "bring the others up first, or accept a standstill with --allow-halt",
         );
     }
-    Ok(match (power.total - power.off) * 3 > power.total * 2 {
+    Ok(match (power.total - power.silent) * 3 > power.total * 2 {
         true if power.own > 0 => Shows::Commit,
         true => Shows::Blocks,
         false => Shows::Answer,
     })
+}
+
+/// Why less is known than the chain could show.
+fn unconfirmed(voting: &Voting) -> String {
+    let alone = voting.alone().map(|name| format!("only {name} answers, and nobody confirms what it says"));
+    alone.or_else(|| voting.claims()).map_or_else(String::new, |why| format!(". {why}"))
 }
 
 /// Whether a validator of a live chain is about to be started: then the chain is asked first what it knows of its key.
@@ -120,14 +133,17 @@ fn node_of<'a>(cluster: &'a Cluster, facts: &Facts, voter: &Voter) -> Option<&'a
 struct Power {
     total: i128,
     own: i128,
-    /// Of the others: whose unit does not run, or whose signature is in none of the last commits.
+    /// Of the others: whose unit does not run, or whom not several nodes show to have signed one of the last commits.
     off: i128,
     names: Vec<String>,
+    /// Of these: those whom no node at all shows there. What blocks are expected of counts who may be there.
+    silent: i128,
 }
 
 impl Power {
     fn of(cluster: &Cluster, facts: &Facts, voting: &Voting, name: &NodeName) -> Self {
-        let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new() };
+        let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new(), silent: 0 };
+        let is_alone = voting.alone().is_some();
         for voter in &voting.voters {
             let node = node_of(cluster, facts, voter);
             let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.may_run());
@@ -135,12 +151,22 @@ impl Power {
             power.total += weight;
             if node.is_some_and(|node| node.name == *name) {
                 power.own += weight;
-            } else if !runs || !voter.signed {
+            } else if !runs || !voter.signed || is_alone {
                 power.off += weight;
                 power.names.push(node.map_or_else(|| voter.key.to_string(), |node| node.name.to_string()));
+                let recent = |signed| Voting::is_recent(voting.height, signed);
+                let disputed = recent(voter.last_signed) && !recent(voter.confirmed);
+                power.silent += if runs && (voter.signed || disputed) { 0 } else { weight };
             }
         }
         power
+    }
+
+    fn down(&self) -> String {
+        if self.names.is_empty() {
+            return String::new();
+        }
+        format!(" ({} down already)", self.names.join(", "))
     }
 }
 

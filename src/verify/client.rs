@@ -68,10 +68,16 @@ impl Client {
         }
     }
 
+    /// The one that was asked for: another block's signatures would be taken for this one's.
     pub async fn block(&self, height: u64) -> Result<Block, String> {
-        match self.probe.kind {
+        let block = match self.probe.kind {
             ProbeKind::TendermintRpc => self.get(&format!("/block?height={height}"), tendermint::block).await,
             ProbeKind::EvmRpc => self.post(evm::ask_block(&self.probe.methods, height), evm::block).await,
+        }?;
+        if block.height == height {
+            Ok(block)
+        } else {
+            Err(format!("asked for block {height} it gives block {}", block.height))
         }
     }
 

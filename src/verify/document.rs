@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::view::majority;
 use crate::{
     chain::genesis::{Member, single, validators_of},
     facts::{Facts, NodeFacts},
@@ -47,8 +48,17 @@ pub fn on_host(cluster: &Cluster, seen: &NodeFacts) -> Option<Document> {
     })
 }
 
-/// The first height of the chain, as the first host's document has it.
+/// The one that most of these hosts have: one alone says nothing of the chain.
+pub fn of_most<'a>(cluster: &Cluster, hosts: impl Iterator<Item = &'a NodeFacts>) -> Option<Document> {
+    let sum = |seen: &NodeFacts| text(cluster, seen).map(|text| text.sha256().clone());
+    let hosts: Vec<&NodeFacts> = hosts.collect();
+    let most = majority(&hosts.iter().copied().filter_map(sum).collect::<Vec<_>>());
+    let theirs = hosts.iter().find(|seen| most.is_some() && sum(seen) == most);
+    let theirs = theirs.and_then(|seen| on_host(cluster, seen));
+    theirs.or_else(|| hosts.iter().find_map(|seen| on_host(cluster, seen)))
+}
+
+/// The first height of the chain, as most hosts' documents have it.
 pub fn initial_height(cluster: &Cluster, facts: &Facts) -> u64 {
-    let first = facts.nodes.values().find_map(|seen| on_host(cluster, seen));
-    first.map_or(1, |document| document.initial_height)
+    of_most(cluster, facts.nodes.values()).map_or(1, |document| document.initial_height)
 }

@@ -1,21 +1,31 @@
-//! After a restart on a live chain: the node shows that it takes part again, or nothing else is restarted (S8).
+//! After a restart on a live chain: the node shows that it takes part again, or nothing else is restarted (S8). What it
+//! says of its own signature another node has to show as well.
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use tokio::time::sleep;
 
 use super::{Limits, client::Client};
 use crate::{
+    chain::identity,
     event::Event,
     facts::Facts,
     fleet::Fleet,
-    model::{cluster::Cluster, ids::NodeName},
+    model::{
+        cluster::{Cluster, Node},
+        ids::NodeName,
+    },
     plan::{Gate, Shows},
 };
 
 const POLL: Duration = Duration::from_millis(100);
 /// How long a node that has caught up may take to sign.
 const TO_SIGN: Duration = Duration::from_secs(60);
+/// So many others are asked for what the node shows of itself.
+const WITNESSES: usize = 4;
+/// Blocks of one look: a node may claim any height.
+const AT_ONCE: u64 = 100;
 
 /// Waits until the node has shown it; the error says what it has not.
 pub async fn wait(
@@ -25,18 +35,22 @@ pub async fn wait(
     gate: &Gate,
     limits: &Limits,
 ) -> Result<(), String> {
-    let node = cluster.node(&gate.node);
-    let Some(client) = node.and_then(|node| Client::new(fleet, cluster, node, facts, limits.answer)) else {
+    let client = |node: &Node| Client::new(fleet, cluster, node, facts, limits.answer);
+    let Some(own) = cluster.node(&gate.node).and_then(client) else {
         return Err("its RPC cannot be reached".to_owned());
     };
-    let mut seen = Seen::default();
+    let runs = |node: &&Node| facts.nodes.get(&node.name).is_some_and(|seen| seen.unit.may_run());
+    let others = cluster.nodes.iter().filter(|node| node.name != gate.node).filter(runs);
+    let others: Vec<Client> = others.filter_map(client).take(WITNESSES).collect();
+    let key = facts.nodes.get(&gate.node).and_then(|seen| seen.validator_key.as_ref());
+    let mut seen = Seen { address: key.and_then(identity::address), ..Seen::default() };
     let begun = Instant::now();
     let patience = if limits.blocks.is_zero() { TO_SIGN } else { limits.blocks };
     let mut until = begun + limits.listen;
     let mut interrupt = fleet.interrupt.clone();
     loop {
         let look = tokio::select! {
-            look = seen.look(&client) => look,
+            look = seen.look(&own, &others) => look,
             () = interrupt.wait() => return Err("interrupted".to_owned()),
         };
         match look {
@@ -57,7 +71,8 @@ pub async fn wait(
 /// What the node has shown so far.
 #[derive(Debug, Default)]
 struct Seen {
-    address: String,
+    /// By its key; where that does not say it, the node does.
+    address: Option<String>,
     /// The height of its first answer; it may have signed the next one before it was restarted.
     first: Option<u64>,
     /// When it was first seen to have caught up.
@@ -66,23 +81,32 @@ struct Seen {
     behind: bool,
     /// Blocks up to here were looked at.
     looked: u64,
+    /// The last block in which it shows its own signature, and whether another node shows that, too.
+    signs: Option<u64>,
     signed: bool,
     error: String,
 }
 
 impl Seen {
-    async fn look(&mut self, client: &Client) -> Result<(), String> {
-        let status = client.status().await?;
+    async fn look(&mut self, own: &Client, others: &[Client]) -> Result<(), String> {
+        let status = own.status().await?;
         let first = *self.first.get_or_insert(status.height);
         (self.height, self.behind) = (status.height, status.catching_up);
-        self.address = status.validator_address;
+        let address = self.address.get_or_insert(status.validator_address).clone();
         if !self.behind {
             self.there.get_or_insert_with(Instant::now);
         }
         // The block at N holds the commit of N - 1.
-        for height in self.looked.max(first + 2) + 1..=self.height {
-            self.signed |= client.block(height).await?.signed_by.contains(&self.address);
+        let from = self.looked.max(first.saturating_add(2)).saturating_add(1);
+        for height in from..=self.height.min(from.saturating_add(AT_ONCE)) {
+            if own.block(height).await?.signed_by.contains(&address) {
+                self.signs = Some(height);
+            }
             self.looked = height;
+        }
+        if let Some(height) = self.signs.filter(|_| !self.signed) {
+            let said = join_all(others.iter().map(|other| shows(other, height, &address))).await;
+            self.signed = is_confirmed(&said);
         }
         Ok(())
     }
@@ -98,6 +122,9 @@ impl Seen {
     fn lacks(&self, shows: Shows, took: Duration) -> String {
         let what = match shows {
             _ if self.first.is_none() => format!("its RPC does not answer ({})", self.error),
+            Shows::Commit if self.signs.is_some() => {
+                format!("no other node shows the signature that it shows itself (height {})", self.height)
+            }
             Shows::Commit => format!("it has signed no commit (height {})", self.height),
             Shows::Blocks | Shows::Answer => format!("it makes no blocks (height {})", self.height),
         };
@@ -112,5 +139,30 @@ impl Seen {
             Shows::Blocks | Shows::Answer => format!("blocks (height {})", self.height),
         };
         format!("{node}: {what}")
+    }
+}
+
+/// Whether this node shows the signature in its block of that height; `None`: it does not answer at all.
+async fn shows(client: &Client, height: u64, address: &str) -> Option<bool> {
+    match client.block(height).await {
+        Ok(block) => Some(block.signed_by.iter().any(|by| by == address)),
+        Err(_) => client.status().await.is_ok().then_some(false),
+    }
+}
+
+/// One other that shows it is enough. Where nobody else answers there is only its own word: it is the last that runs.
+fn is_confirmed(said: &[Option<bool>]) -> bool {
+    said.contains(&Some(true)) || said.iter().all(Option::is_none)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s8_a_node_does_not_vouch_for_itself() {
+        assert!(is_confirmed(&[None, Some(false), Some(true)]));
+        assert!(!is_confirmed(&[Some(false), None]), "it shows what nobody else has");
+        assert!(is_confirmed(&[None, None]) && is_confirmed(&[]), "nobody else answers");
     }
 }

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     chain::{genesis::Member, probe::RpcValidator},
-    model::{cluster::Node, ids::Sha256},
+    model::{
+        cluster::Node,
+        ids::{Power, Sha256, ValidatorKey},
+    },
+    plan::life::{self, Life},
 };
 
 pub fn documents(view: &View<'_>) -> Vec<Check> {
@@ -61,6 +65,9 @@ fn given(view: &View<'_>, node: &Node, document: &str) -> Option<Sha256> {
 }
 
 pub fn validators(view: &View<'_>) -> Vec<Check> {
+    let hosts = view.looked_at().filter_map(|node| view.seen(node));
+    let most = document::of_most(view.cluster, hosts).map(|document| document.members).unwrap_or_default();
+    let not_wanted = not_of_inventory(&wanted(view), &most, is_being_born(view));
     let row = |node: &Node| {
         let document = view.seen(node).and_then(|seen| document::on_host(view.cluster, seen));
         let check = Check::new("V5", &node.name, "validators").expected("the validators of the genesis");
@@ -90,7 +97,10 @@ pub fn validators(view: &View<'_>) -> Vec<Check> {
                 check.holds(true, format!("{} of the application{since}", born.len()))
             }
             Some(Ok(born)) => {
-                let differ = differences(&members, born);
+                // What a host holds and what it answers are its own word twice: most hosts and the inventory are not.
+                let mut differ = differences(&members, born);
+                let others = if members == most { Vec::new() } else { differences(&most, born) };
+                differ.extend(others.into_iter().chain(not_wanted.clone()));
                 if differ.is_empty() {
                     check.holds(true, format!("the same{since}"))
                 } else {
@@ -100,6 +110,55 @@ pub fn validators(view: &View<'_>) -> Vec<Check> {
         }
     };
     view.looked_at().map(row).collect()
+}
+
+/// A validator as the inventory has it.
+struct Wanted {
+    name: String,
+    key: ValidatorKey,
+    power: Option<i64>,
+}
+
+fn wanted(view: &View<'_>) -> Vec<Wanted> {
+    let key = |node: &Node| {
+        let facts = [&view.now, view.before].into_iter();
+        facts.filter_map(|facts| facts.nodes.get(&node.name)?.validator_key.clone()).next()
+    };
+    let wanted = |node: &Node| {
+        let power = node.power.map(Power::get);
+        Some(Wanted { name: node.name.to_string(), key: key(node)?, power })
+    };
+    view.cluster.validators().filter_map(wanted).collect()
+}
+
+/// The run that this proof ends has found no chain that lived, and knows all who are to vote.
+fn is_being_born(view: &View<'_>) -> bool {
+    life::of_cluster(view.cluster, view.before) < Life::Live
+        && wanted(view).len() == view.cluster.validators().count()
+}
+
+/// What the genesis gives otherwise than the inventory. A power that the inventory names counts whenever it is looked at.
+/// At the birth nobody may be there whom it does not name, and those without a power have the same; later hosts have left
+/// it, and joined without a vote.
+fn not_of_inventory(wanted: &[Wanted], members: &[Member], birth: bool) -> Vec<String> {
+    let member = |one: &Wanted| members.iter().find(|member| member.key.value == one.key.value);
+    let unnamed =
+        wanted.iter().filter(|one| one.power.is_none()).filter_map(|one| Some(member(one)?.power.get()));
+    let usual = majority(&unnamed.collect::<Vec<_>>()).filter(|_| birth);
+    let mut differ = Vec::new();
+    for one in wanted {
+        let Some((has, power)) = member(one).map(|member| member.power.get()).zip(one.power.or(usual)) else {
+            continue;
+        };
+        if has != power {
+            differ.push(format!("{} is born with power {has}, by the inventory it has {power}", one.name));
+        }
+    }
+    for stranger in members.iter().filter(|m| birth && wanted.iter().all(|one| one.key.value != m.key.value))
+    {
+        differ.push(format!("{} is a validator, and no host of the inventory", stranger.key));
+    }
+    differ
 }
 
 fn differences(planned: &[Member], seen: &[RpcValidator]) -> Vec<String> {
@@ -134,7 +193,6 @@ fn changes(born: &[Member], now: &[RpcValidator]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::ids::{Power, ValidatorKey};
 
     fn key(value: &str) -> ValidatorKey {
         ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: value.into() }
@@ -156,5 +214,29 @@ mod tests {
             ["a has power 1250000031709, not 10", "b is not a validator", "c is a validator as well"]
         );
         assert_eq!(changes(&planned, &[now("a", 10)]), "; since then: b is not a validator");
+    }
+    #[test]
+    fn v5_the_genesis_is_held_against_the_inventory() {
+        let member = |name: &str, power| Member {
+            address: None,
+            key: key(name),
+            power: Power::new(power, true).unwrap(),
+            name: None,
+        };
+        let one = |name: &str, power| Wanted { name: format!("node-{name}"), key: key(name), power };
+        let all = [one("a", None), one("b", Some(20)), one("c", None), one("d", None)];
+        let good = [member("a", 10), member("b", 20), member("c", 10), member("d", 10)];
+        assert!(not_of_inventory(&all, &good, true).is_empty());
+        let owned =
+            [member("a", 10), member("b", 20), member("c", 1_000_000), member("d", 10), member("x", 5)];
+        let said = not_of_inventory(&all, &owned, true);
+        assert_eq!(said[0], "node-c is born with power 1000000, by the inventory it has 10");
+        assert!(said[1].contains("x is a validator, and no host of the inventory"), "{said:?}");
+        assert!(
+            not_of_inventory(&all, &owned, false).is_empty(),
+            "of later nobody knows what it was born with"
+        );
+        let named = [member("b", 1_000_000)];
+        assert_eq!(not_of_inventory(&all, &named, false).len(), 1, "what the inventory names always counts");
     }
 }

@@ -21,6 +21,7 @@ pub mod view;
 pub mod voting;
 pub mod wait;
 pub mod watch;
+pub mod weighed;
 
 use std::time::Duration;
 

@@ -35,13 +35,20 @@ pub async fn ask(
     shown.last.clone_from(&shown.first);
     let (begun, mut risen) = (Instant::now(), Instant::now());
     while shown.wants_more(keys) && risen.elapsed() < STANDS && begun.elapsed() < LONGEST {
-        let before = shown.last.as_ref().map_or(0, |voting| voting.height);
-        fleet.events.tell(Event::Waiting { what: format!("who signs on the chain (height {before})") });
+        let Some(before) = shown.last.clone() else { break };
+        let height = before.height;
+        fleet.events.tell(Event::Waiting { what: format!("who signs on the chain (height {height})") });
         sleep(POLL).await;
-        let Some(last) = voting::ask(fleet, members, cluster, facts).await else { continue };
-        if last.height > before {
+        let last = voting::ask(fleet, members, cluster, facts).await.unwrap_or_else(|| before.clone());
+        if last.has_risen_since(&before) {
             risen = Instant::now();
-            shown.height = shown.height.max(Some(last.height));
+        }
+        for (name, height) in &mut shown.heights {
+            *height = last.heights.get(name).copied().unwrap_or(0).max(*height);
+        }
+        // At the first look nobody confirmed what one node said: it begins with the first one where others do.
+        if last.alone().is_none() && shown.first.as_ref().is_none_or(|first| first.alone().is_some()) {
+            shown.first = Some(last.clone());
         }
         shown.last = Some(last);
     }
@@ -56,13 +63,13 @@ async fn now(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts
     let all: FuturesUnordered<_> = asked
         .iter()
         .filter(runs)
-        .map(|asked| async { (asked.client.status().await, asked.client.net_info().await) })
+        .map(|asked| async move { (&asked.name, asked.client.status().await, asked.client.net_info().await) })
         .collect();
     let mut shown = Shown::default();
-    for (status, net) in all.collect::<Vec<_>>().await {
+    for (name, status, net) in all.collect::<Vec<_>>().await {
         let ours = status.ok().filter(|status| status.network == cluster.chain_id.as_str());
-        shown.height =
-            shown.height.max(ours.filter(|status| !status.catching_up).map(|status| status.height));
+        let height = ours.filter(|status| !status.catching_up).map(|status| status.height);
+        shown.heights.extend(height.map(|height| (name.clone(), height)));
         shown.peers.extend(net.into_iter().flat_map(|net| net.peers));
     }
     shown

@@ -1,52 +1,86 @@
-//! Who votes, with what power, and who has signed lately: what a restart on a live chain is weighed with.
+//! Who votes, with what power, and who has signed lately: what a restart on a live chain is weighed with. All running
+//! nodes are asked; `weighed` makes one answer of theirs.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::future::join_all;
+use tokio::time::Instant;
 
-use super::{Limits, observe};
+use super::{
+    Limits,
+    client::Client,
+    observe,
+    weighed::{self, Reading, Readings},
+};
 use crate::{
-    chain::probe::RpcValidator,
-    facts::{Facts, Voter, Voting},
+    facts::{Facts, LAST_COMMITS, Voting},
     fleet::{Fleet, Member},
-    model::cluster::Cluster,
+    model::{cluster::Cluster, ids::NodeName},
 };
 
-/// A commit holds a bit more than two thirds of the signatures: who is late now and then is no absentee.
-const LAST_COMMITS: u64 = 5;
 /// So far back is looked for the last signature of one who does not run.
 const FAR_BACK: u64 = 100;
+/// By so many nodes: what one of them keeps back the others show. All witnesses for so many blocks would be too much.
+const LOOK_FAR_BACK: usize = 3;
 const ANSWER: Duration = Duration::from_secs(5);
+/// For all blocks of one node: who is slower has shown what it has shown.
+const BLOCKS: Duration = Duration::from_secs(20);
 
-/// From the node that has come furthest; `None`: nobody answers.
+/// `None`: nobody answers, or nobody says who votes.
 pub async fn ask(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts) -> Option<Voting> {
     let limits = Limits { answer: ANSWER, ..Limits::default() };
+    let runs = |name: &NodeName| facts.nodes.get(name).is_some_and(|seen| seen.unit.may_run());
     let asked = observe::asked(fleet, members, cluster, facts, &limits);
-    let heights: FuturesUnordered<_> = asked
-        .iter()
-        .map(|asked| async move { Some((asked.client.status().await.ok()?.height, &asked.client)) })
-        .collect();
-    let answers: Vec<_> = heights.collect().await;
-    let (height, client) = answers.into_iter().flatten().max_by_key(|(height, _)| *height)?;
+    // There is no `reference_rpc` yet: one more client here, under a name of its own, would be one more reading.
+    let clients: BTreeMap<&NodeName, &Client> =
+        asked.iter().filter(|asked| runs(&asked.name)).map(|asked| (&asked.name, &asked.client)).collect();
+    let height = |(name, client): (&NodeName, &Client)| {
+        let (name, client) = (name.clone(), client.clone());
+        async move {
+            let status = client.status().await.ok()?;
+            (status.network == cluster.chain_id.as_str()).then_some((name, status.height))
+        }
+    };
+    let heights = join_all(clients.iter().map(|(name, client)| height((name, client)))).await;
+    let heights: BTreeMap<NodeName, u64> = heights.into_iter().flatten().collect();
+    let (common, witnesses) = (weighed::common(&heights), weighed::witnesses(&heights));
+    let readings = heights.into_iter().map(|(name, height)| {
+        let witness = witnesses.iter().position(|other| *other == name);
+        let client = clients[&name];
+        async move { (name, read(client, height, common, witness).await) }
+    });
+    weighed::weigh(&join_all(readings).await.into_iter().collect::<Readings>())
+}
+
+/// `witness`: its number among those whose blocks are looked at.
+async fn read(client: &Client, height: u64, common: u64, witness: Option<usize>) -> Reading {
     if height == 0 {
-        return Some(Voting::default());
+        return Reading { height, ..Reading::default() };
     }
-    let members = client.validators(height).await.ok()?;
-    // By address: the highest commit. The block at N holds the commit of N - 1.
-    let mut signed: BTreeMap<String, u64> = BTreeMap::new();
+    let members = client.validators(common).await.ok();
+    let signed = match witness {
+        Some(number) => {
+            let all = members.as_ref().filter(|_| number < LOOK_FAR_BACK).map_or(0, Vec::len);
+            Some(signatures(client, height, all).await)
+        }
+        None => None,
+    };
+    Reading { height, members, signed }
+}
+
+/// By address: the highest commit, in the last blocks, and further back until so many have been found.
+async fn signatures(client: &Client, height: u64, all: usize) -> BTreeMap<String, u64> {
+    let (mut signed, begun) = (BTreeMap::new(), Instant::now());
+    // The block at N holds the commit of N - 1.
     for block in (height.saturating_sub(FAR_BACK).max(1)..=height).rev() {
-        if signed.len() >= members.len() && height - block >= LAST_COMMITS {
+        let few = height - block < LAST_COMMITS;
+        if (!few && signed.len() >= all) || begun.elapsed() > BLOCKS {
             break;
         }
         let Ok(found) = client.block(block).await else { break };
         for address in found.signed_by {
-            signed.entry(address).or_insert(block - 1);
+            signed.entry(address).or_insert(block.saturating_sub(1));
         }
     }
-    let voter = |member: RpcValidator| {
-        let last_signed = signed.get(&member.address).copied().unwrap_or(0);
-        let signed = last_signed > 0 && height - last_signed <= LAST_COMMITS;
-        Voter { key: member.key, power: member.power, signed, last_signed }
-    };
-    Some(Voting { height, voters: members.into_iter().map(voter).collect() })
+    signed
 }

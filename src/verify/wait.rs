@@ -1,13 +1,6 @@
 //! Waits, on all nodes at once, until RPC answers and blocks come, or until it is known that they will not.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
@@ -24,7 +17,7 @@ use super::{
 use crate::{
     chain::probe::Status,
     event::{Event, Events},
-    facts::Facts,
+    facts::{Facts, Voting},
     fleet::{Member, now},
     model::{cluster::Cluster, ids::NodeName},
 };
@@ -51,8 +44,8 @@ pub struct Wait<'a> {
     answering: Sender<usize>,
     /// What is waited for, by node.
     waiting: Mutex<BTreeMap<NodeName, String>>,
-    /// The highest height that any node has said.
-    highest: AtomicU64,
+    /// The highest height that each node has said.
+    heights: Mutex<BTreeMap<NodeName, u64>>,
 }
 
 impl<'a> Wait<'a> {
@@ -73,7 +66,7 @@ impl<'a> Wait<'a> {
             first,
             answering: channel(0).0,
             waiting: Mutex::default(),
-            highest: AtomicU64::new(0),
+            heights: Mutex::default(),
         }
     }
 
@@ -150,9 +143,8 @@ impl<'a> Wait<'a> {
         match asked.client.status().await {
             Ok(mut status) => {
                 rpc.first.get_or_insert(status.height);
-                let highest = self.highest.fetch_max(status.height, Ordering::Relaxed);
                 status.catching_up |=
-                    !asked.client.says_when_behind() && highest > status.height + FAR_BEHIND;
+                    !asked.client.says_when_behind() && self.is_far_behind(&asked.name, status.height);
                 rpc.status = Some(status);
                 rpc.error = None;
                 true
@@ -162,6 +154,12 @@ impl<'a> Wait<'a> {
                 false
             }
         }
+    }
+
+    fn is_far_behind(&self, name: &NodeName, height: u64) -> bool {
+        let Ok(mut heights) = self.heights.lock() else { return false };
+        heights.insert(name.clone(), height);
+        far_behind(&heights, name, height)
     }
 
     async fn until_blocks(&self, asked: &Asked, rpc: &mut Rpc) {
@@ -249,11 +247,17 @@ impl<'a> Wait<'a> {
     }
 }
 
+/// Below what two others have; below the other one, where there is only one.
+fn far_behind(heights: &BTreeMap<NodeName, u64>, name: &NodeName, height: u64) -> bool {
+    let others = heights.iter().filter(|(other, _)| *other != name);
+    let others: BTreeMap<NodeName, u64> = others.map(|(other, height)| (other.clone(), *height)).collect();
+    Voting::confirmed(&others) > height.saturating_add(FAR_BEHIND)
+}
+
 /// Voting power by node, as the genesis has it.
 fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
-    let mut seen =
-        members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
-    let document = seen.find_map(|seen| document::on_host(cluster, seen));
+    let seen = members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
+    let document = document::of_most(cluster, seen);
     let validators = document.map(|document| document.members).unwrap_or_default();
     let power_of = |node: &NodeName| {
         let key = facts.nodes.get(node)?.validator_key.as_ref()?;
@@ -292,6 +296,17 @@ impl Powers {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn one_node_alone_does_not_put_the_others_behind() {
+        let said = |heights: &[u64]| -> BTreeMap<NodeName, u64> {
+            let name = |(n, height): (usize, &u64)| (NodeName::new(format!("n{n}")).unwrap(), *height);
+            heights.iter().enumerate().map(name).collect()
+        };
+        let behind = |heights: &[u64]| far_behind(&said(heights), &NodeName::new("n0").unwrap(), heights[0]);
+        assert!(!behind(&[10, 11, u64::MAX]), "one that lies");
+        assert!(behind(&[10, 20, 20]) && behind(&[10, 20]) && !behind(&[10]) && !behind(&[20, 10, 10]));
+    }
 
     #[test]
     fn more_than_two_thirds_make_blocks() {

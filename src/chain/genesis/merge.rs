@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     GenesisProblem, NodeDocs, Overrides,
     check::check_values,
+    claims::{self, Claim},
     diff::{Difference, differences},
     members::{key, lists, member},
     outline::Outline,
@@ -48,6 +49,8 @@ pub struct Merging<'a> {
     chain_id: ChainId,
     base: Option<Contribution<'a>>,
     lists: Vec<(Place, Vec<Value>)>,
+    /// Where there is an inventory: what each host's own entry claims.
+    claims: Option<Vec<Claim>>,
     problems: Vec<GenesisProblem>,
 }
 
@@ -126,7 +129,7 @@ fn one_document<'a>(
     rule: &'a Document,
 ) -> Result<Outline<'a>, Vec<GenesisProblem>> {
     let more = overridden_paths(name, rule, ask.overrides);
-    let mut merging = Merging::new(name, rule, ask.chain_id.clone());
+    let mut merging = Merging::new(name, rule, ask.chain_id.clone()).of_inventory();
     for node in ask.nodes {
         let text = node.documents.get(name).ok_or_else(|| GenesisProblem::new(name, "is missing"));
         match text.and_then(|text| Sound::read(name, text)) {
@@ -144,7 +147,13 @@ fn one_document<'a>(
 
 impl<'a> Merging<'a> {
     pub fn new(name: &'a str, rule: &'a Document, chain_id: ChainId) -> Self {
-        Self { name, rule, chain_id, base: None, lists: Vec::new(), problems: Vec::new() }
+        Self { name, rule, chain_id, base: None, lists: Vec::new(), claims: None, problems: Vec::new() }
+    }
+
+    /// Powers and names are the inventory's: a host brings its key alone.
+    #[must_use]
+    pub fn of_inventory(self) -> Self {
+        Self { claims: Some(Vec::new()), ..self }
     }
 
     /// The next validator's, in inventory order.
@@ -160,7 +169,17 @@ impl<'a> Merging<'a> {
         }
         for (place, entries) in &mut self.lists {
             match own_entry(&input, name, rule, place) {
-                Ok(entry) => entries.push(entry),
+                Ok(entry) => {
+                    let given = input.power.is_some();
+                    let claim = Claim::of(&rule.validators, &input.whose, place, entry, given);
+                    if let Some(claims) = &mut self.claims {
+                        claims.extend(claim);
+                    }
+                    match with_power(&input, name, rule, place, entry.clone()) {
+                        Ok(entry) => entries.push(entry),
+                        Err(problem) => self.problems.push(*problem),
+                    }
+                }
                 Err(problem) => self.problems.push(*problem),
             }
         }
@@ -174,6 +193,7 @@ impl<'a> Merging<'a> {
             self.problems.push(none);
             return Err(self.problems);
         };
+        self.problems.extend(claims::problems(self.name, self.claims.as_deref().unwrap_or_default()));
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -188,17 +208,14 @@ impl<'a> Merging<'a> {
     }
 }
 
-/// The node's own validator as its init wrote it: the only one in its document, with the power that is wanted.
-fn own_entry(
-    input: &Contribution<'_>,
+/// The node's own validator as its init wrote it: the only one in its document.
+fn own_entry<'a>(
+    input: &'a Contribution<'_>,
     name: &str,
     rule: &Document,
     place: &Place,
-) -> Result<Value, Box<GenesisProblem>> {
-    let wrong = |message: String| {
-        let help = "the documents must be those that `init` made on this host, before any merge";
-        Box::new(GenesisProblem::new(name, message).of(&input.whose).at(place).help(help))
-    };
+) -> Result<&'a Value, Box<GenesisProblem>> {
+    let wrong = |message: String| not_as_made(input, name, place, message);
     let entries = place.get(&input.outline.tree).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [entry] = entries else {
         return Err(wrong(format!("holds {} validators instead of this node's own", entries.len())));
@@ -208,18 +225,33 @@ fn own_entry(
     if found.value != input.key.value || (rules.bare_key_type.is_none() && found.kind != input.key.kind) {
         return Err(wrong(format!("holds the key {found}, but this node's own is {}", input.key)));
     }
-    let mut entry = entry.clone();
-    if let Some(wanted) = input.power {
-        let power = member(rules, &entry)
-            .map(|m| m.power)
-            .map_err(|(field, why)| wrong(format!("`{field}`: {why}")))?;
-        for place in rules.power.places(&entry) {
-            if let Some(slot) = place.get_mut(&mut entry) {
-                *slot = power.with(wanted).into();
-            }
+    Ok(entry)
+}
+
+/// With the power that is wanted, in the notation that it came in.
+fn with_power(
+    input: &Contribution<'_>,
+    name: &str,
+    rule: &Document,
+    place: &Place,
+    mut entry: Value,
+) -> Result<Value, Box<GenesisProblem>> {
+    let Some(wanted) = input.power else { return Ok(entry) };
+    let rules = &rule.validators;
+    let power = member(rules, &entry)
+        .map(|m| m.power)
+        .map_err(|(field, why)| not_as_made(input, name, place, format!("`{field}`: {why}")))?;
+    for place in rules.power.places(&entry) {
+        if let Some(slot) = place.get_mut(&mut entry) {
+            *slot = power.with(wanted).into();
         }
     }
     Ok(entry)
+}
+
+fn not_as_made(input: &Contribution<'_>, name: &str, place: &Place, message: String) -> Box<GenesisProblem> {
+    let help = "the documents must be those that `init` made on this host, before any merge";
+    Box::new(GenesisProblem::new(name, message).of(&input.whose).at(place).help(help))
 }
 
 /// Where init wrote the chain id from a configuration file, another one means that it ran with other settings.

@@ -2,6 +2,7 @@
 //! hosts for ever.
 
 pub mod check;
+mod claims;
 pub mod compare;
 pub mod diff;
 pub mod encode;

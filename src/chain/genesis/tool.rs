@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Compose, GenesisProblem,
     check::check_values,
+    claims::unlike,
     members::validators_of,
     merge::{overridden_paths, set_overrides},
     outline::Outline,
@@ -110,8 +111,16 @@ pub fn finished(ask: Compose<'_>, text: &str) -> Result<BTreeMap<String, String>
         made.iter().map(|(name, outline)| (name.clone(), outline.to_string())).collect();
     if problems.is_empty() {
         problems.extend(others(ask, name, &made[name]));
+        problems.extend(unasked(ask, name, &made[name]));
     }
     if problems.is_empty() { Ok(made) } else { Err(problems) }
+}
+
+/// Each host has signed its own part: the power and the name in it are the inventory's.
+fn unasked(ask: Compose<'_>, name: &str, text: &str) -> Vec<GenesisProblem> {
+    let members = validators_of(ask.profile, name, text).unwrap_or_default();
+    let power = |node: &super::NodeDocs| node.power.map_or(POWER, Power::get);
+    unlike(name, ask.nodes.iter().map(|node| (node.whose.as_str(), &node.key, power(node))), &members)
 }
 
 /// The validators are those of the inventory, in its order.
@@ -152,20 +161,28 @@ mod tests {
     }
 
     fn finish(keys: &[&str], overrides: &Overrides) -> Result<String, String> {
+        finish_with(keys, overrides, COLLECTED)
+    }
+
+    fn finish_text(keys: &[&str], text: &str) -> Result<String, String> {
+        finish_with(keys, &Overrides::new(), text)
+    }
+
+    fn finish_with(keys: &[&str], overrides: &Overrides, text: &str) -> Result<String, String> {
         let profile = Profile::builtin("cosmos").unwrap();
-        let node = |key: &&str| NodeDocs {
-            whose: "node".to_owned(),
+        let node = |(number, key): (usize, &&str)| NodeDocs {
+            whose: format!("node-{number}"),
             key: ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: (*key).to_owned() },
             power: None,
             documents: BTreeMap::new(),
         };
-        let nodes: Vec<NodeDocs> = keys.iter().map(node).collect();
+        let nodes: Vec<NodeDocs> = keys.iter().enumerate().map(node).collect();
         let chain_id = ChainId::new("cosmos-local").unwrap();
         let ask =
             Compose { profile: &profile, nodes: &nodes, chain_id: &chain_id, overrides, now: 1_900_000_000 };
         let lines =
             |problems: Vec<GenesisProblem>| problems.iter().map(ToString::to_string).collect::<String>();
-        finished(ask, COLLECTED).map(|mut made| made.remove("chain").unwrap()).map_err(lines)
+        finished(ask, text).map(|mut made| made.remove("chain").unwrap()).map_err(lines)
     }
 
     #[test]
@@ -190,6 +207,16 @@ mod tests {
         );
         assert!(finish(&[KEYS[1], KEYS[0]], &Overrides::new()).unwrap_err().contains("in its order"));
         assert!(finish(&KEYS[..1], &Overrides::new()).unwrap_err().contains("names 2 validators"));
+
+        // What its host has signed with another stake, or under another's name.
+        let forged = |from: &str, to: &str| finish_text(&KEYS, &COLLECTED.replacen(from, to, 1)).unwrap_err();
+        let rich = forged("\"10000000\"", "\"1000000000000\"");
+        assert!(
+            rich.contains("node-0: ") && rich.contains("power 1000000, and by the inventory 10"),
+            "{rich}"
+        );
+        let named = forged("\"moniker\": \"node-1\"", "\"moniker\": \"node-0\"");
+        assert!(named.contains("node-1: ") && named.contains("the name \"node-0\""), "{named}");
 
         // Another stake is another power, by what the chain counts.
         let more = made.replacen("\"amount\": \"10000000\"", "\"amount\": \"25999999\"", 1);

@@ -33,15 +33,32 @@ pub fn consent(restorations: &[Restoration]) -> String {
             || "there is no block yet: its sign state is the backup's".to_owned(),
             |first| format!("it will sign from height {first} on"),
         );
-        let stands = if restoration.stands {
-            ". The chain stands, so nobody can see whether its key still signs elsewhere"
-        } else {
-            ""
-        };
-        format!("{}: {first}{stands}\n", restoration.node)
+        format!("{}: {first}{}\n", restoration.node, not_known(restoration))
     };
     let lines: String = restorations.iter().map(line).collect();
     format!("{lines}Put these keys back? Whatever signed with them before must never run again")
+}
+
+/// What a yes to this restoration passes over.
+fn not_known(restoration: &Restoration) -> String {
+    let stands = restoration
+        .stands
+        .then(|| "The chain stands, so nobody can see whether its key still signs elsewhere".to_owned());
+    let alone = restoration
+        .alone
+        .as_ref()
+        .map(|name| format!("Only {name} says how far the chain is and who signs, and nobody confirms it"));
+    let unseen = restoration.unseen.then(|| "No node says who signs".to_owned());
+    [stands, alone, unseen].into_iter().flatten().map(|words| format!(". {words}")).collect()
+}
+
+/// The same for those who have said yes before they were asked.
+pub fn passed_over(restorations: &[Restoration]) -> Vec<String> {
+    let line = |restoration: &Restoration| match not_known(restoration) {
+        words if words.is_empty() => None,
+        words => Some(format!("{}: not known{words}", restoration.node)),
+    };
+    restorations.iter().filter_map(line).collect()
 }
 
 pub fn restored(nodes: usize) -> Option<String> {

@@ -183,12 +183,17 @@ impl World {
             let seen = seen(node)?;
             let power = node.power.as_ref().map_or(10, |power| power.get());
             let (signed, last_signed) = (seen.unit.is_running(), seen.signed_height.unwrap_or(0));
-            Some(Voter { key: seen.validator_key.clone()?, power, signed, last_signed })
+            let key = seen.validator_key.clone()?;
+            Some(Voter { key, power, signed, last_signed, confirmed: last_signed, shown_by: None })
         };
         let height = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
+        let height = height.saturating_sub(1);
+        let running = facts.nodes.iter().filter(|(_, seen)| seen.unit.is_running());
         Some(Voting {
-            height: height.saturating_sub(1),
+            height,
             voters: cluster.validators().filter_map(voter).collect(),
+            heights: running.map(|(name, _)| (name.clone(), height)).collect(),
+            disagree: None,
         })
     }
 

@@ -193,3 +193,64 @@ fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
     let said = refused(&again(&mut world, &with).end);
     assert!(said.contains("there is no user \"node\""), "its files belong to another uid: {said}");
 }
+
+/// P5: what a host's own document says beside its key.
+#[test]
+fn s5_a_host_brings_its_key_to_the_genesis_and_nothing_else() {
+    for chain in ["cometbft", "loom"] {
+        let mut wishes = plain(chain, 4);
+        let forged = |wishes: &Wishes, document: &str, change: &dyn Fn(&mut serde_json::Value)| {
+            let cluster = wishes.cluster();
+            let (mut world, _) = born(&cluster, 0);
+            let mut facts = world.gather(&cluster);
+            for node in &cluster.nodes {
+                // As before its first start.
+                let seen = facts.nodes.get_mut(&node.name).unwrap();
+                seen.files.remove(&cluster.profile.started.under(&home_of(node)));
+                if node.name.as_str() == "n-2" {
+                    let mut json: serde_json::Value = serde_json::from_str(&seen.pristine[document]).unwrap();
+                    change(&mut json);
+                    seen.pristine.insert(document.to_owned(), json.to_string().into());
+                }
+            }
+            let made = crate::plan::birth::documents(&cluster, &facts);
+            made.map_err(|refusals| refused(&Next::Refused(refusals)))
+        };
+        forged(&wishes, "chain", &|_| ()).unwrap();
+        let rich = |json: &mut serde_json::Value| json["validators"][0]["power"] = "1000000".into();
+        let said = forged(&wishes, "chain", &rich).unwrap_err();
+        assert!(said.contains("n-2: ") && said.contains("claims power 1000000, n-0 has 10"), "{said}");
+        let named = |json: &mut serde_json::Value| json["validators"][0]["name"] = "n-0".into();
+        let said = forged(&wishes, "chain", &named).unwrap_err();
+        assert!(said.contains("n-2: ") && said.contains("the name \"n-0\""), "{said}");
+        let more = |json: &mut serde_json::Value| json["validators"][0]["weight"] = 9.into();
+        let said = forged(&wishes, "chain", &more).unwrap_err();
+        assert!(said.contains("n-2: ") && said.contains("something else than that of n-0"), "{said}");
+        let two = |json: &mut serde_json::Value| {
+            let own = json["validators"][0].clone();
+            json["validators"].as_array_mut().unwrap().push(own);
+        };
+        let said = forged(&wishes, "chain", &two).unwrap_err();
+        assert!(said.contains("n-2: ") && said.contains("holds 2 validators"), "{said}");
+        let alloc = |json: &mut serde_json::Value| json["app_state"] = serde_json::json!({"rich": "n-2"});
+        let said = forged(&wishes, "chain", &alloc).unwrap_err();
+        assert!(said.contains("n-2: ") && said.contains("must be equal on all hosts"), "{said}");
+        if chain == "loom" {
+            let rich = |json: &mut serde_json::Value| {
+                for contract in json["contracts"].as_array_mut().unwrap() {
+                    if contract["name"] == "dposV3" {
+                        contract["init"]["validators"][0]["power"] = "1000000".into();
+                    }
+                }
+            };
+            let said = forged(&wishes, "app", &rich).unwrap_err();
+            assert!(said.contains("n-2: ") && said.contains("claims power 1000000"), "{said}");
+        }
+
+        // What the inventory names is set, whatever the host says.
+        wishes.nodes[2].power = Some(25);
+        let made = forged(&wishes, "chain", &rich).unwrap();
+        let powers = made["chain"].matches("\"power\": \"10\"").count();
+        assert!(powers == 3 && made["chain"].contains("\"power\": \"25\""), "{}", &*made["chain"]);
+    }
+}

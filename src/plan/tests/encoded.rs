@@ -10,7 +10,7 @@ use crate::{
     plan::{
         down::{self, Down},
         recording::{CANARY, home_of, path},
-        restore::{self as restoring, Shown},
+        restore::{self as restoring},
         unfold,
     },
 };
@@ -176,7 +176,7 @@ fn s13_a_lost_disk_gets_its_key_back_and_no_other_is_written_over() {
     lose_disk(&mut world, &cluster, 2);
     let said = refused(&again(&mut world, &cluster).end);
     assert!(said.contains("keys restore"), "{said}");
-    let shown = Shown { height: Some(50), ..Shown::default() };
+    let shown = super::restore::at(50);
     let options = options(&["n-2"]);
     let decide = |cluster: &Cluster, facts: &crate::facts::Facts| {
         restoring::next(cluster, facts, &options, &kept, &shown)

@@ -1,5 +1,7 @@
 //! Keys that go back to a host which has lost its disk (S13).
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     facts::{Facts, Voter, Voting},
@@ -56,8 +58,15 @@ pub fn lose_disk(world: &mut World, cluster: &Cluster, number: usize) {
     host.units.clear();
 }
 
-fn at(height: u64) -> Shown {
-    Shown { height: Some(height), ..Shown::default() }
+/// Two nodes run, and nobody signs with the keys that are lost.
+pub fn at(height: u64) -> Shown {
+    let heights = heights(height);
+    let look = Some(Voting { height, heights: heights.clone(), ..Voting::default() });
+    Shown { heights, first: look.clone(), last: look, ..Shown::default() }
+}
+
+fn heights(height: u64) -> BTreeMap<NodeName, u64> {
+    ["n-0", "n-2"].map(|name| (NodeName::new(name).unwrap(), height)).into()
 }
 
 fn put_back(world: &mut World, cluster: &Cluster, backup: &Backup, shown: &Shown) -> Outcome {
@@ -209,7 +218,10 @@ fn a_node_that_gives_its_vote_up_joins_again_with_new_keys() {
 
 fn voting(height: u64, key: &crate::model::ids::ValidatorKey, last_signed: u64) -> Voting {
     let signed = last_signed > 0 && height - last_signed <= 5;
-    Voting { height, voters: vec![Voter { key: key.clone(), power: 10, signed, last_signed }] }
+    let by = (last_signed > 0).then(|| NodeName::new("n-2").unwrap());
+    let voter =
+        Voter { key: key.clone(), power: 10, signed, last_signed, confirmed: last_signed, shown_by: by };
+    Voting { height, voters: vec![voter], heights: heights(height), disagree: None }
 }
 
 #[test]
@@ -258,7 +270,7 @@ fn s13_keys_do_not_go_back_while_somebody_may_sign_with_them() {
         let key = key(kept).validator_key;
         (shown.first, shown.last) = (Some(voting(50, &key, 49)), Some(voting(53, &key, 52)));
     });
-    assert!(signs.contains("signs elsewhere") && signs.contains("height 52"), "{signs}");
+    assert!(signs.contains("signs elsewhere") && signs.contains("height 52 (shown by n-2)"), "{signs}");
     let young = refusal(|_, _, kept, shown| {
         let key = key(kept).validator_key;
         (shown.first, shown.last) = (Some(voting(50, &key, 49)), Some(voting(52, &key, 49)));
@@ -277,10 +289,10 @@ fn s13_keys_do_not_go_back_while_somebody_may_sign_with_them() {
 
 #[test]
 fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_there() {
-    let unknown = refusal(|_, _, _, shown| shown.height = None);
+    let unknown = refusal(|_, _, _, shown| shown.heights.clear());
     assert!(unknown.contains("no node says how far it is"), "{unknown}");
     let behind = refusal(|_, _, kept, shown| {
-        shown.height = Some(40);
+        shown.heights = heights(40);
         kept.nodes.values_mut().for_each(|kept| kept.signed_height = 42);
     });
     assert!(behind.contains("at height 42") && behind.contains("at 40 only"), "{behind}");
@@ -300,6 +312,56 @@ fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_the
     assert!(cluster.starts_with("Safety -: the backup is of the cluster"), "{cluster}");
     let empty = refusal(|_, _, kept, _| kept.nodes.values_mut().for_each(|kept| kept.files.clear()));
     assert!(empty.starts_with("Input n-1: the backup cannot be used"), "{empty}");
+}
+
+#[test]
+fn s13_what_one_node_claims_stops_a_restore_and_is_named() {
+    let claimed = refusal(|_, _, _, shown| {
+        shown.heights.insert(NodeName::new("n-3").unwrap(), 812);
+    });
+    assert!(claimed.contains("n-3 claims height 812, nobody else is above 50"), "{claimed}");
+    assert!(claimed.contains("loomctl down --limit NODE"), "{claimed}");
+    let disagree = refusal(|_, _, _, shown| {
+        shown.last.as_mut().unwrap().disagree = Some("the nodes do not agree on who votes".into());
+    });
+    assert!(disagree.starts_with("Safety n-1: ") && disagree.contains("do not agree"), "{disagree}");
+    // A sign state is a host's word as well.
+    let ahead = refusal(|world, cluster, _, _| {
+        let node = &cluster.nodes[2];
+        let at = cluster.profile.sign_state.as_ref().unwrap().file.under(&home_of(node));
+        let state = serde_json::json!({"height": "900000", "round": 0, "step": 0}).to_string();
+        let file = world.host(cluster, node).files.get_mut(&at).unwrap();
+        let text = crate::text::Text::from(state);
+        (file.sha256, file.content) = (Some(text.sha256().clone()), Some(text));
+    });
+    assert!(
+        ahead.contains("the sign state of n-2 stands at height 900000, and the nodes are at 50"),
+        "{ahead}"
+    );
+}
+
+#[test]
+fn s13_what_one_node_alone_says_is_asked_about() {
+    let cluster = plain("cometbft", 2).cluster();
+    let (mut world, _) = born(&cluster, 50);
+    let kept = backup(&mut world, &cluster);
+    lose_disk(&mut world, &cluster, 1);
+    let facts = world.gather(&cluster);
+    let planned =
+        |shown: &Shown| restore::plan(&cluster, &facts, &Options::default(), &kept, shown).unwrap().remove(0);
+    let known = planned(&at(50));
+    assert!(known.alone.is_none() && !known.unseen, "{known:?}");
+    let mut one = at(50);
+    for heights in [&mut one.heights, &mut one.last.as_mut().unwrap().heights] {
+        heights.remove(&NodeName::new("n-2").unwrap());
+    }
+    one.first.clone_from(&one.last);
+    let alone = planned(&one);
+    assert_eq!(alone.alone.as_ref().map(ToString::to_string), Some("n-0".to_owned()));
+    let said = crate::cli::view::notes::consent(&[alone]);
+    assert!(said.contains("Only n-0 says how far the chain is and who signs"), "{said}");
+    let unseen = planned(&Shown { first: None, last: None, ..at(50) });
+    assert!(unseen.unseen && unseen.alone.is_none());
 }
 
 #[test]

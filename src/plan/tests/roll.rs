@@ -87,6 +87,45 @@ fn s8_nobody_knows_who_votes() {
 }
 
 #[test]
+fn s8_nobody_restarts_by_the_word_of_one_node() {
+    let (wishes, mut world) = living(4);
+    let cluster = changed(&wishes);
+    let facts = world.gather(&cluster);
+    let waiting = |number: usize| {
+        let node = cluster.nodes[number].name.clone();
+        vec![crate::plan::roll::Waiting { node, what: String::new(), steps: Vec::new() }]
+    };
+    let next = |change: &dyn Fn(&mut crate::facts::Voting), halt: bool| {
+        let mut facts = facts.clone();
+        change(facts.voting.as_mut().unwrap());
+        crate::plan::roll::next(&cluster, &facts, &with(true, false, halt), waiting(1))
+    };
+    let shows = |next: Next| match next {
+        Next::Stage(stage) => stage.gate.unwrap().shows,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shows(next(&|_| (), false)), Shows::Commit);
+    // One shows a signature of n-0 that nobody else has: it is down, and blocks are expected all the same.
+    let disputed = |voting: &mut crate::facts::Voting| {
+        (voting.voters[0].signed, voting.voters[0].confirmed) = (false, 0);
+    };
+    let said = refused(&next(&disputed, false));
+    assert!(said.contains("20 of 40") && said.contains("n-0 down already"), "{said}");
+    assert_eq!(shows(next(&disputed, true)), Shows::Commit);
+    let alone = |voting: &mut crate::facts::Voting| {
+        voting.heights.retain(|name, _| name.as_str() == "n-2");
+    };
+    let said = refused(&next(&alone, false));
+    assert!(said.contains("40 of 40") && said.contains("only n-2 answers, and nobody confirms"), "{said}");
+    let disagree = |voting: &mut crate::facts::Voting| {
+        voting.disagree = Some("the nodes do not agree on who votes (n-3: …)".into());
+    };
+    let said = refused(&next(&disagree, false));
+    assert!(said.starts_with("Safety n-1: ") && said.contains("n-3: …"), "{said}");
+    assert_eq!(shows(next(&disagree, true)), Shows::Answer, "a standstill is accepted");
+}
+
+#[test]
 fn s8_a_living_chain_keeps_its_binary_until_it_may_be_upgraded() {
     let (wishes, mut world) = living(4);
     let old = wishes.cluster();

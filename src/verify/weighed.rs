@@ -1,0 +1,135 @@
+//! What the nodes say of their chain, weighed: one of them alone decides nothing (P5 of the security model).
+//!
+//! Each thing is read in its cautious direction. A height counts as far as a second node confirms it. Who «signs» in a
+//! count of who may be missing is confirmed by several; a signature that anybody shows is one where signing elsewhere is
+//! the danger. The validators are those that all agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    chain::probe::RpcValidator,
+    facts::{NEAR, Voter, Voting},
+    model::ids::{NodeName, ValidatorKey},
+};
+
+/// From so many nodes blocks are fetched: enough that two who lie are too few to confirm anything (see `enough`), and
+/// few enough that a cluster of many is not read many times over.
+const WITNESSES: usize = 7;
+
+/// What one node says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    pub height: u64,
+    /// Who votes at the common height, if it says that.
+    pub members: Option<Vec<RpcValidator>>,
+    /// The last commit that each address has signed, in the blocks that it shows; `None`: it was not asked.
+    pub signed: Option<BTreeMap<String, u64>>,
+}
+
+pub type Readings = BTreeMap<NodeName, Reading>;
+
+/// The height at which nodes are compared: the lowest of those that are near what two of them have.
+pub fn common(heights: &BTreeMap<NodeName, u64>) -> u64 {
+    near(heights).map(|(_, height)| height).min().unwrap_or(0)
+}
+
+/// Those with a block that are not far behind what two of them have.
+fn near(heights: &BTreeMap<NodeName, u64>) -> impl Iterator<Item = (&NodeName, u64)> {
+    let confirmed = Voting::confirmed(heights);
+    let near = move |height: u64| height > 0 && height.saturating_add(NEAR) >= confirmed;
+    heights.iter().map(|(name, height)| (name, *height)).filter(move |(_, height)| near(*height))
+}
+
+/// Whose blocks are looked at: of those that are not far behind, so many, spread over all. Whom this leaves out cannot
+/// come in by what it says, as long as it does not lie about being there at all.
+pub fn witnesses(heights: &BTreeMap<NodeName, u64>) -> BTreeSet<NodeName> {
+    let near: Vec<&NodeName> = near(heights).map(|(name, _)| name).collect();
+    let count = near.len().min(WITNESSES);
+    (0..count).map(|number| near[number * near.len() / count].clone()).collect()
+}
+
+/// How many have to show the same: more than a third of those whose blocks were looked at, and two at least.
+fn enough(asked: usize) -> usize {
+    (asked / 3 + 1).max(2)
+}
+
+/// `None`: nobody says who votes.
+pub fn weigh(readings: &Readings) -> Option<Voting> {
+    let heights: BTreeMap<NodeName, u64> =
+        readings.iter().map(|(name, reading)| (name.clone(), reading.height)).collect();
+    let height = Voting::confirmed(&heights);
+    if heights.values().all(|height| *height == 0) && !heights.is_empty() {
+        return Some(Voting { heights, ..Voting::default() });
+    }
+    let members = all_members(readings);
+    if members.is_empty() {
+        return None;
+    }
+    let asked = readings.values().filter(|reading| reading.signed.is_some()).count();
+    let needed = if readings.len() == 1 { 1 } else { enough(asked) };
+    let voter = |(key, power): (ValidatorKey, i64)| {
+        let mut shown: Vec<(u64, &NodeName)> =
+            readings.iter().filter_map(|(name, reading)| Some((last_of(reading, &key)?, name))).collect();
+        shown.sort_by(|a, b| b.cmp(a));
+        let last_signed = shown.first().map_or(0, |(last, _)| *last);
+        let confirmed = shown.get(needed - 1).map_or(0, |(last, _)| *last);
+        Voter {
+            signed: Voting::is_recent(height, confirmed),
+            shown_by: shown.first().filter(|(last, _)| *last > 0).map(|(_, name)| (*name).clone()),
+            key,
+            power,
+            last_signed,
+            confirmed,
+        }
+    };
+    let voters = members.into_iter().map(voter).collect();
+    Some(Voting { height, voters, disagree: disagreement(readings), heights })
+}
+
+/// Everybody whom any node names, in the order of the first, with the greatest power that any gives.
+fn all_members(readings: &Readings) -> Vec<(ValidatorKey, i64)> {
+    let mut all: Vec<(ValidatorKey, i64)> = Vec::new();
+    for member in readings.values().filter_map(|reading| reading.members.as_ref()).flatten() {
+        match all.iter_mut().find(|(key, _)| *key == member.key) {
+            Some((_, power)) => *power = (*power).max(member.power),
+            None => all.push((member.key.clone(), member.power)),
+        }
+    }
+    all
+}
+
+/// The key's last signature in the blocks that one node shows, by the address that this node gives it.
+fn last_of(reading: &Reading, key: &ValidatorKey) -> Option<u64> {
+    let signed = reading.signed.as_ref()?;
+    let own = reading.members.iter().flatten().filter(|member| member.key == *key);
+    Some(own.filter_map(|member| signed.get(&member.address).copied()).max().unwrap_or(0))
+}
+
+/// Who says what, where the nodes that say who votes do not say the same.
+fn disagreement(readings: &Readings) -> Option<String> {
+    type Set<'a> = BTreeMap<&'a ValidatorKey, i64>;
+    let mut said: Vec<(Set<'_>, Vec<&str>)> = Vec::new();
+    for (name, reading) in readings {
+        let Some(members) = &reading.members else { continue };
+        let set: Set<'_> = members.iter().map(|member| (&member.key, member.power)).collect();
+        match said.iter_mut().find(|(other, _)| *other == set) {
+            Some((_, by)) => by.push(name.as_str()),
+            None => said.push((set, vec![name.as_str()])),
+        }
+    }
+    let height = common(&readings.iter().map(|(name, reading)| (name.clone(), reading.height)).collect());
+    let all: Vec<&Set<'_>> = said.iter().map(|(set, _)| set).collect();
+    let line = |(set, by): &(Set<'_>, Vec<&str>)| {
+        let total: i128 = set.values().map(|power| i128::from(*power)).sum();
+        let own = set.iter().find(|(key, power)| all.iter().any(|other| other.get(*key) != Some(*power)));
+        let own = own.map_or_else(String::new, |(key, power)| format!(", {key} with {power}"));
+        format!("{}: {} with power {total}{own}", by.join(", "), set.len())
+    };
+    (said.len() > 1).then(|| {
+        let lines = said.iter().map(line).collect::<Vec<_>>().join("; ");
+        format!("the nodes do not agree on who votes at height {height} ({lines})")
+    })
+}
+
+#[cfg(test)]
+mod tests;
