@@ -117,7 +117,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.
-    let unlisted = [Some(cluster.unit_path(node)), home.join(&profile.binary.name).ok()];
+    let unlisted = [Some(cluster.unit_path(node)), home.join(profile.binary.name.as_str()).ok()];
     steps.extend(
         unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
     );

@@ -215,7 +215,7 @@ fn rendered(
 
 /// The binary's name in the node's folder: what the unit starts, so that an upgrade or a rollback is a link.
 fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
-    home.join(&cluster.profile.binary.name).unwrap_or_else(|_| home.clone())
+    home.join(cluster.profile.binary.name.as_str()).unwrap_or_else(|_| home.clone())
 }
 
 /// What the manifest lists: everything of this node that is ours to keep right, and to remove.
