@@ -18,7 +18,7 @@ use crate::{
     },
     fleet::{Fleet, Member, now},
     masked,
-    model::ids::NodeName,
+    model::ids::{NodeName, name_of},
     plan::{Stage, step::Step},
     remote::{error::HostError, host::Host, http::nonce, running::Running},
     shell::{
@@ -240,7 +240,7 @@ impl Follow<'_> {
                     let why = relay::hindrance(&output);
                     let output = format!("the host cannot pull it: {why}");
                     self.done.failed = Some(HostError::Step { step: step.name(), output });
-                    self.done.pulled.unpulled.insert(url.to_owned(), why);
+                    self.done.pulled.unpulled.insert(name_of(url), why);
                     return Ok(None);
                 }
                 let output = if output.trim().is_empty() { format!("status {status}") } else { output };

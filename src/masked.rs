@@ -70,8 +70,12 @@ pub fn lines(text: &str) -> Vec<String> {
 /// One line, its secrets replaced.
 pub fn line(line: &str) -> String {
     let line = &*vaulted(line);
+    starred(line, secrets(line))
+}
+
+fn starred(line: &str, secrets: Vec<Range<usize>>) -> String {
     let (mut out, mut at) = (String::new(), 0);
-    for range in secrets(line) {
+    for range in secrets {
         out += &line[at..range.start];
         out += STARS;
         at = range.end;
@@ -99,9 +103,10 @@ pub fn json(value: &mut Value) {
     }
 }
 
-/// The values of secret keys, at any depth; the path of a file with a secret is none.
+/// The values of secret keys, at any depth, and the secrets of URLs; the path of a file with a secret is none.
 pub fn by_key(value: &mut Value) {
     match value {
+        Value::String(text) => *text = starred(text, of_urls(text)),
         Value::Array(values) => values.iter_mut().for_each(by_key),
         Value::Object(values) => values.iter_mut().for_each(|(key, value)| of_key(key, value)),
         _ => {}
@@ -224,20 +229,38 @@ fn value_length(before: &str, text: &str) -> usize {
     }
 }
 
-/// `scheme://user:PASSWORD@host`
+/// `scheme://user:PASSWORD@host`, and of what curl and wget fetch also `TOKEN@host` and all of `?QUERY`: elsewhere a peer's id
+/// stands before the `@`, and what it is behind the `?`.
 fn of_urls(line: &str) -> Vec<Range<usize>> {
-    let part = |(at, _): (usize, &str)| {
-        let start = at + "://".len();
-        let end = line[start..]
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\''))
-            .map_or(line.len(), |n| start + n);
-        let user = &line[start..end];
-        let range = start + user.find(':')? + 1..start + user.rfind('@')?;
-        // A form to fill in, as chains write it into their comments: `<password>`.
-        let is_form = |text: &str| text.starts_with('<') && text.ends_with('>');
-        Some(range).filter(|range| range.start < range.end && !is_form(&line[range.clone()]))
-    };
-    line.match_indices("://").filter_map(part).collect()
+    // A form to fill in, as chains write it into their comments: `<password>`.
+    let is_form =
+        |range: &Range<usize>| line[range.clone()].starts_with('<') && line[range.clone()].ends_with('>');
+    let parts = line.match_indices("://").flat_map(|(at, sign)| {
+        let scheme = line[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let is_web = ["http", "https", "ftp", "ftps"].iter().any(|web| web.eq_ignore_ascii_case(scheme));
+        let start = at + sign.len();
+        let url = &line[start..];
+        let url =
+            &url[..url.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(url.len())];
+        let query = url.find('?').filter(|_| is_web).map(|mark| start + mark + 1..start + url.len());
+        user(url, is_web).map(|user| start + user.start..start + user.end).into_iter().chain(query)
+    });
+    parts.filter(|range| !range.is_empty() && !is_form(range)).collect()
+}
+
+/// What nobody may see before the `@` of a URL without its scheme.
+fn user(url: &str, is_web: bool) -> Option<Range<usize>> {
+    let host = &url[..url.find('/').unwrap_or(url.len())];
+    let colon = host.find(':');
+    // A password with a slash in it, which is no URL: where a host would have its port, there is none.
+    let is_torn = is_web
+        && !host.contains('@')
+        && colon.is_some_and(|at| !host.starts_with('[') && host[at + 1..].parse::<u16>().is_err());
+    let end = if is_torn { url.rfind('@')? } else { host.rfind('@')? };
+    match colon.filter(|colon| *colon < end) {
+        Some(colon) => Some(colon + 1..end),
+        None => is_web.then_some(0..end),
+    }
 }
 
 /// Runs of lower-case words of three to eight letters, one blank between them: sentences have shorter ones, or signs.
@@ -305,6 +328,47 @@ mod tests {
         );
         assert_eq!(line(&format!("Write it down: ({PHRASE}).")), format!("Write it down: ({STARS})."));
         assert_eq!(line(&format!("+{PHRASE}")), format!("+{STARS}"));
+    }
+
+    #[test]
+    fn s3_what_a_url_carries_beside_its_place_is_masked() {
+        for (url, shown) in [
+            ("https://me:canary@h/x", "https://me:*@h/x"),
+            ("HTTPS://me:canary@h", "HTTPS://me:*@h"),
+            ("https://me:can@ary@h/x", "https://me:*@h/x"),
+            ("https://me:can/ary@h/x", "https://me:*@h/x"),
+            ("https://canary@h/x", "https://*@h/x"),
+            ("https://h/x?t=canary&a=canary#canary", "https://h/x?*"),
+            ("https://h?canary", "https://h?*"),
+            ("https://me:canary@h:8443/x?canary", "https://me:*@h:8443/x?*"),
+            ("https://me:canary@h/a@b", "https://me:*@h/a@b"),
+        ] {
+            let shown = shown.replace('*', STARS);
+            for (before, after) in
+                [("", ""), ("binary: ", ""), ("\"", "\","), ("fetch ", " (through this machine)")]
+            {
+                assert_eq!(line(&format!("{before}{url}{after}")), format!("{before}{shown}{after}"));
+            }
+            let starred = in_place(&format!("binary: {url}"));
+            assert!(
+                !starred.contains("can") && starred.chars().count() == url.chars().count() + 8,
+                "{starred}"
+            );
+        }
+        let mut values =
+            serde_json::json!({"binary": "https://me:canary@h/x?canary", "list": ["https://canary@h"]});
+        by_key(&mut values);
+        assert!(!values.to_string().contains("canary"), "{values}");
+        for kept in [
+            "https://h:8443/x",
+            "http://[fd00::1]:80/x@y",
+            "enode://ab12@10.0.0.1:30303?discport=0",
+            "kni://ab12@10.0.0.1:32323?discport=0&ntype=cn",
+            "tcp://585935efd643a51a3b004e1bfb7cc8c341f7d1db@h:26656",
+            "https://h/x?",
+        ] {
+            assert_eq!(line(kept), kept);
+        }
     }
 
     #[test]

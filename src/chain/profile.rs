@@ -23,7 +23,7 @@ use super::{
     topology::{Role, Spot},
     words,
 };
-use crate::model::ids::{ChainId, HostAddr, RemotePath, UnitName};
+use crate::model::ids::{ChainId, FileName, HostAddr, RemotePath, UnitName};
 
 pub use document::{
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
@@ -102,7 +102,7 @@ pub enum Family {
 #[serde(deny_unknown_fields)]
 pub struct Binary {
     /// File name of the link in the working directory.
-    pub name: String,
+    pub name: FileName,
     /// Where a named build is downloaded from; `{build}` is its name.
     #[serde(default)]
     pub build_url: Option<String>,

@@ -24,6 +24,7 @@ pub fn chain(command: &Chain) -> u8 {
         Chain::Check { dir } => match profiles::own(dir) {
             Ok(profile) => {
                 offline::chains(&[profile]);
+                offline::trust(dir);
                 error::OK
             }
             Err(problems) => offline::refuse(&problems),

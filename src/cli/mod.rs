@@ -27,6 +27,7 @@ use args::{Cli, Command, Keys, SchemaOf};
 
 /// Runs the command line; the exit code is the result.
 pub fn main() -> u8 {
+    keep_memory_to_ourselves();
     let cli = match args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(e) => {
@@ -42,6 +43,14 @@ pub fn main() -> u8 {
         }
     };
     runtime.block_on(dispatch(cli.command))
+}
+
+/// Passwords and keys are in it: no core dump of this process and what it starts, and no debugger of the same user. Where
+/// that is refused (a sandbox), it is as it was.
+fn keep_memory_to_ourselves() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 async fn dispatch(command: Command) -> u8 {
@@ -80,5 +89,54 @@ async fn dispatch(command: Command) -> u8 {
             Ok(()) => error::OK,
             Err(_) => error::FAILED,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::process::Command;
+
+    use super::*;
+
+    /// It holds for a whole process, so that this test is started once more; as somebody who is not root where that can be
+    /// chosen, since what /proc says of a process that may not be dumped belongs to root.
+    #[test]
+    fn s3_there_is_no_core_dump_and_our_own_files_stay_readable() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        if std::env::var_os("LOOMCTL_TEST_DUMP").is_some() {
+            keep_memory_to_ourselves();
+            let limit = getrlimit(Resource::Core);
+            assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
+            assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+            // A download is uploaded from a file without a name; who we are is read there on hosts.
+            use std::{io::Write as _, os::fd::AsRawFd as _};
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(b"it").unwrap();
+            let again =
+                std::thread::spawn(move || std::fs::read(format!("/proc/self/fd/{}", file.as_raw_fd())));
+            assert_eq!(again.join().unwrap().unwrap(), b"it");
+            let child =
+                Command::new("sh").args(["-c", "ulimit -c; cat /proc/self/environ >/dev/null"]).output();
+            assert_eq!(child.unwrap().stdout, b"0\n");
+            return;
+        }
+        let exe = std::env::current_exe().unwrap();
+        let arguments = ["--exact", "cli::tests::s3_there_is_no_core_dump_and_our_own_files_stay_readable"];
+        let copy = tempfile::tempdir().unwrap();
+        let reachable = copy.path().join("tests");
+        std::fs::copy(&exe, &reachable).unwrap();
+        std::fs::set_permissions(copy.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut runs = vec![Command::new(&exe)];
+        if rustix::process::geteuid().is_root() {
+            let mut other = Command::new("setpriv");
+            other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&reachable).current_dir("/");
+            runs.push(other);
+        }
+        for mut run in runs {
+            let out = run.args(arguments).env("LOOMCTL_TEST_DUMP", "1").output().unwrap();
+            let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+            assert!(out.status.success() && said.contains("1 passed"), "{said}");
+        }
     }
 }

@@ -97,7 +97,7 @@ group_of() {
 observe_files() {
   scope=$1
   shift
-  stat --printf "$NONCE fact $scope stat %F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n\\n" -- "$@" 2>/dev/null
+  each_line "$scope" stat "$(stat -c '%F|%a|%U:%G|%s|%i|%.9Y|%.9Z|%n' -- "$@" 2>/dev/null)"
   for path in "$@"; do
     shift
     # A link counts by where it points: what is behind it may be a binary, and has its stamp.
@@ -244,7 +244,7 @@ observe_home() {
   echo
 }
 
-# Binaries that were pulled from a URL before anyone knew their checksum.
+# Binaries that were pulled from a URL before anyone knew their checksum: that one, and what the URL is called (`named`).
 observe_pulled() {
   for pulled in "$lib"/bin/*/.url; do
     ! read -r pulled_is 2>/dev/null <"$pulled" || fact host pulled "$pulled_is"

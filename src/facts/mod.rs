@@ -54,9 +54,9 @@ pub struct MachineFacts {
     pub clock_ahead: f64,
     pub clock_uncertain: f64,
     pub listeners: Vec<Listener>,
-    /// Binaries pulled from a URL of unknown checksum: url → what was found there.
+    /// Binaries pulled from a URL of unknown checksum: its URL's name → what was found there.
     pub pulled: BTreeMap<String, Sha256>,
-    /// What this run has seen it fail to pull: url → why.
+    /// What this run has seen it fail to pull: its URL's name → why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unpulled: BTreeMap<String, String>,
 }

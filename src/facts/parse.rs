@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     chain::identity,
-    model::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
+    model::ids::{NodeId, RemotePath, Sha256, ValidatorKey, name_of},
     shell::record::Record,
 };
 
@@ -113,7 +113,7 @@ impl Collector {
                 if let Some((sum, url)) = value.split_once(' ')
                     && let Ok(sum) = Sha256::new(sum)
                 {
-                    m.pulled.insert(url.to_owned(), sum);
+                    m.pulled.insert(name_of(url), sum);
                 }
             }
             "socket" => drop(self.sockets.socket(value)),

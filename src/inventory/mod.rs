@@ -196,6 +196,7 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     let folders = sources::folders(asked, &mut problems);
     let mut inventory = assemble(&opened, &folders, &extra, &asked.vault, problems)?;
     inventory.0.base = asked.paths.first().map(|path| sources::base(path)).unwrap_or_default();
+    inventory.1.extend(sources::warnings(asked, &folders));
     Ok(inventory)
 }
 
@@ -211,6 +212,7 @@ pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Proble
     let source = Source { name, path: from, text: text.to_owned(), inside: false, secret: false };
     let mut inventory = assemble(&[sources::Opened::Text(source)], &folders, &extra, &asked.vault, problems)?;
     inventory.0.base = sources::base(path);
+    inventory.1.extend(sources::warnings(asked, &folders));
     Ok(inventory)
 }
 

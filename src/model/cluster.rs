@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
-    ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
+    ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
     login::Login,
     scope::Scope,
 };
@@ -83,7 +83,7 @@ pub struct Binary {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     File(PathBuf),
-    Url(String),
+    Url(Url),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

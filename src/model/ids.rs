@@ -50,6 +50,32 @@ macro_rules! text_newtype {
     };
 }
 
+mod url;
+pub use url::{Url, name_of};
+
+/// Whether a text can be the name of one thing in a folder and nothing else: of a file, a cluster, a node, a document.
+fn is_name(text: &str, longest: usize) -> bool {
+    let bad = |c: char| c.is_control() || c == '/' || c.is_whitespace();
+    !text.is_empty() && text.len() <= longest && !text.starts_with(['.', '-']) && !text.contains(bad)
+}
+
+text_newtype! {
+    /// A file's name, without its folder.
+    FileName
+}
+
+impl FileName {
+    pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text.into();
+        if is_name(&text, 255) {
+            return Ok(Self(text));
+        }
+        let why =
+            format!("{text:?} must be 1–255 bytes without slash or space, and not begin with a dot or dash");
+        invalid("name", why)
+    }
+}
+
 text_newtype! {
     /// A host of the inventory: one node. Also a folder name on the host, so no slash and no control character.
     NodeName
@@ -58,8 +84,7 @@ text_newtype! {
 impl NodeName {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
-        let bad = |c: char| c.is_control() || c == '/' || c.is_whitespace();
-        if text.is_empty() || text.len() > 100 || text.starts_with(['.', '-']) || text.contains(bad) {
+        if !is_name(&text, 100) {
             return invalid(
                 "node name",
                 format!(
@@ -394,6 +419,24 @@ mod tests {
         assert_eq!(home.parent().unwrap().as_str(), "/home/ubuntu");
         assert!(home.is_below(&RemotePath::new("/home").unwrap()));
         assert!(!RemotePath::new("/home2").unwrap().is_below(&RemotePath::new("/home").unwrap()));
+    }
+
+    #[test]
+    fn what_becomes_a_file_is_one_name() {
+        let longest = "x".repeat(255);
+        for good in
+            ["loomd", "a.b-c_1", "ünï", "..."].iter().filter(|name| **name != "...").chain([&&*longest])
+        {
+            assert!(FileName::new(*good).is_ok(), "{good}");
+        }
+        let longer = "x".repeat(256);
+        for bad in [
+            "", ".", "..", "...", ".hidden", "-rf", "../../x", "a/b", "/", "a b", "a\tb", "a\nb", "a\0b",
+            "a\u{85}b", &longer,
+        ] {
+            assert!(FileName::new(bad).is_err(), "{bad:?}");
+            assert!(NodeName::new(bad).is_err() && ClusterName::new(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
 pub fn binary_sha256<'a>(node: &'a Node, facts: &'a Facts) -> Option<&'a Sha256> {
     use crate::model::cluster::Source;
     node.binary.sha256().or_else(|| match &node.binary.source {
-        Source::Url(url) => facts.machines.get(&node.machine)?.pulled.get(url),
+        Source::Url(url) => facts.machines.get(&node.machine)?.pulled.get(&url.name()),
         Source::File(_) => None,
     })
 }
@@ -121,7 +121,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             .sign_state
             .as_ref()
             .map(|signs| (signs.file.to_string(), format!("{}height", signs.prefix))),
-        binary_name: profile.binary.name.clone(),
+        binary_name: profile.binary.name.to_string(),
         binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(node, sum), sum.clone())),
     }
 }

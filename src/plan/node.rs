@@ -223,7 +223,7 @@ pub fn started(cluster: &Cluster, node: &Node) -> RemotePath {
 
 /// The binary's name in the node's folder: for people and their scripts.
 pub fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
-    home.join(&cluster.profile.binary.name).unwrap_or_else(|_| home.clone())
+    home.join(cluster.profile.binary.name.as_str()).unwrap_or_else(|_| home.clone())
 }
 
 fn links(cluster: &Cluster, node: &Node, home: &RemotePath, sha256: &Sha256) -> [Step; 2] {

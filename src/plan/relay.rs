@@ -14,7 +14,7 @@ use crate::{
 pub fn hindrance(node: &Node, facts: &Facts) -> Option<String> {
     let Source::Url(url) = &node.binary.source else { return None };
     let machine = facts.machines.get(&node.machine)?;
-    let tried = machine.unpulled.get(url).cloned();
+    let tried = machine.unpulled.get(&url.name()).cloned();
     let has_tool = machine.tools.iter().any(|tool| tool == "curl" || tool == "wget");
     tried.or_else(|| (!has_tool).then(|| "neither curl nor wget is there".to_owned()))
 }
@@ -41,7 +41,7 @@ pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refu
         if let (Source::Url(url), Some(hindrance)) = (&node.binary.source, hindrance(node, facts))
             && !is_there(cluster, node, facts)
         {
-            let (nodes, hindrances) = stranded.entry(url).or_default();
+            let (nodes, hindrances) = stranded.entry(url.as_str()).or_default();
             nodes.push(node.name.as_str());
             hindrances.insert(hindrance);
         }

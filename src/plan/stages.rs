@@ -62,8 +62,8 @@ pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stag
         if let Source::Url(url) = &node.binary.source
             && ask::binary_sha256(node, facts).is_none()
         {
-            let (name, relayed) = (cluster.profile.binary.name.clone(), relay::hindrance(node, facts));
-            let step = Step::Fetch { name, url: url.clone(), relayed };
+            let (name, relayed) = (cluster.profile.binary.name.to_string(), relay::hindrance(node, facts));
+            let step = Step::Fetch { name, url: url.to_string(), relayed };
             steps.insert(node.name.clone(), called_for(vec![step], seen));
         }
     }
@@ -98,7 +98,7 @@ fn upload(cluster: &Cluster, node: &Node, called: &[Planned]) -> Option<Upload> 
     let Source::File(source) = &node.binary.source else { return None };
     let wanted = |planned: &&Planned| matches!(planned.step, Step::Binary { .. });
     called.iter().find(wanted)?;
-    let name = cluster.profile.binary.name.clone();
+    let name = cluster.profile.binary.name.to_string();
     Some(Upload { source: source.clone(), sha256: node.binary.sha256()?.clone(), name })
 }
 
@@ -112,7 +112,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
     let state = cluster.state_folder(node);
     let path = cluster.binary_path(node, sha256);
     let url = match &node.binary.source {
-        Source::Url(url) => Some(url.clone()),
+        Source::Url(url) => Some(url.to_string()),
         Source::File(_) => None,
     };
     // First of all: what is made from here on can be found and removed again. One that says more is not written back to

@@ -12,15 +12,15 @@ use tokio::{
     sync::{Mutex, OnceCell},
 };
 
-use crate::model::ids::Sha256;
+use crate::model::ids::{Sha256, Url};
 
-/// curl before wget, as on hosts. The URL comes by stdin: it may hold a password, which every user of this machine could
-/// read among a process's arguments. `file:` is a matter of the host that was told to read it, not of this machine.
+/// curl before wget, as on hosts (`pull` in runtime.sh). The URL comes by stdin: it may hold a password, which every user of
+/// this machine could read among a process's arguments. `file:` is a matter of the host that was told to read it, not of this machine.
 const TOOLS: [(&str, &[&str]); 2] = [
     (
         "curl",
         &[
-            "-fsSL",
+            "-gfsSL",
             "--proto",
             "-file",
             "--connect-timeout",
@@ -96,6 +96,7 @@ async fn download(url: &str) -> Outcome {
     let place = place();
     let no_place = |e: io::Error| DownloadError::NoPlace(place.display().to_string(), e.to_string());
     let failed = |e: io::Error| DownloadError::Failed(e.to_string());
+    let url = &Url::new(url).map_err(|why| DownloadError::Failed(why.to_string()))?;
     let file = tempfile::tempfile_in(&place).map_err(no_place)?;
     let mut to = tokio::fs::File::from_std(file.try_clone().map_err(no_place)?);
     let (mut child, stdout, stderr) = start(url).await.map_err(failed)?;
@@ -111,9 +112,10 @@ async fn download(url: &str) -> Outcome {
 
 /// In a process group of its own: a Ctrl-C at the terminal is ours to act on. Should we be gone ourselves, its next
 /// write ends it.
-async fn start(url: &str) -> io::Result<(Child, ChildStdout, ChildStderr)> {
+async fn start(url: &Url) -> io::Result<(Child, ChildStdout, ChildStderr)> {
     let (program, args) = tool().ok_or_else(|| io::Error::other("neither curl nor wget is here"))?;
-    let input = if program.ends_with("curl") { curl_config(url) } else { format!("{url}\n") };
+    // Neither a quote nor a line break is in a URL that was checked.
+    let input = if program.ends_with("curl") { format!("url = \"{url}\"\n") } else { format!("{url}\n") };
     let mut command = Command::new(program);
     command.args(args).process_group(0).kill_on_drop(true);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -125,10 +127,6 @@ async fn start(url: &str) -> io::Result<(Child, ChildStdout, ChildStderr)> {
         }
         _ => Err(io::Error::other("no pipes")),
     }
-}
-
-fn curl_config(url: &str) -> String {
-    format!("url = \"{}\"\n", url.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The whole stream into the file, hashed on the way.

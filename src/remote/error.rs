@@ -26,6 +26,9 @@ pub enum HostError {
     SudoPasswordWrong,
     #[error("no shell that runs our script: {0}")]
     NoShell(String),
+    /// One without which no script of ours begins.
+    #[error("programs are missing there: {0}")]
+    NoTool(String),
     #[error("not enough rights: we are uid {0} there, and root is needed")]
     NotRoot(String),
     #[error("no systemd of the user {0} runs there: {1} is missing")]
@@ -78,6 +81,7 @@ impl HostError {
             Self::NoShell(_) => {
                 "the login must reach a POSIX shell (sh); is the account locked to another program?"
             }
+            Self::NoTool(_) => "install util-linux (and a POSIX shell)",
             Self::NotRoot(_) => "sudo has to lead to root, or log in as root",
             Self::NoUserManager(user, _) => {
                 return Some(format!(
@@ -182,6 +186,11 @@ pub fn from_preamble(stderr: &str) -> HostError {
     let last =
         stderr.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("nothing was said").to_owned();
     let has = |sign: &str| stderr.contains(sign);
+    if last.contains("setsid")
+        && ["not found", "nknown command", "option"].iter().any(|why| last.contains(why))
+    {
+        return HostError::NoTool("setsid (of util-linux)".to_owned());
+    }
     if has("you must have a tty") {
         HostError::SudoWantsTerminal(last)
     } else if has("a password is required") || has("a terminal is required") || has("no askpass program") {
@@ -227,5 +236,22 @@ mod tests {
         let tty = "sudo: sorry, you must have a tty to run sudo\n";
         assert!(matches!(from_preamble(tty), HostError::SudoWantsTerminal(_)));
         assert!(matches!(from_preamble("u is not in the sudoers file.\n"), HostError::NoSudo(_)));
+        assert!(matches!(from_preamble("sudo: /etc/sudoers is world writable\n"), HostError::NoSudo(_)));
+    }
+
+    #[test]
+    fn a_host_without_setsid_is_told_what_it_needs() {
+        for said in [
+            "sh: 1: exec: setsid: not found\n",
+            "bash: line 1: setsid: command not found\n",
+            "zsh:1: command not found: setsid\n",
+            "fish: Unknown command: setsid\n",
+            "sudo: setsid: command not found\n",
+            "setsid: unrecognized option: w\n",
+        ] {
+            let error = from_preamble(said);
+            assert!(error.to_string().contains("missing there: setsid"), "{said}: {error}");
+            assert!(error.advice().unwrap().contains("util-linux"));
+        }
     }
 }

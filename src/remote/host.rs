@@ -3,6 +3,7 @@
 use std::{io::Read as _, net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use tokio::process::Command;
+use zeroize::Zeroizing;
 
 use super::{
     error::HostError,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     model::{
         ids::{RemotePath, UserName},
-        login::{Login, Via},
+        login::{Login, Secret, Via},
         scope::{LoginUser, Scope},
     },
     shell::{quote::word, record::Record, script::Script},
@@ -103,7 +104,7 @@ impl Host {
 
     /// Starts a script; it has said `ready` when this returns. `doing` names it in errors.
     pub async fn start(&self, script: &Script, doing: &str) -> Result<Running, HostError> {
-        let (command, preface) = shell_command(&self.login, &script.nonce);
+        let (command, preface) = shell_command(&self.login);
         let pipes = match &self.line {
             Line::Ssh(ssh) => ssh.spawn(&command).await?,
             Line::Local => spawn_here(&command)?,
@@ -209,33 +210,59 @@ finish 0"#,
 /// Who logs in, without a process more.
 const OWN_UID: &str = r#"while read -r k u r; do [ "$k" != Uid: ] || break; done </proc/self/status"#;
 
+/// The script's shell: in a session of its own, whose leader it is. It has no terminal that it could type into (with
+/// `ansible_connection: local` that would be the operator's), and what it starts can be told from all else there.
+const SHELL: &str = "setsid -w sh -s";
+
+/// The line after the password. It stands in the arguments of processes, which every user of the machine can read, so it is
+/// a fixed word: the nonce comes with the script alone.
+const MARK: &str = "the script follows";
+
 /// The words that start `sh` as root there, and what must go in before the script.
 ///
-/// A password line can never become input of the script: a wrapper reads up to the nonce, whether sudo took the
-/// password or (NOPASSWD, a fresh timestamp) left it to us.
-fn shell_command(login: &Login, nonce: &str) -> (Vec<String>, String) {
-    let plain = |text: &str| vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()];
+/// A password line can never become input of the script: a wrapper reads up to the mark, whether sudo took the
+/// password or (NOPASSWD, a fresh timestamp) left it to us. Where sudo asks again it takes the mark for an answer: the
+/// wrapper does not look for another one, since what follows may hold any text, and runs nothing.
+fn shell_command(login: &Login) -> (Vec<String>, Zeroizing<Vec<u8>>) {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     if !login.sudo {
-        return (vec!["sh".to_owned(), "-s".to_owned()], String::new());
+        return (SHELL.split(' ').map(str::to_owned).collect(), Zeroizing::default());
     }
+    let root = format!("{OWN_UID}; [ \"$u\" != 0 ]");
     match &login.sudo_password {
         None => {
-            (plain(&format!("{OWN_UID}; [ \"$u\" != 0 ] || exec sh -s; exec sudo -n sh -s")), String::new())
+            let text = format!("{root} || exec {SHELL}; exec sudo -n {SHELL}");
+            (words(&["sh", "-c", &text]), Zeroizing::default())
         }
         Some(password) => {
-            let nonce_word = word(nonce);
-            let eat = format!("while IFS= read -r l; do [ \"$l\" != {nonce_word} ] || exec sh -s; done");
-            let text = format!(
-                "{OWN_UID}; [ \"$u\" != 0 ] || {{ {eat}; exit; }}; exec sudo -S -p \"\" sh -c {}",
-                word(&eat)
-            );
-            (plain(&text), format!("{}\n{nonce}\n", password.reveal()))
+            let eat = eat();
+            let text = format!("{root} || {{ {eat}; }}; exec sudo -S -p \"\" sh -c {}", word(&eat));
+            (words(&["sh", "-c", &text]), preface(password))
         }
     }
 }
 
+/// The wrapper: one line or two, of which the last is the mark.
+fn eat() -> String {
+    let mark = word(MARK);
+    let line = format!("IFS= read -r l; [ \"$l\" = {mark} ]");
+    let refuse = "{ echo \"sudo asks for more than a password\" >&2; exit 1; }";
+    format!("{line} || {{ {line}; }} || {refuse}; exec {SHELL}")
+}
+
+/// Made in one piece, so that no half of it stays behind in memory.
+fn preface(password: &Secret) -> Zeroizing<Vec<u8>> {
+    let parts = [password.reveal(), "\n", MARK, "\n"];
+    let mut lines = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    parts.iter().for_each(|part| lines.extend_from_slice(part.as_bytes()));
+    lines
+}
+
 fn spawn_here(command: &[String]) -> Result<Pipes, HostError> {
-    let failed = |e: std::io::Error| HostError::NoShell(e.to_string());
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => HostError::NoTool(command.first().cloned().unwrap_or_default()),
+        _ => HostError::NoShell(e.to_string()),
+    };
     let (program, args) = command.split_first().map_or(("sh", &[][..]), |(p, a)| (p.as_str(), a));
     let mut child = Command::new(program)
         .args(args)
@@ -254,3 +281,6 @@ fn spawn_here(command: &[String]) -> Result<Pipes, HostError> {
         _ => Err(HostError::NoShell("no pipes".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

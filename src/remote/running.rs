@@ -53,7 +53,7 @@ impl Running {
     pub async fn start(
         pipes: Pipes,
         nonce: &str,
-        preface: &str,
+        preface: &[u8],
         script: &str,
         doing: &str,
         limit: Duration,
@@ -72,7 +72,7 @@ impl Running {
             _keep: pipes.keep,
         };
         let sent = async {
-            let _ = running.send(preface.as_bytes()).await;
+            let _ = running.send(preface).await;
             // A refused sudo closes the pipe: what it said is the better message, so writing may fail here.
             let _ = running.send(script.as_bytes()).await;
             running.await_ready(limit).await
@@ -226,7 +226,7 @@ mod tests {
             stderr: Box::pin(other),
             keep: Box::new(()),
         };
-        Running::start(pipes, "nonce", "", "", "gathering facts", Duration::from_secs(60)).await
+        Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await
     }
 
     #[tokio::test]

@@ -4,3 +4,6 @@ pub mod quote;
 pub mod record;
 pub mod render;
 pub mod script;
+
+#[cfg(test)]
+mod tests;

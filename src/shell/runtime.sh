@@ -240,14 +240,23 @@ step_binary() {
   return 10
 }
 # pull URL FILE: status 75 where the host cannot get at the file; then it goes through the control machine. Where the
-# host's own disk is the reason, nothing would be better for that.
+# host's own disk is the reason, nothing would be better for that. A URL may hold a password: it goes in by stdin, since
+# every user can read arguments, and what would end its line or its value there is none.
 pull() {
+  named "$1"
+  case $1 in
+    *[[:cntrl:][:space:]\"\\]*)
+      echo "that is no URL: ${named%#sha256=*}"
+      return 1
+      ;;
+  esac
   if command -v curl >/dev/null; then
     pull_full=23
-    curl -fsSL --connect-timeout 10 --speed-limit 1 --speed-time 30 --retry 1 -o "$2" -- "$1"
+    printf 'url = "%s"\n' "$1" |
+      curl -gfsSL --connect-timeout 10 --speed-limit 1 --speed-time 30 --retry 1 -o "$2" --config -
   elif command -v wget >/dev/null; then
     pull_full=3
-    wget -nv -T 20 -t 2 -O "$2" -- "$1"
+    printf '%s\n' "$1" | wget -nv -T 20 -t 2 -O "$2" --input-file=-
   else
     pull_full=''
     echo "neither curl nor wget is there"
@@ -256,7 +265,7 @@ pull() {
   pull_status=$?
   rm -f "$2"
   rmdir "${2%/*}" 2>/dev/null
-  echo "could not download $1"
+  echo "could not download ${named%#sha256=*}"
   [ "$pull_status" != "$pull_full" ] || return 1
   return 75
 }
@@ -275,15 +284,30 @@ step_relayed() {
   binary_holds "$lib/bin/$3/$1" "$3" || { echo "$lib/bin/$3/$1 is missing or damaged"; return 1; }
   came_from "$3" "$2"
 }
+# named URL: what it is called where others may read, as Url::name has it: without user, password and query, but with a
+# checksum of the whole where it has any.
+named() {
+  named=${1%%[?#]*}
+  named_rest=${named#*://}
+  named_host=${named_rest%%/*}
+  named=${named%%://*}://${named_host##*@}${named_rest#"$named_host"}
+  [ "$named" != "$1" ] || return 0
+  named_sum=$(printf '%s' "$1" | sha256sum)
+  named=$named#sha256=${named_sum%% *}
+}
 # fetched URL: another node of this host has just done so.
 fetched() {
+  named "$1"
   for fetched in "$lib"/bin/*/.url; do
-    ! read -r _ fetched_is 2>/dev/null <"$fetched" || [ "$fetched_is" != "$1" ] || return 0
+    ! read -r _ fetched_is 2>/dev/null <"$fetched" || [ "$fetched_is" != "$named" ] || return 0
   done
   return 1
 }
 # came_from SHA256 URL: what the next run knows the checksum by.
-came_from() { printf '%s %s\n' "$1" "$2" >"$lib/bin/$1/.url" && return 10; }
+came_from() {
+  named "$2"
+  printf '%s %s\n' "$1" "$named" >"$lib/bin/$1/.url" && return 10
+}
 
 # keep STATE DOCUMENTS FILE…: what the hand has brought (`NAME BASE64` a line) of these (`NAME PATH` a line) is kept,
 # pristine, under STATE.

@@ -7,6 +7,7 @@ use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter a
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
     chain::{render, unit},
+    model::ids::{FileName, Url},
     problem::{Place, Problem, nearest},
 };
 
@@ -130,9 +131,19 @@ impl Profile {
         for name in self.ports.iter().filter(|(_, port)| port.from.is_empty()).map(|(name, _)| name) {
             report(name, format!("port `{name}` needs `from`: the keys that hold it"));
         }
+        problems.extend(self.wrong_names());
         problems.extend(self.wrong_keys());
         problems.extend(tool::wrong(self));
         problems
+    }
+
+    /// What becomes a part of a path or of a URL, beside what has a type of its own.
+    fn wrong_names(&self) -> Vec<(String, String)> {
+        let names = self.documents.keys().chain(self.genesis.steps.iter().map(|step| &step.name));
+        let wrong =
+            names.filter_map(|name| Some((name.clone(), FileName::new(name.as_str()).err()?.to_string())));
+        let url = self.build_url("build").and_then(|url| Url::new(url).err());
+        wrong.chain(url.map(|why| ("build_url".to_owned(), format!("`build_url`: {why}")))).collect()
     }
 
     /// Keys whose public half init prints, and genesis documents that no host has made.
@@ -284,6 +295,31 @@ mod tests {
         assert_eq!(problems[0].help.as_deref(), Some("is `build_url` meant?"));
         let place = problems[0].place.as_ref().unwrap();
         assert!(place.text.contains("biuld_url") && place.column == 3, "{place:?}");
+    }
+
+    #[test]
+    fn a_name_that_becomes_a_path_is_one_name() {
+        for bad in ["../../x", "/etc/x", "..", ".x", "-x", "a/b", "a b", "a\\u0007", "", &"x".repeat(256)] {
+            let problems = loom(|text| text.replacen("  name: loom\n", &format!("  name: \"{bad}\"\n"), 1));
+            assert!(
+                problems.iter().any(|p| p.message.contains("must be 1–255 bytes") && p.place.is_some()),
+                "{bad:?}: {problems:?}"
+            );
+            let problems = loom(|text| text.replacen("\n  chain:\n", &format!("\n  \"{bad}\":\n"), 1));
+            assert!(
+                problems.iter().any(|p| p.message.contains("must be 1–255 bytes")),
+                "{bad:?}: {problems:?}"
+            );
+        }
+        for bad in ["https://h/{build}\\nurl = x", "{build}", "s3://h/{build}"] {
+            let problems = loom(|text| {
+                let old = text.lines().find(|line| line.contains("build_url:")).unwrap();
+                text.replace(old, &format!("  build_url: \"{bad}\""))
+            });
+            assert!(problems.iter().any(|p| p.message.contains("`build_url`: URL")), "{bad}: {problems:?}");
+        }
+        let problems = loom(|text| text.replacen("  path: ", "  path: \"a\\u0007b\" # ", 1));
+        assert!(problems.iter().any(|p| p.message.contains("control character")), "{problems:?}");
     }
 
     #[test]

@@ -28,6 +28,10 @@ impl HomePath {
             });
         }
         let below = RemotePath::new(format!("/{text}"))?;
+        if text.contains(char::is_control) || text.split('/').any(|part| part.len() > 255) {
+            let why = format!("{text:?} holds a control character, or a name of more than 255 bytes");
+            return Err(Invalid { what: "path", why });
+        }
         match below.as_str() {
             "/" => Err(Invalid { what: "path", why: "is empty".into() }),
             path => Ok(Self(path[1..].to_owned())),
@@ -92,7 +96,18 @@ mod tests {
         let path = HomePath::new("./config//config.toml").unwrap();
         assert_eq!((path.as_str(), path.file_name()), ("config/config.toml", "config.toml"));
         assert_eq!(path.under(&home).as_str(), "/home/u/config/config.toml");
-        for bad in ["", ".", "/etc/passwd", "../x", "a/../../x", "a\nb"] {
+        for bad in [
+            "",
+            ".",
+            "/etc/passwd",
+            "../x",
+            "a/../../x",
+            "a\nb",
+            "a\tb",
+            "a\u{1b}[2J",
+            "a\u{9b}b",
+            &"x".repeat(256),
+        ] {
             assert!(HomePath::new(bad).is_err(), "{bad:?}");
         }
     }

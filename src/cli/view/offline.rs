@@ -152,6 +152,15 @@ pub fn rendered(files: usize, nodes: usize, folder: &Path) {
     result(&format!("{files} files of {nodes} nodes below {}\n", folder.display()));
 }
 
+/// What whoever uses a profile of somebody else's has to know before.
+pub fn trust(dir: &Path) {
+    result(&format!(
+        "{}: a profile is root on all hosts by design (its unit and its files are free text): read it before you use it; `plan` shows \
+         every file that it brings\n",
+        dir.display()
+    ));
+}
+
 pub fn chains(profiles: &[Profile]) {
     let width = profiles.iter().map(|profile| profile.name.len()).max().unwrap_or_default();
     let line = |profile: &Profile| {

@@ -13,7 +13,11 @@ use crate::{
     facts::Facts,
     masked,
     model::ids::NodeName,
-    plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN, step::Step},
+    plan::{
+        Next, Pending, Planned, Unfolded,
+        predict::UNKNOWN,
+        step::{Init, Step},
+    },
 };
 
 pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
@@ -72,8 +76,21 @@ pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
     lines
 }
 
+/// What the profile puts there before init runs: the plan has no step of its own for it, and shows it all the same.
+fn before_init(init: &Init) -> Option<String> {
+    let of_file = |(path, content): &(String, String)| {
+        let lines = masked::lines(content).into_iter().map(|line| format!("+{line}"));
+        [format!("+++ {}/{path} (before init)\n", init.home)].into_iter().chain(lines).collect::<String>()
+    };
+    let files: Vec<String> = init.before.iter().map(of_file).collect();
+    (!files.is_empty()).then(|| files.join("\n"))
+}
+
 /// A unified diff of what a step writes; `None` where it writes no text.
 fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
+    if let Step::Init(init) = step {
+        return before_init(init);
+    }
     let (path, new) = step.text()?;
     if new == UNKNOWN {
         return Some(format!("+{UNKNOWN}"));

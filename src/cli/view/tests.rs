@@ -112,6 +112,23 @@ fn what_lies_on_the_hosts() {
     }
 }
 
+/// P8: a profile's files are root's word on a host, so none goes there that the plan does not name and show.
+#[test]
+fn a_plan_shows_every_file_that_a_profile_brings() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = cluster(&yaml(chain, ""));
+        let facts = World::default().gather(&cluster);
+        let shown = plan::text(&unfold(&cluster, &facts, &Options::default()), &facts, true);
+        let home = home_of(&cluster.nodes[0]);
+        let files = cluster.profile.written().map(|(path, _)| path.under(&home));
+        let documents = cluster.profile.documents.values().map(|document| document.path.under(&home));
+        for path in files.chain(documents).chain([cluster.unit_path(&cluster.nodes[0])]) {
+            let is_named = [format!("file {path} — "), format!("+++ {path} (before init)")];
+            assert!(is_named.iter().any(|text| shown.contains(text)), "{path}: {shown}");
+        }
+    }
+}
+
 fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Refusal> {
     match crate::plan::next(cluster, &world.gather(cluster), &Options::default()) {
         Next::Refused(refusals) => refusals,

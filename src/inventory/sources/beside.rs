@@ -16,6 +16,7 @@ const MAX_LEVELS: usize = 20;
 
 /// A folder beside which variables may stand.
 pub(in crate::inventory) struct Folder {
+    pub path: PathBuf,
     groups: Named,
     hosts: Named,
     pub is_working_directory: bool,
@@ -37,7 +38,7 @@ impl Folder {
     ) -> Self {
         let groups = Named::open(folder.join("group_vars"), problems);
         let hosts = Named::open(folder.join("host_vars"), problems);
-        Self { groups, hosts, is_working_directory, vault: vault.clone() }
+        Self { path: folder.to_owned(), groups, hosts, is_working_directory, vault: vault.clone() }
     }
 
     /// The files for a group or host, in the order in which they count.
@@ -55,6 +56,20 @@ impl Folder {
 }
 
 impl Folder {
+    /// The folders of variables that are there, and what is in them.
+    pub fn read(&self) -> Vec<PathBuf> {
+        let there = [&self.groups, &self.hosts].into_iter().filter(|named| !named.entries.is_empty());
+        let mut read = Vec::new();
+        for named in there {
+            let mut entries: Vec<PathBuf> =
+                named.entries.iter().map(|entry| named.path.join(entry)).collect();
+            entries.sort();
+            read.push(named.path.clone());
+            read.extend(entries);
+        }
+        read
+    }
+
     /// Files and folders for groups (else hosts) whose name nobody knows, each with that name.
     pub fn strays(&self, group: bool, is_known: impl Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
         let named = if group { &self.groups } else { &self.hosts };

@@ -2,6 +2,7 @@
 //! starts the user's own programs.
 
 mod beside;
+mod others;
 mod password;
 mod script;
 
@@ -16,6 +17,7 @@ use super::extra::Extra;
 use super::{Asked, Source, Vault, vault};
 use crate::problem::Problem;
 pub(super) use beside::Folder;
+pub(super) use others::warnings;
 pub use password::passwords;
 pub(super) use script::Script;
 

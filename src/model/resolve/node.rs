@@ -8,7 +8,7 @@ use crate::{
     chain::profile::Profile,
     model::{
         cluster::{Binary, Node, Role, Source},
-        ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
+        ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
         login::{Login, Via},
         profiles::controller_path,
         read::Reader,
@@ -174,6 +174,10 @@ fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
     ports
 }
 
+fn url(reader: &mut Reader, name: &str, text: String) -> Option<Url> {
+    Url::new(text).map_err(|why| reader.wrong(name, format!("{name}: {why}"))).ok()
+}
+
 /// `binary`, or the playbook's `loom_build`: a slash makes a path, `://` a URL, else it names a build.
 fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary> {
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
@@ -192,11 +196,7 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
         return None;
     };
     let source = if text.contains("://") {
-        if text.contains(char::is_control) {
-            reader.wrong(name, format!("{name}: {text:?} is no URL: it holds a control character"));
-            return None;
-        }
-        Source::Url(text)
+        Source::Url(url(reader, name, text)?)
     } else if name == "binary" || text.contains('/') {
         let path = controller_path(base, &text);
         if !path.is_file() {
@@ -205,7 +205,7 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
         }
         Source::File(path)
     } else if let Some(template) = &profile.binary.build_url {
-        Source::Url(template.replace("{build}", &text))
+        Source::Url(url(reader, name, template.replace("{build}", &text))?)
     } else {
         reader
             .wrong(name, format!("{name}: {} has no download place for builds; set `binary`", profile.name));

@@ -15,10 +15,12 @@ use crate::{
 };
 
 /// journalctl in a process group of its own, so that it ends with us also while its journal is silent. What it writes
-/// is marked line by line; JSON has no line breaks of its own.
+/// is marked line by line, by a program that is in no argument; JSON has no line breaks of its own.
 const STREAM: &str = r#"stream() {
   fact host begun "$(date +%s.%6N)"
-  setsid sh -c '{ journalctl "$@" 2>&1; echo "ended $?"; } | sed -u "s/^/$0 fact host log /"' "$NONCE" "$@" 3<&- &
+  setsid sh -c '{ journalctl "$@" 2>&1 5<&-; echo "ended $?"; } | sed -u -f /dev/fd/5' sh "$@" 3<&- 5<<EOT &
+s/^/$NONCE fact host log /
+EOT
   group=$!
   wait "$group"
   [ "$stop" = 0 ] || kill -TERM "-$group"

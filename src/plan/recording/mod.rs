@@ -161,7 +161,7 @@ impl World {
                 ip: "0.0.0.0".parse().unwrap(),
                 port: port.port,
                 pid: Some(seen.unit.main_pid),
-                program: cluster.profile.binary.name.clone(),
+                program: cluster.profile.binary.name.to_string(),
                 unit: Some(node.unit_name.to_string()),
                 manager: cluster.scope(node).manager(),
             };

@@ -5,7 +5,7 @@ use crate::{
     facts::{FileFact, FileKind, UnitFacts, manifest::Manifest},
     model::{
         cluster::{Cluster, Node},
-        ids::{RemotePath, Sha256, UnitName},
+        ids::{RemotePath, Sha256, UnitName, name_of},
     },
     plan::step::{Init, KEY_MODE, Run, Step, staging},
 };
@@ -91,7 +91,7 @@ impl World {
             Step::Fetch { name, url, .. } => {
                 let sum = Sha256::of(url);
                 self.put_binary(address, &cluster.scope(node).path_of(&format!("bin/{sum}/{name}")), &sum)?;
-                self.change(address, |host| drop(host.pulled.insert(url.clone(), sum)))
+                self.change(address, |host| drop(host.pulled.insert(name_of(url), sum)))
             }
             Step::Init(init) => self.init(cluster, node, address, init),
             Step::Tool(tool) => self.tool(node, address, tool),

@@ -11,7 +11,7 @@ fn foreign(chain: &'static str, count: usize, height: u64) -> (Cluster, World) {
     let (mut world, _) = born(&cluster, height);
     world.asks = true;
     for node in &cluster.nodes {
-        let name = cluster.profile.binary.name.clone();
+        let name = cluster.profile.binary.name.to_string();
         let (link, state) = (home_of(node).join(&name).unwrap(), cluster.state_folder(node));
         let host = world.host(&cluster, node);
         host.files.retain(|at, _| *at != state && !at.is_below(&state));
