@@ -147,7 +147,7 @@ mod tests {
             ("the same key", "k=1\n".repeat(200_000), "tables and values"),
             ("a long list", format!("a = [{}]", "1,".repeat(500_000)), "tables and values"),
             ("nested lists", nested("[", "]", 400_000), "in each other"),
-            ("nested inline tables", nested("{a=", "}", 200_000), "in each other"),
+            ("nested inline tables", nested("{a=", "}", 200_000), "in one key"),
             ("open lists", format!("a = {}", "[".repeat(1_000_000)), "in each other"),
             ("deep inline keys", inline, "in one key"),
             ("size", "# nothing\n".repeat(110_000), "bytes, more than"),
