@@ -11,11 +11,12 @@ use std::{
 /// What each module may name, by path prefix. What stands in no row may name nothing.
 const MAY: &[(&str, &[&str])] = &[
     ("problem", &[]),
+    ("limited", &[]),
     ("masked", &[]),
     ("event", &[]),
     ("interrupt", &[]),
-    ("inventory", &["masked", "problem", "model::ids"]),
-    ("vagrant", &["problem"]),
+    ("inventory", &["limited", "masked", "problem", "model::ids"]),
+    ("vagrant", &["limited", "problem"]),
     ("text", &["model::ids"]),
     ("chain", &["problem", "model::ids", "text"]),
     ("model", &["problem", "chain", "inventory"]),
@@ -66,7 +67,10 @@ const ONLY: &[(&[&str], &[&str])] = &[
     // Connections are opened in one place.
     (&["tokio::net", "std::net::Tcp", "UnixStream", "openssh::", "hyper"], &["remote/"]),
     // Inventory scripts are the user's own programs; Vagrant is asked what its machines are.
-    (&["process::Command", "Command::new("], &["remote/", "inventory/sources/", "vagrant/ask.rs"]),
+    (
+        &["process::Command", "Command::new("],
+        &["remote/", "limited.rs", "inventory/sources/", "vagrant/ask.rs"],
+    ),
     // Words for people, and their questions.
     (&["println!", "print!(", "eprint", "std::io::stdout", "std::io::stdin"], &["cli/"]),
     (&["std::env::args", "clap::"], &["cli/"]),
@@ -78,6 +82,7 @@ const ONLY: &[(&[&str], &[&str])] = &[
     (
         &["std::fs", "fs::read", "File::open", "tokio::fs"],
         &[
+            "limited.rs",
             "inventory/sources/",
             "vagrant/ask.rs",
             "cli/files.rs",

@@ -55,6 +55,10 @@ pub fn named(cluster: &Cluster) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> io::Result<LocalBinary> {
+    // A device has no end, and a pipe that nobody writes to no beginning.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut file = File::open(path)?;
     let (mut hash, mut buffer, mut size, mut head) = (sha2::Sha256::new(), vec![0; 1 << 20], 0, Vec::new());
     loop {

@@ -19,6 +19,12 @@ const SLOW: Duration = Duration::from_secs(10);
 /// Larger inputs find nothing that smaller ones do not, and fewer of them fit into the time.
 const LARGEST: usize = 1 << 16;
 
+/// What this thread has taken of a processor, whatever else the machine does.
+pub fn cpu() -> Duration {
+    let said = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(said.split(' ').next().unwrap().parse().unwrap())
+}
+
 /// Calls `target` with inputs that come of the corpus, until the time is over. A panic of it is a failure. What it gives
 /// back is the kind of behaviour that it showed: an input that shows a new kind is changed further. `()` is one kind.
 pub fn fuzz<T: Hash>(name: &str, corpus: &[&[u8]], target: impl Fn(&[u8]) -> T) {

@@ -14,6 +14,7 @@ pub mod fleet;
 mod fuzz;
 pub mod interrupt;
 pub mod inventory;
+pub mod limited;
 pub mod look;
 pub mod masked;
 pub mod model;

@@ -12,6 +12,9 @@ use crate::{plan, verify::Limits};
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
 
+/// A year: beyond it lies no moment that a clock could be asked for.
+const MAX_SECONDS: u64 = 31_536_000;
+
 #[derive(Debug, Parser)]
 #[command(name = "loomctl", version, about, max_term_width = 100)]
 #[command(
@@ -151,10 +154,10 @@ pub struct Hosts {
     #[arg(long)]
     pub no_color: bool,
     /// Seconds that a host may take to connect
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub timeout: u64,
     /// Seconds that a host may say nothing while it works on one thing (a step, a piece of an upload) before it is given up
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub step_timeout: u64,
     /// The host that holds the cluster's lock, when the first one of the inventory is down
     #[arg(long, value_name = "NAME")]
@@ -168,16 +171,16 @@ pub struct Hosts {
 #[derive(Debug, Clone, Args)]
 pub struct Deadlines {
     /// Seconds until ports must listen and the RPC must answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub listen_timeout: u64,
     /// Seconds until every node must make blocks; 0: learned from the chain's own block time
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub blocks_timeout: u64,
     /// Seconds until no node may be catching up any more
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub sync_timeout: u64,
     /// Seconds that one answer of a node's RPC may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub rpc_timeout: u64,
 }
 
@@ -209,7 +212,7 @@ pub struct Up {
     #[arg(long)]
     pub exit_code: bool,
     /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub lock_wait: u64,
     /// Answer yes to every question
     #[arg(short, long)]
@@ -294,7 +297,7 @@ pub struct Status {
     #[command(flatten)]
     pub hosts: Hosts,
     /// Look again every so many seconds until Ctrl-C, with rates, lags and what is left of the disk
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub watch: Option<u64>,
 }
 
@@ -348,6 +351,6 @@ pub struct Down {
     #[arg(short, long)]
     pub yes: bool,
     /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub lock_wait: u64,
 }

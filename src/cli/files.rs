@@ -3,20 +3,19 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::Write as _,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink},
     path::Path,
 };
 
-use crate::{plan::step::Step, problem::Problem};
+use crate::{limited, plan::step::Step, problem::Problem};
 
 /// A text; `-` is stdin.
 pub fn read(path: &Path) -> Result<String, Problem> {
     let text = if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map(|_| text)
+        limited::text_of(std::io::stdin().lock(), limited::DOCUMENT)
     } else {
-        fs::read_to_string(path)
+        limited::text(path, limited::DOCUMENT)
     };
     text.map_err(|e| wrong(path, &e))
 }

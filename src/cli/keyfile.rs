@@ -3,6 +3,7 @@
 use std::{io::Write as _, path::Path};
 
 use crate::{
+    limited,
     model::{backup::Backup, login::Secret},
     problem::Problem,
     seal::{self, Identities},
@@ -24,7 +25,7 @@ pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -
     let mut file = tempfile::NamedTempFile::new_in(folder(path)).map_err(broken)?;
     file.write_all(sealed).and_then(|()| file.as_file().sync_all()).map_err(broken)?;
     if let Some((identities, secret)) = test {
-        let written = std::fs::read(file.path()).map_err(broken)?;
+        let written = limited::read(file.path(), limited::TEXT).map_err(broken)?;
         let same = seal::open(&written, identities).map(|opened| opened == *secret);
         match same {
             Ok(true) => {}
@@ -43,7 +44,8 @@ pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -
 }
 
 pub fn identities(path: &Path) -> Result<Identities, Problem> {
-    let text = std::fs::read_to_string(path).map(Secret::new).map_err(|e| wrong(path, &e.to_string()))?;
+    let text =
+        limited::text(path, limited::SMALL).map(Secret::new).map_err(|e| wrong(path, &e.to_string()))?;
     Identities::parse(&text).map_err(|why| {
         wrong(path, &why)
             .help("an identity file of age, as `age-keygen -o FILE` makes it, without a passphrase")
@@ -51,7 +53,7 @@ pub fn identities(path: &Path) -> Result<Identities, Problem> {
 }
 
 pub fn read(path: &Path, identities: &Identities) -> Result<Backup, Problem> {
-    let sealed = std::fs::read(path).map_err(|e| wrong(path, &e.to_string()))?;
+    let sealed = limited::read(path, limited::TEXT).map_err(|e| wrong(path, &e.to_string()))?;
     let text = seal::open(&sealed, identities).map_err(|why| wrong(path, &why))?;
     Backup::parse(&text).map_err(|why| wrong(path, &why))
 }

@@ -23,11 +23,18 @@ pub(super) const ALL: GroupId = 0;
 pub(super) const UNGROUPED: GroupId = 1;
 /// Values that the hosts of one inventory may hold in sum: a range times its variables stays bounded.
 const MAX_VALUES: usize = 20_000_000;
+/// Hosts of one inventory, of all its sources together.
+const MAX_HOSTS: usize = 100_000;
+/// Names that its ranges may write out on the way there.
+const MAX_NAMES: usize = 1_000_000;
 
 pub(super) struct Builder {
     groups: IndexMap<String, Team>,
     hosts: IndexMap<String, Member>,
     values: usize,
+    names: usize,
+    /// The first host that was one too many.
+    too_many: Option<Place>,
 }
 
 #[derive(Default)]
@@ -55,7 +62,7 @@ impl Default for Builder {
     fn default() -> Self {
         let team = || Team { priority: 1, ..Team::default() };
         let groups = ["all", "ungrouped"].map(|name| (name.to_owned(), team())).into();
-        Self { groups, hosts: IndexMap::new(), values: 0 }
+        Self { groups, hosts: IndexMap::new(), values: 0, names: 0, too_many: None }
     }
 }
 
@@ -104,6 +111,10 @@ impl Builder {
         place: &Place,
         file: Option<&Arc<Path>>,
     ) {
+        if self.hosts.len() >= MAX_HOSTS && !self.hosts.contains_key(name) {
+            self.too_many.get_or_insert_with(|| place.clone());
+            return;
+        }
         let entry = self.hosts.entry(name.to_owned());
         let id = entry.index();
         let host = entry.or_insert_with(|| {
@@ -120,8 +131,17 @@ impl Builder {
         }
     }
 
+    /// Whether it is refused anyway, so that nothing more need be read.
+    pub fn is_full(&self) -> bool {
+        self.too_many.is_some() || self.names > MAX_NAMES || self.values > MAX_VALUES
+    }
+
     /// Counts `values` for each of `hosts` hosts.
     pub fn charge(&mut self, hosts: usize, values: usize) -> Result<(), String> {
+        self.names = self.names.saturating_add(hosts);
+        if self.names > MAX_NAMES {
+            return Err(format!("with this the inventory names more than {MAX_NAMES} hosts, over and over"));
+        }
         self.values = self.values.saturating_add(hosts.saturating_mul(values));
         if self.values <= MAX_VALUES {
             return Ok(());
@@ -164,6 +184,13 @@ impl Builder {
         vault: &Arc<Vault>,
         problems: &mut Vec<Problem>,
     ) -> Inventory {
+        if let Some(place) = &self.too_many {
+            let message =
+                format!("with this the inventory has more than {MAX_HOSTS} hosts, all sources together");
+            problems
+                .push(Problem::error(message).at(Some(place)).help("is a range longer than it was meant?"));
+            return Inventory::default();
+        }
         self.hang_under_all();
         self.settle_ungrouped();
         if let Err(problem) = self.measure_depths() {
@@ -171,11 +198,17 @@ impl Builder {
             return Inventory::default();
         }
         self.warn_of_shared_names(problems);
-        let ranked: Vec<(usize, Arc<[GroupId]>)> = self.all_ranked();
-        if let Err(message) = self.charge_all(&ranked, beside, extra) {
-            problems.push(Problem::error(message));
-            return Inventory::default();
-        }
+        let ranked = self.all_ranked().and_then(|ranked| {
+            self.charge_all(&ranked, beside, extra)?;
+            Ok(ranked)
+        });
+        let ranked = match ranked {
+            Ok(ranked) => ranked,
+            Err(message) => {
+                problems.push(Problem::error(message));
+                return Inventory::default();
+            }
+        };
         let mut shared = HashMap::new();
         let mut hosts = IndexMap::with_capacity(ranked.len());
         for (id, groups) in &ranked {

@@ -78,6 +78,8 @@ struct Line<'l> {
     whole: Arc<str>,
     indent: usize,
     text: &'l str,
+    /// Characters of the text.
+    length: usize,
 }
 
 impl Reader<'_> {
@@ -87,7 +89,7 @@ impl Reader<'_> {
             return;
         }
         let indent = whole.chars().take_while(|c| c.is_whitespace()).count();
-        let line = Line { number, whole: whole.into(), indent, text };
+        let line = Line { number, whole: whole.into(), indent, text, length: text.chars().count() };
         if let Some((name, kind)) = section(text) {
             return self.begin(&line, name, kind);
         }
@@ -112,8 +114,7 @@ impl Reader<'_> {
         if self.source.secret {
             return Place::hidden(self.file.clone(), line.number);
         }
-        let length = line.text.chars().count();
-        let (start, end) = (chars.start.min(length), chars.end.min(length));
+        let (start, end) = (chars.start.min(line.length), chars.end.min(line.length));
         Place {
             file: self.file.clone(),
             line: line.number,
@@ -254,13 +255,14 @@ impl Reader<'_> {
                 return self.error(line, at..usize::MAX, message, Some("close it, or put it in quotes"));
             }
         };
-        let Some((host, rest)) = words.split_first() else { return };
+        let Some((host, rest)) = words.split_first().filter(|_| !self.builder.is_full()) else { return };
         let (names, port) = match named(&host.text) {
             Ok(named) => named,
             Err(message) => return self.error(line, host.start..host.end, message, None),
         };
+        let written: Vec<char> = line.text.chars().collect();
         let variables: Vec<(Arc<str>, Arc<Var>)> =
-            rest.iter().filter_map(|word| self.host_variable(line, word)).collect();
+            rest.iter().filter_map(|word| self.host_variable(line, &written, word)).collect();
         let place = self.place(line, host.start..host.end);
         if let Err(message) = self.builder.charge(names.len(), variables.len()) {
             return self.error(line, host.start..host.end, message, None);
@@ -275,7 +277,12 @@ impl Reader<'_> {
         }
     }
 
-    fn host_variable(&mut self, line: &Line<'_>, word: &Word) -> Option<(Arc<str>, Arc<Var>)> {
+    fn host_variable(
+        &mut self,
+        line: &Line<'_>,
+        written: &[char],
+        word: &Word,
+    ) -> Option<(Arc<str>, Arc<Var>)> {
         let Some((name, value)) = word.text.split_once('=') else {
             let help = "a host stands alone in its line; behind it variables, without spaces around `=`";
             self.error(
@@ -287,7 +294,7 @@ impl Reader<'_> {
             return None;
         };
         // Where the word had quotes, the text is shorter than its place.
-        let written: Vec<char> = line.text.chars().skip(word.start).take(word.end - word.start).collect();
+        let written = written.get(word.start..word.end).unwrap_or_default();
         let sign = word.start + written.iter().position(|c| *c == '=').unwrap_or(0);
         let end = if sign + 1 < word.end { sign + 1..word.end } else { word.start..word.end };
         let var = self.typed(line, end, word.start..sign, value, Origin::Host)?;

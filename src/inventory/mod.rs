@@ -48,6 +48,9 @@ pub use pattern::select;
 pub use sources::{passwords, texts_of};
 pub use vault::Vault;
 
+/// So many problems of one inventory are told.
+const MAX_PROBLEMS: usize = 1000;
+
 /// Variables by name; hosts share what their groups say.
 pub type Vars = IndexMap<Arc<str>, Arc<Var>>;
 
@@ -244,14 +247,25 @@ fn assemble(
     let extra = extra::read(extra, &mut problems);
     let mut inventory = builder.finish(&beside, &extra, vault, &mut problems);
     inventory.unread = beside.strays;
-    // A folder that is asked twice complains twice.
-    let mut once: Vec<Problem> = Vec::with_capacity(problems.len());
-    for problem in problems {
+    let is_wrong = problems.iter().any(Problem::is_error);
+    let said = some(problems);
+    if is_wrong { Err(said) } else { Ok((inventory, said)) }
+}
+
+/// Each problem once: a folder that is asked twice complains twice. Of a flood the first ones, errors before warnings.
+fn some(problems: Vec<Problem>) -> Vec<Problem> {
+    let (all, flood) = (problems.len(), problems.len() > MAX_PROBLEMS);
+    let mut once: Vec<Problem> = Vec::with_capacity(all.min(MAX_PROBLEMS));
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|it| flood && it.is_error());
+    for problem in errors.into_iter().chain(warnings).take(MAX_PROBLEMS) {
         if !once.contains(&problem) {
             once.push(problem);
         }
     }
-    if once.iter().any(Problem::is_error) { Err(once) } else { Ok((inventory, once)) }
+    if flood {
+        once.push(Problem::warning(format!("{} more problems are not shown", all - MAX_PROBLEMS)));
+    }
+    once
 }
 
 /// A file: YAML where its name allows that and it is a dictionary, else INI, as Ansible tries them.

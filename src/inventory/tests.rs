@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod limits;
+
 use std::fmt::Write;
 use std::path::Path;
 

@@ -136,7 +136,7 @@ impl Reader<'_> {
     }
 
     fn hosts(&mut self, group: GroupId, entry: &Entry) {
-        let Some(key) = self.name(&entry.key, "host") else { return };
+        let Some(key) = self.name(&entry.key, "host").filter(|_| !self.builder.is_full()) else { return };
         let (names, port) = match names::expand(key) {
             Ok(expanded) => expanded,
             Err(message) => {

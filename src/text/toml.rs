@@ -1,5 +1,6 @@
 //! Where the values of a TOML text stand, and what they are.
 
+mod limits;
 mod plain;
 
 use std::{
@@ -8,7 +9,10 @@ use std::{
 };
 
 use serde_json::Value;
-use toml_edit::{Document, Item, Key, TableLike, Value as Toml};
+use toml_edit::{Document, Item, Key, TableLike, TomlError, Value as Toml};
+
+/// Bytes of an error with its line.
+const MAX_SAID: usize = 1000;
 
 /// A value in a text.
 #[derive(Debug, PartialEq)]
@@ -26,11 +30,11 @@ pub struct Places(HashMap<String, Place>);
 
 impl Places {
     pub(super) fn of(text: &str) -> Result<Self, String> {
-        plain::places(text).map_or_else(|| Self::of_tree(text), |places| Ok(Self(places)))
+        plain::places(text)?.map_or_else(|| Self::of_tree(text), |places| Ok(Self(places)))
     }
 
     fn of_tree(text: &str) -> Result<Self, String> {
-        let read = Document::parse(text).map_err(|error| error.to_string())?;
+        let read = Document::parse(text).map_err(|error| said(text, &error))?;
         let mut places = HashMap::new();
         table(&mut places, "", read.as_table());
         Ok(Self(places))
@@ -48,6 +52,18 @@ impl Places {
         let name = |key: &str| Some(Key::parse(key).ok()?.first()?.get().to_owned());
         below.into_iter().filter_map(name).collect()
     }
+}
+
+/// What the parser says, with the line that it is about unless that is endless.
+fn said(text: &str, error: &TomlError) -> String {
+    let whole = error.to_string();
+    if whole.len() <= MAX_SAID {
+        return whole;
+    }
+    let before = &text.as_bytes()[..error.span().map_or(0, |span| span.start).min(text.len())];
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let why: String = error.message().chars().take(MAX_SAID).collect();
+    format!("line {line}: {why}")
 }
 
 /// The parts of a key in the form that it has here.

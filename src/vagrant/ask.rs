@@ -5,12 +5,12 @@ use std::{
     io::Write as _,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Output},
     thread,
 };
 
 use super::{address, status};
-use crate::problem::Problem;
+use crate::{limited, problem::Problem};
 
 /// `vagrant status`, for machines.
 pub fn status(folder: &Path) -> Result<String, Vec<Problem>> {
@@ -25,7 +25,7 @@ pub fn ssh_config(folder: &Path, machines: &[&str]) -> Result<String, Vec<Proble
 /// What the Vagrantfile has written down of its hosts; empty where it has not.
 pub fn said(folder: &Path) -> Result<String, Vec<Problem>> {
     let path = root(folder).join(".vagrant/loomctl.json");
-    match fs::read_to_string(&path) {
+    match limited::text(&path, limited::SMALL) {
         Ok(text) => Ok(text),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(e) => Err(vec![Problem::error(format!("{}: {e}", path.display()))]),
@@ -54,7 +54,8 @@ pub fn addresses(ssh_config: &str, machines: &[&str]) -> Result<Vec<(String, Vec
     let ask = |machine: &str| {
         let mut ssh = Command::new("ssh");
         ssh.arg("-F").arg(config.path()).args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", machine]);
-        (machine.to_owned(), ssh.arg("cat /proc/net/fib_trie").stdin(Stdio::null()).output())
+        let ran = limited::output(ssh.arg("cat /proc/net/fib_trie"), limited::SMALL, limited::PROGRAM);
+        (machine.to_owned(), ran)
     };
     let answers = thread::scope(|scope| {
         let asking: Vec<_> = machines.iter().map(|machine| scope.spawn(move || ask(machine))).collect();
@@ -91,9 +92,9 @@ fn vagrant(folder: &Path, words: &[&str]) -> Result<String, Vec<Problem>> {
         return Err(vec![Problem::error(format!("--vagrant: there is no folder {}", folder.display()))]);
     }
     let mut command = Command::new("vagrant");
-    command.args(words).current_dir(folder).stdin(Stdio::null());
+    command.args(words).current_dir(folder);
     command.env("VAGRANT_CHECKPOINT_DISABLE", "1").env_remove("VAGRANT_CWD");
-    match command.output() {
+    match limited::output(&mut command, limited::SMALL, limited::PROGRAM) {
         Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).into_owned()),
         Ok(out) => Err(vec![failed(words[0], &out)]),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {

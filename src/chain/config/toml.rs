@@ -20,7 +20,7 @@ pub struct Document {
 
 impl Document {
     pub(super) fn parse(file: &str, text: &Text) -> Result<Self, Problem> {
-        text.toml().map_err(|why| Problem::error(format!("{file} is not TOML: {why}")))?;
+        text.toml().map_err(|why| Problem::error(format!("{file} is not TOML that can be read: {why}")))?;
         Ok(Self { text: text.clone(), edits: BTreeMap::new() })
     }
 

@@ -143,9 +143,10 @@ fn check_time(name: &str, json: &Value, rule: &Document, now: i64) -> Option<Gen
     match unix_seconds(text) {
         None => problem(format!("{text:?} is not a time such as 2026-01-31T12:00:00Z")),
         Some(at) if at <= 0 => problem(format!("{text} is the zero time: no block would ever come")),
-        Some(at) if at > now + CLOCK_TOLERANCE => {
-            problem(format!("{text} is {} s in the future: nodes would wait for it in silence", at - now))
-        }
+        Some(at) if at > now.saturating_add(CLOCK_TOLERANCE) => problem(format!(
+            "{text} is {} s in the future: nodes would wait for it in silence",
+            at.saturating_sub(now)
+        )),
         Some(_) => None,
     }
 }

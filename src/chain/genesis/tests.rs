@@ -39,6 +39,7 @@ macro_rules! loom_era {
 }
 
 // Below the macros, which it uses.
+mod hostile;
 mod properties;
 
 fn loom() -> Profile {

@@ -20,6 +20,13 @@ pub(super) fn configuration(profile: &Profile, template: &str, basics: &Basics) 
     fill(profile, template, &context)
 }
 
+/// Bytes of a template, and of what stands between its brackets.
+const MAX_TEMPLATE: usize = 1 << 20;
+const MAX_TAG: usize = 500;
+const MAX_DIGITS: usize = 4;
+const MAX_TAGS: usize = 200;
+const STATEMENTS: [&str; 6] = ["if", "elif", "else", "endif", "raw", "endraw"];
+
 /// A template's source; compiled once, since every node is written with it.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
@@ -62,12 +69,19 @@ pub fn fill(profile: &Profile, template: &str, context: &Context) -> Result<Stri
     let source = profile.templates.get(template);
     let source = source
         .ok_or_else(|| Problem::error(format!("{}: no template `{template}` in the folder", profile.name)))?;
+    if let Some(why) = refused(source) {
+        return Err(Problem::error(format!("template `{template}`: {why}")));
+    }
     let render = || source.compiled(template)?.render(template, context);
     render().map_err(|error| problem(template, source, &error))
 }
 
 /// A template that does not parse, or uses a value that its context does not have.
 pub fn template_problem(template: &str, source: &str, context: &[&str]) -> Option<Problem> {
+    if let Some(why) = refused(source) {
+        let help = "a template holds values, `{{ name }}`, and `{% if %}`";
+        return Some(Problem::error(format!("template `{template}`: {why}")).help(help));
+    }
     let tera = match compile(template, source) {
         Ok(tera) => tera,
         Err(error) => return Some(problem(template, source, &error)),
@@ -80,6 +94,33 @@ pub fn template_problem(template: &str, source: &str, context: &[&str]) -> Optio
         None => format!("there are {}", context.join(", ")),
     };
     Some(Problem::error(message).help(help))
+}
+
+/// What a template may hold of the engine's language: values, and whether they are there. A profile may be somebody else's,
+/// and nothing stops a loop or a width that it asks for.
+fn refused(source: &str) -> Option<String> {
+    if source.len() > MAX_TEMPLATE {
+        return Some(format!("it has {} bytes, more than {MAX_TEMPLATE}", source.len()));
+    }
+    let mut words = 0;
+    for (at, open) in source.match_indices('{') {
+        let Some(kind) = source[at + open.len()..].chars().next().filter(|c| "{%".contains(*c)) else {
+            continue;
+        };
+        let inner = &source[at + 2..];
+        let inner = &inner[..inner.find(if kind == '{' { "}}" } else { "%}" }).unwrap_or(inner.len())];
+        let word = inner.trim_start_matches('-').split_whitespace().next().unwrap_or_default();
+        words += usize::from(kind == '%');
+        if kind == '%' && !STATEMENTS.contains(&word) {
+            let shown: String = word.chars().take(40).collect();
+            return Some(format!("`{{% {shown} %}}` is not for templates of a profile"));
+        }
+        let digits = inner.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+        if inner.len() > MAX_TAG || digits > MAX_DIGITS || inner.contains(['*', '(']) || words > MAX_TAGS {
+            return Some("this calculates or is too long for a template of a profile".to_owned());
+        }
+    }
+    None
 }
 
 fn compile(template: &str, source: &str) -> Result<Tera, tera::Error> {
@@ -105,5 +146,37 @@ fn problem(template: &str, source: &str, error: &tera::Error) -> Problem {
             Problem::error(format!("template `{template}`: {}", report.message())).at(Some(&place))
         }
         other => Problem::error(format!("template `{template}`: {other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_that_would_never_end_is_refused() {
+        let nested = "{% if name %}".repeat(300) + &"{% endif %}".repeat(300);
+        let brackets = format!("{{{{ {} }}}}", "[".repeat(100_000));
+        for (source, word) in [
+            ("{% for a in range(end=1000000000) %}{{ a }}{% endfor %}", "`{% for %}`"),
+            ("{%- set a = name ~ name -%}", "`{% set %}`"),
+            ("{% include 'a' %}", "`{% include %}`"),
+            ("{{ range(end=999) }}", "calculates"),
+            ("{{ name | indent(width=1000000000) }}", "calculates"),
+            ("{{ 9999 * 9999 }}", "calculates"),
+            (nested.as_str(), "too long"),
+            (brackets.as_str(), "too long"),
+            (&"a".repeat(2_000_000), "it has 2000000 bytes"),
+        ] {
+            let said = template_problem("t", source, &["name"]).map(|problem| problem.message);
+            assert!(said.as_ref().is_some_and(|said| said.contains(word)), "{word}: {said:?}");
+        }
+        for source in [
+            "{{ name }}",
+            "{%- if name %}a{% elif name %}{% else %}b{% endif %} {é {",
+            "{% raw %}{{{% endraw %}",
+        ] {
+            assert!(template_problem("t", source, &["name"]).is_none(), "{source}");
+        }
     }
 }

@@ -51,6 +51,6 @@ pub struct KeysRestore {
     #[arg(short, long)]
     pub yes: bool,
     /// Seconds to wait for another run to end
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=super::MAX_SECONDS))]
     pub lock_wait: u64,
 }

@@ -8,6 +8,9 @@ use indexmap::IndexSet;
 use super::{ALL, Builder, GroupId, UNGROUPED};
 use crate::problem::{Place, Problem};
 
+/// Groups of all hosts in sum, parents too; hosts that are in the same ones count once.
+const MAX_MEMBERSHIPS: usize = 1_000_000;
+
 impl Builder {
     /// Every group without parents is a child of `all`; `ungrouped` is its first.
     pub(super) fn hang_under_all(&mut self) {
@@ -70,12 +73,16 @@ impl Builder {
     /// about, those after it undo.
     pub(super) fn settle_ungrouped(&mut self) {
         let is_nested = self.groups[UNGROUPED].parents.iter().any(|parent| *parent != ALL);
+        let mut left = HashSet::new();
         for id in 0..self.hosts.len() {
             let Some((name, host)) = self.hosts.get_index(id) else { continue };
             let is_in = host.groups.contains(&UNGROUPED);
             let grouped = host.groups.iter().any(|group| *group > UNGROUPED) || is_in && is_nested;
             match self.groups.get_index_of(name) {
-                _ if grouped && is_in => self.leave_ungrouped(id),
+                _ if grouped && is_in => {
+                    self.leave_ungrouped(id);
+                    left.insert(id);
+                }
                 _ if grouped => {}
                 // Ansible adds what has that name, and looks among the groups first.
                 Some(namesake) if !is_in => {
@@ -89,10 +96,11 @@ impl Builder {
                 }
             }
         }
+        // All at once: each by itself would move all behind it.
+        self.groups[UNGROUPED].hosts.retain(|id| !left.contains(id));
     }
 
     fn leave_ungrouped(&mut self, id: usize) {
-        self.groups[UNGROUPED].hosts.shift_remove(&id);
         let host = &mut self.hosts[id];
         host.groups.retain(|group| *group != UNGROUPED);
         host.has_left = true;
@@ -143,13 +151,21 @@ impl Builder {
         ranked
     }
 
-    /// Every host in order with its groups; hosts of the same groups share the list.
-    pub(super) fn all_ranked(&self) -> Vec<(usize, Arc<[GroupId]>)> {
+    /// Every host in order with its groups; hosts of the same groups share the list. The error: there are too many.
+    pub(super) fn all_ranked(&self) -> Result<Vec<(usize, Arc<[GroupId]>)>, String> {
         let mut known: HashMap<(&[GroupId], bool), Arc<[GroupId]>> = HashMap::new();
+        let mut sum = 0;
         let of = |id: usize| {
             let host = &self.hosts[id];
             let groups = known.entry((&host.groups, host.has_left));
-            (id, groups.or_insert_with(|| self.ranked(id).into()).clone())
+            let groups = groups.or_insert_with(|| {
+                let ranked = self.ranked(id);
+                sum += ranked.len();
+                ranked.into()
+            });
+            let groups = groups.clone();
+            let too_many = || format!("the hosts are in more than {MAX_MEMBERSHIPS} groups together");
+            if sum > MAX_MEMBERSHIPS { Err(too_many()) } else { Ok((id, groups)) }
         };
         self.order().into_iter().map(of).collect()
     }

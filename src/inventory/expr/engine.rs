@@ -2,16 +2,25 @@
 //! Ansible has.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
+use minijinja::machinery::{self, Vm};
 use minijinja::value::{Object, Rest, ValueKind, from_args};
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, functions};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, functions,
+};
 
 use minijinja_contrib::pycompat;
 
-use super::{checks, filters, source, text};
+use super::{budget, checks, filters, guard, source, text};
 
 /// Instructions that one template may take: loops in loops end.
 const FUEL: u64 = 1_000_000;
+/// What a rendering costs before its first instruction, and what each of these does, in bytes of `budget`.
+const RENDERING: usize = 2048;
+const INSTRUCTION: usize = 8;
+/// Nanoseconds for one of these bytes, where nothing else is known.
+pub(super) const NANOSECONDS: u128 = 8;
 /// Under this name the values that a template has printed are kept.
 const PRINTED: &str = "printed";
 
@@ -23,23 +32,34 @@ const OUTSIDE: [&str; 4] = ["lookup", "query", "q", "now"];
 fn engine() -> Environment<'static> {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_trim_blocks(true);
     engine.set_fuel(Some(FUEL));
     engine.set_formatter(print);
     engine.set_unknown_method_callback(method);
-    engine.add_function("range", functions::range);
+    engine.add_function("range", range);
     engine.add_function("dict", |arguments: Rest<Value>| filters::dict(&arguments));
     engine.add_function("namespace", functions::namespace);
     for name in OUTSIDE {
         engine.add_function(name, move |_: Rest<Value>| outside(name));
     }
+    engine.add_filter(guard::HELD, budget::held);
+    engine.add_filter(guard::RAW, |bytes: usize| budget::charge(bytes));
     filters::add(&mut engine);
     checks::add(&mut engine);
     engine
 }
 
+/// The engine's own has the lists that are too long, and calculates with what is far beyond them.
+fn range(lower: isize, upper: Option<isize>, step: Option<isize>) -> Result<Value, Error> {
+    let far = |number: isize| number.unsigned_abs() > 1 << 48;
+    if far(lower) || upper.is_some_and(far) || step.is_some_and(far) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "the numbers of a `range` are too large"));
+    }
+    functions::range(lower, upper, step)
+}
+
 /// Methods of Python's texts, lists and dictionaries.
 fn method(state: &State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+    filters::fit(value, method, arguments)?;
     if value.kind() != ValueKind::Seq || method != "index" {
         return pycompat::unknown_method_callback(state, value, method, arguments);
     }
@@ -78,6 +98,7 @@ fn print(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(
     *printed = (printed.0 + 1, value.clone());
     drop(printed);
     let text = text::of(value)?;
+    budget::charge(text.len())?;
     out.write_str(&text).map_err(|_| Error::new(ErrorKind::WriteFailure, "the text is too long"))
 }
 
@@ -86,18 +107,31 @@ pub(super) fn render(template: &str, context: Value) -> Result<Value, Error> {
     if template.starts_with("#jinja2:") {
         return Err(Error::new(ErrorKind::SyntaxError, "`#jinja2:` settings are not read here"));
     }
+    budget::charge(RENDERING + 2 * template.len())?;
+    let begun = Instant::now();
     let prepared = source::prepared(template);
-    let rendered = ENGINE.template_from_str(&prepared)?.render_captured(context)?;
-    let printed = rendered.state().get_temp(PRINTED).and_then(|object| object.downcast_object::<Printed>());
+    let (code, blocks) = guard::compile(&prepared)?;
+    let mut text = String::new();
+    let mut out = machinery::make_string_output(&mut text);
+    let ran = Vm::new(&ENGINE).eval(&code, context, &blocks, &mut out, AutoEscape::None);
+    drop(out);
+    let Ok((_, state)) = ran else {
+        // How many it took only a clock can say.
+        budget::charge(usize::try_from(begun.elapsed().as_nanos() / NANOSECONDS).unwrap_or(usize::MAX))?;
+        return Err(ran.map(drop).err().unwrap_or_else(|| ErrorKind::BadSerialization.into()));
+    };
+    let instructions = state.fuel_levels().map_or(0, |(used, _)| usize::try_from(used).unwrap_or(usize::MAX));
+    budget::charge(instructions.saturating_mul(INSTRUCTION))?;
+    let printed = state.get_temp(PRINTED).and_then(|object| object.downcast_object::<Printed>());
     let (times, value) = match &printed {
         Some(printed) => printed.0.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         None => (0, Value::from(())),
     };
     let is_text = value.as_str().is_some();
-    let text = rendered.into_output();
     if times == 0 && text.is_empty() || times == 1 && !is_text && text::of(&value)? == text {
         return Ok(value);
     }
+    budget::fits(text.len())?;
     Ok(with_newlines(template, text).into())
 }
 

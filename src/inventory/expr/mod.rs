@@ -1,12 +1,15 @@
 //! `{{ }}` in values, rendered when a variable is used, as ansible-core 2.19 renders it.
 //!
 //! The language is Jinja's, by the engine of its own author. `source` (a template's text), `engine` (the engine, set up),
+//! `guard` and `budget` (what an expression may cost),
 //! `filters` and `checks` (what stands behind `|` and `is`), `text` (values as Python prints them), `values` (variables
 //! as the engine sees them, each rendered when it is asked for), `world` (`hostvars`, `groups`).
 
+mod budget;
 mod checks;
 mod engine;
 mod filters;
+mod guard;
 mod source;
 mod text;
 mod values;
@@ -48,11 +51,12 @@ pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Problem> {
     }
     let known = var.is_some() || OWN[..5].contains(&name);
     let Some(nth) = host.world.hosts.get_index_of(&host.name).filter(|_| known) else { return Ok(None) };
+    budget::begin();
     let run = Arc::new(Run::of(host.world.clone()));
     let scope = Scope { run: run.clone(), host: nth, through_hostvars: false };
     let Some(found) = scope.named(name) else { return Ok(None) };
     let value = found.and_then(|value| {
-        values::to_json(&value, 0).map_err(|error| match var {
+        values::to_json(&value).map_err(|error| match var {
             Some(var) => scope.stop(name, var, &error),
             None => Stop { problem: Box::new(Problem::error(error.to_string())), undefined: false },
         })

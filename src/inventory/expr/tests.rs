@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod limits;
+
 use serde_json::{Value, json};
 
 use crate::fuzz::fuzz;

@@ -3,6 +3,7 @@
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use super::budget;
 use crate::inventory::python;
 
 /// Containers deeper than this are refused: they are walked by recursion.
@@ -33,6 +34,8 @@ pub(super) fn sound(value: Value) -> Result<Value, Error> {
 /// Python's `str`.
 pub(super) fn of(value: &Value) -> Result<String, Error> {
     if let Some(text) = value.as_str() {
+        budget::fits(text.len())?;
+        budget::charge(text.len())?;
         return Ok(text.to_owned());
     }
     let mut out = String::new();
@@ -45,6 +48,8 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "this is nested too deep"));
     }
+    budget::charge(8)?;
+    budget::fits_value(out.len() + value.as_str().map_or(0, str::len))?;
     match value.kind() {
         ValueKind::Invalid => return sound(value.clone()).map(drop),
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),

@@ -8,7 +8,7 @@ use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json};
 
 use super::text::{self, Big, MAX_DEPTH};
-use super::{OWN, Run, below};
+use super::{OWN, Run, below, budget};
 use crate::inventory::{Var, scalar};
 
 /// Whose variables an expression is about.
@@ -238,8 +238,23 @@ impl Object for Lazy {
     }
 }
 
+/// Whether what is in it is rendered only when it is asked for.
+pub(super) fn is_rendered_later(value: &Value) -> bool {
+    value.downcast_object_ref::<Lazy>().is_some()
+        || value.downcast_object_ref::<Groups>().is_some()
+        || value.downcast_object_ref::<HostVars>().is_some()
+        || value.downcast_object_ref::<VarsOf>().is_some()
+}
+
 /// What an expression has come to.
-pub(super) fn to_json(value: &Value, depth: usize) -> Result<Json, Error> {
+pub(super) fn to_json(value: &Value) -> Result<Json, Error> {
+    json_of(value, 0, &mut 0)
+}
+
+/// `bytes` are those of the whole, so far.
+fn json_of(value: &Value, depth: usize, bytes: &mut usize) -> Result<Json, Error> {
+    *bytes += 4 + value.as_str().map_or(0, str::len);
+    budget::fits_value(*bytes)?;
     let refuse = |why: String| Err(Error::new(ErrorKind::InvalidOperation, why));
     if depth > MAX_DEPTH {
         return refuse("its value is nested too deep".to_owned());
@@ -260,17 +275,17 @@ pub(super) fn to_json(value: &Value, depth: usize) -> Result<Json, Error> {
             _ => return refuse("a number beyond 128 bits".to_owned()),
         },
         ValueKind::Seq | ValueKind::Iterable => {
-            value.try_iter()?.map(|item| to_json(&item, depth + 1)).collect::<Result<_, _>>()?
+            value.try_iter()?.map(|item| json_of(&item, depth + 1, bytes)).collect::<Result<_, _>>()?
         }
         ValueKind::Map => {
             let mut members = Map::new();
             for key in value.try_iter()? {
-                let name = match to_json(&key, depth + 1)? {
+                let name = match json_of(&key, depth + 1, bytes)? {
                     Json::String(text) => text,
                     key @ (Json::Null | Json::Bool(_) | Json::Number(_)) => key.to_string(),
                     _ => return refuse("a list or a dictionary cannot be a key".to_owned()),
                 };
-                members.insert(name, to_json(&value.get_item(&key)?, depth + 1)?);
+                members.insert(name, json_of(&value.get_item(&key)?, depth + 1, bytes)?);
             }
             members.into()
         }

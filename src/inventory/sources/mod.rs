@@ -15,14 +15,13 @@ use std::sync::Arc;
 
 use super::extra::Extra;
 use super::{Asked, Source, Vault, vault};
+use crate::limited;
 use crate::problem::Problem;
 pub(super) use beside::Folder;
 pub(super) use others::warnings;
 pub use password::passwords;
 pub(super) use script::Script;
 
-/// Larger inventories are refused.
-const MAX_BYTES: u64 = 32 << 20;
 /// Directories within directories.
 const MAX_LEVELS: usize = 20;
 
@@ -118,8 +117,9 @@ fn is_program(path: &Path) -> bool {
     let executable =
         fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
     let mut begin = [0; 4];
-    let read = fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut begin));
-    executable && read.is_ok() && (begin.starts_with(b"#!") || &begin == b"\x7fELF")
+    // A pipe is opened once: what is read of it here would be missed later.
+    let mut read = || fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut begin));
+    executable && read().is_ok() && (begin.starts_with(b"#!") || &begin == b"\x7fELF")
 }
 
 fn file(path: &Path, inside: bool, vault: &Vault) -> Result<Opened, Box<Problem>> {
@@ -227,7 +227,7 @@ pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>>
 
 /// The inventory that an `ansible.cfg` here names, for somebody who comes with one.
 fn of_ansible() -> Option<String> {
-    let text = fs::read_to_string("ansible.cfg").ok()?;
+    let text = limited::text(Path::new("ansible.cfg"), limited::SMALL).ok()?;
     let mut lines = text.lines().map(str::trim).skip_while(|line| *line != "[defaults]").skip(1);
     let own = lines.by_ref().take_while(|line| !line.starts_with('['));
     let named = own.filter_map(|line| line.split_once('=')).find(|(key, _)| key.trim() == "inventory");
@@ -244,22 +244,13 @@ fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> 
                          inventory.yaml); a list of hosts goes to -i and has a comma: `-i h1,`"
                     .to_owned(),
             },
+            std::io::ErrorKind::FileTooLarge => "name the inventory itself, not what it deploys".to_owned(),
+            std::io::ErrorKind::InvalidData => "save it as UTF-8".to_owned(),
             _ => "check the path and its permissions".to_owned(),
         };
         refuse(format!("{what} {shown} cannot be read: {error}"), &help)
     };
-    let length = fs::metadata(path).map_err(|error| fail(&error))?.len();
-    if length > MAX_BYTES {
-        return Err(refuse(
-            format!("{what} {shown} has {length} bytes, more than {MAX_BYTES}"),
-            "name the inventory itself, not what it deploys",
-        ));
-    }
-    let bytes = fs::read(path).map_err(|error| fail(&error))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        refuse(format!("{what} {shown} is not UTF-8 (byte {at})"), "save it as UTF-8")
-    })?;
+    let text = limited::text(path, limited::TEXT).map_err(|error| fail(&error))?;
     let absolute = std::path::absolute(path).map_err(|error| fail(&error))?;
     let secret = vault::is_sealed(&text);
     let text = if secret {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{refuse, script};
 use crate::inventory::Vault;
+use crate::limited;
 use crate::problem::Problem;
 
 /// Reads all passwords: `ids` as `LABEL@FILE`, `FILE` or `LABEL@prompt`, then `files`. `ask` is told the label.
@@ -51,5 +52,5 @@ fn file(path: &Path, label: &str) -> Result<Vec<u8>, Box<Problem>> {
         let arguments: &[&str] = if is_client { &["--vault-id", label] } else { &[] };
         return Ok(script::run(path, arguments)?.text.trim_matches(['\r', '\n']).as_bytes().to_vec());
     }
-    Ok(fs::read(path).map_err(|error| fail(&error))?.trim_ascii().to_vec())
+    Ok(limited::read(path, limited::SMALL).map_err(|error| fail(&error))?.trim_ascii().to_vec())
 }

@@ -1,12 +1,13 @@
 //! Inventory scripts: programs of the user that print groups and hosts as JSON.
 
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
-use super::{MAX_BYTES, refuse};
+use super::refuse;
 use crate::inventory::Source;
+use crate::limited;
 use crate::problem::Problem;
 
 /// A script, and what it has printed for `--list`.
@@ -37,34 +38,16 @@ pub(super) fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Problem
     };
     let absolute = std::path::absolute(path).map_err(|error| fail(format!("has no path: {error}"), ""))?;
     let mut command = Command::new(&absolute);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| fail(format!("cannot be started: {error}"), ""))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    // Both at once: a script that fills one pipe while the other is read would never end.
-    let (printed, said) = std::thread::scope(|scope| {
-        let said = scope.spawn(|| whole(stderr));
-        (whole(stdout), said.join().unwrap_or_default())
-    });
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if printed.len() as u64 > MAX_BYTES {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(fail(format!("has printed more than {MAX_BYTES} bytes"), ""));
+    let ran = limited::output(command.args(arguments), limited::TEXT, limited::PROGRAM);
+    let ran = ran.map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge | ErrorKind::TimedOut => fail(error.to_string(), ""),
+        _ => fail(format!("cannot be started: {error}"), ""),
+    })?;
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    if !ran.status.success() {
+        return Err(fail(format!("failed ({})", ran.status), &said));
     }
-    let status = child.wait().map_err(|error| fail(format!("was lost: {error}"), &said))?;
-    if !status.success() {
-        return Err(fail(format!("failed ({status})"), &said));
-    }
-    let text = String::from_utf8(printed)
+    let text = String::from_utf8(ran.stdout)
         .map_err(|_| fail("has printed something that is not UTF-8".to_owned(), &said))?;
     Ok(Source { name, path: Some(Arc::from(absolute)), text, inside: false, secret: false })
-}
-
-/// All that comes, up to one byte more than is allowed.
-fn whole(from: Option<impl Read>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        let _ = from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-    }
-    bytes
 }

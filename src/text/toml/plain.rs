@@ -14,20 +14,24 @@ use toml_parser::{
     parser::{Event, EventKind, RecursionGuard, parse_document},
 };
 
-use super::Place;
+use super::{
+    Place,
+    limits::{Limits, MAX_DEPTH},
+};
 
 /// Bytes of a token, on the way to a list that need not grow. The lexer's own list is for the densest of texts, ten times
 /// as long as it gets here.
 const TOKEN: usize = 12;
 
-/// By dotted key; None: not plain, or not TOML at all.
-pub(super) fn places(text: &str) -> Option<HashMap<String, Place>> {
+/// By dotted key; None: not plain, or not TOML at all. The error: there is too much of it.
+pub(super) fn places(text: &str) -> Result<Option<HashMap<String, Place>>, String> {
+    Limits::of_size(text)?;
     // The parser leaves these to its caller, in comments and at line ends. A chunk is looked at in one go.
     let is_control = |byte: &u8| matches!(byte, 0..=8 | 11..=31 | 127);
-    if text.as_bytes().chunks(64).any(|some| some.iter().fold(false, |found, byte| found | is_control(byte)))
-    {
-        return None;
-    }
+    let has_control = text
+        .as_bytes()
+        .chunks(64)
+        .any(|some| some.iter().fold(false, |found, byte| found | is_control(byte)));
     let source = Source::new(text);
     let mut reader = Reader {
         source,
@@ -38,12 +42,17 @@ pub(super) fn places(text: &str) -> Option<HashMap<String, Place>> {
         key: "",
         list: None,
     };
-    let (mut error, mut is_plain): (Option<ParseError>, _) = (None, true);
-    let mut take = |event: Event| is_plain = is_plain && reader.take(&event).is_some();
+    let (mut error, mut is_plain): (Option<ParseError>, _) = (None, !has_control);
+    let mut limits = Limits::default();
+    let mut take = |event: Event| {
+        limits.take(&event);
+        is_plain = is_plain && limits.hold() && reader.take(&event).is_some();
+    };
     let mut tokens = Vec::with_capacity(text.len() / TOKEN);
     tokens.extend(source.lex());
-    parse_document(&tokens, &mut RecursionGuard::new(&mut take, 1), &mut error);
-    (is_plain && error.is_none() && reader.names_are_single()).then_some(reader.places)
+    parse_document(&tokens, &mut RecursionGuard::new(&mut take, MAX_DEPTH), &mut error);
+    limits.found()?;
+    Ok((is_plain && error.is_none() && reader.names_are_single()).then_some(reader.places))
 }
 
 struct Reader<'t> {
@@ -89,12 +98,15 @@ impl<'t> Reader<'t> {
                     None => self.put(event.span().start()..event.span().end(), kind, value)?,
                 }
             }
-            EventKind::ArrayOpen => self.list = Some((event.span().start(), Vec::new())),
+            EventKind::ArrayOpen if self.list.is_none() => {
+                self.list = Some((event.span().start(), Vec::new()));
+            }
             EventKind::ArrayClose => {
                 let (start, items) = self.list.take()?;
                 self.put(start..event.span().end(), "array", items.into())?;
             }
             EventKind::KeySep
+            | EventKind::ArrayOpen
             | EventKind::ArrayTableOpen
             | EventKind::ArrayTableClose
             | EventKind::InlineTableOpen
@@ -158,7 +170,7 @@ mod tests {
 
     /// Whether it is plain; what is read of it is then what the tree has.
     fn is_plain(text: &str) -> bool {
-        let Some(found) = places(text) else { return false };
+        let Ok(Some(found)) = places(text) else { return false };
         assert_eq!(Ok(found), Places::of_tree(text).map(|tree| tree.0), "{text:?}");
         true
     }

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
-use super::super::{text, values};
+use super::super::{budget, text, values};
 use super::lists::items;
 use super::{Given, Row, refused};
 use crate::inventory::python;
@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     ("float", &["default"], float),
     ("abs", &[], abs),
     ("round", &["precision", "method"], round),
-    ("to_json", &[], |value, _| Ok(dumped(&values::to_json(value, 0)?, None, 0).into())),
+    ("to_json", &[], |value, _| dumped(&values::to_json(value)?, None)),
     ("to_nice_json", &["indent"], to_nice_json),
     ("from_json", &[], from_json),
     ("combine", &["b", "recursive"], combine),
@@ -157,7 +157,7 @@ fn round(value: &Value, given: &Given) -> Result<Value, Error> {
 
 fn to_nice_json(value: &Value, given: &Given) -> Result<Value, Error> {
     let indent = usize::try_from(given.whole(0)?.unwrap_or(4)).unwrap_or(0).min(40);
-    Ok(dumped(&sorted(values::to_json(value, 0)?), Some(indent), 0).into())
+    dumped(&sorted(values::to_json(value)?), Some(indent))
 }
 
 fn sorted(value: Json) -> Json {
@@ -173,29 +173,45 @@ fn sorted(value: Json) -> Json {
 }
 
 /// As Python's `json.dumps` writes it.
-fn dumped(value: &Json, indent: Option<usize>, depth: usize) -> String {
-    let line =
-        |depth: usize| indent.map_or_else(String::new, |indent| format!("\n{}", " ".repeat(indent * depth)));
-    let between = if indent.is_some() { "," } else { ", " };
-    let whole = |parts: Vec<String>, open: char, close: char| {
-        if parts.is_empty() {
-            return format!("{open}{close}");
-        }
-        let inside = line(depth + 1);
-        format!("{open}{inside}{}{}{close}", parts.join(&format!("{between}{inside}")), line(depth))
+fn dumped(value: &Json, indent: Option<usize>) -> Result<Value, Error> {
+    let mut out = String::new();
+    dump(value, indent, 0, &mut out)?;
+    Ok(out.into())
+}
+
+fn dump(value: &Json, indent: Option<usize>, depth: usize, out: &mut String) -> Result<(), Error> {
+    let line = |depth: usize, out: &mut String| {
+        out.extend(indent.map(|indent| format!("\n{}", " ".repeat(indent * depth))));
     };
+    let between = if indent.is_some() { "," } else { ", " };
+    let (open, close, is_empty) = match value {
+        Json::Array(items) => ('[', ']', items.is_empty()),
+        Json::Object(members) => ('{', '}', members.is_empty()),
+        _ => {
+            *out += &scalar(value);
+            return budget::fits(out.len());
+        }
+    };
+    let members = value.as_object().into_iter().flatten().map(|(key, member)| (Some(key), member));
+    let items = value.as_array().into_iter().flatten().map(|item| (None, item));
+    out.push(open);
+    for (nth, (key, item)) in members.chain(items).enumerate() {
+        *out += if nth > 0 { between } else { "" };
+        line(depth + 1, out);
+        out.extend(key.map(|key| ascii(key) + ": "));
+        dump(item, indent, depth + 1, out)?;
+    }
+    if !is_empty {
+        line(depth, out);
+    }
+    out.push(close);
+    Ok(())
+}
+
+fn scalar(value: &Json) -> String {
     match value {
         Json::String(text) => ascii(text),
         Json::Number(number) => python::number(&number.to_string()),
-        Json::Array(items) => {
-            whole(items.iter().map(|item| dumped(item, indent, depth + 1)).collect(), '[', ']')
-        }
-        Json::Object(members) => {
-            let member = |(key, member): (&String, &Json)| {
-                format!("{}: {}", ascii(key), dumped(member, indent, depth + 1))
-            };
-            whole(members.iter().map(member).collect(), '{', '}')
-        }
         other => other.to_string(),
     }
 }
@@ -262,6 +278,7 @@ fn merged(low: &Value, high: &Value, recursive: bool, depth: usize) -> Result<Va
     }
     let mut members = pairs(low)?;
     for (key, member) in pairs(high)? {
+        budget::charge(16 + members.len())?;
         let is_map = |value: &Value| value.kind() == ValueKind::Map;
         match members.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) if recursive && is_map(known) && is_map(&member) => {

@@ -1,10 +1,15 @@
 //! Filters of lists.
 
-use minijinja::value::ValueKind;
-use minijinja::{Error, Value};
+use std::collections::HashSet;
 
-use super::super::text;
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Value};
+
+use super::super::{budget, text};
 use super::{Given, Row, refused};
+
+/// What a look at an item costs.
+const ITEM: usize = 16;
 
 pub(super) const ROWS: &[Row] = &[
     ("length", &[], length),
@@ -13,11 +18,12 @@ pub(super) const ROWS: &[Row] = &[
     ("last", &[], |value, _| Ok(items(value)?.into_iter().next_back().unwrap_or(Value::UNDEFINED))),
     ("list", &[], |value, _| Ok(items(value)?.into())),
     ("reverse", &[], reverse),
+    ("batch", &["linecount", "fill_with"], batch),
     ("join", &["d", "attribute"], join),
     ("unique", &["case_sensitive", "attribute"], unique),
-    ("union", &["b"], |value, given| both(value, given, |_, _| true, true)),
-    ("intersect", &["b"], |value, given| both(value, given, |item, other| other.contains(item), false)),
-    ("difference", &["b"], |value, given| both(value, given, |item, other| !other.contains(item), false)),
+    ("union", &["b"], |value, given| both(value, given, |_| true, true)),
+    ("intersect", &["b"], |value, given| both(value, given, |is_other| is_other, false)),
+    ("difference", &["b"], |value, given| both(value, given, |is_other| !is_other, false)),
     ("flatten", &["levels", "skip_nulls"], flatten),
     ("zip", &["b"], zip),
     ("sum", &["attribute", "start"], sum),
@@ -31,7 +37,25 @@ pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
         return Err(refused(format!("a {} is no list", value.kind())));
     }
-    value.try_iter()?.map(text::sound).collect()
+    let mut items = Vec::new();
+    for item in value.try_iter()? {
+        budget::charge(ITEM)?;
+        items.push(text::sound(item)?);
+        budget::fits_list(items.len())?;
+    }
+    Ok(items)
+}
+
+fn batch(value: &Value, given: &Given) -> Result<Value, Error> {
+    let count = usize::try_from(given.whole(0)?.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?);
+    let count =
+        count.ok().filter(|count| *count > 0).ok_or_else(|| refused("`batch` takes a number above 0"))?;
+    let mut batches: Vec<Vec<Value>> = items(value)?.chunks(count).map(<[Value]>::to_vec).collect();
+    if let (Some(fill), Some(last)) = (given.get(1), batches.last_mut()) {
+        budget::fits_list(count)?;
+        last.resize(count, fill.clone());
+    }
+    Ok(batches.into_iter().map(Value::from).collect())
 }
 
 fn length(value: &Value, _: &Given) -> Result<Value, Error> {
@@ -47,14 +71,19 @@ fn reverse(value: &Value, _: &Given) -> Result<Value, Error> {
 
 fn join(value: &Value, given: &Given) -> Result<Value, Error> {
     let between = given.get(0).map(text::of).transpose()?.unwrap_or_default();
-    let mut texts = Vec::new();
-    for item in items(value)? {
-        texts.push(match given.get(1) {
+    let mut joined = String::new();
+    for (nth, item) in items(value)?.into_iter().enumerate() {
+        if nth > 0 {
+            joined.push_str(&between);
+        }
+        joined.push_str(&match given.get(1) {
             Some(attribute) => text::of(&item.get_item(attribute)?)?,
             None => text::of(&item)?,
         });
+        budget::charge(between.len())?;
+        budget::fits(joined.len())?;
     }
-    Ok(texts.join(&between).into())
+    Ok(joined.into())
 }
 
 fn same(item: &Value, case_sensitive: bool) -> Value {
@@ -64,16 +93,45 @@ fn same(item: &Value, case_sensitive: bool) -> Value {
     }
 }
 
+/// Items that were met: texts are found at once, all else is compared.
+#[derive(Default)]
+struct Seen(HashSet<Value>, Vec<Value>);
+
+impl Seen {
+    fn of(items: &[Value]) -> Result<Self, Error> {
+        let mut seen = Self::default();
+        items.iter().try_for_each(|item| seen.is_new(item).map(drop))?;
+        Ok(seen)
+    }
+
+    fn has(&self, item: &Value) -> Result<bool, Error> {
+        budget::charge(ITEM)?;
+        if item.as_str().is_some() {
+            return Ok(self.0.contains(item));
+        }
+        budget::charge(4 * self.1.len())?;
+        Ok(self.1.contains(item))
+    }
+
+    fn is_new(&mut self, item: &Value) -> Result<bool, Error> {
+        let is_new = !self.has(item)?;
+        match item.as_str() {
+            Some(_) if is_new => drop(self.0.insert(item.clone())),
+            None if is_new => self.1.push(item.clone()),
+            _ => {}
+        }
+        Ok(is_new)
+    }
+}
+
 fn unique(value: &Value, given: &Given) -> Result<Value, Error> {
-    let (mut seen, mut kept) = (Vec::new(), Vec::new());
+    let (mut seen, mut kept) = (Seen::default(), Vec::new());
     for item in items(value)? {
         let by = match given.get(1) {
             Some(attribute) => item.get_item(attribute)?,
             None => item.clone(),
         };
-        let by = same(&by, given.flag(0));
-        if !seen.contains(&by) {
-            seen.push(by);
+        if seen.is_new(&same(&by, given.flag(0)))? {
             kept.push(item);
         }
     }
@@ -81,14 +139,15 @@ fn unique(value: &Value, given: &Given) -> Result<Value, Error> {
 }
 
 /// Of two lists those that `keep` wants, each once. Ansible's own order is that of a Python set.
-fn both(value: &Value, given: &Given, keep: fn(&Value, &[Value]) -> bool, all: bool) -> Result<Value, Error> {
+fn both(value: &Value, given: &Given, keep: fn(bool) -> bool, all: bool) -> Result<Value, Error> {
     let (mut first, second) = (items(value)?, items(given.needed(0)?)?);
     if all {
         first.extend(second.iter().cloned());
     }
+    let (others, mut seen) = (Seen::of(&second)?, Seen::default());
     let mut kept: Vec<Value> = Vec::new();
     for item in first {
-        if keep(&item, &second) && !kept.contains(&item) {
+        if keep(others.has(&item)?) && seen.is_new(&item)? {
             kept.push(item);
         }
     }
@@ -107,6 +166,8 @@ fn flat(items: Vec<Value>, levels: i64, skip: bool, depth: usize, out: &mut Vec<
         return Err(refused("this is nested too deep"));
     }
     for item in items {
+        budget::charge(ITEM)?;
+        budget::fits_list(out.len())?;
         let is_null = item.is_none() || matches!(item.as_str(), Some("None" | "null"));
         match item.kind() {
             _ if skip && is_null => {}

@@ -4,14 +4,18 @@
 
 mod data;
 mod lists;
+mod operators;
 mod regexes;
 mod texts;
 
 use minijinja::value::{Kwargs, Rest, from_args};
-use minijinja::{Environment, Error, ErrorKind, Value, filters};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 
 pub(super) use data::dict;
+pub(super) use operators::fit;
 pub(super) use regexes::found as regex_found;
+
+use super::budget;
 
 /// A filter's name, the names of its parameters, and what it does.
 type Row = (&'static str, &'static [&'static str], fn(&Value, &Given) -> Result<Value, Error>);
@@ -28,9 +32,10 @@ pub(super) fn add(engine: &mut Environment<'static>) {
                 // Undefined it stays: `default` may come yet.
                 return Ok(Value::UNDEFINED);
             }
-            filter(value, &given)
+            filter(value, &given).and_then(budget::held)
         });
     }
+    operators::add(engine);
     // Where the engine's own are the same.
     engine.add_filter("map", filters::map);
     engine.add_filter("select", filters::select);
@@ -39,10 +44,10 @@ pub(super) fn add(engine: &mut Environment<'static>) {
     engine.add_filter("rejectattr", filters::rejectattr);
     engine.add_filter("sort", filters::sort);
     engine.add_filter("dictsort", filters::dictsort);
-    engine.add_filter("batch", filters::batch);
-    engine.add_filter("format", filters::format);
+    engine.add_filter("format", |state: &State<'_, '_>, value: &Value, arguments: Rest<Value>| {
+        fit(value, "format", &arguments).and_then(|()| filters::format(state, value, arguments))
+    });
     engine.add_filter("items", filters::items);
-    engine.add_filter("indent", filters::indent);
     engine.add_filter("min", filters::min);
     engine.add_filter("max", filters::max);
 }

@@ -1,9 +1,12 @@
 //! Filters of regular expressions, with Python's rules for what is put in. Without look-around and back-references.
 
+use std::cell::RefCell;
+use std::time::Instant;
+
 use minijinja::{Error, Value};
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::super::text;
+use super::super::{budget, engine, text};
 use super::{Given, Row, refused};
 
 pub(super) const ROWS: &[Row] = &[
@@ -18,14 +21,42 @@ pub(super) const ROWS: &[Row] = &[
     ("regex_escape", &["re_type"], escape),
 ];
 
-fn compiled(pattern: &str, ignore_case: bool, lines: bool) -> Result<Regex, Error> {
+/// Bytes of a compiled expression times bytes of the text: a second of the slowest search.
+const MAX_SEARCH: usize = 1 << 32;
+type Pattern = (String, bool, bool, usize);
+
+thread_local! {
+    /// The last one: lists are looked through with the same.
+    static LAST: RefCell<Option<(Pattern, Regex)>> = const { RefCell::new(None) };
+}
+
+/// What is done with an expression on a text; how long it takes only a clock can say.
+fn with<T>(
+    (pattern, ignore_case, lines): (&str, bool, bool),
+    text: &str,
+    search: impl FnOnce(&Regex) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let begun = Instant::now();
+    let size = (MAX_SEARCH / text.len().max(1)).clamp(1 << 12, 1 << 20).next_power_of_two();
+    let key = (pattern.to_owned(), ignore_case, lines, size);
+    let known = LAST.with_borrow(|last| last.as_ref().filter(|(of, _)| *of == key).map(|(_, it)| it.clone()));
+    let regex = known.map_or_else(|| compiled(&key), Ok)?;
+    let found = search(&regex);
+    LAST.set(Some((key, regex)));
+    budget::charge(usize::try_from(begun.elapsed().as_nanos() / engine::NANOSECONDS).unwrap_or(usize::MAX))?;
+    found
+}
+
+fn compiled((pattern, ignore_case, lines, size): &Pattern) -> Result<Regex, Error> {
+    budget::fits(pattern.len())?;
     // In Python `\Z` is the end, and the only one.
-    let pattern = pattern.replace("\\Z", "\\z");
-    let built = RegexBuilder::new(&pattern).case_insensitive(ignore_case).multi_line(lines).build();
-    built.map_err(|error| {
+    let mut builder = RegexBuilder::new(&pattern.replace("\\Z", "\\z"));
+    builder.case_insensitive(*ignore_case).multi_line(*lines).size_limit(*size);
+    builder.build().map_err(|error| {
         let text = error.to_string();
         let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        refused(format!("the regular expression `{pattern}` is not read here: {last}"))
+        let shown: String = pattern.chars().take(200).collect();
+        refused(format!("the regular expression `{shown}` is not read here: {last}"))
     })
 }
 
@@ -38,21 +69,40 @@ pub(in super::super) fn found(
     lines: bool,
 ) -> Result<bool, Error> {
     let pattern = if start { format!("\\A(?:{pattern})") } else { pattern.to_owned() };
-    Ok(compiled(&pattern, ignore_case, lines)?.is_match(text))
+    with((&pattern, ignore_case, lines), text, |regex| Ok(regex.is_match(text)))
 }
 
 fn replace(value: &Value, given: &Given) -> Result<Value, Error> {
     let text = text::of(value)?;
     let pattern = given.get(0).and_then(Value::as_str).unwrap_or_default();
     let replacement = given.get(1).map(text::of).transpose()?.unwrap_or_default();
-    let regex = compiled(pattern, given.flag(2), given.flag(3))?;
     let most = given.whole(4)?.and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+    let (out, times) = with((pattern, given.flag(2), given.flag(3)), &text, |regex| {
+        replaced(regex, &text, &replacement, most)
+    })?;
+    let wanted = given.whole(5)?.unwrap_or(0);
+    if wanted != 0 && i64::try_from(times) != Ok(wanted) {
+        return Err(refused(format!("`{pattern}` should match {wanted} times and matches {times} times")));
+    }
+    Ok(out.into())
+}
+
+/// The text, and how many times something was put in.
+fn replaced(
+    regex: &Regex,
+    text: &str,
+    replacement: &str,
+    most: Option<usize>,
+) -> Result<(String, usize), Error> {
     let (mut out, mut copied, mut from, mut times) = (String::new(), 0, 0, 0);
     while from <= text.len() && most.is_none_or(|most| times < most) {
-        let Some(captures) = regex.captures_at(&text, from) else { break };
+        let Some(captures) = regex.captures_at(text, from) else { break };
         let Some(all) = captures.get(0) else { break };
         out.push_str(&text[copied..all.start()]);
-        out.push_str(&expanded(&replacement, &captures)?);
+        let put = expanded(replacement, &captures)?;
+        budget::charge(16 + put.len())?;
+        budget::fits(out.len() + put.len())?;
+        out.push_str(&put);
         times += 1;
         copied = all.end();
         // Behind an empty match the next one begins a character further; behind another an empty one may follow.
@@ -62,12 +112,8 @@ fn replace(value: &Value, given: &Given) -> Result<Value, Error> {
             _ => all.end(),
         };
     }
-    let wanted = given.whole(5)?.unwrap_or(0);
-    if wanted != 0 && i64::try_from(times) != Ok(wanted) {
-        return Err(refused(format!("`{pattern}` should match {wanted} times and matches {times} times")));
-    }
     out.push_str(&text[copied..]);
-    Ok(out.into())
+    Ok((out, times))
 }
 
 /// `\1`, `\g<name>` and Python's escapes.
@@ -116,8 +162,12 @@ fn group<'t>(captures: &Captures<'t>, name: &str) -> Result<&'t str, Error> {
 
 fn search(value: &Value, given: &Given) -> Result<Value, Error> {
     let text = text::of(value)?;
-    let regex = compiled(given.text(0)?, given.flag(6), given.flag(7))?;
-    let Some(captures) = regex.captures(&text) else { return Ok(Value::from(())) };
+    with((given.text(0)?, given.flag(6), given.flag(7)), &text, |regex| {
+        regex.captures(&text).map_or_else(|| Ok(Value::from(())), |captures| groups(&captures, given))
+    })
+}
+
+fn groups(captures: &Captures<'_>, given: &Given) -> Result<Value, Error> {
     let wanted: Vec<&Value> = (1..6).filter_map(|at| given.get(at)).collect();
     if wanted.is_empty() {
         return Ok(captures[0].into());
@@ -138,14 +188,15 @@ fn search(value: &Value, given: &Given) -> Result<Value, Error> {
 
 fn find_all(value: &Value, given: &Given) -> Result<Value, Error> {
     let text = text::of(value)?;
-    let regex = compiled(given.text(0)?, given.flag(2), given.flag(1))?;
     let of = |captures: &Captures<'_>, at| Value::from(captures.get(at).map_or("", |found| found.as_str()));
     let one = |captures: Captures<'_>| match captures.len() {
         1 => of(&captures, 0),
         2 => of(&captures, 1),
         several => (1..several).map(|at| of(&captures, at)).collect(),
     };
-    Ok(regex.captures_iter(&text).map(one).collect())
+    with((given.text(0)?, given.flag(2), given.flag(1)), &text, |regex| {
+        Ok(regex.captures_iter(&text).take(budget::MAX_ITEMS + 1).map(one).collect())
+    })
 }
 
 /// As Python's `re.escape` does it.

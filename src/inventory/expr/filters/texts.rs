@@ -5,7 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use minijinja::{Error, Value};
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
-use super::super::text;
+use super::super::{budget, text};
+use super::operators::fit_replaced;
 use super::{Given, Row, refused};
 
 pub(super) const ROWS: &[Row] = &[
@@ -15,6 +16,7 @@ pub(super) const ROWS: &[Row] = &[
     ("capitalize", &[], |value, _| Ok(capital(&text::of(value)?).into())),
     ("title", &[], title),
     ("trim", &["chars"], trim),
+    ("indent", &["width", "first", "blank"], indent),
     ("replace", &["old", "new", "count"], replace),
     ("split", &["sep", "maxsplit"], split),
     ("quote", &[], quote),
@@ -52,8 +54,26 @@ fn trim(value: &Value, given: &Given) -> Result<Value, Error> {
     Ok(trimmed.into())
 }
 
+fn indent(value: &Value, given: &Given) -> Result<Value, Error> {
+    let text = text::of(value)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let width = usize::try_from(given.whole(0)?.unwrap_or(4)).unwrap_or(0);
+    budget::fits(width)?;
+    let (before, mut out) = (" ".repeat(width), String::new());
+    for (nth, line) in text.split('\n').enumerate() {
+        out.push_str(if nth > 0 { "\n" } else { "" });
+        let is_first = nth == 0 && !given.flag(1);
+        let is_blank = line.is_empty() && !given.flag(2);
+        out.push_str(if is_first || is_blank { "" } else { &before });
+        out.push_str(line);
+        budget::fits(out.len())?;
+    }
+    Ok(out.strip_suffix('\n').unwrap_or(&out).into())
+}
+
 fn replace(value: &Value, given: &Given) -> Result<Value, Error> {
     let (text, old, new) = (text::of(value)?, text::of(given.needed(0)?)?, text::of(given.needed(1)?)?);
+    fit_replaced(&text, &old, &new)?;
     let count = given.whole(2)?.and_then(|count| usize::try_from(count).ok());
     Ok(count.map_or_else(|| text.replace(&old, &new), |count| text.replacen(&old, &new, count)).into())
 }
