@@ -248,8 +248,8 @@ pub(super) fn slow_init(lab: &Lab, seconds: u32) {
 
 pub(super) fn slow_init_on(lab: &Lab, host: usize, seconds: u32) {
     let slow = format!(
-        "printf '#!/bin/sh\\nsleep {seconds}\\nexec /usr/bin/setpriv \"$@\"\\n' >/usr/local/bin/setpriv; \
-         chmod 755 /usr/local/bin/setpriv"
+        "printf '#!/bin/sh\\ncase $* in start\\\\ loomctl-*) sleep {seconds} ;; esac\\nexec /usr/bin/systemctl \"$@\"\\n' \
+         >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl"
     );
     lab.root(host, &slow).ok();
 }
