@@ -121,8 +121,8 @@ struct Wanted {
 
 fn wanted(view: &View<'_>) -> Vec<Wanted> {
     let key = |node: &Node| {
-        let facts = [&view.now, view.before].into_iter();
-        facts.filter_map(|facts| facts.nodes.get(&node.name)?.validator_key.clone()).next()
+        let mut facts = [&view.now, view.before].into_iter();
+        facts.find_map(|facts| facts.nodes.get(&node.name)?.validator_key.clone())
     };
     let wanted = |node: &Node| {
         let power = node.power.map(Power::get);

@@ -49,7 +49,8 @@ fn not_known(restoration: &Restoration) -> String {
         .as_ref()
         .map(|name| format!("Only {name} says how far the chain is and who signs, and nobody confirms it"));
     let unseen = restoration.unseen.then(|| "No node says who signs".to_owned());
-    [stands, alone, unseen].into_iter().flatten().map(|words| format!(". {words}")).collect()
+    let words: Vec<String> = [stands, alone, unseen].into_iter().flatten().collect();
+    if words.is_empty() { String::new() } else { format!(". {}", words.join(". ")) }
 }
 
 /// The same for those who have said yes before they were asked.
