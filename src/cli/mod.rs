@@ -95,7 +95,7 @@ async fn dispatch(command: Command) -> u8 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::process::Command;
+    use std::{io::Write as _, os::fd::AsRawFd as _, process::Command};
 
     use super::*;
 
@@ -110,7 +110,6 @@ mod tests {
             assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
             assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
             // A download is uploaded from a file without a name; who we are is read there on hosts.
-            use std::{io::Write as _, os::fd::AsRawFd as _};
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(b"it").unwrap();
             let again =

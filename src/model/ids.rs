@@ -424,10 +424,8 @@ mod tests {
     #[test]
     fn what_becomes_a_file_is_one_name() {
         let longest = "x".repeat(255);
-        for good in
-            ["loomd", "a.b-c_1", "ünï", "..."].iter().filter(|name| **name != "...").chain([&&*longest])
-        {
-            assert!(FileName::new(*good).is_ok(), "{good}");
+        for good in ["loomd", "a.b-c_1", "ünï", longest.as_str()] {
+            assert!(FileName::new(good).is_ok(), "{good}");
         }
         let longer = "x".repeat(256);
         for bad in [

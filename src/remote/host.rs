@@ -254,7 +254,9 @@ fn eat() -> String {
 fn preface(password: &Secret) -> Zeroizing<Vec<u8>> {
     let parts = [password.reveal(), "\n", MARK, "\n"];
     let mut lines = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    parts.iter().for_each(|part| lines.extend_from_slice(part.as_bytes()));
+    for part in parts {
+        lines.extend_from_slice(part.as_bytes());
+    }
     lines
 }
 

@@ -303,10 +303,16 @@ fetched() {
   done
   return 1
 }
-# came_from SHA256 URL: what the next run knows the checksum by.
+# came_from SHA256 URL: what the next run knows the checksum by. For us alone: a short password could be guessed by the
+# checksum of its URL. The file is made anew: an older one of ours held the URL itself.
 came_from() {
   named "$2"
-  printf '%s %s\n' "$1" "$named" >"$lib/bin/$1/.url" && return 10
+  gone "$lib/bin/$1/.url" || return 1
+  umask 077
+  printf '%s %s\n' "$1" "$named" >"$lib/bin/$1/.url"
+  came=$?
+  umask 022
+  [ "$came" = 0 ] && return 10
 }
 
 # keep STATE DOCUMENTS FILE…: what the hand has brought (`NAME BASE64` a line) of these (`NAME PATH` a line) is kept,

@@ -35,10 +35,8 @@ fn warning(folder: &Path, inside: Vec<PathBuf>, folders: &[Folder]) -> Option<Pr
     let mut open: Vec<PathBuf> = [folder.to_owned()].into_iter().chain(inside).collect();
     open.retain(|path| mode(path) & OTHERS_WRITE != 0);
     open.dedup();
-    let shown = |path: &PathBuf| match path.as_os_str().is_empty() {
-        true => ".".to_owned(),
-        false => path.display().to_string(),
-    };
+    let here = Path::new(".");
+    let shown = |path: &PathBuf| if path.as_os_str().is_empty() { here } else { path }.display().to_string();
     let named = open.iter().map(shown).collect::<Vec<_>>();
     if named.is_empty() {
         return None;

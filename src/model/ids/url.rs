@@ -33,10 +33,8 @@ impl Url {
         }
         let bad = |c: &char| c.is_control() || c.is_whitespace() || NEVER.contains(c);
         if let Some(bad) = text.chars().find(bad) {
-            let mut bytes = [0; 4];
-            let bytes = bad.encode_utf8(&mut bytes).bytes();
-            let encoded: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
-            return invalid(WHAT, format!("it holds {bad:?}, which is written as {encoded}"));
+            let bytes: Vec<String> = bad.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+            return invalid(WHAT, format!("it holds {bad:?}, which is written as {}", bytes.concat()));
         }
         let authority = authority(rest);
         let host = authority.rsplit('@').next().unwrap_or_default();
