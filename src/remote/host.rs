@@ -231,7 +231,8 @@ fn shell_command(login: &Login) -> (Vec<String>, Zeroizing<Vec<u8>>) {
     let root = format!("{OWN_UID}; [ \"$u\" != 0 ]");
     match &login.sudo_password {
         None => {
-            let text = format!("{root} || exec {SHELL}; exec sudo -n {SHELL}");
+            // What sudo starts is `sh`: sudoers may name it.
+            let text = format!("{root} || exec {SHELL}; exec sudo -n sh -c {}", word(&format!("exec {SHELL}")));
             (words(&["sh", "-c", &text]), Zeroizing::default())
         }
         Some(password) => {
