@@ -4,8 +4,14 @@
 //!
 //! `make test` runs the quick ones, `make test-hostile` all of them.
 
+mod control;
+mod denial;
+mod liars;
 mod links;
+mod nonce;
 mod races;
+mod reads;
+mod unit;
 
 use std::{fmt::Write as _, fs, path::PathBuf, process::Command, sync::OnceLock, thread};
 
@@ -19,6 +25,12 @@ use crate::support::{
 pub fn register(suite: &mut Suite) {
     links::register(suite);
     races::register(suite);
+    reads::register(suite);
+    denial::register(suite);
+    unit::register(suite);
+    nonce::register(suite);
+    liars::register(suite);
+    control::register(suite);
 }
 
 /// Those that take longer: `make test-hostile` alone.
@@ -33,6 +45,17 @@ const DOWN: &[&str] = &["down"];
 const DESTROY: &[&str] = &["down", "--destroy"];
 /// Stands in every file that only root may read.
 const SECRET: &str = "CANARY-of-root";
+
+/// The chain's program in the attacker's hands: where the node's folder has `lie`, its RPC is a liar's; its init does more.
+const PROGRAM: &str = "#!/bin/sh
+home=$3
+if [ \"$1\" = start ] && [ -e \"$home/lie\" ]; then
+  /usr/local/bin/attack lie 26657 36657 \"$home/lie\" &
+  set -- \"$@\" --rpc.laddr tcp://127.0.0.1:36657
+fi
+/usr/local/bin/real \"$@\" || exit
+[ \"$1\" != init ] || . /usr/local/lib/hook
+";
 
 /// One host with its own cluster of one, whose node runs as `chain`. `other` has a node as well, which is none of ours;
 /// `mallory` is somebody who can log in.
@@ -117,9 +140,7 @@ impl<'a> Ground<'a> {
         fs::write(self.path("usr/local/lib/hook"), hook).expect("a host's disk can be written from here");
         let program = self.lab.path("cometbft");
         if !program.exists() {
-            let text = "#!/bin/sh\n[ \"$1\" = init ] || exec /usr/local/bin/real \"$@\"\nhome=$3\n\
-                        /usr/local/bin/real \"$@\" && . /usr/local/lib/hook\n";
-            fs::write(&program, text).expect("the scratch folder can be written");
+            fs::write(&program, PROGRAM).expect("the scratch folder can be written");
         }
         inventory.var("binary", program.to_str().expect("it is ASCII"))
     }
