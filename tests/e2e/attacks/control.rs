@@ -9,21 +9,18 @@ use std::{
     path::PathBuf,
     process::Command,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{Ground, UP, tool};
+use super::{Ground, UP, long, tool};
 use crate::{
     e2e::life::slow_init_on,
     support::{Lab, Suite, chain_binary, command, tests},
 };
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![
-        sockets_and_memory_are_closed_to_others,
-        a_password_in_a_url_is_seen_by_nobody,
-        escape_sequences_of_hosts_stay_there
-    ]);
+    suite.on_lab(tests![sockets_and_memory_are_closed_to_others, escape_sequences_of_hosts_stay_there]);
+    long(suite, tests![a_password_in_a_url_is_seen_by_nobody]);
 }
 
 const NOBODY: u32 = 65534;
@@ -54,31 +51,40 @@ fn sockets_and_memory_are_closed_to_others(lab: &Lab) {
     };
     let look = |pid: u32| {
         let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-        let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default().to_owned();
-        let owner = command::run(Command::new("stat").args(["-c", "%u", &format!("/proc/{pid}/environ")])).stdout;
+        let cores =
+            limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default().to_owned();
+        let owner =
+            command::run(Command::new("stat").args(["-c", "%u", &format!("/proc/{pid}/environ")])).stdout;
         (cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>().join(" "), owner.trim().to_owned())
     };
     let naive = start("sh -c 'mkdir /tmp/loomctl-naive-$$; sleep 3; rmdir /tmp/loomctl-naive-$$'");
     thread::sleep(Duration::from_secs(1));
     assert_eq!(look(naive.id()), ("unlimited unlimited".to_owned(), NOBODY.to_string()), "control");
-    assert!(folders("loomctl-naive-").iter().any(|(_, mode)| *mode == 0o777), "control: {:?}", folders("loomctl-"));
+    assert!(
+        folders("loomctl-naive-").iter().any(|(_, mode)| *mode == 0o777),
+        "control: {:?}",
+        folders("loomctl-")
+    );
 
-    let mut run = start(&format!("{} up --no-verify --json -i {}", place("loomctl"), place("inventory.yaml")));
+    let mut run =
+        start(&format!("{} up --no-verify --json -i {}", place("loomctl"), place("inventory.yaml")));
     assert!(run.says("\"step\":\"init "), "{}", run.kill());
     let private = folders(&format!("loomctl-{}-", run.id()));
     let (cores, owner) = look(run.id());
     run.exits(0);
     assert!(!private.is_empty(), "its folder was not found");
     let open: Vec<_> = private.iter().filter(|(_, mode)| mode & 0o077 != 0).collect();
-    assert!(open.is_empty(), "{open:?}");
-    assert_eq!((cores.as_str(), owner.as_str()), ("0 0", "0"), "a core of it holds passwords; others of its user can look into it");
+    // A core holds passwords, and so does what another program of its user can look into.
+    let seen = (open, cores.as_str(), owner.as_str());
+    assert_eq!(seen, (vec![], "0 0", "0"), "open folders, cores that it may write, whose its memory is");
 }
 
 /// Of /tmp: what begins so, and what is in it, with its mode. Sockets count by their folder.
 fn folders(prefix: &str) -> Vec<(PathBuf, u32)> {
     let all = fs::read_dir("/tmp").unwrap().flatten();
     let ours = all.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
-    ours.map(|entry| (entry.path(), entry.metadata().map_or(0, |meta| meta.permissions().mode() & 0o777))).collect()
+    ours.map(|entry| (entry.path(), entry.metadata().map_or(0, |meta| meta.permissions().mode() & 0o777)))
+        .collect()
 }
 
 const PASSWORD: &str = "canary-of-the-url";
@@ -92,8 +98,10 @@ fn serves(lab: &Lab) -> String {
         for mut stream in listener.incoming().flatten() {
             let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
             let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            let known = head.iter().any(|line| line.to_ascii_lowercase().starts_with("authorization: basic "));
-            let status = if known { "200 OK" } else { "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"" };
+            let known =
+                head.iter().any(|line| line.to_ascii_lowercase().starts_with("authorization: basic "));
+            let status =
+                if known { "200 OK" } else { "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"" };
             let body: &[u8] = if known { &content } else { b"" };
             let _ = write!(stream, "HTTP/1.0 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
             let _ = stream.write_all(body);
@@ -114,7 +122,8 @@ fn a_password_in_a_url_is_seen_by_nobody(lab: &Lab) {
         ground.begin("mallory", "sample", "/usr/local/bin/attack sample /home/mallory/seen");
     }
     grounds[0].root(&format!("sh -c ': naive-{PASSWORD}; sleep 0.5; true'")).ok();
-    let inventory = lab.inventory("cometbft").first(3).var("user", "chain").var("working_directory", "/home/chain/node");
+    let inventory =
+        lab.inventory("cometbft").first(3).var("user", "chain").var("working_directory", "/home/chain/node");
     inventory.var("binary", url.as_str()).write(lab);
     let mut said = String::new();
     for arguments in [UP, &["up", "--no-verify", "-vv"], &["plan", "--json"], &["facts", "--json"]] {
@@ -124,7 +133,9 @@ fn a_password_in_a_url_is_seen_by_nobody(lab: &Lab) {
     }
     watch.kill();
     let mut found = Vec::new();
-    let search = format!("grep -rlsF --devices=skip -e {PASSWORD} /var/lib/loomctl /run /tmp /etc /home/chain /root /var/log; true");
+    let search = format!(
+        "grep -rlsF --devices=skip -e {PASSWORD} /var/lib/loomctl /run /tmp /etc /home/chain /root /var/log; true"
+    );
     for ground in &grounds {
         ground.end("sample");
         ground.root(&format!("echo {PASSWORD} >/root/decoy")).ok();
@@ -140,7 +151,11 @@ fn a_password_in_a_url_is_seen_by_nobody(lab: &Lab) {
     }
     let here = String::from_utf8_lossy(&fs::read(here).unwrap()).into_owned();
     assert!(here.contains("loomctl up --no-verify"), "control");
-    found.extend(here.lines().filter(|line| line.contains(PASSWORD) && !line.contains("naive-")).map(|line| format!("here: {line}")));
+    found.extend(
+        here.lines()
+            .filter(|line| line.contains(PASSWORD) && !line.contains("naive-"))
+            .map(|line| format!("here: {line}")),
+    );
     found.extend(said.lines().filter(|line| line.contains(PASSWORD)).map(|line| format!("said: {line}")));
     for line in &mut found {
         *line = line.chars().take(240).collect();
@@ -151,6 +166,8 @@ fn a_password_in_a_url_is_seen_by_nobody(lab: &Lab) {
 /// What a terminal would obey: ESC, a title, the one-byte CSI of C1, a carriage return, a change of direction.
 const HARM: &[char] = &['\u{1b}', '\u{7}', '\u{9b}', '\u{9d}', '\u{8}', '\r', '\u{202e}', '\u{7f}'];
 
+const WORDS: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{9d}x\u{8}\u{8}\u{202e}\u{7f}end";
+
 fn harmful(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.contains(HARM))?;
     Some(line.chars().take(300).flat_map(char::escape_default).collect())
@@ -158,27 +175,26 @@ fn harmful(text: &str) -> Option<String> {
 
 fn escape_sequences_of_hosts_stay_there(lab: &Lab) {
     let ground = Ground::new(lab, 0);
-    ground.loomctl(UP).ok();
-    let bytes = r"\033]0;owned\007\033[2J\302\2332J\302\235x\b\b\342\200\256\177end";
-    // As names, as contents, as what the node logs, and as what the machine says of itself.
+    let inventory = ground.hostile_program(":");
+    ground.loomctl_with(&inventory, UP).ok();
+    // As a name, as contents, as what the node logs, and as what the machine says of itself.
+    fs::write(ground.path("home/chain/node/say"), format!("said {WORDS}\n")).unwrap();
+    fs::write(
+        ground.path("usr/local/bin/uname"),
+        format!("#!/bin/sh\necho \"$(/usr/bin/uname \"$@\") {WORDS}\"\n"),
+    )
+    .unwrap();
     let lay = format!(
-        "cd /home/chain/node; h=$(printf '{bytes}'); rm -f cometbft; ln -s \"$h\" cometbft; chown -h chain: cometbft
-         printf '\\n# {bytes}\\n' >>config/config.toml
-         printf '#!/bin/sh\\n/usr/bin/uname \"$@\" | sed \"s/$/$(printf '{bytes}')/\"\\n' >/usr/local/bin/uname; chmod 755 /usr/local/bin/uname
-         systemctl stop cometbft
-         systemd-run -q --collect --wait -p SyslogIdentifier=cometbft --unit=cometbft-said sh -c 'printf \"said {bytes}\\n\"'
-         printf 'E[0m said %s\\n' \"$h\" | systemd-cat -t cometbft
-         journalctl --flush; journalctl --sync"
+        "chmod 755 /usr/local/bin/uname; cd /home/chain/node; rm -f cometbft; ln -s '{WORDS}' cometbft
+         printf '\n# {WORDS}\n' >>config/config.toml; systemctl restart cometbft; sleep 2; systemctl stop cometbft"
     );
-    ground.root(&lay);
-    // The unit itself says it too: its account's program does.
-    ground.by("chain", &format!("cd node; rm -f cometbft; printf '#!/bin/sh\\nprintf \"said {}\\\\n\"; exec sleep 99\\n' >cometbft; chmod 755 cometbft", bytes.replace('\\', "\\\\\\\\"))).ok();
-    ground.root("systemctl start cometbft; sleep 1");
-    ground.root(&format!("cd /home/chain/node; rm -f cometbft; ln -s \"$(printf '{bytes}')\" cometbft")).ok();
-    assert!(harmful(&ground.root("readlink /home/chain/node/cometbft").ok()).is_some(), "control: a naive script shows it");
+    ground.root(&lay).ok();
+    assert!(
+        harmful(&ground.root("readlink /home/chain/node/cometbft").ok()).is_some(),
+        "control: a naive script shows it"
+    );
     let mut through = Vec::new();
     let mut all = String::new();
-    let begun = Instant::now();
     for command in [
         &["facts"][..],
         &["facts", "--json"],
@@ -194,12 +210,12 @@ fn escape_sequences_of_hosts_stay_there(lab: &Lab) {
         &["history"],
         &["up", "--check", "--diff"],
     ] {
-        let run = ground.loomctl(command);
+        let run = ground.loomctl_with(&inventory, command);
         all += &run.stdout;
         for (stream, text) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
             through.extend(harmful(text).map(|line| format!("  {} ({stream}): {line}", command.join(" "))));
         }
     }
-    assert!(all.contains("owned") || !through.is_empty(), "control: none of it was shown at all ({:?})", begun.elapsed());
+    assert!(all.contains("said") && all.contains("owned"), "control: none of it was shown at all");
     assert!(through.is_empty(), "a terminal would obey a host:\n{}", through.join("\n"));
 }

@@ -21,13 +21,17 @@ fn locks_are_closed_to_others(lab: &Lab) {
     }
     ground.root("touch /run/naive.lock; chmod 644 /run/naive.lock").ok();
     ground.begin("mallory", "naive", "/usr/local/bin/attack grab /run/naive.lock");
-    ground.root("for n in $(seq 50); do flock -n /run/naive.lock true || exit 0; sleep 0.1; done; exit 1").ok();
+    ground
+        .root("for n in $(seq 50); do flock -n /run/naive.lock true || exit 0; sleep 0.1; done; exit 1")
+        .ok();
     let run = ground.loomctl(UP);
-    let said: String = (0..locks.lines().count()).map(|number| ground.end(&format!("grab-{number}"))).collect();
+    let said: String =
+        (0..locks.lines().count()).map(|number| ground.end(&format!("grab-{number}"))).collect();
     assert_eq!(ground.end("naive"), "held\n", "control");
     assert_eq!(run.code, Some(0), "an account without rights keeps `up` out: {said}\n{run}");
     assert!(!said.contains("held"), "{said}");
-    let modes = ground.root("stat -c '%U %a' /run/loomctl; stat -c '%U %a' /run/loomctl/*.lock | sort -u").ok();
+    let modes =
+        ground.root("stat -c '%U %a' /run/loomctl; stat -c '%U %a' /run/loomctl/*.lock | sort -u").ok();
     assert_eq!(modes, "root 700\nroot 600\n");
 }
 
@@ -47,7 +51,10 @@ fn init_gets_nothing_of_a_run(lab: &Lab) {
     }
     let has = |line: &&str| {
         let fd = line.strip_prefix("fd ").and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
-        fd.is_some_and(|fd| fd > 2) || line.contains("/run/loomctl") || line.starts_with("env SUDO_") || line.starts_with("env SSH_")
+        fd.is_some_and(|fd| fd > 2)
+            || line.contains("/run/loomctl")
+            || line.starts_with("env SUDO_")
+            || line.starts_with("env SSH_")
     };
     let inherited: Vec<&str> = spied.lines().filter(has).collect();
     assert!(inherited.is_empty(), "init has inherited {inherited:?} in\n{spied}");
@@ -127,14 +134,21 @@ fn patiently(ground: &Ground, arguments: &[&str]) -> (Option<Option<i32>>, Durat
     while !run.is_over() && begun.elapsed() <= PATIENCE {
         std::thread::sleep(Duration::from_millis(50));
     }
-    if run.is_over() { (Some(run.wait().code), begun.elapsed()) } else { (run.kill().code.map(Some), begun.elapsed()) }
+    if run.is_over() {
+        (Some(run.wait().code), begun.elapsed())
+    } else {
+        (run.kill().code.map(Some), begun.elapsed())
+    }
 }
 
 /// What init does instead of ending; the last for a control.
 const NEVER: &[[&str; 2]] = &[
     ["a daemon holds its output", "setsid sleep 4711 & true"],
     ["it never ends", "sleep 4711"],
-    ["it hides in a session of its own and never ends", "trap '' TERM INT HUP; setsid sh -c \"trap '' TERM INT HUP; sleep 4711; sleep 4711\""],
+    [
+        "it hides in a session of its own and never ends",
+        "trap '' TERM INT HUP; setsid sh -c \"trap '' TERM INT HUP; sleep 4711; sleep 4711\"",
+    ],
     ["it prints without end", "while :; do head -c 20000000 /dev/zero | tr '\\0' x; sleep 1; done"],
 ];
 
@@ -166,8 +180,10 @@ fn an_init_without_an_end_is_interrupted(lab: &Lab) {
 }
 
 /// Processes of the node's account, which has no unit yet.
-const SLEEPERS: &str = "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do tr '\\0' ' ' <$p/cmdline; echo; done";
-const SLEEPERS_END: &str = "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do kill -9 ${p#/proc/}; done";
+const SLEEPERS: &str =
+    "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do tr '\\0' ' ' <$p/cmdline; echo; done";
+const SLEEPERS_END: &str =
+    "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do kill -9 ${p#/proc/}; done";
 
 fn after_an_interrupt(ground: &Ground, run: Running) -> Vec<String> {
     let mut through = Vec::new();

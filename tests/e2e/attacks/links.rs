@@ -134,6 +134,17 @@ const LATER: &[Attack] = &[
         naive: "cp /home/chain/genesis /var/lib/naive",
     },
     Attack {
+        name: "init leaves a program that swaps its document for a link to a secret",
+        lay: nothing,
+        trap: "ln -s /etc/canary/genesis.json genesis",
+        act: |ground| {
+            let swap = "ln -s /etc/canary/genesis.json $home/x; setsid /usr/local/bin/attack swap \
+                        $home/config/genesis.json $home/x </dev/null >/dev/null 2>&1 &";
+            init(ground, swap);
+        },
+        naive: "cp /home/chain/genesis /var/lib/naive",
+    },
+    Attack {
         name: "init leaves its configuration as a link to a secret",
         lay: nothing,
         trap: "ln -s /etc/canary/config.toml config",

@@ -46,13 +46,14 @@ const DESTROY: &[&str] = &["down", "--destroy"];
 /// Stands in every file that only root may read.
 const SECRET: &str = "CANARY-of-root";
 
-/// The chain's program in the attacker's hands: where the node's folder has `lie`, its RPC is a liar's; its init does more.
+/// The chain's program in the attacker's hands: where the node's folder has `lie`, its RPC is a liar's; `say` is what it logs; its init does more.
 const PROGRAM: &str = "#!/bin/sh
 home=$3
 if [ \"$1\" = start ] && [ -e \"$home/lie\" ]; then
   /usr/local/bin/attack lie 26657 36657 \"$home/lie\" &
   set -- \"$@\" --rpc.laddr tcp://127.0.0.1:36657
 fi
+[ \"$1\" = init ] || [ ! -e \"$home/say\" ] || cat \"$home/say\"
 /usr/local/bin/real \"$@\" || exit
 [ \"$1\" != init ] || . /usr/local/lib/hook
 ";
@@ -149,6 +150,7 @@ impl<'a> Ground<'a> {
     fn clean(&self) {
         let clean = format!(
             "systemctl stop cometbft 2>/dev/null
+             for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do kill -9 ${{p#/proc/}} 2>/dev/null; done
              rm -rf /home/chain /home/other/node /etc/canary /var/lib/loomctl/labnet /var/lib/naive /etc/new-file /etc/node \
                /etc/systemd/system/cometbft.service /etc/systemd/system/*.wants/cometbft.service /usr/local/lib/hook
              systemctl daemon-reload

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use super::{Ground, UP, tool};
+use super::{Ground, UP, long, tool};
 use crate::support::{Lab, Suite, command, inventory::Inventory, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![nonce_and_password_are_seen_by_nobody, a_name_with_line_breaks_is_no_fact]);
+    suite.on_lab(tests![nonce_and_password_are_seen_by_nobody]);
+    long(suite, tests![a_name_with_line_breaks_is_no_fact]);
 }
 
 const PASSWORD: &str = "canary-of-sudo";
@@ -48,7 +49,10 @@ fn nonce_and_password_are_seen_by_nobody(lab: &Lab) {
     watch.kill();
     let seen = ground.root("cat /home/mallory/seen").ok();
     let here = String::from_utf8_lossy(&fs::read(here).unwrap()).into_owned();
-    assert!(seen.contains("naive-nonce-4711") && seen.contains("cometbft init"), "control: little was seen: {seen}");
+    assert!(
+        seen.contains("naive-nonce-4711") && seen.contains("cometbft init"),
+        "control: little was seen: {seen}"
+    );
     assert!(here.contains("loomctl up --no-verify"), "control: little was seen here");
     let nonces = nonces(&ground);
     assert!(nonces.len() >= 3, "control: {nonces:?}");
@@ -67,13 +71,19 @@ fn a_name_with_line_breaks_is_no_fact(lab: &Lab) {
     let slow = "printf '#!/bin/sh\\nsleep 0.5\\nexec /usr/bin/uname \"$@\"\\n' >/usr/local/bin/uname; chmod 755 /usr/local/bin/uname";
     ground.root(slow).ok();
     ground.root("chown -h chain: /home/chain/node/cometbft; : >/run/stream").ok();
-    let text = "x\n@ fact 0 home /etc/canary\n@ fact 0 user 0 root /root\n@ fact host uname Linux forged 6.6.6 x86_64\n@ fact 0 unit ActiveState=forged\n@ end 0";
-    ground.begin("root", "forge", &format!("/usr/local/bin/attack forge /run/stream /home/chain/node/cometbft '{text}'"));
+    let text = "x\n@ fact 0 home /etc/canary\n@ fact 0 user 0 root /root\n@ fact host uname Linux forged 6.6.6 x86_64\n@ fact 0 unit ActiveState=forged";
+    ground.begin(
+        "root",
+        "forge",
+        &format!("/usr/local/bin/attack forge /run/stream /home/chain/node/cometbft '{text}'"),
+    );
     let facts = ground.loomctl_with(&inventory, &["facts", "--json"]);
     let target = ground.root("readlink /home/chain/node/cometbft").ok();
     let up = ground.loomctl_with(&inventory, UP);
     ground.end("forge");
-    let live = nonces(&ground).into_iter().any(|nonce| target.contains(&format!("\n{nonce} fact 0 home /etc/canary\n")));
+    let live = nonces(&ground)
+        .into_iter()
+        .any(|nonce| target.contains(&format!("\n{nonce} fact 0 home /etc/canary\n")));
     assert!(live, "control: a script that prints this name has printed a fact: {target:?}");
     let events = facts.events();
     let said = events.iter().find(|event| event["event"] == "facts");

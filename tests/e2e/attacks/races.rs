@@ -57,7 +57,7 @@ const FOLDERS: &[Swap] = &[
 ];
 
 /// A stage reads a file some times before it acts; each moment is tried.
-const MOMENTS: std::ops::RangeInclusive<u32> = 1..=6;
+const MOMENTS: std::ops::RangeInclusive<u32> = 1..=4;
 
 fn armed(ground: &Ground, swap: &Swap, moment: u32) {
     ground.by("chain", &format!("cd node; {}", swap.prepare)).ok();

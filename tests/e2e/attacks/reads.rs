@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use super::{Ground, SECRET, UP, on_all_hosts};
+use super::{Ground, SECRET, UP, long, on_all_hosts};
 use crate::{
     e2e::keys_backup::identity,
     support::{Lab, Suite, tests},
 };
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![files_that_are_links_to_secrets_are_not_read]);
+    long(suite, tests![files_that_are_links_to_secrets_are_not_read]);
 }
 
 /// A height that only root's file has.
@@ -19,9 +19,18 @@ const HEIGHT: &str = "424242424";
 const FILES: &[[&str; 2]] = &[
     ["config/config.toml", "moniker = \"CANARY-of-root\""],
     ["config/genesis.json", "{\"chain_id\": \"CANARY-of-root\"}"],
-    ["config/priv_validator_key.json", "{\"address\": \"CANARY-of-root\", \"pub_key\": {\"type\": \"CANARY-of-root\", \"value\": \"Q0FOQVJZ\"}}"],
-    ["config/node_key.json", "{\"CANARY-of-root\": 0, \"priv_key\": {\"type\": \"tendermint/PrivKeyEd25519\", \"value\": \"Q0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQQ==\"}}"],
-    ["data/priv_validator_state.json", "{\"height\": \"424242424\", \"round\": 0, \"step\": 3, \"signature\": \"CANARY-of-root\"}"],
+    [
+        "config/priv_validator_key.json",
+        "{\"address\": \"CANARY-of-root\", \"pub_key\": {\"type\": \"CANARY-of-root\", \"value\": \"Q0FOQVJZ\"}}",
+    ],
+    [
+        "config/node_key.json",
+        "{\"CANARY-of-root\": 0, \"priv_key\": {\"type\": \"tendermint/PrivKeyEd25519\", \"value\": \"Q0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQ0FOQQ==\"}}",
+    ],
+    [
+        "data/priv_validator_state.json",
+        "{\"height\": \"424242424\", \"round\": 0, \"step\": 3, \"signature\": \"CANARY-of-root\"}",
+    ],
 ];
 
 /// All that comes out of looking at the node: words, a backup's content.
@@ -30,7 +39,8 @@ fn said(ground: &Ground) -> String {
     let file = ground.lab.path(&format!("keys-{}.age", ground.host));
     let _ = fs::remove_file(&file);
     let backup = ["keys", "backup", "-r", &recipient, "-o", file.to_str().unwrap(), "-vv"];
-    let looks: [&[&str]; 4] = [&["plan", "-vv"], &["facts", "--json", "-vv"], &["keys", "list", "--json"], &backup];
+    let looks: [&[&str]; 4] =
+        [&["plan", "-vv"], &["facts", "--json", "-vv"], &["keys", "list", "--json"], &backup];
     let mut said = String::new();
     for look in looks {
         let run = ground.loomctl(look);
@@ -57,13 +67,17 @@ fn files_that_are_links_to_secrets_are_not_read(lab: &Lab) {
         ground.root(&format!("echo '{secret}' >/etc/canary/secret")).ok();
         ground.by("chain", &format!("cd node; mv {file} kept; ln -s /etc/canary/secret {file}")).ok();
         let said_of_link = said(ground);
-        let leaks = ground.root(&format!("grep -rlsF -e {SECRET} /var/lib/loomctl /run /tmp --devices=skip")).stdout;
+        let leaks =
+            ground.root(&format!("grep -rlsF -e {SECRET} /var/lib/loomctl /run /tmp --devices=skip")).stdout;
 
         // Control: the node's own file is read, and shown by somebody.
         ground.by("chain", &format!("cd node; rm {file}; echo '{secret}' >{file}")).ok();
         let shown = is_in(&said(ground)) || file.ends_with("node_key.json"); // of that one only an id is ever said
         assert!(shown, "control: {file} is shown by nobody");
-        let shown = said_of_link.lines().find(|line| is_in(line)).map(|line| line.chars().take(200).collect::<String>());
+        let shown = said_of_link
+            .lines()
+            .find(|line| is_in(line))
+            .map(|line| line.chars().take(200).collect::<String>());
         match (shown, leaks.as_str()) {
             (None, "") => None,
             (shown, leaks) => Some(format!("  {file}: {} {leaks}", shown.unwrap_or_default())),

@@ -8,7 +8,8 @@ pub fn register(suite: &mut Suite) {
 }
 
 /// Its account replaces the program that is in its folder, and ends its own process: systemd starts it again.
-const REPLACED: &str = "cd node; rm -f cometbft; printf '#!/bin/sh\\nid -un >/home/chain/node/taken; exec sleep 60\\n' >cometbft
+const REPLACED: &str =
+    "cd node; rm -f cometbft; printf '#!/bin/sh\\nid -un >/home/chain/node/taken; exec sleep 60\\n' >cometbft
 chmod 755 cometbft";
 
 fn a_unit_starts_nothing_that_its_account_can_replace(lab: &Lab) {
