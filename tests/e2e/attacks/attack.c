@@ -190,7 +190,7 @@ static void peak(const char *path) {
 }
 
 /* ---- a lying RPC. FILE: `add N` (to heights), `hide ADDRESS` (its signatures), `show ADDRESS` (as signer in the place of
- * each that is absent), `power FROM TO` (in sets of validators); a line each. ---- */
+ * each that is absent), `power FROM TO` (in sets of validators), `endless` (pages of them); a line each. ---- */
 
 static char *replaced(char *text, const char *old, const char *new) {
   size_t count = 0, was = strlen(old), is = strlen(new);
@@ -245,6 +245,7 @@ static void answer(int client, int upstream, const char *file) {
     snprintf(rest, sizeof rest, "%.1000s", line);
     if (height > add) snprintf(digits, path + sizeof path - digits, "%ld%s", height - add, rest);
   }
+  if (strstr(lies, "endless") && (at = strstr(path, "&page="))) *at = 0;
   int node = dial(upstream);
   snprintf(asks, sizeof asks, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n", path);
   if (node < 0 || write(node, asks, strlen(asks)) < 0) return;
@@ -257,6 +258,11 @@ static void answer(int client, int upstream, const char *file) {
   char *body = strstr(reply, "\r\n\r\n");
   body = strdup(body ? body + 4 : "");
   if (add && strncmp(path, "/validators", 11)) body = grown(body, "\"latest_block_height\":\"", add), body = grown(body, "\"height\":\"", add);
+  if (strstr(lies, "endless") && (at = strstr(body, "\"total\":\""))) {
+    snprintf(asks, sizeof asks, "%.60s", at);
+    at = strchr(asks + 9, '"');
+    if (at) at[1] = 0, body = replaced(body, asks, "\"total\":\"4000000000\"");
+  }
   for (char *words = strtok(lies, "\n"); words; words = strtok(NULL, "\n")) {
     char one[256] = "", two[256] = "", from[600], to[600];
     if (sscanf(words, "hide %255s", one) == 1) {

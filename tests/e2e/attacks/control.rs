@@ -185,8 +185,8 @@ fn escape_sequences_of_hosts_stay_there(lab: &Lab) {
     )
     .unwrap();
     let lay = format!(
-        "chmod 755 /usr/local/bin/uname; cd /home/chain/node; rm -f cometbft; ln -s '{WORDS}' cometbft
-         printf '\n# {WORDS}\n' >>config/config.toml; systemctl restart cometbft; sleep 2; systemctl stop cometbft"
+        "chmod 755 /usr/local/bin/uname; cd /home/chain/node; systemctl restart cometbft; sleep 2; systemctl stop cometbft
+         rm -f cometbft; ln -s '{WORDS}' cometbft; printf '\\n# {WORDS}\\n' >>config/config.toml"
     );
     ground.root(&lay).ok();
     assert!(

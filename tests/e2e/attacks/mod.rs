@@ -6,6 +6,7 @@
 
 mod control;
 mod denial;
+mod endless;
 mod liars;
 mod links;
 mod nonce;
@@ -31,6 +32,7 @@ pub fn register(suite: &mut Suite) {
     nonce::register(suite);
     liars::register(suite);
     control::register(suite);
+    endless::register(suite);
 }
 
 /// Those that take longer: `make test-hostile` alone.
