@@ -13,7 +13,7 @@ pub fn register(suite: &mut Suite) {
 
 fn locks_are_closed_to_others(lab: &Lab) {
     let ground = Ground::new(lab, 0);
-    ground.loomctl(UP).ok();
+    ground.born();
     let locks = ground.root("ls /run/loomctl/*.lock").ok();
     assert!(locks.lines().count() >= 3, "{locks}");
     for (number, lock) in locks.lines().enumerate() {
@@ -88,7 +88,7 @@ const LEFT: &str = "for p in $(grep -lsxE '(sha256sum|sed|head|base64|dd|awk)' /
 fn files_without_an_end_hold_nobody_up(lab: &Lab) {
     on_all_hosts(lab, ENDLESS, |ground, harm| {
         ground.clean();
-        ground.loomctl(UP).ok();
+        ground.born();
         // A node that runs writes its sign state anew.
         ground.root("systemctl stop cometbft").ok();
         ground.by("chain", &format!("cp -a node kept; cd node; {harm}")).ok();

@@ -115,7 +115,7 @@ const LINES: &[&str] = &[
 fn a_journal_may_say_anything(lab: &Lab) {
     on_all_hosts(lab, LINES, |ground, line| {
         ground.clean();
-        ground.loomctl(UP).ok();
+        ground.born();
         fs::write(ground.path("usr/local/bin/journalctl"), format!("#!/bin/sh\ncat <<'END'\n{line}\nEND\n"))
             .unwrap();
         ground.root("chmod 755 /usr/local/bin/journalctl").ok();

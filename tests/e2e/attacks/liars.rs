@@ -22,7 +22,11 @@ pub fn register(suite: &mut Suite) {
 }
 
 /// A cluster over these hosts, whose program is ready to lie on each.
-fn cluster(lab: &Lab, hosts: usize, hook: impl Fn(usize) -> &'static str) -> (Vec<Ground<'_>>, Inventory) {
+pub fn cluster(
+    lab: &Lab,
+    hosts: usize,
+    hook: impl Fn(usize) -> &'static str,
+) -> (Vec<Ground<'_>>, Inventory) {
     let grounds: Vec<Ground> = (0..lab.hosts()).map(|host| Ground::new(lab, host)).collect();
     let mut program = Value::Null;
     for ground in &grounds {

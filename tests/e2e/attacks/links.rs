@@ -1,6 +1,6 @@
 //! P1: nobody becomes root. Links in place of a node's files and folders, before a run and while it is at work.
 
-use super::{DESTROY, DOWN, Ground, UP, differences, long, on_all_hosts};
+use super::{DESTROY, DOWN, Ground, UP, differences, liars::cluster, long, on_all_hosts};
 use crate::{
     e2e::keys_backup::identity,
     support::{Lab, Suite, inventory::Inventory, tests},
@@ -8,7 +8,7 @@ use crate::{
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![links_that_are_there_before]);
-    long(suite, tests![links_of_a_node_that_has_lived]);
+    long(suite, tests![links_of_a_node_that_has_lived, keys_go_back_through_no_link]);
 }
 
 struct Attack {
@@ -25,7 +25,7 @@ struct Attack {
 fn nothing(_: &Ground) {}
 
 fn born(ground: &Ground) {
-    ground.loomctl(UP).ok();
+    ground.born();
 }
 
 fn stopped(ground: &Ground) {
@@ -47,26 +47,6 @@ fn init(ground: &Ground, hook: &str) {
     let inventory = ground.hostile_program(hook);
     ground.loomctl_with(&inventory, UP);
     ground.loomctl_with(&inventory, UP);
-}
-
-/// A backup of its keys, and nothing left of the node.
-fn lost(ground: &Ground) {
-    born(ground);
-    let (identity, recipient) = identity(ground.lab, &format!("own-{}.txt", ground.host));
-    let file = ground.lab.path(&format!("keys-{}.age", ground.host));
-    let _ = std::fs::remove_file(&file);
-    ground
-        .loomctl(&["keys", "backup", "-r", &recipient, "--identity", &identity, "-o", file.to_str().unwrap()])
-        .ok();
-    let gone = "systemctl stop cometbft; rm -rf /home/chain/node /var/lib/loomctl/labnet /etc/systemd/system/cometbft.service \
-                /etc/systemd/system/*.wants/cometbft.service; systemctl daemon-reload";
-    ground.root(gone).ok();
-}
-
-fn restore(ground: &Ground) {
-    let file = |name: &str| ground.lab.path(name).to_str().unwrap().to_owned();
-    let (keys, own) = (file(&format!("keys-{}.age", ground.host)), file(&format!("own-{}.txt", ground.host)));
-    ground.loomctl(&["keys", "restore", &keys, "--identity", &own, "--yes"]);
 }
 
 /// A chain that has not begun, and will not.
@@ -210,13 +190,6 @@ const LATER: &[Attack] = &[
         naive: "touch /home/chain/node/config/config.toml",
     },
     Attack {
-        name: "config is a link to a folder of root's, and keys are put back",
-        lay: lost,
-        trap: "mkdir node; ln -s /etc/canary node/config",
-        act: restore,
-        naive: "cp -T /etc/canary/file /home/chain/node/config/node_key.json",
-    },
-    Attack {
         name: "a node is taken over whose configuration is a link to a secret",
         lay: |ground| {
             born(ground);
@@ -271,4 +244,41 @@ fn all(lab: &Lab, attacks: &[Attack]) {
         assert!(before != ground.witness(), "control: nobody would notice that {}", attack.name);
         (!done.is_empty()).then(|| format!("  {}\n{done}", attack.name))
     });
+}
+
+/// A node that has lost its disk, and an account there that has made the folders which its keys go to.
+fn keys_go_back_through_no_link(lab: &Lab) {
+    let (grounds, inventory) = cluster(lab, 4, |_| ":");
+    let path = inventory.write(lab);
+    let loomctl = |arguments: &[&str]| lab.loomctl(&[arguments, &["-i", path.to_str().unwrap()]].concat());
+    loomctl(&["up"]).ok();
+    let (own, recipient) = identity(lab, "own.txt");
+    let file = lab.path("keys.age");
+    let file = file.to_str().unwrap();
+    loomctl(&["keys", "backup", "-r", &recipient, "-o", file]).ok();
+    let gone = "systemctl stop cometbft; rm -rf /home/chain/node /var/lib/loomctl/labnet /etc/systemd/system/cometbft.service \
+                /etc/systemd/system/*.wants/cometbft.service; systemctl daemon-reload";
+    let ground = &grounds[3];
+    let mut through = Vec::new();
+    for trap in [
+        "mkdir node; ln -s /etc/canary node/config",
+        "mkdir node; ln -s /home/other/node/data node/data",
+        "ln -s /etc/canary node",
+        "mkdir -p node/config; ln -s /etc/canary/file node/config/.node_key.json.loomctl-new",
+    ] {
+        ground.root(gone).ok();
+        ground.by("chain", trap).ok();
+        let before = ground.witness();
+        loomctl(&["keys", "restore", file, "--identity", &own, "--yes"]);
+        let done = differences(&before, &ground.witness());
+        if !done.is_empty() {
+            through.push(format!("  {trap}\n{done}"));
+        }
+        ground.clean();
+    }
+    ground.by("chain", "mkdir node; ln -s /etc/canary node/config").ok();
+    let before = ground.witness();
+    ground.root("install -m 600 -o chain /etc/canary/file /home/chain/node/config/node_key.json").ok();
+    assert!(before != ground.witness(), "control: a naive script is safe from it");
+    assert!(through.is_empty(), "{} attacks got through:\n{}", through.len(), through.join("\n"));
 }

@@ -133,6 +133,13 @@ impl<'a> Ground<'a> {
         self.loomctl_with(&self.inventory(), arguments)
     }
 
+    /// An ordinary node; on a machine with much to do a birth may want a second try.
+    fn born(&self) {
+        let mut tries = (0..3).map(|_| self.loomctl(UP));
+        let last = tries.find(|run| run.code == Some(0));
+        assert!(last.is_some(), "host {} has no node:\n{}", self.host, self.loomctl(UP));
+    }
+
     /// The chain's program is the attacker's: `hook` is done by its init, behind the real one, which has made `$home`.
     fn hostile_program(&self, hook: &str) -> Inventory {
         let inventory = self.inventory();

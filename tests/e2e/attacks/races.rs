@@ -77,7 +77,7 @@ fn once_it_was_read(lab: &Lab, swaps: &[Swap]) {
         MOMENTS.flat_map(|moment| swaps.iter().map(move |swap| (swap, moment))).collect();
     on_all_hosts(lab, &moments, |ground, (swap, moment)| {
         ground.clean();
-        ground.loomctl(UP).ok();
+        ground.born();
         let before = ground.witness();
         armed(ground, swap, *moment);
         for command in swap.act {
@@ -95,7 +95,7 @@ fn once_it_was_read(lab: &Lab, swaps: &[Swap]) {
 
 fn control(ground: &Ground, swap: &Swap) {
     ground.clean();
-    ground.loomctl(UP).ok();
+    ground.born();
     ground.root("systemctl stop cometbft").ok();
     let before = ground.witness();
     armed(ground, swap, 1);
@@ -137,7 +137,7 @@ const FOR_GOOD: &[&str] = &["down", "--destroy", "--delete-keys", "--yes"];
 fn names_are_swapped_all_the_time(lab: &Lab) {
     on_all_hosts(lab, PAIRS, |ground, [one, other, target]| {
         ground.clean();
-        ground.loomctl(UP).ok();
+        ground.born();
         let staging = one.contains(".loomctl-init");
         if staging {
             ground.by("chain", "mkdir -p node/.loomctl-init/config; cp node/config/genesis.json node/.loomctl-init/config").ok();

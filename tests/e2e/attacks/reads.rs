@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Ground, SECRET, UP, long, on_all_hosts};
+use super::{Ground, SECRET, long, on_all_hosts};
 use crate::{
     e2e::keys_backup::identity,
     support::{Lab, Suite, tests},
@@ -61,7 +61,7 @@ fn is_in(said: &str) -> bool {
 fn files_that_are_links_to_secrets_are_not_read(lab: &Lab) {
     on_all_hosts(lab, FILES, |ground, [file, secret]| {
         ground.clean();
-        ground.loomctl(UP).ok();
+        ground.born();
         // A node that runs writes its sign state anew.
         ground.root("systemctl stop cometbft").ok();
         ground.root(&format!("echo '{secret}' >/etc/canary/secret")).ok();

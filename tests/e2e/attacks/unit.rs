@@ -1,6 +1,6 @@
 //! P1: what systemd starts is root's, down from /, and the node's account cannot put another program into its place.
 
-use super::{Ground, UP};
+use super::Ground;
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -14,7 +14,7 @@ chmod 755 cometbft";
 
 fn a_unit_starts_nothing_that_its_account_can_replace(lab: &Lab) {
     let ground = Ground::new(lab, 0);
-    ground.loomctl(UP).ok();
+    ground.born();
     let show = "systemctl show -p ExecStart cometbft | sed -n 's/.*{ path=\\([^ ;]*\\) .*/\\1/p'";
     let program = ground.root(show).ok();
     let program = program.trim();
