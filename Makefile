@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin:/usr/sbin:/sbin
 
-.PHONY: help demo demo-down test test-chains test-faults test-vagrant test-report audit bench bench-scale lint static clean-lab
+.PHONY: help demo demo-down test test-chains test-faults test-hostile test-vagrant test-report audit bench bench-scale lint static clean-lab
 help:
 	@echo 'make demo       four real hosts on this machine, one chain; again: nothing to change (make demo-down)'
 	@echo 'make test       formatting, lints and all tests; where hosts cannot run, those tests are named as ignored'
 	@echo 'make lint       formatting and lints alone'
 	@echo 'make test-faults  the slow faults, and the kill matrix: faults at random moments (41 minutes)'
+	@echo 'make test-hostile attacks on a run: by a node, by another account, by a host that lies (under 20 minutes)'
 	@echo 'make test-chains  every chain and version by its real binary (about 30 minutes with the builds)'
 	@echo 'make test-vagrant a real Vagrant with machines of its lxc provider (about 10 minutes)'
 	@echo 'make test-report  pages of `up --report`, as chromium shows them (installs it)'
@@ -38,6 +39,10 @@ test-faults:
 	@tests/lab/setup
 	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- slow_
 	LOOMCTL_FAULTS=$(FAULTS) cargo test --locked --test suite -- killed_at_random_moments
+
+test-hostile:
+	@tests/lab/setup
+	LOOMCTL_HOSTILE=1 cargo test --locked --test suite -- e2e::attacks
 
 test-chains:
 	@tests/lab/setup

@@ -1,6 +1,7 @@
 //! On real hosts, over real ssh.
 
 mod adopt;
+mod attacks;
 mod audit;
 mod causes;
 mod chains;
@@ -32,6 +33,7 @@ mod vagrant;
 use crate::support::Suite;
 
 pub fn register(suite: &mut Suite) {
+    attacks::register(suite);
     audit::register(suite);
     lab_itself::register(suite);
     look::register(suite);
