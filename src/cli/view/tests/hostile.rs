@@ -257,6 +257,8 @@ fn look_at_failures(word: &str) {
         HostError::Locked(text(), text()),
         HostError::Lost(text()),
         HostError::Silent(Duration::MAX, text()),
+        HostError::TooMuch { doing: text(), limit: text() },
+        HostError::Odd(text()),
         HostError::Upload(text()),
         HostError::Step { step: text(), output: text() },
         HostError::Download { step: text(), why: text() },
