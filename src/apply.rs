@@ -153,7 +153,7 @@ async fn carry_out(
     let mut collector = Collector::new(now());
     follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
     let mut done = follow.done;
-    let (machine, nodes) = collector.finish();
+    let (machine, nodes) = collector.finish(&member.questions).map_err(HostError::Odd)?;
     (done.pulled.pulled, done.nodes) = (machine.pulled, nodes);
     Ok(done)
 }

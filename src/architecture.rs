@@ -13,6 +13,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("problem", &[]),
     ("limited", &[]),
     ("masked", &[]),
+    ("harmless", &[]),
     ("event", &[]),
     ("interrupt", &[]),
     ("inventory", &["limited", "masked", "problem", "model::ids"]),
@@ -33,7 +34,19 @@ const MAY: &[(&str, &[&str])] = &[
     ("apply", &["event", "facts", "fleet", "masked", "model", "plan", "remote", "shell"]),
     (
         "verify",
-        &["chain", "event", "facts", "fleet", "interrupt", "model", "plan", "remote", "shell", "text"],
+        &[
+            "chain",
+            "event",
+            "facts",
+            "fleet",
+            "harmless",
+            "interrupt",
+            "model",
+            "plan",
+            "remote",
+            "shell",
+            "text",
+        ],
     ),
     // Commands that only look: as a run begins, but without the hosts that a run would end for.
     ("look", &["error", "event", "facts", "fleet", "model", "remote", "run"]),
@@ -71,8 +84,14 @@ const ONLY: &[(&[&str], &[&str])] = &[
         &["process::Command", "Command::new("],
         &["remote/", "limited.rs", "inventory/sources/", "vagrant/ask.rs"],
     ),
-    // Words for people, and their questions.
-    (&["println!", "print!(", "eprint", "std::io::stdout", "std::io::stdin"], &["cli/"]),
+    // What hosts and inventories say goes to a terminal by one way, on which it is made harmless; what moves there is drawn
+    // of lines that were.
+    (
+        &["println!", "print!(", "eprint", "io::stdout", "io::stderr", "anstream::", "/dev/tty"],
+        &["cli/view/out.rs"],
+    ),
+    (&["Term::", "Term,", "write_line"], &["cli/view/progress.rs"]),
+    (&["io::stdin"], &["cli/"]),
     (&["std::env::args", "clap::"], &["cli/"]),
     // The second Ctrl-C must not wait for anything.
     (&["process::exit"], &["interrupt.rs"]),

@@ -334,7 +334,8 @@ async fn ask_host(
             record => collector.take(record, now()),
         }
     }
-    Ok((collector.finish(), lock.map(|_| running)))
+    let seen = collector.finish(&member.questions).map_err(HostError::Odd)?;
+    Ok((seen, lock.map(|_| running)))
 }
 
 /// Why a script could not even make its lock file.

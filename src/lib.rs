@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fleet;
 #[cfg(test)]
 mod fuzz;
+pub mod harmless;
 pub mod interrupt;
 pub mod inventory;
 pub mod limited;

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use super::{args::Chain, files, view::offline};
+use super::{
+    args::Chain,
+    files,
+    view::{offline, out},
+};
 use crate::{
     chain::profile::{Profile, builtin_files, builtin_names},
     error,
@@ -35,7 +39,7 @@ pub fn chain(command: &Chain) -> u8 {
 fn show(name: &str, out: Option<&Path>) -> Result<(), Problem> {
     let Some(files) = builtin_files(name) else { return Err(profiles::unknown(name)) };
     match out {
-        None => offline::result(files[0].1),
+        None => out::document(files[0].1),
         Some(folder) => {
             files::new_folder(folder)?;
             for (file, text) in files {

@@ -8,7 +8,7 @@ use std::{
 use super::{
     args::{DocumentOf, Genesis},
     files,
-    view::offline,
+    view::{offline, out},
 };
 use crate::{
     chain::{
@@ -61,7 +61,7 @@ fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u
     }
     match documents.merged(now()) {
         Ok(merged) if unread.is_empty() => {
-            offline::document(&merged);
+            out::document(&merged);
             Ok(error::OK)
         }
         Ok(_) => Err(unread),

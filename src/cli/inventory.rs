@@ -5,12 +5,11 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use super::{
     args::{Desired, Inventory as Command},
     start,
-    view::{checked, inventory as view, offline},
+    view::{checked, inventory as view, offline, out},
 };
 use crate::{
     error,
     inventory::{self, Inventory, listing},
-    masked,
     model::resolve::{self, Given},
     problem::{Problem, nearest},
     vagrant,
@@ -18,19 +17,22 @@ use crate::{
 
 pub fn inventory(command: &Command) -> u8 {
     let done = match command {
-        Command::List { desired, limit } => list(desired, limit.as_deref()),
-        Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()),
-        Command::Graph { desired, vars, group } => graph(desired, *vars, group),
-        Command::Check { desired, json } => check(desired, *json),
-        Command::FromVagrant { folder, running_only } => from_vagrant(folder, *running_only),
+        Command::List { desired, limit } => list(desired, limit.as_deref()).map(out::document),
+        Command::Hosts { desired, limit } => hosts(desired, limit.as_deref()).map(people),
+        Command::Graph { desired, vars, group } => graph(desired, *vars, group).map(people),
+        Command::Check { desired, json } => check(desired, *json).map(people),
+        Command::FromVagrant { folder, running_only } => {
+            from_vagrant(folder, *running_only).map(out::document)
+        }
     };
     match done {
-        Ok(text) => {
-            offline::result(&text);
-            error::OK
-        }
+        Ok(()) => error::OK,
         Err(problems) => offline::refuse(&problems),
     }
+}
+
+fn people(text: String) {
+    out::print(text);
 }
 
 /// Reads the inventory and warns of what is odd in it.
@@ -78,7 +80,7 @@ fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
         checked::json(&inventory, &cluster);
         return Ok(String::new());
     }
-    Ok(masked::vaulted(&checked::text(&inventory, &cluster)))
+    Ok(checked::text(&inventory, &cluster))
 }
 
 fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {

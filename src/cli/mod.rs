@@ -38,7 +38,7 @@ pub fn main() -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("loomctl: {e}");
+            view::out::say(format!("loomctl: {e}"));
             return error::FAILED;
         }
     };
@@ -74,21 +74,25 @@ async fn dispatch(command: Command) -> u8 {
         Command::Chain { command } => chains::chain(&command),
         Command::Schema { what } => {
             match what {
-                SchemaOf::Profile => view::offline::result(crate::chain::profile::SCHEMA),
+                SchemaOf::Profile => view::out::document(crate::chain::profile::SCHEMA),
                 SchemaOf::Inventory => {
-                    view::offline::result(&format!("{:#}\n", crate::model::schema::schema()));
+                    view::out::document(format_args!("{:#}\n", crate::model::schema::schema()));
                 }
             }
             error::OK
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut args::command(), "loomctl", &mut std::io::stdout());
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut args::command(), "loomctl", &mut text);
+            view::out::document(String::from_utf8_lossy(&text));
             error::OK
         }
-        Command::Man => match clap_mangen::Man::new(args::command()).render(&mut std::io::stdout()) {
-            Ok(()) => error::OK,
-            Err(_) => error::FAILED,
-        },
+        Command::Man => {
+            let mut text = Vec::new();
+            let made = clap_mangen::Man::new(args::command()).render(&mut text);
+            view::out::document(String::from_utf8_lossy(&text));
+            if made.is_ok() { error::OK } else { error::FAILED }
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{io::Write as _, path::Path};
 
 use super::files;
-use crate::{plan::saved::Saved, problem::Problem};
+use crate::{harmless, plan::saved::Saved, problem::Problem};
 
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Problem> {
     files::replace(path, |file| {
-        serde_json::to_writer_pretty(&mut *file, saved)?;
-        file.write_all(b"\n")
+        let written = serde_json::to_string_pretty(saved)?;
+        writeln!(file, "{}", harmless::json(&written))
     })
 }
 

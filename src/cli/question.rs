@@ -1,16 +1,13 @@
 //! A question to the person at the terminal. Without a terminal the answer is no.
 
-use std::io::{IsTerminal as _, Write as _};
-
-use super::view::View;
+use super::view::{View, out};
 
 pub fn yes(view: &View, question: &str) -> bool {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !out::is_attended() {
         return false;
     }
     view.settle();
-    eprint!("{question} [y/N] ");
-    let _ = std::io::stderr().flush();
+    out::ask(format!("{question} [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }

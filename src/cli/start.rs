@@ -9,7 +9,7 @@ use tracing_subscriber::{
 
 use super::{
     args::{Desired, Hosts},
-    view::{Style, View},
+    view::{Style, View, out::Log},
 };
 use crate::{
     error::Failure,
@@ -191,6 +191,6 @@ fn log_to_stderr(hosts: &Hosts) {
         _ => Targets::new().with_default(Level::DEBUG),
     };
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time();
+    let lines = tracing_subscriber::fmt::layer().with_writer(Log::default).with_ansi(false).without_time();
     let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
 }

@@ -6,7 +6,7 @@ use super::{
     args::Up,
     plan::{show, unfold},
     planfile, question, report as reported, start,
-    view::{View, notes},
+    view::{View, notes, out},
 };
 use crate::{
     error::{self, Failure},
@@ -128,7 +128,7 @@ fn may_roll(args: &Up, view: &View, options: &Options, cluster: &Cluster, pendin
     let ask = || {
         view.settle();
         for waits in pending.iter().filter(may) {
-            eprintln!("{}: {}", waits.node, waits.what);
+            out::say(format!("{}: {}", waits.node, waits.what));
         }
         let nodes = nodes.join(", ");
         question::yes(

@@ -115,7 +115,7 @@ impl Track {
         let pace = fastest.filter_map(|(_, status)| self.rate(&status.host)).fold(0.0, f64::max);
         let moving = |(free_kb, status): (Option<u64>, NodeStatus)| {
             let rate = self.rate(&status.host);
-            let lag = top.zip(status.height).map(|(top, own)| top - own);
+            let lag = top.zip(status.height).map(|(top, own): (u64, u64)| top.saturating_sub(own));
             let gain = rate.map(|rate| rate - pace).filter(|gain| *gain > 0.0);
             let behind = lag.zip(gain).filter(|_| status.catching_up == Some(true));
             let growth = self.slope(&status.host, |sample| sample.free_kb).map(|kb| -kb * 86_400.0 / 1024.0);

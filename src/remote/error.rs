@@ -39,6 +39,10 @@ pub enum HostError {
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
     Silent(Duration, String),
+    #[error("it says what cannot be: {0}")]
+    Odd(String),
+    #[error("too much came from it while {doing}: {limit}")]
+    TooMuch { doing: String, limit: String },
     #[error("upload failed: {0}")]
     Upload(String),
     #[error("{step}: {output}")]
@@ -92,6 +96,12 @@ impl HostError {
             Self::Lost(_) => "run the same command again: it goes on from where this host stands",
             Self::Silent(..) => {
                 "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"
+            }
+            Self::Odd(_) => {
+                "look at that host by hand (`getent passwd USER`, `ls -ld FOLDER`): somebody may have put words into its mouth"
+            }
+            Self::TooMuch { .. } => {
+                "no host of ours says that much: look who answers there in place of our script (`ssh HOST true`, the login's profile), and what is in the node's folder"
             }
             Self::Upload(why) if why.contains("that arrived has sha256") => {
                 "did the file change while it was being sent? What arrived was thrown away unused: run again"

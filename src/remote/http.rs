@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,6 +14,8 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub type Stream = Box<dyn Duplex>;
 
+/// As much of an answer may be headers.
+const HEAD_LIMIT: usize = 64 << 10;
 /// An answer of this size is no answer of a node's status (16 MiB).
 const BODY_LIMIT: usize = 16 << 20;
 
@@ -25,6 +27,8 @@ pub enum HttpError {
     /// sshd forbids forwarding and the host has no program that could ask in our place.
     #[error("sshd forbids forwarding (AllowTcpForwarding) and the host has neither curl, wget nor bash")]
     Forbidden,
+    #[error("the answer of {0} is larger than {1} MiB")]
+    TooMuch(SocketAddr, usize),
     #[error(transparent)]
     Host(#[from] HostError),
 }
@@ -77,8 +81,9 @@ impl Host {
     ) -> Result<Vec<u8>, HttpError> {
         let stream = self.dial(at).await?;
         let silent = |_| HttpError::NoAnswer(at);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(silent)?;
-        let driver = tokio::spawn(connection);
+        let mut http = http1::Builder::new();
+        http.max_buf_size(HEAD_LIMIT).max_headers(100);
+        let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await.map_err(silent)?;
         let request = match question {
             None => Request::get(path),
             Some(_) => Request::post(path).header("Content-Type", JSON),
@@ -86,10 +91,23 @@ impl Host {
         let body = Full::new(Bytes::from(question.unwrap_or_default().to_owned()));
         let request =
             request.header("Host", at.to_string()).body(body).map_err(|_| HttpError::NoAnswer(at))?;
-        let answer = sender.send_request(request).await.map_err(silent)?;
-        let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
-        driver.abort();
-        body.map(|body| body.to_bytes().to_vec()).map_err(|_| HttpError::NoAnswer(at))
+        let answered = async {
+            let answer = sender.send_request(request).await.map_err(silent)?;
+            let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
+            body.map(|body| body.to_bytes().to_vec()).map_err(|why| {
+                match why.downcast::<LengthLimitError>() {
+                    Ok(_) => HttpError::TooMuch(at, BODY_LIMIT >> 20),
+                    Err(_) => HttpError::NoAnswer(at),
+                }
+            })
+        };
+        // The connection goes with the answer: nobody who drips is read from any longer.
+        let mut answered = std::pin::pin!(answered);
+        tokio::select! {
+            biased;
+            answer = &mut answered => answer,
+            _ = connection => answered.await,
+        }
     }
 
     /// The same by a program of the host, where sshd forbids forwarding.
@@ -103,6 +121,7 @@ impl Host {
         script.set("url", &format!("http://{at}{path}")).set("path", path);
         script.set("question", question.unwrap_or_default());
         script.set("address", &at.ip().to_string()).set("port", &at.port().to_string());
+        script.line(format!("most={}", BODY_LIMIT + HEAD_LIMIT));
         script.line(ASK_THERE);
         script.line(format!("bash_get={}", word(BASH_GET)));
         script.line("say ready\nask\nfinish 0");
@@ -116,7 +135,11 @@ impl Host {
                 _ => {}
             }
         }
-        answer.filter(|body| !body.is_empty()).ok_or(HttpError::NoAnswer(at))
+        match answer {
+            Some(body) if body.len() > BODY_LIMIT => Err(HttpError::TooMuch(at, BODY_LIMIT >> 20)),
+            Some(body) if !body.is_empty() => Ok(body),
+            _ => Err(HttpError::NoAnswer(at)),
+        }
     }
 }
 
@@ -128,11 +151,11 @@ const ASK_THERE: &str = r#"ask() {
   json='Content-Type: application/json'
   if command -v curl >/dev/null; then
     [ -z "$question" ] || set -- -H "$json" --data-binary "$question"
-    printf '%s blob host body %s\n' "$NONCE" "$(curl -s -m 5 "$@" "$url" | base64 -w0)"
+    printf '%s blob host body %s\n' "$NONCE" "$(curl -s -m 5 "$@" "$url" | head -c "$most" | base64 -w0)"
   elif command -v wget >/dev/null; then
     [ -z "$question" ] || set -- "--header=$json" "--post-data=$question"
-    printf '%s blob host body %s\n' "$NONCE" "$(wget -q -T 5 -O - --content-on-error "$@" "$url" | base64 -w0)"
-  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$address" "$port" "$path" "$question" 2>/dev/null | base64 -w0)"
+    printf '%s blob host body %s\n' "$NONCE" "$(timeout 5 wget -q -T 5 -O - --max-redirect=0 --content-on-error "$@" "$url" | head -c "$most" | base64 -w0)"
+  elif command -v bash >/dev/null; then printf '%s blob host response %s\n' "$NONCE" "$(timeout 5 bash -c "$bash_get" bash "$address" "$port" "$path" "$question" 2>/dev/null | head -c "$most" | base64 -w0)"
   else fact host no_tool yes; fi
 }"#;
 
@@ -178,7 +201,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let script = format!(
-            "NONCE=n\nfact() {{ :; }}\ncommand() {{ [ \"$2\" = {tool} ]; }}\nurl=http://127.0.0.1:{port}/a path=/a address=127.0.0.1 \
+            "NONCE=n most=100\nfact() {{ :; }}\ncommand() {{ [ \"$2\" = {tool} ]; }}\nurl=http://127.0.0.1:{port}/a path=/a address=127.0.0.1 \
              port={port} question={}\n{ASK_THERE}\nbash_get={}\nask",
             word(question),
             word(BASH_GET)

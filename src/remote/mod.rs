@@ -5,6 +5,7 @@ pub mod error;
 pub mod folder;
 pub mod host;
 pub mod http;
+pub mod lines;
 mod mux;
 pub mod running;
 pub mod ssh;

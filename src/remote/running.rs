@@ -7,13 +7,16 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, Split},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::Mutex,
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
-use super::error::{HostError, from_preamble};
+use super::{
+    error::{HostError, from_preamble},
+    lines::{LONGEST, Line, Lines},
+};
 use crate::shell::record::{Record, parse};
 
 pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
@@ -21,6 +24,9 @@ pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// A heartbeat every so often; the host gives us up after `HEARTBEAT_LIMIT` seconds of silence.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// What a script may say in all, where what it says is kept: a gather of 128 nodes says 10 000 lines.
+const MOST_RECORDS: usize = 200_000;
+const MOST_BYTES: usize = 4 * LONGEST;
 /// As much of stderr as is kept for an error message, in bytes.
 const STDERR_KEPT: usize = 8192;
 /// It comes by another way than what the script says: so long the rest of it is waited for after the script's end.
@@ -37,8 +43,9 @@ pub struct Pipes {
 pub struct Running {
     nonce: String,
     stdin: Arc<Mutex<Option<Writer>>>,
-    /// As bytes: what a login shell greets with may be in any encoding.
-    lines: Split<BufReader<Reader>>,
+    lines: Lines,
+    /// Records and bytes that it may still say; `None`: nobody keeps them.
+    left: Option<(usize, usize)>,
     stderr: Arc<StdMutex<String>>,
     listener: JoinHandle<()>,
     heart: Option<JoinHandle<()>>,
@@ -63,7 +70,8 @@ impl Running {
         let mut running = Self {
             nonce: nonce.to_owned(),
             stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
-            lines: BufReader::new(pipes.stdout).split(b'\n'),
+            lines: Lines::new(pipes.stdout, nonce),
+            left: Some((MOST_RECORDS, MOST_BYTES)),
             stderr,
             listener,
             heart: None,
@@ -87,15 +95,16 @@ impl Running {
             // A wrong password makes sudo ask again, and it would wait for ever: so look at what it says.
             let step = (Instant::now() + Duration::from_millis(200)).min(end);
             match timeout_at(step, self.next_record()).await {
-                Ok(Some(Record::Ready)) => return Ok(()),
-                Ok(None) => return Err(from_preamble(&self.last_words().await)),
+                Ok(Ok(Some(Record::Ready))) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Ok(Ok(None)) => return Err(from_preamble(&self.last_words().await)),
                 Err(_) if self.stderr_text().contains("Sorry, try again") => {
                     return Err(HostError::SudoPasswordWrong);
                 }
                 Err(_) if Instant::now() >= end => {
                     return Err(HostError::Silent(limit, "waiting for a shell".to_owned()));
                 }
-                Ok(Some(_)) | Err(_) => {}
+                Ok(Ok(Some(_))) | Err(_) => {}
             }
         }
     }
@@ -128,19 +137,42 @@ impl Running {
     }
 
     /// The next line that is ours; `None` at the end of the output.
-    async fn next_record(&mut self) -> Option<Record> {
-        while let Ok(Some(line)) = self.lines.next_segment().await {
+    async fn next_record(&mut self) -> Result<Option<Record>, HostError> {
+        loop {
+            let line = match self.lines.next().await {
+                Line::Read(line) => line,
+                Line::TooLong => return Err(self.too_much(format!("a line of over {} MiB", LONGEST >> 20))),
+                Line::End => return Ok(None),
+            };
             let line = String::from_utf8_lossy(&line);
-            let record = parse(&self.nonce, &line);
-            if record.is_some() {
-                return record;
+            if let Some(record) = parse(&self.nonce, &line) {
+                self.count(line.len())?;
+                return Ok(Some(record));
             }
             // A line of ours that was cut short may hold a part of a key: it is not shown.
             if !line.is_empty() && !line.starts_with(&self.nonce) {
                 tracing::debug!(%line, "not a line of ours");
             }
         }
-        None
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), HostError> {
+        let Some((records, room)) = &mut self.left else { return Ok(()) };
+        match (records.checked_sub(1), room.checked_sub(bytes)) {
+            (Some(less), Some(smaller)) => (*records, *room) = (less, smaller),
+            (None, _) => return Err(self.too_much(format!("over {MOST_RECORDS} lines"))),
+            (_, None) => return Err(self.too_much(format!("over {} MiB", MOST_BYTES >> 20))),
+        }
+        Ok(())
+    }
+
+    fn too_much(&self, limit: String) -> HostError {
+        HostError::TooMuch { doing: self.doing.clone(), limit }
+    }
+
+    /// What it says is passed on and forgotten, so it may go on for ever.
+    pub fn streams(&mut self) {
+        self.left = None;
     }
 
     /// The next record; an error when the connection ends before the script's own end.
@@ -148,7 +180,7 @@ impl Running {
         if self.ended {
             return Ok(None);
         }
-        match self.next_record().await {
+        match self.next_record().await? {
             Some(end @ Record::End { .. }) => {
                 self.ended = true;
                 Ok(Some(end))
@@ -247,5 +279,58 @@ mod tests {
         let begun = Instant::now();
         assert!(matches!(ended(stderr).await, Err(HostError::NoShell(why)) if why == "nothing was said"));
         assert!(begun.elapsed() < 10 * STDERR_LATE);
+    }
+
+    /// A script that says this after `ready`, without end.
+    async fn without_end(line: &'static str) -> (Running, JoinHandle<()>) {
+        let (mut says, stdout) = duplex(1 << 16);
+        let saying = tokio::spawn(async move {
+            drop(says.write_all(b"nonce ready\n").await);
+            while says.write_all(line.as_bytes()).await.is_ok() {}
+        });
+        let pipes = Pipes {
+            stdin: Box::pin(sink()),
+            stdout: Box::pin(stdout),
+            stderr: Box::pin(empty()),
+            keep: Box::new(()),
+        };
+        let started =
+            Running::start(pipes, "nonce", "", "", "gathering facts", Duration::from_secs(60)).await;
+        let Ok(running) = started else { panic!("it said ready") };
+        (running, saying)
+    }
+
+    #[tokio::test]
+    async fn p7_a_host_that_says_facts_without_end_is_given_up() {
+        let (mut running, saying) = without_end("nonce fact host tool x\n").await;
+        let mut count = 0;
+        let error = loop {
+            match running.next().await {
+                Ok(_) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(count, MOST_RECORDS - 1, "and `ready`");
+        let words = error.to_string();
+        assert!(words.contains("gathering facts") && words.contains("200000 lines"), "{words}");
+        saying.abort();
+    }
+
+    #[tokio::test]
+    async fn p7_a_line_without_end_is_given_up() {
+        let (mut running, saying) = without_end("nonce fact host os xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").await;
+        let Err(error) = running.next().await else { panic!("it has no end") };
+        assert!(error.to_string().contains("64 MiB"), "{error}");
+        saying.abort();
+    }
+
+    #[tokio::test]
+    async fn a_stream_may_go_on() {
+        let (mut running, saying) = without_end("nonce fact host log x\n").await;
+        running.streams();
+        for _ in 0..=MOST_RECORDS {
+            assert!(matches!(running.next().await, Ok(Some(Record::Fact { .. }))));
+        }
+        saying.abort();
     }
 }

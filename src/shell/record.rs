@@ -5,6 +5,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 /// The status of a step whose host could not pull a file (`pull` in runtime.sh): a fact, and no failure yet.
 pub const UNPULLED: i32 = 75;
 
+/// Characters of the text in a lock's file: `me@here, loomctl up, since …`.
+const LONGEST_HOLDER: usize = 500;
+
+/// Bytes of what a failed step has said: its end tells why.
+const LONGEST_OUTPUT: usize = 64 << 10;
+
 /// One line of ours. `ms` are added where it is read, not on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
@@ -68,7 +74,8 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
         "failed" => {
             let mut parts = rest.splitn(3, ' ');
             let (step, status) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-            let output = text(&decode(parts.next().unwrap_or(""))?);
+            let output = decode(parts.next().unwrap_or(""))?;
+            let output = text(&output[output.len().saturating_sub(LONGEST_OUTPUT)..]);
             Some(Record::Failed { step, status, output })
         }
         "fact" => {
@@ -81,7 +88,8 @@ pub fn parse(nonce: &str, line: &str) -> Option<Record> {
         }
         "locked" => {
             let (lock, holder) = rest.split_once(' ')?;
-            Some(Record::Locked { lock: lock.to_owned(), holder: text(&decode(holder)?) })
+            let holder: String = text(&decode(holder)?).trim().chars().take(LONGEST_HOLDER).collect();
+            Some(Record::Locked { lock: lock.to_owned(), holder: holder.replace(['\n', '\r'], " ") })
         }
         "unlocked" => Some(Record::Unlocked),
         "at" => Some(Record::At { what: rest.to_owned() }),
@@ -123,5 +131,21 @@ mod tests {
             Some(Record::Failed { step: 2, status: 1, output: "disk full".into() })
         );
         assert_eq!(parse("n1", "n1 blob 0 doc !!"), None);
+        assert_eq!(parse("n1", "n1 begin 18446744073709551616"), None);
+        assert_eq!(parse("n1", "n1 end -2147483649"), None);
+    }
+
+    #[test]
+    fn p4_a_holder_is_one_line_and_an_output_has_an_end() {
+        let said = |kind: &str, text: &str| parse("n", &format!("n {kind} {}", STANDARD.encode(text)));
+        let Some(Record::Locked { holder, .. }) =
+            said("locked c.lock", &format!("me\nok{}", "x".repeat(9000)))
+        else {
+            panic!("a lock")
+        };
+        assert!(holder.starts_with("me okxx") && holder.len() == LONGEST_HOLDER);
+        let long = format!("{}why", "x".repeat(1 << 20));
+        let Some(Record::Failed { output, .. }) = said("failed 1 1", &long) else { panic!("a failure") };
+        assert!(output.ends_with("why") && output.len() == LONGEST_OUTPUT);
     }
 }

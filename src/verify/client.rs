@@ -131,14 +131,10 @@ impl Client {
         let path = format!("/validators?height={height}&per_page=100");
         let mut all = self.get(&path, tendermint::validators).await?;
         for page in 2.. {
-            if all.members.len() as u64 >= all.total {
+            if all.is_whole()? {
                 break;
             }
-            let next = self.get(&format!("{path}&page={page}"), tendermint::validators).await?;
-            if next.members.is_empty() {
-                break;
-            }
-            all.members.extend(next.members);
+            all.add(self.get(&format!("{path}&page={page}"), tendermint::validators).await?)?;
         }
         Ok(all.members)
     }

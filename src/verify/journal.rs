@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cause;
 use crate::{
+    harmless,
     model::ids::UnitName,
     remote::{error::HostError, host::Host, http::nonce},
     shell::{quote::words, record::Record, script::Script},
@@ -66,24 +67,10 @@ async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
     Ok(journal)
 }
 
-/// Lines without colours and other control characters: they go to a terminal.
+/// Lines as people read them: they go to a terminal.
 fn lines(bytes: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(bytes).lines().map(plain).filter(|line| !line.trim().is_empty()).collect()
-}
-
-/// Without colours and other control characters.
-pub fn plain(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => drop(chars.by_ref().find(char::is_ascii_alphabetic)),
-            '\t' => text.push(' '),
-            c if c.is_control() => {}
-            c => text.push(c),
-        }
-    }
-    text.trim_end().to_owned()
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().map(harmless::log_line).filter(|line| !line.trim().is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -91,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_and_controls_go() {
-        assert_eq!(lines(b"\x1b[32mI\x1b[0m[2026] a\tb\r\n\n\x07x\n"), ["I[2026] a b", "x"]);
+    fn colours_go_and_controls_are_seen() {
+        assert_eq!(lines(b"\x1b[32mI\x1b[0m[2026] a\tb\r\n\n\x07x\n"), ["I[2026] a b", "\\u{7}x"]);
     }
 }

@@ -149,6 +149,7 @@ impl<'a> Watch<'a> {
         let (doing, mut enough) = ("looking at the units", self.enough.subscribe());
         let mut running = host.start(&script(nodes), doing).await?;
         running.keep_alive();
+        running.streams();
         loop {
             tokio::select! {
                 record = running.next() => match record? {

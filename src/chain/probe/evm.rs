@@ -149,7 +149,8 @@ fn number(value: &Value, key: &str) -> Result<u64, ProbeError> {
 }
 
 fn hex_number(value: &Value) -> Option<u64> {
-    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+    // 63 bits, as everywhere: what is one above a height is a height.
+    i64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -218,6 +219,15 @@ mod tests {
         assert_eq!(asked, r#"[{"jsonrpc":"2.0","id":0,"method":"kaia_getCouncil","params":["0x11"]}]"#);
         assert!(ask_block(&methods, 0).contains(r#""method":"eth_getBlockByNumber","params":["0x0",false]"#));
         assert!(ask_validators(&ProbeMethods::default(), 1).is_none());
+    }
+
+    #[test]
+    fn p7_a_number_has_63_bits() {
+        let number = |text: &str| hex_number(&json!(text));
+        assert_eq!(number("0x7fffffffffffffff"), Some(i64::MAX.unsigned_abs()));
+        for wrong in ["0x8000000000000000", "0xffffffffffffffff", "0x-1", "0x", "1", "0x10000000000000000"] {
+            assert_eq!(number(wrong), None, "{wrong}");
+        }
     }
 
     proptest! {

@@ -3,6 +3,8 @@
 pub mod evm;
 pub mod tendermint;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::model::ids::{NodeId, ValidatorKey};
@@ -62,6 +64,61 @@ pub struct Validators {
     pub members: Vec<RpcValidator>,
     /// Of all pages; a page has 30 unless `per_page` (up to 100) says otherwise.
     pub total: u64,
+}
+
+/// No chain has more; CometBFT itself refuses a set of over 10 000.
+const MOST_VALIDATORS: u64 = 10_000;
+
+impl Validators {
+    /// Whether all are there that it says there are.
+    pub fn is_whole(&self) -> Result<bool, String> {
+        match self.members.len() as u64 {
+            _ if self.total > MOST_VALIDATORS => {
+                Err(format!("it says that there are {} validators", self.total))
+            }
+            more if more > self.total => Err(format!("it says {} validators, and shows {more}", self.total)),
+            count => Ok(count == self.total),
+        }
+    }
+
+    /// The next page: of the same set, and with others than before.
+    pub fn add(&mut self, next: Self) -> Result<(), String> {
+        let known: BTreeSet<&str> = self.members.iter().map(|member| member.address.as_str()).collect();
+        let goes_on = (next.height, next.total) == (self.height, self.total)
+            && !next.members.is_empty()
+            && !next.members.iter().any(|member| known.contains(member.address.as_str()));
+        if !goes_on {
+            let (seen, all) = (self.members.len(), self.total);
+            return Err(format!("its pages of validators do not fit together: {seen} of {all} seen"));
+        }
+        self.members.extend(next.members);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(first: u64, last: u64, total: u64) -> Validators {
+        let member = |n: u64| {
+            let key = ValidatorKey { kind: "ed25519".into(), value: n.to_string() };
+            RpcValidator { address: n.to_string(), key, power: 1 }
+        };
+        Validators { height: 7, members: (first..last).map(member).collect(), total }
+    }
+
+    #[test]
+    fn p7_pages_of_validators_come_to_an_end() {
+        let mut all = page(0, 100, 130);
+        assert_eq!(all.is_whole(), Ok(false));
+        assert!(all.add(page(0, 30, 130)).is_err(), "the first page again");
+        assert!(all.add(page(100, 100, 130)).is_err(), "an empty page");
+        assert!(all.add(page(100, 130, 131)).is_err(), "another total");
+        assert!(all.add(Validators { height: 8, ..page(100, 130, 130) }).is_err(), "another set");
+        assert_eq!((all.add(page(100, 130, 130)), all.is_whole()), (Ok(()), Ok(true)));
+        assert!(page(0, 100, u64::MAX).is_whole().is_err() && page(0, 2, 1).is_whole().is_err());
+    }
 }
 
 fn first_part(body: &str) -> String {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::{
     event::{Event, Outcome},
-    verify::journal::plain,
+    harmless::log_line,
 };
 
 /// So many hosts have a line each; of more there is a summary.
@@ -110,10 +110,10 @@ impl Board {
 
     /// The stage in one line, and a line for each of its hosts.
     fn each(&self, now: Duration, width: usize) -> Vec<String> {
-        let names = self.hosts.keys().map(|name| measure_text_width(&plain(name))).max().unwrap_or(0);
+        let names = self.hosts.keys().map(|name| measure_text_width(&log_line(name))).max().unwrap_or(0);
         let head = format!("{}  {}  {}", clock(now), self.stage, self.count());
         let row = |(name, row): (&String, &Row)| {
-            let name = console::pad_str(&plain(name), names, console::Alignment::Left, None).into_owned();
+            let name = console::pad_str(&log_line(name), names, console::Alignment::Left, None).into_owned();
             match (&row.doing, row.ended) {
                 (Some(doing), _) => with_end(&format!("  {name}  {}", doing.what), &doing.end(now), width),
                 (None, Some((outcome, took))) => with_end(
@@ -213,7 +213,7 @@ fn clock(time: Duration) -> String {
 
 /// One line of `width`; where it is too long, the end stays readable.
 fn with_end(text: &str, end: &str, width: usize) -> String {
-    let (text, end) = (plain(text), truncate_str(end, width, ""));
+    let (text, end) = (log_line(text), truncate_str(end, width, ""));
     let room = width - measure_text_width(&end);
     format!("{}{end}", truncate_str(&text, room, if room > 1 { "…" } else { "" }))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::print_line;
+use super::out;
 use crate::{
     chain::ports,
     inventory::{Host, Inventory, Origin, Var, listing},
@@ -28,7 +28,7 @@ pub fn json(inventory: &Inventory, cluster: &Cluster) {
             (name.to_owned(), variable)
         }).collect();
         let login = &cluster.machines[node.machine].login;
-        print_line(&json!({
+        out::json(&json!({
             "event": "host", "host": node.name, "role": node.role.as_str(), "chain": cluster.profile.name,
             "chain_id": cluster.chain_id, "cluster": cluster.name, "address": login.host.as_str(), "port": login.port,
             "user": node.user, "unit": node.unit_name, "private_ip": node.private_ip.as_str(),

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::{masked, verify::Check};
+use super::out::Shown;
+use crate::{harmless::line as one_line, masked, verify::Check};
 
 pub fn json(check: &Check) -> Value {
     json!({
@@ -15,7 +16,7 @@ pub fn json(check: &Check) -> Value {
     })
 }
 
-pub fn text(checks: &[Check]) -> String {
+pub fn text(checks: &[Check]) -> Shown {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
@@ -26,9 +27,9 @@ pub fn text(checks: &[Check]) -> String {
         let what = rows.first().map_or("", |check| check.what.as_str());
         let seen = if good == rows.len() { together(&rows) } else { String::new() };
         let result = if good == rows.len() { "ok" } else { "FAILED" };
-        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &seen]);
+        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &one_line(&seen)]);
     }
-    let mut out = table.trim_fmt() + "\n";
+    let mut out = Shown::from(table.trim_fmt() + "\n");
     let wrong = |check: &&Check| !check.ok;
     let mut groups: Vec<Vec<&Check>> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| !follows(check)) {
@@ -37,7 +38,7 @@ pub fn text(checks: &[Check]) -> String {
             None => groups.push(vec![check]),
         }
     }
-    out.extend(groups.iter().map(|group| failed(group)));
+    groups.iter().for_each(|group| failed(group, &mut out));
     let mut unknown: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| follows(check)) {
         match unknown.iter_mut().find(|(host, seen, _)| *host == check.host && *seen == check.seen) {
@@ -46,7 +47,7 @@ pub fn text(checks: &[Check]) -> String {
         }
     }
     for (host, seen, ids) in unknown {
-        let _ = writeln!(out, "\n{} {host}: {seen}", ids.join(", "));
+        let _ = writeln!(out, "\n{} {host}: {}", ids.join(", "), one_line(seen));
     }
     out
 }
@@ -71,24 +72,24 @@ fn says_the_same(one: &Check, other: &Check) -> bool {
 }
 
 /// Rows of one host that say the same.
-fn failed(rows: &[&Check]) -> String {
-    let [check, others @ ..] = rows else { return String::new() };
+fn failed(rows: &[&Check], out: &mut Shown) {
+    let [check, others @ ..] = rows else { return };
     let red = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
     let all = |word: fn(&Check) -> &str| rows.iter().map(|row| word(row)).collect::<Vec<_>>().join(", ");
-    let mut out =
-        format!("\n{red}{} {}{red:#}: {}\n", all(|row| row.id), check.host, all(|row| row.what.as_str()));
+    let _ = writeln!(out);
+    out.painted(red, &format!("{} {}", all(|row| row.id), check.host));
+    let _ = writeln!(out, ": {}", all(|row| row.what.as_str()));
     if others.is_empty() {
-        let _ = writeln!(out, "  expected  {}", check.expected);
+        let _ = writeln!(out, "  expected  {}", one_line(&check.expected));
     }
-    let _ = writeln!(out, "  seen      {}", check.seen);
+    let _ = writeln!(out, "  seen      {}", one_line(&check.seen));
     if let Some(hint) = &check.hint {
-        let _ = writeln!(out, "  likely    {hint}");
+        let _ = writeln!(out, "  likely    {}", one_line(hint));
     }
     if !check.journal.is_empty() {
         let _ = writeln!(out, "  the unit's last lines:");
         for line in &check.journal {
-            let _ = writeln!(out, "    {}", masked::line(line));
+            let _ = writeln!(out, "    {}", one_line(&masked::line(line)));
         }
     }
-    out
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::out::Shown;
 use crate::{
+    harmless::log_line,
     ops::doctor::{Finding, Verdict},
-    verify::journal::plain,
 };
 
-pub fn text(findings: &[Finding]) -> String {
+pub fn text(findings: &[Finding]) -> Shown {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let mut ids: Vec<&str> = Vec::new();
@@ -22,17 +23,19 @@ pub fn text(findings: &[Finding]) -> String {
         let has = |verdict| rows.iter().any(|row| row.result == verdict);
         let worst = [Verdict::Failed, Verdict::Warning, Verdict::Unknown].into_iter().find(|v| has(*v));
         let same = rows.iter().all(|row| row.seen == rows[0].seen);
-        let seen = if same { plain(&rows[0].seen) } else { String::new() };
+        let seen = if same { log_line(&rows[0].seen) } else { String::new() };
         table.add_row([id, word(worst.unwrap_or(Verdict::Ok)), &format!("{good}/{}", rows.len()), &seen]);
     }
-    let mut out = table.trim_fmt() + "\n";
+    let mut out = Shown::from(table.trim_fmt() + "\n");
     for finding in findings.iter().filter(|row| matches!(row.result, Verdict::Failed | Verdict::Warning)) {
         let colour = match finding.result {
             Verdict::Failed => anstyle::AnsiColor::Red,
             _ => anstyle::AnsiColor::Yellow,
         };
         let bold = colour.on_default() | anstyle::Effects::BOLD;
-        let _ = writeln!(out, "\n{bold}{} {}{bold:#}: {}", finding.host, finding.id, plain(&finding.seen));
+        let _ = writeln!(out);
+        out.painted(bold, &format!("{} {}", finding.host, finding.id));
+        let _ = writeln!(out, ": {}", log_line(&finding.seen));
         if let Some(help) = &finding.help {
             let _ = writeln!(out, "  help  {help}");
         }

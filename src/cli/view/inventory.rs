@@ -6,11 +6,13 @@ use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
 use crate::{
+    harmless,
     inventory::{Group, Inventory, listing, python},
     masked,
 };
 
-/// A document with sorted keys and four spaces a level: byte for byte what Ansible prints.
+/// A document with sorted keys and four spaces a level: byte for byte what Ansible prints, but for controls that JSON would
+/// let through.
 pub fn document(mut value: Value) -> String {
     let hostvars = value.pointer_mut("/_meta/hostvars").and_then(Value::as_object_mut);
     hostvars.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(masked::by_key);
@@ -20,7 +22,7 @@ pub fn document(mut value: Value) -> String {
     let written = value.serialize(&mut out);
     debug_assert!(written.is_ok(), "a value of JSON can be written");
     bytes.push(b'\n');
-    String::from_utf8_lossy(&bytes).into_owned()
+    harmless::json(&String::from_utf8_lossy(&bytes)).into_owned()
 }
 
 /// The layout of Python's `json.dumps(…, indent=4)`.
@@ -168,7 +170,7 @@ mod tests {
     fn json_as_python_writes_it() {
         let value = json!({"b": [], "a": {"y": [1, {}], "x": "ä\u{1f600}\u{7f}\n\""}, "c": {}});
         let wanted = concat!(
-            "{\n    \"a\": {\n        \"x\": \"ä😀\u{7f}\\n\\\"\",\n        \"y\": [\n            1,\n",
+            "{\n    \"a\": {\n        \"x\": \"ä😀\\u007f\\n\\\"\",\n        \"y\": [\n            1,\n",
             "            {}\n        ]\n    },\n    \"b\": [],\n    \"c\": {}\n}\n"
         );
         assert_eq!(document(value), wanted);

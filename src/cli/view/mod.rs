@@ -10,6 +10,7 @@ pub mod inventory;
 mod json;
 pub mod notes;
 pub mod offline;
+pub mod out;
 mod plan;
 mod problems;
 mod progress;
@@ -20,7 +21,6 @@ mod words;
 
 use std::{
     collections::BTreeMap,
-    io::{IsTerminal as _, Write as _},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -32,7 +32,6 @@ use crate::{
     event::{Event, Events},
     facts::Facts,
     look::Look,
-    masked,
     ops::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Stage, Unfolded},
     problem::Problem,
@@ -40,6 +39,7 @@ use crate::{
     run::Run,
     verify::Check,
 };
+use out::Shown;
 use progress::Progress;
 use tape::Tape;
 
@@ -65,7 +65,7 @@ pub struct View {
 impl View {
     pub fn new(style: Style, command: &'static str) -> Self {
         if style.no_color {
-            anstream::ColorChoice::Never.write_global();
+            out::no_colours();
         }
         let begun = Instant::now();
         let live = !style.json && !style.quiet && !style.verbose;
@@ -94,7 +94,7 @@ impl View {
             tape.add(|| json::event(&event).into_iter().collect());
             if json {
                 if let Some(value) = json::event(&event) {
-                    print_line(&json::at(value, begun));
+                    out::json(&json::at(value, begun));
                 }
             } else if let Ok(mut progress) = progress.lock() {
                 progress.show(&event);
@@ -112,7 +112,7 @@ impl View {
     pub fn problems(&self, problems: &[Problem]) {
         self.settle();
         for problem in problems.iter().filter(|problem| problem.is_error() || !self.style.quiet) {
-            anstream::eprintln!("{}", problems::text(problem));
+            out::say(problems::text(problem));
         }
     }
 
@@ -136,9 +136,9 @@ impl View {
     pub fn plan(&self, unfolded: &Unfolded, facts: &Facts, diff: bool) {
         self.settle();
         if self.style.json {
-            plan::json(unfolded, facts, diff).iter().for_each(print_line);
+            plan::json(unfolded, facts, diff).iter().all(out::json);
         } else {
-            anstream::print!("{}", masked::vaulted(&plan::text(unfolded, facts, diff)));
+            out::print(plan::text(unfolded, facts, diff));
         }
     }
 
@@ -146,9 +146,9 @@ impl View {
         self.settle();
         self.tape.add(|| checks.iter().map(checks::json).collect());
         if self.style.json {
-            checks.iter().map(checks::json).for_each(|value| print_line(&value));
+            checks.iter().map(checks::json).all(|value| out::json(&value));
         } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
-            anstream::print!("{}", masked::vaulted(&checks::text(checks)));
+            out::print(checks::text(checks));
         }
     }
 
@@ -156,47 +156,44 @@ impl View {
         self.settle();
         if self.style.json {
             for node in nodes {
-                print_line(&json::with_event("status", json!(node)));
+                out::json(&json::with_event("status", json!(node)));
             }
         } else {
-            anstream::print!("{}", masked::vaulted(&words::status(nodes)));
+            out::print(words::status(nodes));
         }
     }
 
     /// In place at a terminal, else one JSON object a node and one of the cluster; whether anybody reads it.
     pub fn watch(&self, now: &Now) -> bool {
         self.settle();
-        let mut out = anstream::stdout();
-        if std::io::stdout().is_terminal() && !self.style.json {
-            // Home, each line and then the rest of the screen cleared behind what is written: no flicker.
-            let text = words::watch(now).replace('\n', "\x1b[K\n");
-            return write!(out, "\x1b[H{text}\x1b[J").and_then(|()| out.flush()).is_ok();
+        let shown = if self.style.json { None } else { out::screen(|| words::watch(now).into()) };
+        if let Some(is_read) = shown {
+            return is_read;
         }
         let nodes = now.nodes.iter().map(|node| json::with_event("status", json!(node)));
         let all: Vec<Value> = nodes.chain([json::power(now)]).collect();
-        all.iter().all(|value| writeln!(std::io::stdout(), "{value}").is_ok())
+        all.iter().all(out::json)
     }
 
     pub fn findings(&self, findings: &[Finding]) {
         self.settle();
         if self.style.json {
             for finding in findings {
-                print_line(&json::with_event("doctor", json!(finding)));
+                out::json(&json::with_event("doctor", json!(finding)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&doctor::text(findings)));
+            out::print(doctor::text(findings));
         }
     }
 
     /// One line of a journal, its node's name as wide as the widest; whether anybody reads it.
     pub fn log(&self, entry: &logs::Entry, width: usize) -> bool {
         self.settle();
-        let written = if self.style.json {
-            writeln!(std::io::stdout(), "{}", json::with_event("log", json!(entry)))
+        if self.style.json {
+            out::json(&json::with_event("log", json!(entry)))
         } else {
-            write!(anstream::stdout(), "{}", masked::vaulted(&words::log(entry, width)))
-        };
-        written.is_ok()
+            out::print(words::log(entry, width))
+        }
     }
 
     pub fn lost(&self, host: &str, error: &HostError) {
@@ -208,10 +205,10 @@ impl View {
         self.settle();
         if self.style.json {
             for entry in entries {
-                print_line(&json::with_event("history", json!(entry)));
+                out::json(&json::with_event("history", json!(entry)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&words::history(entries)));
+            out::print(words::history(entries));
         }
     }
 
@@ -219,10 +216,10 @@ impl View {
         self.settle();
         if self.style.json {
             for row in rows {
-                print_line(&json::with_event("key", json!(row)));
+                out::json(&json::with_event("key", json!(row)));
             }
         } else {
-            let _ = write!(anstream::stdout(), "{}", masked::vaulted(&words::keys(rows)));
+            out::print(words::keys(rows));
         }
     }
 
@@ -231,9 +228,9 @@ impl View {
         for node in look.nodes() {
             let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
             if self.style.json {
-                print_line(&json::facts(&look.cluster.profile, node, machine, seen));
+                out::json(&json::facts(&look.cluster.profile, node, machine, seen));
             } else {
-                anstream::print!("{}", masked::vaulted(&words::facts(node, machine, seen)));
+                out::print(words::facts(node, machine, seen));
             }
         }
     }
@@ -249,17 +246,13 @@ impl View {
         let summary = self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
         self.tape.add(|| vec![summary.clone()]);
         if self.style.json {
-            print_line(&summary);
+            out::json(&summary);
         } else if !self.style.quiet {
-            anstream::print!(
-                "{}",
-                masked::vaulted(&words::end(self.command, run, failure, pending, self.begun.elapsed()))
-            );
+            out::print(words::end(self.command, run, failure, pending, self.begun.elapsed()));
             for note in notes {
-                anstream::println!("{note}");
+                out::print(format!("{note}\n"));
             }
         }
-        let _ = std::io::stdout().flush();
         exit
     }
 
@@ -276,10 +269,10 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
-            print_line(&self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes));
+            out::json(&self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes));
         } else if !self.style.quiet {
             for note in notes {
-                anstream::println!("{note}");
+                out::print(format!("{note}\n"));
             }
         }
         exit
@@ -303,7 +296,7 @@ impl View {
             None => error::OK,
         };
         if self.style.json {
-            print_line(&self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new(), &[]));
+            out::json(&self.summary(exit, 0, steps + pending, failure.as_ref(), &BTreeMap::new(), &[]));
         }
         exit
     }
@@ -314,7 +307,7 @@ impl View {
         say(failure);
         let exit = failure.exit();
         if self.style.json {
-            print_line(&self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure), &[]));
+            out::json(&self.summary(exit, 0, 0, Some(failure), &json::failed_hosts(failure), &[]));
         }
         exit
     }
@@ -346,17 +339,11 @@ impl View {
 
 /// What went wrong, without colours.
 pub fn failure_text(failure: &Failure) -> Vec<String> {
-    let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
-    words::failure(failure).into_iter().map(plain).collect()
+    words::failure(failure).iter().map(Shown::without_colours).collect()
 }
 
 fn say(failure: &Failure) {
     for text in words::failure(failure) {
-        anstream::eprintln!("{text}");
+        out::say(text);
     }
-}
-
-/// One line on stdout; a reader that has gone away (`| head`) is no error of ours.
-fn print_line(value: &Value) {
-    let _ = writeln!(std::io::stdout(), "{}", masked::vaulted(&value.to_string()));
 }

@@ -1,38 +1,26 @@
 //! Words of the commands that need no hosts.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{print_line, problems, say};
+use super::{out, problems, say};
 use crate::{
     chain::{
-        genesis::{Difference, Member, compare::Change, outline::Outline, validators_of},
+        genesis::{Difference, Member, compare::Change, validators_of},
         peers::{PeerInfo, peers_string},
         profile::Profile,
     },
     cli::args::PeersFormat,
     error::{self, Failure},
+    harmless,
     model::ids::NodeName,
     problem::Problem,
 };
 
-/// A text that is the result itself.
-pub fn result(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
-}
-
-/// A document that is the result itself: laid out while it is written, since it may be larger than anyone wants to hold.
-pub fn document(outline: &Outline<'_>) {
-    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-    let _ = write!(out, "{outline}").and_then(|()| out.flush());
-}
-
 pub fn warn(warnings: &[Problem]) {
     for problem in warnings {
-        anstream::eprintln!("{}", problems::text(problem));
+        out::say(problems::text(problem));
     }
 }
 
@@ -50,11 +38,11 @@ pub fn fail(failure: &Failure) -> u8 {
 pub fn sound(profile: &Profile, document: &str, text: &str) {
     let members = validators_of(profile, document, text).unwrap_or_default();
     let power: i128 = members.iter().map(|member| i128::from(member.power.get())).sum();
-    let mut out = format!("ok: {} validators, {power} voting power\n", members.len());
+    let mut text = format!("ok: {} validators, {power} voting power\n", members.len());
     for member in &members {
-        let _ = writeln!(out, "  {}", who(member));
+        let _ = writeln!(text, "  {}", who(member));
     }
-    result(&out);
+    out::print(text);
 }
 
 fn who(member: &Member) -> String {
@@ -67,15 +55,12 @@ fn who(member: &Member) -> String {
 pub fn changes(changes: &[Change<'_>], as_json: bool) {
     if as_json {
         for change in changes {
-            print_line(&json_of(change));
+            out::json(&json_of(change));
         }
         return;
     }
-    let mut out = String::new();
-    for change in changes {
-        let _ = writeln!(out, "{}", line(change));
-    }
-    result(if out.is_empty() { "the same\n" } else { &out });
+    let text: String = changes.iter().map(|change| line(change) + "\n").collect();
+    out::print(if text.is_empty() { "the same\n" } else { &text });
 }
 
 fn line(change: &Change<'_>) -> String {
@@ -124,7 +109,7 @@ fn json_of(change: &Change<'_>) -> Value {
 
 /// Who dials whom; of one node only the list itself.
 pub fn peers(profile: &Profile, dialled: &[(NodeName, Vec<PeerInfo>)], format: PeersFormat, bare: bool) {
-    let mut out = String::new();
+    let mut text = String::new();
     let object = |peer: &PeerInfo| json!({"name": peer.spot.name, "id": peer.id, "host": peer.addr.host.as_str(), "port": peer.addr.port});
     let objects = |peers: &[PeerInfo]| peers.iter().map(object).collect::<Value>();
     if format == PeersFormat::Json {
@@ -132,24 +117,24 @@ pub fn peers(profile: &Profile, dialled: &[(NodeName, Vec<PeerInfo>)], format: P
             [(_, peers)] if bare => objects(peers),
             all => all.iter().map(|(node, peers)| (node.to_string(), objects(peers))).collect(),
         };
-        return result(&format!("{value:#}\n"));
+        return out::document(harmless::json(&format!("{value:#}\n")));
     }
     let key = profile.peers.into.key.as_deref().unwrap_or("persistent_peers");
     let key = key.rsplit('.').next().unwrap_or(key);
     for (node, peers) in dialled {
         let list = peers_string(profile, peers);
         let _ = match (format, bare) {
-            (PeersFormat::Toml, true) => writeln!(out, "{key} = {list:?}"),
-            (PeersFormat::Toml, false) => writeln!(out, "[{:?}]\n{key} = {list:?}", node.as_str()),
-            (_, true) => writeln!(out, "{list}"),
-            (_, false) => writeln!(out, "{node}: {list}"),
+            (PeersFormat::Toml, true) => writeln!(text, "{key} = {list:?}"),
+            (PeersFormat::Toml, false) => writeln!(text, "[{:?}]\n{key} = {list:?}", node.as_str()),
+            (_, true) => writeln!(text, "{list}"),
+            (_, false) => writeln!(text, "{node}: {list}"),
         };
     }
-    result(&out);
+    out::print(text);
 }
 
 pub fn rendered(files: usize, nodes: usize, folder: &Path) {
-    result(&format!("{files} files of {nodes} nodes below {}\n", folder.display()));
+    out::print(format!("{files} files of {nodes} nodes below {}\n", folder.display()));
 }
 
 /// What whoever uses a profile of somebody else's has to know before.
@@ -167,5 +152,5 @@ pub fn chains(profiles: &[Profile]) {
         let documents: Vec<&str> = profile.documents.keys().map(String::as_str).collect();
         format!("{:width$}  {} (documents: {})\n", profile.name, profile.about, documents.join(", "))
     };
-    result(&profiles.iter().map(line).collect::<String>());
+    out::print(profiles.iter().map(line).collect::<String>());
 }

@@ -9,8 +9,10 @@ use similar::{
     udiff::UnifiedHunkHeader,
 };
 
+use super::out::Shown;
 use crate::{
     facts::Facts,
+    harmless::line as one_line,
     masked,
     model::ids::NodeName,
     plan::{
@@ -20,17 +22,16 @@ use crate::{
     },
 };
 
-pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> String {
-    let mut out = String::new();
+pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Shown {
+    let mut out = Shown::default();
     for stage in &unfolded.stages {
         let _ = writeln!(out, "stage {}", stage.name);
         for (node, steps) in &stage.steps {
             let _ = writeln!(out, "  {node}");
             for planned in steps {
-                let _ = writeln!(out, "    {} — {}", planned.step.name(), planned.why);
-                if diff {
-                    out += &difference(facts, node, &planned.step)
-                        .map_or_else(String::new, |text| indented(&text));
+                let _ = writeln!(out, "    {} — {}", one_line(&planned.step.name()), one_line(&planned.why));
+                if diff && let Some(text) = difference(facts, node, &planned.step) {
+                    indented(&text, &mut out);
                 }
             }
         }
@@ -131,15 +132,15 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<Vec<DiffOp>> {
     found.into_inner().into_inner().into_grouped_ops(2)
 }
 
-fn indented(text: &str) -> String {
-    let mut out = String::new();
+fn indented(text: &str, out: &mut Shown) {
     for line in text.lines() {
         let style = match line.as_bytes().first() {
             Some(b'+') => anstyle::AnsiColor::Green.on_default(),
             Some(b'-') => anstyle::AnsiColor::Red.on_default(),
             _ => anstyle::Style::new(),
         };
-        let _ = writeln!(out, "      {style}{line}{style:#}");
+        let _ = out.write_str("      ");
+        out.painted(style, line);
+        let _ = out.write_str("\n");
     }
-    out
 }

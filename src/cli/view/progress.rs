@@ -7,8 +7,11 @@ use std::{
 
 use console::{Term, measure_text_width};
 
-use super::board::Board;
-use crate::event::{Event, Outcome};
+use super::{board::Board, out};
+use crate::{
+    event::{Event, Outcome},
+    harmless,
+};
 
 /// The moving lines are drawn anew so often, for their times.
 const TICK: Duration = Duration::from_millis(100);
@@ -73,9 +76,9 @@ impl Progress {
             _ => return,
         };
         if self.term.is_some() {
-            self.draw(Some(&line));
+            self.draw(Some(&harmless::line(&line)));
         } else {
-            anstream::eprintln!("{line}");
+            out::say(line);
         }
     }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{checks, doctor, json, plan, words};
+use super::{checks, doctor, failure_text, json, out::Shown, plan, words};
 use crate::{
     cli::args,
     error::Failure,
@@ -16,8 +16,10 @@ use crate::{
     verify::Check,
 };
 
-fn golden(name: &str, text: &str) {
-    let plain = anstream::adapter::strip_str(text).to_string();
+mod hostile;
+
+fn golden(name: &str, text: impl ToString) {
+    let plain = Shown::of_renderer(&text.to_string()).without_colours();
     let folder = env!("CARGO_MANIFEST_DIR");
     assert!(!plain.contains(folder), "a path of this machine");
     insta::with_settings!({
@@ -75,7 +77,7 @@ fn a_changed_configuration_as_a_plan() {
 fn nothing_to_change() {
     let (_, cluster, facts) = born("loom", 9);
     let unfolded = unfold(&cluster, &facts, &Options::default());
-    assert_eq!(plan::text(&unfolded, &facts, true), "nothing to change\n");
+    assert_eq!(plan::text(&unfolded, &facts, true), "nothing to change\n".into());
     assert!(plan::json(&unfolded, &facts, true).is_empty());
 }
 
@@ -175,7 +177,7 @@ fn refusals_in_words() {
         found.extend(more);
     }
     let failure = Failure::Refused(found);
-    golden("refusals", &words::failure(&failure).join("\n\n"));
+    golden("refusals", &failure_text(&failure).join("\n\n"));
     golden("refusals-json", &format!("{:#}", serde_json::json!(json::failed_hosts(&failure))));
 }
 
@@ -187,7 +189,7 @@ fn failures_end_with_their_codes() {
     assert_eq!(Failure::Refused(both).exit(), 3);
     let rest =
         [Failure::Checks(2), Failure::NoProgress("n-0: file /x (differs)".into()), Failure::Interrupted];
-    let texts: Vec<String> = rest.iter().flat_map(words::failure).collect();
+    let texts: Vec<String> = rest.iter().flat_map(failure_text).collect();
     golden("failures", &texts.join("\n\n"));
 }
 
@@ -205,7 +207,7 @@ fn bad_inventories_in_words() {
     ];
     let words = |text: &String| {
         let failure = Failure::Input(try_cluster(text).unwrap_err());
-        words::failure(&failure).join("\n")
+        failure_text(&failure).join("\n")
     };
     let all: String = texts.iter().map(words).collect();
     assert!(!all.contains("hunter2"), "S3: {all}");

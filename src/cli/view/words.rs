@@ -2,21 +2,21 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::problems;
+use super::{out::Shown, problems};
 use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
+    harmless::{line as one_line, log_line},
     model::cluster::Node,
     ops::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Pending, Wants},
     problem::Problem,
     remote::error::HostError,
     run::Run,
-    verify::journal::plain,
 };
 
 /// One message a host, and what to do.
-pub fn failure(failure: &Failure) -> Vec<String> {
+pub fn failure(failure: &Failure) -> Vec<Shown> {
     let one = |who: Option<String>, message: &str, advice: Option<String>| {
         let mut problem = Problem::error(match who {
             Some(who) => format!("{who}: {message}"),
@@ -77,7 +77,7 @@ pub fn waits_for(pending: &Pending) -> String {
         Wants::Restart => "--roll",
         Wants::Upgrade => "--roll --allow-upgrade",
     };
-    format!("pending  {}: waits for a restart ({flags}): {}", pending.node, pending.what)
+    format!("pending  {}: waits for a restart ({flags}): {}", pending.node, one_line(&pending.what))
 }
 
 /// The last lines of a run.
@@ -108,6 +108,11 @@ pub fn end(
     out
 }
 
+/// One line each, whoever has said it.
+fn cells<const N: usize>(row: [String; N]) -> [String; N] {
+    row.map(|cell| log_line(&cell))
+}
+
 pub fn status(nodes: &[NodeStatus]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
@@ -116,7 +121,7 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         let number = |n: Option<u64>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
         let catching = node.catching_up.map_or("–", |yes| if yes { "yes" } else { "no" });
         let version = node.version.clone().or_else(|| node.rpc_error.clone()).unwrap_or_default();
-        table.add_row([
+        table.add_row(cells([
             node.host.clone(),
             node.unit.clone(),
             if node.state.is_empty() { "–".to_owned() } else { node.state.clone() },
@@ -124,7 +129,7 @@ pub fn status(nodes: &[NodeStatus]) -> String {
             number(node.peers.map(|n| n as u64)),
             catching.to_owned(),
             version,
-        ]);
+        ]));
     }
     table.trim_fmt() + "\n"
 }
@@ -136,13 +141,13 @@ pub fn keys(rows: &[KeyRow]) -> String {
     let some = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     for row in rows {
         let key = row.validator_key.as_ref().map(|key| format!("{} {}", key.kind, key.value));
-        table.add_row([
+        table.add_row(cells([
             row.host.clone(),
             some(row.node_id.as_ref().map(ToString::to_string)),
             some(row.address.clone()),
             some(row.signed_height.map(|height| height.to_string())),
-            plain(&some(key)),
-        ]);
+            some(key),
+        ]));
     }
     table.trim_fmt() + "\n"
 }
@@ -172,7 +177,7 @@ pub fn watch(now: &Now) -> String {
             (Some(yes), _) => if yes { "yes" } else { "no" }.to_owned(),
             (None, _) => "–".to_owned(),
         };
-        table.add_row([
+        table.add_row(cells([
             seen.host.clone(),
             some((!seen.state.is_empty()).then(|| seen.state.clone())),
             some(seen.height.map(|height| height.to_string())),
@@ -183,8 +188,8 @@ pub fn watch(now: &Now) -> String {
             seen.restarts.to_string(),
             some(node.free_mib.map(|mib| format!("{mib} MiB"))),
             some(node.days_left.map(|days| format!("{days:.0}"))),
-            plain(seen.rpc_error.as_deref().unwrap_or_default()),
-        ]);
+            seen.rpc_error.clone().unwrap_or_default(),
+        ]));
     }
     let power = now.voting.as_ref().map(|voting| format!("{} of {}", voting.online(), voting.total()));
     format!("voting power that signs: {}\n\n{}\n", some(power), table.trim_fmt())
@@ -195,7 +200,7 @@ pub fn log(entry: &logs::Entry, width: usize) -> String {
     let head = format!("{:width$}  {}  {}: ", entry.host, entry.time, entry.identifier);
     let lines: Vec<&str> = entry.message.lines().collect();
     let lines = if lines.is_empty() { &[""][..] } else { &lines[..] };
-    lines.iter().map(|line| plain(&format!("{head}{line}")) + "\n").collect()
+    lines.iter().map(|line| log_line(&format!("{head}{line}")) + "\n").collect()
 }
 
 /// One line an entry: what a host wrote there goes to a terminal, so without control characters.
@@ -207,7 +212,7 @@ pub fn history(entries: &[Entry]) -> String {
         let changed = e.changed.join(", ");
         let line =
             format!("{}  {:host$}  {:who$}  {:stage$}  {changed}{result}", e.time, e.host, e.who, e.stage);
-        plain(&line) + "\n"
+        log_line(&line) + "\n"
     };
     entries.iter().map(line).collect()
 }
@@ -215,7 +220,7 @@ pub fn history(entries: &[Entry]) -> String {
 pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFacts>) -> String {
     let mut out = format!("{}\n", node.name);
     let mut line = |key: &str, value: String| {
-        let _ = writeln!(out, "  {key:14} {value}");
+        let _ = writeln!(out, "  {key:14} {}", one_line(&value));
     };
     if let Some(machine) = machine {
         line(

@@ -20,6 +20,13 @@ const ABOUT: [&str; 8] = [
     "_SYSTEMD_USER_UNIT",
 ];
 
+/// The last microsecond that RFC 3339 can write: of the year 9999.
+const LAST: u64 = 253_402_300_799_999_999;
+/// Characters of a message that are shown, of a program's name, and of a cursor.
+const LONGEST: usize = 64 << 10;
+const LONGEST_NAME: usize = 256;
+const LONGEST_CURSOR: usize = 4096;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// RFC 3339 in UTC, as the host's clock had it.
@@ -44,7 +51,9 @@ impl Entry {
     /// `nodes`: name and unit of each node on that machine.
     pub fn parse<'a>(line: &str, nodes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let json: Value = serde_json::from_str(line).ok()?;
-        let micros: u64 = json["__REALTIME_TIMESTAMP"].as_str()?.parse().ok()?;
+        // Of a clock that is out of its mind the line still counts.
+        let micros: u64 =
+            json["__REALTIME_TIMESTAMP"].as_str()?.parse().map(|micros: u64| micros.min(LAST)).ok()?;
         let units: Vec<String> = ABOUT.iter().map(|key| text(&json[*key])).collect();
         let is_about = |unit: &str| units.iter().any(|about| about.strip_suffix(".service") == Some(unit));
         let (host, unit) = nodes.into_iter().find(|(_, unit)| is_about(unit))?;
@@ -53,12 +62,19 @@ impl Entry {
             time: humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(micros)).to_string(),
             host: host.to_owned(),
             unit: unit.to_owned(),
-            identifier: if who.is_empty() { text(&json["_COMM"]) } else { who },
+            identifier: cut(if who.is_empty() { text(&json["_COMM"]) } else { who }, LONGEST_NAME),
             priority: text(&json["PRIORITY"]).parse().ok(),
-            message: text(&json["MESSAGE"]),
+            message: cut(text(&json["MESSAGE"]), LONGEST),
             micros,
-            cursor: text(&json["__CURSOR"]),
+            cursor: cut(text(&json["__CURSOR"]), LONGEST_CURSOR),
         })
+    }
+}
+
+fn cut(text: String, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -95,6 +111,24 @@ mod tests {
         let users = line.replace("init.scope", "user@1000.service").replace("\"UNIT", "\"USER_UNIT");
         assert_eq!(Entry::parse(&users, NODES).unwrap().host, "b");
         assert!((0..line.len()).all(|cut| Entry::parse(&line[..cut], NODES).is_none()));
+    }
+
+    #[test]
+    fn p7_no_time_and_no_length_is_too_much() {
+        let line = |micros: &str, message: &str| {
+            format!(
+                r#"{{"__REALTIME_TIMESTAMP":"{micros}","_SYSTEMD_UNIT":"cometbft-a.service","MESSAGE":"{message}"}}"#
+            )
+        };
+        let time = |micros: &str| Entry::parse(&line(micros, "x"), NODES).map(|entry| entry.time);
+        assert_eq!(time("18446744073709551615").as_deref(), Some("9999-12-31T23:59:59.999999Z"));
+        assert_eq!(time("253402300800000000").as_deref(), Some("9999-12-31T23:59:59.999999Z"));
+        assert_eq!(time("0").as_deref(), Some("1970-01-01T00:00:00.000000Z"));
+        for wrong in ["-1", "NaN", "inf", "1e3", "", "18446744073709551616"] {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
+        let long = Entry::parse(&line("1", &"ü".repeat(LONGEST + 1)), NODES).unwrap().message;
+        assert_eq!(long.chars().count(), LONGEST + 1);
     }
 
     #[test]

@@ -77,6 +77,7 @@ async fn stream(
     script.line(format!("stream {}", words(arguments.iter().map(String::as_str))));
     let mut running = host.start(&script, "reading the journal").await?;
     running.keep_alive();
+    running.streams();
     let nodes = || member.questions.iter().map(|q| (q.node.as_str(), q.unit.as_str()));
     let (mut place, mut said) = (String::new(), String::new());
     while let Some(record) = running.next().await? {
@@ -94,7 +95,7 @@ async fn stream(
                 return Err(HostError::Step { step: "journalctl".to_owned(), output: said });
             }
         } else if !value.starts_with('{') {
-            said = value;
+            said = value.chars().take(2000).collect();
         }
     }
     Ok(place)
