@@ -231,12 +231,13 @@ impl Starting<'_> {
             None => (if running { Run::Leave } else { Run::Start }, None),
         };
         // The link says what a crash would start: on a live chain it moves with the restart, not before; and where it is new,
-        // since an older loomctl had the unit start another one, the unit's file goes with it.
+        // since an older loomctl had the unit start another one, so does the unit's file with another binary.
         let (started, unit) = (node::started(self.cluster, self.node), self.cluster.unit_path(self.node));
-        let linked = self.seen.has(&started);
+        let other = || node::other_binary(self.cluster, self.node, self.facts, self.seen).is_some();
+        let new = waits.is_some() && !self.seen.has(&started) && self.seen.has(&unit) && other();
         let moves = |step: &Step| match step {
-            Step::Link { path, .. } => self.seen.has(path) || (*path == started && self.seen.has(&unit)),
-            Step::File { path, .. } => !linked && *path == unit && self.seen.has(path),
+            Step::Link { path, .. } => self.seen.has(path) || (new && *path == started),
+            Step::File { path, .. } => new && *path == unit,
             _ => false,
         };
         let (later, now): (Vec<Step>, Vec<Step>) = self

@@ -55,9 +55,10 @@ static int after(const char *file, int count, const char *a, const char *b, long
       at += sizeof(struct inotify_event) + ((struct inotify_event *)(events + at))->len;
   }
   if (exchange(a, b)) return perror("exchange"), 1;
+  puts("swapped");
+  fflush(stdout);
   nap(ms);
   if (exchange(a, b)) return perror("exchange back"), 1;
-  puts("swapped");
   return 0;
 }
 
