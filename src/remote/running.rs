@@ -295,7 +295,7 @@ mod tests {
             keep: Box::new(()),
         };
         let started =
-            Running::start(pipes, "nonce", "", "", "gathering facts", Duration::from_secs(60)).await;
+            Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await;
         let Ok(running) = started else { panic!("it said ready") };
         (running, saying)
     }

@@ -139,7 +139,7 @@ pub fn rendered(files: usize, nodes: usize, folder: &Path) {
 
 /// What whoever uses a profile of somebody else's has to know before.
 pub fn trust(dir: &Path) {
-    result(&format!(
+    out::print(format!(
         "{}: a profile is root on all hosts by design (its unit and its files are free text): read it before you use it; `plan` shows \
          every file that it brings\n",
         dir.display()

@@ -120,7 +120,7 @@ fn a_plan_shows_every_file_that_a_profile_brings() {
     for chain in ["cometbft", "loom"] {
         let cluster = cluster(&yaml(chain, ""));
         let facts = World::default().gather(&cluster);
-        let shown = plan::text(&unfold(&cluster, &facts, &Options::default()), &facts, true);
+        let shown = plan::text(&unfold(&cluster, &facts, &Options::default()), &facts, true).to_string();
         let home = home_of(&cluster.nodes[0]);
         let files = cluster.profile.written().map(|(path, _)| path.under(&home));
         let documents = cluster.profile.documents.values().map(|document| document.path.under(&home));
