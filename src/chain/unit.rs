@@ -55,8 +55,7 @@ pub struct UnitAsk<'a> {
 
 /// The unit file's text.
 pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Problem>> {
-    let refuse =
-        |error: Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
+    let refuse = |error: Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
     let mut context = tera::Context::new();
     let description = encode::text(&format!("{} node {}", profile.name, ask.node)).map_err(refuse)?;
     context.insert("description", &description);
@@ -78,9 +77,32 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
 
 /// What begins the names of directives that say what a process is, may do and sees.
 const CONFINING: [&str; 27] = [
-    "Ambient", "AppArmor", "BindPaths", "BindReadOnlyPaths", "Capability", "Device", "ExecPaths", "Group", "IPAddress",
-    "Inaccessible", "KeyringMode", "Limit", "Lock", "MemoryDeny", "NoExecPaths", "Personality", "Private", "ProcSubset",
-    "Protect", "ReadOnly", "ReadWrite", "Restrict", "SELinux", "SupplementaryGroups", "SystemCall", "TemporaryFileSystem",
+    "Ambient",
+    "AppArmor",
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "Capability",
+    "Device",
+    "ExecPaths",
+    "Group",
+    "IPAddress",
+    "Inaccessible",
+    "KeyringMode",
+    "Limit",
+    "Lock",
+    "MemoryDeny",
+    "NoExecPaths",
+    "Personality",
+    "Private",
+    "ProcSubset",
+    "Protect",
+    "ReadOnly",
+    "ReadWrite",
+    "Restrict",
+    "SELinux",
+    "SupplementaryGroups",
+    "SystemCall",
+    "TemporaryFileSystem",
     "User",
 ];
 
@@ -88,12 +110,21 @@ const CONFINING: [&str; 27] = [
 pub fn sandbox(unit: &str) -> String {
     let service = unit.lines().skip_while(|line| line.trim() != "[Service]").skip(1);
     let confining = |line: &&str| CONFINING.iter().any(|name| line.trim_start().starts_with(name));
-    service.take_while(|line| !line.starts_with('[')).filter(confining).flat_map(|line| [line, "\n"]).collect()
+    service
+        .take_while(|line| !line.starts_with('['))
+        .filter(confining)
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// The unit of a program of the chain that runs once, in `folder`, in the sandbox of the node's own unit; whatever that
 /// allows, it gains no privileges. `home`: its `$HOME`.
-pub fn once(sandbox: &str, folder: &RemotePath, home: &RemotePath, argv: &[String]) -> Result<String, Invalid> {
+pub fn once(
+    sandbox: &str,
+    folder: &RemotePath,
+    home: &RemotePath,
+    argv: &[String],
+) -> Result<String, Invalid> {
     Ok(format!(
         "[Unit]\nDescription=A program of the chain, run once by loomctl\n\n[Service]\nType=oneshot\n{sandbox}\
          NoNewPrivileges=yes\nLimitCORE=0\nWorkingDirectory={}\nEnvironment={}\nExecStart={}\n",
@@ -351,7 +382,12 @@ WantedBy=default.target
     fn what_runs_once_is_confined_as_the_node_is() {
         let text = unit(&overrides("Service", "ReadWritePaths", json!("/mnt/disk"))).unwrap();
         let lines = sandbox(&text);
-        for line in ["User=ubuntu", "BindPaths=\"/home/ubuntu/100%% node\"", "ProtectSystem=strict", "ReadWritePaths=/mnt/disk"] {
+        for line in [
+            "User=ubuntu",
+            "BindPaths=\"/home/ubuntu/100%% node\"",
+            "ProtectSystem=strict",
+            "ReadWritePaths=/mnt/disk",
+        ] {
             assert!(lines.contains(&format!("{line}\n")), "{line}: {lines}");
         }
         for other in ["Exec", "Restart", "Working", "UMask", "Type", "WantedBy", "#"] {
@@ -360,7 +396,10 @@ WantedBy=default.target
         let path = |text: &str| RemotePath::new(text).unwrap();
         let argv = ["/bin/sh", "-c", "exec \"$@\""].map(str::to_owned);
         let unit = once(&lines, &path("/s/100%"), &path("/s/h h"), &argv).unwrap();
-        assert!(unit.contains("Type=oneshot\nUser=ubuntu\n") && unit.contains("NoNewPrivileges=yes\nLimitCORE=0\n"));
+        assert!(
+            unit.contains("Type=oneshot\nUser=ubuntu\n")
+                && unit.contains("NoNewPrivileges=yes\nLimitCORE=0\n")
+        );
         assert!(unit.ends_with(
             "WorkingDirectory=/s/100%%\nEnvironment=\"HOME=/s/h h\"\nExecStart=/bin/sh -c \"exec \\\"$$@\\\"\"\n"
         ), "{unit}");

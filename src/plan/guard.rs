@@ -108,10 +108,19 @@ fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Ref
     let home = seen.home.as_ref()?;
     let scope = cluster.scope(node);
     let (message, advice) = if let Some(folder) = &seen.exchangeable {
-        let message = format!("{home} cannot be a node of root's: who may write to {folder} can put another in its place");
-        (message, "set `user` to an account of the node's own, or `working_directory` to a folder that only root can change")
-    } else if let Some(ours) = [scope.lib(), scope.units()].into_iter().find(|ours| home.is_at_or_below(ours)) {
-        (format!("{home} is in {ours}, which is loomctl's own or systemd's"), "set `working_directory` to another folder")
+        let message = format!(
+            "{home} cannot be a node of root's: who may write to {folder} can put another in its place"
+        );
+        (
+            message,
+            "set `user` to an account of the node's own, or `working_directory` to a folder that only root can change",
+        )
+    } else if let Some(ours) = [scope.lib(), scope.units()].into_iter().find(|ours| home.is_at_or_below(ours))
+    {
+        (
+            format!("{home} is in {ours}, which is loomctl's own or systemd's"),
+            "set `working_directory` to another folder",
+        )
     } else {
         return None;
     };

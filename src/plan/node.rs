@@ -298,7 +298,8 @@ pub fn other_binary(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFa
     let sha256 = ask::binary_sha256(node, facts)?;
     let running = seen.unit.exe_sha256.as_ref()?;
     // A script runs in its interpreter: then the planned path is the interpreter's argument.
-    let planned = [started(cluster, node), link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
+    let planned =
+        [started(cluster, node), link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
     let as_script =
         seen.unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
     (running != sha256 && !as_script)

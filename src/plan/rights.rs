@@ -74,7 +74,10 @@ fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Node
 /// Root makes a folder where nobody else can change the way to it, the node's user where it may; here is neither.
 fn closed_to_both(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
     let (home, folder) = (seen.home.as_ref()?, seen.closed.as_ref()?);
-    let message = format!("{home} is not there: {} may make nothing in {folder}, and root makes nothing where others may put a link", node.user);
+    let message = format!(
+        "{home} is not there: {} may make nothing in {folder}, and root makes nothing where others may put a link",
+        node.user
+    );
     let advice = format!("have it made (`install -d -o {} {home}`), or set `working_directory`", node.user);
     Some(refuse(Class::Host, node, message, advice))
 }

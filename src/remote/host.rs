@@ -232,7 +232,8 @@ fn shell_command(login: &Login) -> (Vec<String>, Zeroizing<Vec<u8>>) {
     match &login.sudo_password {
         None => {
             // What sudo starts is `sh`: sudoers may name it.
-            let text = format!("{root} || exec {SHELL}; exec sudo -n sh -c {}", word(&format!("exec {SHELL}")));
+            let text =
+                format!("{root} || exec {SHELL}; exec sudo -n sh -c {}", word(&format!("exec {SHELL}")));
             (words(&["sh", "-c", &text]), Zeroizing::default())
         }
         Some(password) => {

@@ -37,7 +37,15 @@ fn call(step: &Step) -> String {
         }
         Step::File { path, owner, mode, content } => {
             let size = content.len().to_string();
-            words(["step_file", path.as_str(), owner, &octal(*mode), &size, content.sha256().as_str(), content])
+            words([
+                "step_file",
+                path.as_str(),
+                owner,
+                &octal(*mode),
+                &size,
+                content.sha256().as_str(),
+                content,
+            ])
         }
         // As an argument of a function, never of a process: printf is the shell's own.
         Step::Key { path, owner, content } => {
