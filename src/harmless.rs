@@ -5,14 +5,19 @@ use std::{borrow::Cow, fmt::Write as _};
 /// All of them but a line's end and a tab: controls (C0, DEL, C1), what turns the direction of writing, what breaks lines
 /// unseen, what is not seen at all.
 pub fn is_dangerous(c: char) -> bool {
+    let single =
+        ['\u{ad}', '\u{61c}', '\u{115f}', '\u{1160}', '\u{180e}', '\u{3164}', '\u{feff}', '\u{ffa0}'];
+    let ranges = [
+        '\u{200b}'..='\u{200f}',
+        '\u{2028}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{fff9}'..='\u{fffb}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
     match c {
         '\n' | '\t' => false,
-        c if c.is_control() => true,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{feff}'
-        | '\u{ffa0}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => false,
+        c if c.is_ascii() => c.is_control(),
+        c => c.is_control() || single.contains(&c) || ranges.iter().any(|range| range.contains(&c)),
     }
 }
 

@@ -213,7 +213,7 @@ fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         "validator_key" => node.validator_key = validator_key(value),
         // Chains count in 63 bits.
         "signed_height" => {
-            node.signed_height = value.parse().ok().filter(|height| i64::try_from(*height).is_ok())
+            node.signed_height = value.parse().ok().filter(|height| i64::try_from(*height).is_ok());
         }
         "unit" => unit_fact(node, value),
         "started" => {

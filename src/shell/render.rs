@@ -125,7 +125,8 @@ fn before_init(init: &Init) -> String {
 
 /// Files for a staging folder, `BASE64|PATH` a line.
 fn staged(files: &[(String, String)]) -> String {
-    files.iter().map(|(path, content)| format!("{}|{path}\n", STANDARD.encode(content))).collect()
+    let line = |(path, content): &(String, String)| [&STANDARD.encode(content), "|", path, "\n"].concat();
+    files.iter().map(line).collect()
 }
 
 /// The manifest's text before, in and after its list of paths; each entry lacks its end, which the host adds.

@@ -61,7 +61,7 @@ fn said(text: &str, error: &TomlError) -> String {
         return whole;
     }
     let before = &text.as_bytes()[..error.span().map_or(0, |span| span.start).min(text.len())];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let line = before.split(|byte| *byte == b'\n').count();
     let why: String = error.message().chars().take(MAX_SAID).collect();
     format!("line {line}: {why}")
 }

@@ -215,7 +215,7 @@ fn own_entry<'a>(
     rule: &Document,
     place: &Place,
 ) -> Result<&'a Value, Box<GenesisProblem>> {
-    let wrong = |message: String| not_as_made(input, name, place, message);
+    let wrong = |message: String| Box::new(not_as_made(input, name, place, message));
     let entries = place.get(&input.outline.tree).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let [entry] = entries else {
         return Err(wrong(format!("holds {} validators instead of this node's own", entries.len())));
@@ -240,7 +240,7 @@ fn with_power(
     let rules = &rule.validators;
     let power = member(rules, &entry)
         .map(|m| m.power)
-        .map_err(|(field, why)| not_as_made(input, name, place, format!("`{field}`: {why}")))?;
+        .map_err(|(field, why)| Box::new(not_as_made(input, name, place, format!("`{field}`: {why}"))))?;
     for place in rules.power.places(&entry) {
         if let Some(slot) = place.get_mut(&mut entry) {
             *slot = power.with(wanted).into();
@@ -249,9 +249,9 @@ fn with_power(
     Ok(entry)
 }
 
-fn not_as_made(input: &Contribution<'_>, name: &str, place: &Place, message: String) -> Box<GenesisProblem> {
+fn not_as_made(input: &Contribution<'_>, name: &str, place: &Place, message: String) -> GenesisProblem {
     let help = "the documents must be those that `init` made on this host, before any merge";
-    Box::new(GenesisProblem::new(name, message).of(&input.whose).at(place).help(help))
+    GenesisProblem::new(name, message).of(&input.whose).at(place).help(help)
 }
 
 /// Where init wrote the chain id from a configuration file, another one means that it ran with other settings.

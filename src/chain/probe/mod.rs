@@ -96,6 +96,10 @@ impl Validators {
     }
 }
 
+fn first_part(body: &str) -> String {
+    body.chars().take(60).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,8 +123,4 @@ mod tests {
         assert_eq!((all.add(page(100, 130, 130)), all.is_whole()), (Ok(()), Ok(true)));
         assert!(page(0, 100, u64::MAX).is_whole().is_err() && page(0, 2, 1).is_whole().is_err());
     }
-}
-
-fn first_part(body: &str) -> String {
-    body.chars().take(60).collect()
 }

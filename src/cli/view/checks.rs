@@ -38,7 +38,9 @@ pub fn text(checks: &[Check]) -> Shown {
             None => groups.push(vec![check]),
         }
     }
-    groups.iter().for_each(|group| failed(group, &mut out));
+    for group in &groups {
+        failed(group, &mut out);
+    }
     let mut unknown: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| follows(check)) {
         match unknown.iter_mut().find(|(host, seen, _)| *host == check.host && *seen == check.seen) {

@@ -152,7 +152,7 @@ mod tests {
     fn colours_are_ours_alone() {
         let red = anstyle::AnsiColor::Red.on_default();
         let mut shown = Shown::default();
-        let _ = write!(shown, "{} ", "\u{1b}[32mgreen");
+        let _ = write!(shown, "\u{1b}[32mgreen ");
         shown.painted(red, "red\u{9b}");
         assert_eq!(shown.to_string(), "\\u{1b}[32mgreen \u{1b}[31mred\\u{9b}\u{1b}[0m");
         assert_eq!(shown.without_colours(), "\\u{1b}[32mgreen red\\u{9b}");

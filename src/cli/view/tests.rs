@@ -18,7 +18,7 @@ use crate::{
 
 mod hostile;
 
-fn golden(name: &str, text: impl ToString) {
+fn golden(name: &str, text: &impl ToString) {
     let plain = Shown::of_renderer(&text.to_string()).without_colours();
     let folder = env!("CARGO_MANIFEST_DIR");
     assert!(!plain.contains(folder), "a path of this machine");

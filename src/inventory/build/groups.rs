@@ -11,6 +11,9 @@ use crate::problem::{Place, Problem};
 /// Groups of all hosts in sum, parents too; hosts that are in the same ones count once.
 const MAX_MEMBERSHIPS: usize = 1_000_000;
 
+/// A host's number, and its groups in order.
+pub(super) type Ranked = (usize, Arc<[GroupId]>);
+
 impl Builder {
     /// Every group without parents is a child of `all`; `ungrouped` is its first.
     pub(super) fn hang_under_all(&mut self) {
@@ -152,7 +155,7 @@ impl Builder {
     }
 
     /// Every host in order with its groups; hosts of the same groups share the list. The error: there are too many.
-    pub(super) fn all_ranked(&self) -> Result<Vec<(usize, Arc<[GroupId]>)>, String> {
+    pub(super) fn all_ranked(&self) -> Result<Vec<Ranked>, String> {
         let mut known: HashMap<(&[GroupId], bool), Arc<[GroupId]>> = HashMap::new();
         let mut sum = 0;
         let of = |id: usize| {

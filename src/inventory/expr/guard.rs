@@ -37,11 +37,13 @@ pub(super) fn compile(template: &str) -> Result<Compiled<'_>, Error> {
         )));
     }
     is_shallow(template)?;
-    let parsed = parse(template, NAME, SyntaxConfig::default(), white_space())?;
+    let parsed = parse(template, NAME, SyntaxConfig, white_space())?;
     let mut out = Vec::new();
     statement(&parsed, false, &mut out);
     let mut generator = CodeGenerator::new(NAME, template);
-    out.iter().for_each(|statement| generator.compile_stmt(statement));
+    for statement in &out {
+        generator.compile_stmt(statement);
+    }
     Ok(generator.finish())
 }
 
@@ -60,7 +62,7 @@ struct Level(usize, usize);
 /// What is no template at all is the parser's concern.
 fn is_shallow(template: &str) -> Result<(), Error> {
     let (mut open, mut elifs) = (vec![Level::default()], 0);
-    for token in tokenize(template, false, SyntaxConfig::default(), white_space()) {
+    for token in tokenize(template, false, SyntaxConfig, white_space()) {
         let Ok((token, _)) = token else { break };
         if matches!(token, Token::VariableStart | Token::BlockStart) {
             open = vec![Level::default()];
@@ -116,7 +118,9 @@ fn is_link(token: &Token<'_>) -> bool {
 
 fn body<'t>(statements: &[Stmt<'t>], in_loop: bool) -> Vec<Stmt<'t>> {
     let mut out = Vec::with_capacity(statements.len());
-    statements.iter().for_each(|one| statement(one, in_loop, &mut out));
+    for one in statements {
+        statement(one, in_loop, &mut out);
+    }
     out
 }
 
@@ -234,10 +238,9 @@ fn expression<'t>(of: &Expr<'t>) -> Expr<'t> {
             applied(SLICE, held(&it.expr), parts)
         }
         Expr::UnaryOp(it) => {
-            let op = match it.op {
-                UnaryOpKind::Not => UnaryOpKind::Not,
-                UnaryOpKind::Neg => UnaryOpKind::Neg,
-            };
+            // It cannot be copied.
+            let negates = matches!(it.op, UnaryOpKind::Neg);
+            let op = if negates { UnaryOpKind::Neg } else { UnaryOpKind::Not };
             Expr::UnaryOp(Spanned::new(ast::UnaryOp { op, expr: expression(&it.expr) }, it.span()))
         }
         Expr::BinOp(it) => operator(it),

@@ -204,7 +204,7 @@ const LATER: &[Attack] = &[
         lay: |ground| drop(ground.loomctl_with(&unborn(ground, 2035), UP).ok()),
         trap: "mkdir -p node; rm -rf node/data; ln -s /home/other/node/data node/data",
         act: |ground| {
-            drop(ground.loomctl_with(&unborn(ground, 2036), &["up", "--no-verify", "--reset-unborn"]))
+            drop(ground.loomctl_with(&unborn(ground, 2036), &["up", "--no-verify", "--reset-unborn"]));
         },
         naive: "rm -rf /home/chain/node/data/blockstore.db",
     },
