@@ -1,12 +1,18 @@
 //! Causes that facts give away, where no log line does.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::super::{Check, document, ports::holder, view::View, wait::Powers};
 use crate::{
+    chain::genesis::Member,
     facts::sockets::Listener,
     fleet::now,
-    model::{cluster::Node, ids::NodeName},
+    model::{
+        cluster::{Node, Role},
+        ids::NodeName,
+    },
     plan::node,
 };
 
@@ -196,21 +202,23 @@ fn future(view: &View<'_>, node: &Node) -> Option<String> {
 /// Below quorum: who is missing.
 fn too_few(view: &View<'_>) -> Option<String> {
     let document = view.looked_at().find_map(|node| document::on_host(view.cluster, view.seen(node)?))?;
-    let power = |node: &Node| {
-        let key = view
-            .now
-            .nodes
-            .get(&node.name)
-            .or_else(|| view.before.nodes.get(&node.name))?
-            .validator_key
-            .as_ref()?;
-        let member = document.members.iter().find(|member| member.key.value == key.value)?;
-        Some((node.name.clone(), i128::from(member.power.get())))
+    let key = |node: &Node| {
+        let seen = view.now.nodes.get(&node.name).or_else(|| view.before.nodes.get(&node.name))?;
+        seen.validator_key.as_ref()
     };
-    let powers = Powers {
-        total: document.members.iter().map(|member| i128::from(member.power.get())).sum(),
-        of: view.cluster.nodes.iter().filter_map(power).collect(),
+    let is = |member: &Member, node: &Node| key(node).is_some_and(|key| key.value == member.key.value);
+    let power = |member: &Member| i128::from(member.power.get());
+    let known = |node: &Node| {
+        let member = document.members.iter().find(|member| is(member, node))?;
+        Some((node.name.clone(), power(member)))
     };
+    let mut of: BTreeMap<NodeName, i128> = view.cluster.nodes.iter().filter_map(known).collect();
+    // A node whose user is gone has nobody who could read its key: it is who is left over.
+    let nobodys =
+        document.members.iter().filter(|member| !view.cluster.nodes.iter().any(|node| is(member, node)));
+    let unread = view.cluster.nodes.iter().filter(|node| node.role == Role::Validator && key(node).is_none());
+    of.extend(unread.zip(nobodys).map(|(node, member)| (node.name.clone(), power(member))));
+    let powers = Powers { total: document.members.iter().map(power).sum(), of };
     let down: Vec<&NodeName> = view
         .looked_at()
         .filter(|node| view.answer(node).is_none_or(|rpc| rpc.status.is_none()))
