@@ -192,7 +192,8 @@ step_dir() {
     [ "$dir_seen" != "$dir_wanted" ] || return 0
     chown "$2" "$safe" && chmod "${dir_wanted##* }" "$safe" || return 1
   else
-    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$safe" || return 1
+    # Where root may not look (a home on NFS), it is there all the same.
+    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$safe" 2>/dev/null || { in_hand dir_is "$1" "$3" "$4"; return; }
   fi
   return 10
 }

@@ -55,7 +55,7 @@ fn history_says_who_changed_what(lab: &Lab) {
     assert_eq!((&last["host"], &last["result"]), (&"node-1".into(), &"failed".into()), "{run}");
     assert!(changed(&last).contains("config.toml") && !changed(&last).contains("unit"), "{run}");
 
-    // What stands in a log goes to the terminal without what moves its cursor; half a line is no entry.
+    // What stands in a log goes to the terminal with what would move its cursor made visible; half a line is no entry.
     let line = r#"{"who":"x\u001b[2J\u0007y","stage":"start","result":"ok","time":"2999-01-01T00:00:00Z","changed":["z"]}"#;
     lab.root(0, &format!("printf '%s\\n{{\"who\":' '{line}' >>/var/lib/loomctl/labnet/node-0/audit.log"))
         .ok();
@@ -63,7 +63,7 @@ fn history_says_who_changed_what(lab: &Lab) {
     let last = run.stdout.lines().next_back().unwrap();
     assert_eq!(
         last.split_whitespace().collect::<Vec<_>>(),
-        ["2999-01-01T00:00:00Z", "node-0", "xy", "start", "z"]
+        ["2999-01-01T00:00:00Z", "node-0", r"x\u{1b}[2J\u{7}y", "start", "z"]
     );
     assert!(!run.stdout.contains("node-1"), "{run}");
 }
@@ -131,7 +131,7 @@ fn journals_are_one_stream(lab: &Lab) {
     follow.signal("INT");
     let run = follow.exits(130);
     let marks: Vec<&str> = run.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
-    assert_eq!(marks, ["MARK-1", "MARK-2"], "{run}");
+    assert_eq!(marks, [r"MARK-1\u{1b}[2J", "MARK-2"], "{run}");
     assert!(run.stdout.starts_with("node-1 ") && !run.stdout.contains('\u{1b}'), "{run}");
     for host in 0..2 {
         lab.root(
