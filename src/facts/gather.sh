@@ -206,8 +206,8 @@ observe_node() {
   home=${node_wd:-$hand_home}
   fact "$1" home "$home"
   fact "$1" state "$node_state"
-  node_link=$node_state/bin/$node_binary_name
-  observe_files "$1" "$node_state" "$node_state/started" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
+  node_link=$lib/bin/$node_unit.service/$node_binary_name
+  observe_files "$1" "$node_state" "$node_state/started" "${node_link%/*}" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   set -- "$1" "$node_state/manifest.json" "$units/$node_unit.service"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
   texts "$@"

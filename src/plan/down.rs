@@ -117,9 +117,14 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.
-    let unlisted =
-        [cluster.unit_path(node), super::node::started(cluster, node), super::node::link(cluster, home)];
-    steps.extend(unlisted.into_iter().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>());
+    let unlisted = [
+        Some(cluster.unit_path(node)),
+        super::node::started(cluster, node).parent(),
+        Some(super::node::link(cluster, home)),
+    ];
+    steps.extend(
+        unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
+    );
     let signs = profile.sign_state.as_ref().map(|signs| &signs.file);
     let data = profile.chain_data.iter().filter(|path| Some(*path) != signs);
     steps.extend(data.map(|path| gone(path.under(home))));

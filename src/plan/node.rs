@@ -217,8 +217,8 @@ fn rendered(
 /// What the unit starts: a link of root's own to the cache, so that an upgrade or a rollback is a link, and nobody with the
 /// node's account can change what it leads to.
 pub fn started(cluster: &Cluster, node: &Node) -> RemotePath {
-    let state = cluster.state_folder(node);
-    state.join(&format!("bin/{}", cluster.profile.binary.name)).unwrap_or(state)
+    // By the unit's name: that of a node may hold what systemd runs no program with.
+    cluster.scope(node).path_of(&format!("bin/{}.service/{}", node.unit_name, cluster.profile.binary.name))
 }
 
 /// The binary's name in the node's folder: for people and their scripts.

@@ -216,7 +216,7 @@ const SHELL: &str = "setsid -w sh -s";
 
 /// The line after the password. It stands in the arguments of processes, which every user of the machine can read, so it is
 /// a fixed word: the nonce comes with the script alone.
-const MARK: &str = "the script follows";
+const MARK: &str = "loomctl-script-follows";
 
 /// The words that start `sh` as root there, and what must go in before the script.
 ///

@@ -11,7 +11,7 @@ pub fn register(suite: &mut Suite) {
 fn disown(lab: &Lab, name: &str, home: &str) {
     let script = format!(
         "set -e; cd '{home}'; systemctl stop {name}; cp \"$(readlink {name})\" own; mv own {name}; \
-         sed -i \"/^#/d; /^Restart/d; /^Limit/d; /^Timeout/d; s|/var/lib/loomctl/[^ ]*/bin/{name}|$PWD/{name}|\" /etc/systemd/system/{name}.service; \
+         sed -i \"/^#/d; /^Restart/d; /^Limit/d; /^Timeout/d; s|/var/lib/loomctl/bin/[^ ]*/{name}|$PWD/{name}|\" /etc/systemd/system/{name}.service; \
          rm -rf /var/lib/loomctl; systemctl daemon-reload; systemctl start {name}"
     );
     for host in 0..lab.hosts() {

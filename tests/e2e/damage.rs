@@ -230,7 +230,7 @@ fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
     lab.loomctl(&["up", "-i", inventory]).ok();
 
     // A binary that is gone, a user that is gone, a process that hangs, a document that is gone.
-    lab.root(0, "rm /var/lib/loomctl/labnet/node-0/bin/cometbft && systemctl restart cometbft").ok();
+    lab.root(0, "rm /var/lib/loomctl/bin/cometbft.service/cometbft && systemctl restart cometbft").ok();
     lab.root(1, "systemctl stop cometbft && userdel chain && systemctl start cometbft").ok();
     lab.root(2, "systemctl kill -s STOP cometbft").ok();
     lab.root(3, "rm /home/ubuntu/node/config/genesis.json").ok();

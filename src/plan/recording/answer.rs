@@ -28,8 +28,8 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     for name in [".loomctl-init", ".loomctl-init/.complete", &question.binary_name] {
         paths.push(below(&home, name));
     }
-    let started = below(&question.state, &format!("bin/{}", question.binary_name));
-    paths.push(started.clone());
+    let started = host.scope.path_of(&format!("bin/{}.service/{}", question.unit, question.binary_name));
+    paths.extend([started.parent().unwrap(), started.clone()]);
     for name in ["started", "initialised", "restored", "manifest.json"] {
         paths.push(below(&question.state, name));
     }
