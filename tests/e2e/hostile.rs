@@ -65,7 +65,6 @@ fn s9_hostile_values_arrive_as_they_are(lab: &Lab) {
 
     // What cannot arrive is refused before any connection.
     for (name, value) in [
-        ("working_directory", "/srv/a\"b"),
         ("working_directory", "/srv/a\nb"),
         ("user", "a;b"),
         ("chain_id", "a\nb"),
