@@ -17,7 +17,7 @@ pub fn register(suite: &mut Suite) {
 const FRESH: f64 = 1.3;
 const AGAIN: f64 = 1.5;
 const TOO_SLOW: f64 = 1.5;
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
