@@ -64,12 +64,9 @@ fn s9_hostile_values_arrive_as_they_are(lab: &Lab) {
     lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
 
     // What cannot arrive is refused before any connection.
-    for (name, value) in [
-        ("working_directory", "/srv/a\nb"),
-        ("user", "a;b"),
-        ("chain_id", "a\nb"),
-        ("unit_name", "a b"),
-    ] {
+    for (name, value) in
+        [("working_directory", "/srv/a\nb"), ("user", "a;b"), ("chain_id", "a\nb"), ("unit_name", "a b")]
+    {
         let refused = lab.inventory("cometbft").var(name, value).write(lab);
         let run = lab.loomctl(&["up", "-i", refused.to_str().unwrap()]).exits(2);
         assert!(run.stderr.contains("error"), "{run}");
