@@ -146,7 +146,7 @@ is_roots() {
 # confined UNIT TEXT: the chain's own program, by a unit that is there until it ends: in the sandbox of the node's own,
 # never in ours. What it leaves running ends with it.
 confined() {
-  confined_status='that no unit can hold it'
+  confined_status='unknown: no unit can hold this command'
   [ -n "$2" ] || return 1
   confined=$((confined + 1))
   confined_unit=loomctl-$1-$me-$confined.service
