@@ -9,8 +9,9 @@ use std::{
 use crate::support::{Lab, Suite, chain_binary, command, in_repository, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![a_run_costs_little_more_than_the_floor, a_program_is_hashed_once_where_it_arrives]);
-    suite.plain(tests![version_and_help_come_at_once]);
+    suite.on_lab(tests![a_program_is_hashed_once_where_it_arrives]);
+    suite.on_lab_alone(tests![a_run_costs_little_more_than_the_floor]);
+    suite.plain_alone(tests![version_and_help_come_at_once]);
 }
 
 /// Times the floor as this test has seen them: the build for tests, beside other tests. Half as much again is too slow.

@@ -8,7 +8,7 @@ pub mod pool;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Trial};
@@ -46,6 +46,13 @@ impl Suite {
         }
     }
 
+    /// The same for those that measure: nothing else is tested meanwhile.
+    pub fn plain_alone(&mut self, tests: Vec<Named<fn()>>) {
+        for (name, test) in tests {
+            self.trial(name, false, move || alone(test));
+        }
+    }
+
     /// Tests that ask Ansible itself; where it is not installed they are reported as ignored.
     pub fn with_ansible(&mut self, tests: Vec<Named<fn()>>) {
         let is_there = self.arguments.list || setup_path("ANSIBLE").join("bin/python").exists();
@@ -61,7 +68,15 @@ impl Suite {
         }
     }
 
-    /// The same for those that take long: only where faults are asked for (`make test-faults`). Their names begin with
+    /// The same for those that measure: nothing else is tested meanwhile.
+    pub fn on_lab_alone(&mut self, tests: Vec<Named<fn(&Lab)>>) {
+        for (name, test) in tests {
+            self.on_labs += 1;
+            self.trial(name, self.no_labs.is_some(), move || alone(|| test(&pool::borrow())));
+        }
+    }
+
+    /// Those on four pristine hosts that take long: only where faults are asked for (`make test-faults`). Their names begin with
     /// `slow_`.
     pub fn slow_on_lab(&mut self, tests: Vec<Named<fn(&Lab)>>) {
         if std::env::var_os("LOOMCTL_FAULTS").is_some() {
@@ -78,7 +93,10 @@ impl Suite {
 
     fn add(&mut self, name: &str, hosts: bool, test: impl FnOnce() + Send + 'static) {
         self.on_labs += usize::from(hosts);
-        self.trial(name, hosts && self.no_labs.is_some(), test);
+        self.trial(name, hosts && self.no_labs.is_some(), move || {
+            let _with_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+            test();
+        });
     }
 
     fn trial(&mut self, name: &str, skipped: bool, test: impl FnOnce() + Send + 'static) {
@@ -107,6 +125,14 @@ impl Suite {
         }
         conclusion.exit()
     }
+}
+
+/// Read by whoever tests, written by whoever measures.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+fn alone(measures: impl FnOnce()) {
+    let _alone = MACHINE.write().unwrap_or_else(PoisonError::into_inner);
+    measures();
 }
 
 /// How long each test took, its wait for a lab included.
