@@ -52,15 +52,14 @@ observe_ports() {
   sockets=$(grep -hE '^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
   [ -n "$sockets" ] || return 0
   each_line host socket "$sockets"
-  inodes=/fd:
-  while read -r _ _ _ _ _ _ _ _ _ inode _; do
-    inodes="$inodes
-socket:[$inode]"
-  done <<EOT
-$sockets
+  # Not as an argument, which has a limit: anybody may listen on thousands of ports.
+  exec 5<<EOT
+/fd:
+$(printf '%s\n' "$sockets" | sed -E 's/^ *([^ ]+ +){9}([0-9]+) .*/socket:[\2]/')
 EOT
   # Escaped (-b): anybody's process may have a file open whose name holds line breaks.
-  ls -lb /proc/[0-9]*/fd 2>/dev/null | grep -F -e "$inodes" | holders
+  ls -lb /proc/[0-9]*/fd 2>/dev/null | grep -F -f /proc/self/fd/5 | holders
+  exec 5<&-
 }
 # Of `ls -l /proc/*/fd`: for each process that holds one of the sockets its name and control group, then its sockets.
 holders() {
@@ -229,19 +228,27 @@ observe_home() {
   roots=''
   if [ "$uid" = 0 ]; then
     case $hand_is in
-      '0 '*) safe_place "$home" || { fact "$1" exchangeable "${safe:-/}"; return; } ;;
+      '0 '*) roots_alone "$home" || { fact "$1" exchangeable "$home" && cd /; return; } ;;
     esac
-    [ -d "$home" ] || ! safe_place "$home" || roots=yes
+    # Of a node that is there root looks at nothing: the way may be its account's, who can make it lead anywhere.
+    [ -e "$node_state/initialised" ] || ! safe_place "$home" || [ -z "$safe_rest" ] || roots=yes
+    cd /
   fi
   elsewhere=''
   for other in /var/lib/loomctl "$hand_home/.local/state/loomctl"; do
     [ "$other" = "$lib" ] || elsewhere=$elsewhere$other/$2$newline
   done
   printf '%s blob %s seen ' "$NONCE" "$1"
-  in_hand look "$home" "$roots" "$elsewhere" "$node_sign_file" "$node_sign_key" "$node_id_file" "$node_id_of" \
-    "$node_key_file" "$node_key_of" "$node_paths" "$node_texts" "$node_binary_name" 2>/dev/null |
-    head -c 50331648 | base64 -w0
+  glance 50331648 look "$home" "$roots" "$elsewhere" "$node_sign_file" "$node_sign_key" "$node_id_file" "$node_id_of" \
+    "$node_key_file" "$node_key_of" "$node_paths" "$node_texts" "$node_binary_name" | base64 -w0
   echo
+}
+
+# roots_alone FOLDER: whether nobody but root writes on the way to it, to it, or to the folders in it where a node's files are.
+roots_alone() {
+  safe_place "$1" || return 1
+  [ -z "$safe_rest" ] || return 0
+  cd -P "$safe" && is_roots && [ -z "$(find . -maxdepth 3 -type d \( ! -uid 0 -o -perm /022 \) -print -quit)" ]
 }
 
 # Binaries that were pulled from a URL before anyone knew their checksum: that one, and what the URL is called (`named`).

@@ -177,9 +177,13 @@ pub struct NodeFacts {
     /// The node's folder is not there, and may not be made in this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<RemotePath>,
-    /// The node's user is root, and who may write to this folder can exchange the node's: nothing of it was looked at.
+    /// The node's user is root, and another account can change this folder, one in it or one on the way: nothing of it was
+    /// looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchangeable: Option<RemotePath>,
+    /// What the node's user saw in the folder did not arrive whole: none of it counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut_off: bool,
     /// The text was there but was no manifest that we understand.
     pub manifest_error: Option<String>,
 }

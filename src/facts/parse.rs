@@ -147,11 +147,18 @@ impl Collector {
 
 /// Texts of one node's folder at the most: a plan asks for a handful.
 const TEXTS: usize = 64;
+/// And records of it: a few for each path that was asked for.
+const MOST_SEEN: usize = 4096;
+/// What stands at the end of a look that nobody has cut off.
+const WHOLE: &[u8] = b"\0whole\0";
 
 /// What the node's user has seen in its folder (`look` in hand.sh): records that end with NUL, and the texts. It is that
 /// account's word: it counts for what is in the folder and for its keys, and for nothing of root's.
 fn seen_by_hand(node: &mut NodeFacts, bytes: &[u8]) {
     let Some(home) = node.home.clone() else { return };
+    let whole = bytes.strip_suffix(WHOLE);
+    node.cut_off = whole.is_none_or(|bytes| records(bytes) > MOST_SEEN);
+    let Some(bytes) = whole.filter(|_| !node.cut_off) else { return };
     let (mut theirs, mut texts, mut rest) = (NodeFacts::default(), Vec::new(), bytes);
     while let Some(end) = rest.iter().position(|byte| *byte == 0) {
         let record = String::from_utf8_lossy(&rest[..end]).into_owned();
@@ -173,6 +180,11 @@ fn seen_by_hand(node: &mut NodeFacts, bytes: &[u8]) {
     node.node_id = theirs.node_id;
     node.validator_key = theirs.validator_key;
     node.signed_height = theirs.signed_height;
+}
+
+/// How many there are before the texts.
+fn records(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == 0).take_while(|record| *record != b"texts").count()
 }
 
 fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {

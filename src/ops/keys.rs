@@ -125,7 +125,7 @@ async fn of_machine(
     script.line(
         r#"key_of() {
   printf '%s blob %s file%s ' "$NONCE" "$1" "$2"
-  in_hand key_file "${3:-$hand_home}/$4" 2>/dev/null | head -c 2097152 | base64 -w0
+  glance 2097152 key_file "${3:-$hand_home}/$4" | base64 -w0
   echo
 }"#,
     );

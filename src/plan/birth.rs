@@ -15,7 +15,7 @@ use crate::{
     facts::{Facts, LARGEST_TEXT},
     model::{
         cluster::{Cluster, Node},
-        ids::{ChainId, NodeName},
+        ids::{ChainId, NodeName, RemotePath},
     },
     text::Text,
 };
@@ -47,15 +47,23 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
                 }
                 Ok(composed) => Ok(composed),
                 Err(refusals) if agreed.is_empty() => Err(refusals),
-                Err(_) => match left_out(cluster, facts, &agreed) {
-                    refusals if refusals.is_empty() => Ok(agreed),
-                    refusals => Err(refusals),
-                },
+                Err(_) if cluster.profile.genesis.how == GenesisHow::Tool => {
+                    match left_out(cluster, facts, &agreed) {
+                        refusals if refusals.is_empty() => Ok(agreed),
+                        refusals => Err(refusals),
+                    }
+                }
+                Err(_) => Ok(agreed),
             }
         }
         Life::Live => {
             let agreed = agreed(cluster, facts)?;
-            let wrong = [nowhere(cluster, &agreed), another_chain(cluster, &agreed)].concat();
+            let wrong = [
+                nowhere(cluster, &agreed),
+                another_chain(cluster, &agreed),
+                of_one_alone(cluster, facts, &agreed),
+            ]
+            .concat();
             if !wrong.is_empty() {
                 return Err(wrong);
             }
@@ -92,9 +100,6 @@ fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
 
 /// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.
 fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
-    if cluster.profile.genesis.how != GenesisHow::Tool {
-        return Vec::new();
-    }
     let read = |(name, text): (&String, &String)| genesis::validators_of(&cluster.profile, name, text).ok();
     let members: Vec<genesis::Member> = agreed.iter().filter_map(read).flatten().collect();
     let stranger = |node: &&Node| {
@@ -104,6 +109,43 @@ fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
     let message = "it is no validator of the genesis that the others have started with";
     let refuse = |node: &Node| Refusal::new(Class::Safety, Some(&node.name), message).advice(FIXED);
     cluster.validators().filter(stranger).map(refuse).collect()
+}
+
+/// One host's word that the chain has begun, beside validators that have keys and have never run. What it holds is what root's
+/// own records say of a node that was started there, or what the inventory gives, or it would choose the genesis for all (P5).
+fn of_one_alone(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
+    let stands = |node: &Node| (node.name.clone(), life::of_node(cluster, node, facts));
+    let stand: Vec<(NodeName, Life)> = cluster.nodes.iter().map(stands).collect();
+    let mut begun = stand.iter().filter(|(_, life)| *life >= Life::Started);
+    let waits = |node: &Node| stand.iter().any(|(name, life)| *name == node.name && *life == Life::Prepared);
+    let (Some((alone, _)), None) = (begun.next(), begun.next()) else { return Vec::new() };
+    if !cluster.validators().any(waits) || is_on_record(cluster, facts, alone) {
+        return Vec::new();
+    }
+    let advice = format!(
+        "one host alone cannot say which chain the others begin: if the chain of {alone} is right, give them `role: full` and \
+         let it take them in as validators later; if not, look at that host"
+    );
+    match composed(cluster, facts) {
+        Ok(composed) if composed == *agreed => Vec::new(),
+        Ok(composed) => vec![other_genesis(agreed, &composed).advice(advice)],
+        Err(_) => left_out(cluster, facts, agreed),
+    }
+}
+
+/// Root has seen it run, and has written down the documents that it still has.
+fn is_on_record(cluster: &Cluster, facts: &Facts, name: &NodeName) -> bool {
+    let Some(seen) = facts.nodes.get(name) else { return false };
+    let (Some(home), Some(manifest)) = (&seen.home, &seen.manifest) else { return false };
+    let as_written = |path: &RemotePath| {
+        let written = manifest.paths.iter().find(|entry| entry.path == *path);
+        let held = seen.files.get(path);
+        written
+            .zip(held)
+            .is_some_and(|(written, held)| written.sha256.is_some() && written.sha256 == held.sha256)
+    };
+    let mut documents = cluster.profile.documents.values().map(|document| document.path.under(home));
+    (seen.started.is_some() || seen.unit.may_run()) && documents.all(|path| as_written(&path))
 }
 
 /// Texts that are there, but too large to be brought from their hosts: without this they would count as gone.

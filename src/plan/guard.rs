@@ -93,6 +93,7 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
         let refusal = host(format!("the binary is built for {arch}, the host is {}", machine.arch));
         refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
     }
+    refusals.extend(cut_off(node, seen));
     refusals.extend(others_folder(cluster, node, seen));
     refusals.extend(room(cluster, node, machine, seen));
     if let Some(why) = &seen.manifest_error {
@@ -103,13 +104,22 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
     refusals
 }
 
+/// What is in the folder was not said to the end: nothing follows from what is missing (S13).
+fn cut_off(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let home = seen.home.as_ref().filter(|_| seen.cut_off)?;
+    let message = format!("what is in {home} could not be read to its end as {}", node.user);
+    let advice = "a process of that account, or its file system, has held it up for a minute or ended it: look at what runs there \
+                  (`ps -u USER`)";
+    Some(Refusal::new(Class::Host, Some(&node.name), message).advice(advice))
+}
+
 /// Where root would have to work in a folder that another account can exchange, or a node in one of ours (P1).
 fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
     let home = seen.home.as_ref()?;
     let scope = cluster.scope(node);
-    let (message, advice) = if let Some(folder) = &seen.exchangeable {
+    let (message, advice) = if seen.exchangeable.is_some() {
         let message = format!(
-            "{home} cannot be a node of root's: who may write to {folder} can put another in its place"
+            "{home} cannot be a node of root's: another account can change it, a folder in it, or one on the way to it"
         );
         (
             message,
@@ -340,10 +350,10 @@ fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
     for node in &cluster.nodes {
         let Some(node_facts) = facts.nodes.get(&node.name) else { continue };
         let id = node_facts.node_id.as_ref().map(|id| (format!("node id {id}"), "node id", id.to_string()));
+        // Of full nodes as well: whoever has a validator's key signs with it, whatever the inventory says of it.
         let key = node_facts
             .validator_key
             .as_ref()
-            .filter(|_| node.role == Role::Validator)
             .map(|key| (format!("key {key}"), "validator key", key.to_string()));
         for (mark, what, value) in [id, key].into_iter().flatten() {
             if let Some(other) = seen.insert(mark, &node.name) {

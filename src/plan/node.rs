@@ -1,6 +1,6 @@
 //! What belongs on one node's host, once everybody's identity is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Class, Refusal, ask, birth::Documents, spread::each, step::Run, step::Step, sync};
 use crate::{
@@ -80,18 +80,28 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
     each(&cluster.nodes, peer).into_iter().flatten().collect()
 }
 
-/// The id of a node whose host cannot be asked, as the files of the others have it: who is down stays their peer.
+/// The id of a node whose host cannot be asked, as the files of most others have it: who is down stays their peer. Where they
+/// do not agree, nobody knows it.
 fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
     let marked = format!("@{addr}");
-    let texts =
-        facts.nodes.values().flat_map(|seen| seen.files.values()).filter_map(|file| file.content.as_deref());
-    texts.flat_map(|text| text.match_indices(&marked).map(move |(at, _)| (text, at))).find_map(
-        |(text, at)| {
-            let ends = !text[at + marked.len()..].starts_with(|c: char| c.is_ascii_digit());
-            let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
-            NodeId::new(id).ok().filter(|_| ends)
-        },
-    )
+    let mut votes: BTreeMap<NodeId, usize> = BTreeMap::new();
+    for seen in facts.nodes.values() {
+        let texts = seen.files.values().filter_map(|file| file.content.as_deref());
+        let named: BTreeSet<NodeId> = texts.flat_map(|text| named_at(text, &marked)).collect();
+        named.into_iter().for_each(|id| *votes.entry(id).or_default() += 1);
+    }
+    let most = votes.values().copied().max()?;
+    let mut first = votes.into_iter().filter(|(_, count)| *count == most).map(|(id, _)| id);
+    first.next().filter(|_| first.next().is_none())
+}
+
+/// The ids before `marked` (`@HOST:PORT`) in a text.
+fn named_at(text: &str, marked: &str) -> impl Iterator<Item = NodeId> {
+    text.match_indices(marked).filter_map(move |(at, _)| {
+        let ends = !text[at + marked.len()..].starts_with(|c: char| c.is_ascii_digit());
+        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+        NodeId::new(id).ok().filter(|_| ends)
+    })
 }
 
 /// The id at a node's address in the files of the others: it has been there before.

@@ -125,9 +125,12 @@ pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
     if up * 3 > total * 2 { late } else { Vec::new() }
 }
 
+/// Whose key it is. A validator of the inventory goes before a full node that shows the same one.
 fn node_of<'a>(cluster: &'a Cluster, facts: &Facts, voter: &Voter) -> Option<&'a Node> {
-    let key = |node: &&Node| facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
-    cluster.nodes.iter().find(|node| key(node) == Some(&voter.key))
+    let has = |node: &&Node| {
+        facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key)
+    };
+    cluster.validators().find(has).or_else(|| cluster.nodes.iter().find(has))
 }
 
 struct Power {

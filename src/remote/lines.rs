@@ -8,6 +8,8 @@ use super::running::Reader;
 pub const LONGEST: usize = 64 << 20;
 /// As much is kept of a line that is not ours: it is shown in the log, if at all.
 const OTHERS: usize = 64 << 10;
+/// So much of what is not ours is read: a login greets in less, and behind what has no end no answer comes.
+pub const MOST_OTHERS: usize = 64 << 20;
 
 pub struct Lines {
     from: BufReader<Reader>,
@@ -16,6 +18,9 @@ pub struct Lines {
     line: Vec<u8>,
     begun: bool,
     longest: usize,
+    /// Bytes of lines that were not ours, and how many there may be.
+    others: usize,
+    most_others: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -23,16 +28,26 @@ pub enum Line {
     /// As bytes: what a login shell greets with may be in any encoding.
     Read(Vec<u8>),
     TooLong,
+    /// What is not ours has no end.
+    TooMuch,
     End,
 }
 
 impl Lines {
     pub fn new(from: Reader, nonce: &str) -> Self {
         let nonce = nonce.as_bytes().to_vec();
-        Self { from: BufReader::new(from), nonce, line: Vec::new(), begun: false, longest: LONGEST }
+        Self {
+            from: BufReader::new(from),
+            nonce,
+            line: Vec::new(),
+            begun: false,
+            longest: LONGEST,
+            others: 0,
+            most_others: MOST_OTHERS,
+        }
     }
 
-    /// After `TooLong` there is nothing more to read.
+    /// After `TooLong` and `TooMuch` there is nothing more to read.
     pub async fn next(&mut self) -> Line {
         loop {
             let Ok(some) = self.from.fill_buf().await else { return Line::End };
@@ -49,9 +64,13 @@ impl Lines {
             let (too_long, used) = (ours && part.len() > room, part.len() + usize::from(end.is_some()));
             self.begun = true;
             self.from.consume(used);
+            self.others += if ours { 0 } else { used };
             if too_long {
                 self.line = Vec::new();
                 return Line::TooLong;
+            }
+            if self.others > self.most_others {
+                return Line::TooMuch;
             }
             if end.is_some() {
                 return self.take();
@@ -112,6 +131,22 @@ mod tests {
         ours.longest = 1 << 20;
         assert_eq!(ours.next().await, Line::TooLong);
         assert!(ours.line.capacity() == 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_ours_has_an_end() {
+        for endless in [b'\n', b'x'] {
+            let mut lines = Lines::new(Box::pin(repeat(endless)), "n1");
+            lines.most_others = 1000;
+            let mut read = 0;
+            let end = loop {
+                match lines.next().await {
+                    Line::Read(_) => read += 1,
+                    end => break end,
+                }
+            };
+            assert_eq!((end, read), (Line::TooMuch, if endless == b'\n' { 1000 } else { 0 }));
+        }
     }
 
     #[tokio::test]

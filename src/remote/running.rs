@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     error::{HostError, from_preamble},
-    lines::{LONGEST, Line, Lines},
+    lines::{LONGEST, Line, Lines, MOST_OTHERS},
 };
 use crate::shell::record::{Record, parse};
 
@@ -142,6 +142,9 @@ impl Running {
             let line = match self.lines.next().await {
                 Line::Read(line) => line,
                 Line::TooLong => return Err(self.too_much(format!("a line of over {} MiB", LONGEST >> 20))),
+                Line::TooMuch => {
+                    return Err(self.too_much(format!("over {} MiB beside its answer", MOST_OTHERS >> 20)));
+                }
                 Line::End => return Ok(None),
             };
             let line = String::from_utf8_lossy(&line);

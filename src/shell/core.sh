@@ -13,7 +13,12 @@ owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
 sum_of() { summed=$(sha256sum <"$1" 2>/dev/null) && echo "${summed%% *}"; }
 # Both without a process where nothing is to be done: own OWNER:GROUP PATH, gone PATH.
 own() { [ "$1" = "$root_owner" ] && [ -O "$2" ] && [ -G "$2" ] || chown -h "$1" "$2"; }
-gone() { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -rf -- "$1"; }
+gone() { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -rf -- "$1" 2>/dev/null || gone_closed "$1"; }
+# gone_closed PATH: what is in a folder that its owner has closed to itself cannot be removed before it is opened.
+gone_closed() {
+  [ ! -d "$1" ] || [ -L "$1" ] || find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \; 2>/dev/null
+  rm -rf -- "$1"
+}
 
 # put PATH OWNER:GROUP MODE: standard input becomes PATH: written beside it, synced, renamed. Made with its mode, so that
 # nobody reads a key in between, and new (excl), so that no link leads elsewhere. What has no x-bits is what umask leaves
@@ -59,7 +64,7 @@ link_is() {
 # gone_is PATH
 gone_is() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
-  rm -rf -- "$1" || return 1
+  gone "$1" || return 1
   return 10
 }
 # empty_gone_is PATH: a folder of ours that others may have put something into.

@@ -21,11 +21,15 @@ dir_is() {
   return 10
 }
 
+# file_as PATH OWNER:GROUP MODE SIZE: as `file_is`; on standard input the checksum stands in a line before the content, since
+# everybody reads arguments, and whoever knows all of a file but a short password can try that out by the checksum.
+file_as() { read -r as_sum && file_is "$1" "$2" "$3" "$4" "$as_sum"; }
+
 # look HOME ROOTS ELSEWHERE SIGN_FILE SIGN_KEY ID_FILE ID_OF KEY_FILE KEY_OF PATHS TEXTS LINK: what there is to see of a
 # node. ROOTS: root may make the folder. ELSEWHERE: our folders of the same node, of other systemds, a line each. PATHS and
 # TEXTS are relative to HOME, a line each.
 # Records end with NUL: `KEY VALUE`, or a line of sha256sum; after `texts` comes what `head -v` writes of the files that
-# `text` has named.
+# `text` has named. The last word is `whole`, or somebody has cut it off.
 look() {
   home=$1 roots=$2 elsewhere=$3 sign_file=$4 sign_key=$5 id_file=$6 id_of=$7 key_file=$8 key_of=$9
   shift 9
@@ -84,6 +88,7 @@ $texts
 EOT
   # One byte more of each than a text that we want may have (texts.rs).
   [ $# = 0 ] || { printf 'texts\0' && head -v -c "$((largest_text + 1))" -- "$@" 2>/dev/null; }
+  printf '\0whole\0'
 }
 
 # Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
@@ -243,14 +248,14 @@ EOT
 # unsigned_is FILE: the sign state goes back to zero, in place; a key in the same file stays and is not looked at.
 unsigned_is() {
   [ -f "$1" ] || return 0
-  unsigned_mode=$(stat -L -c %a "$1") || return 1
+  unsigned_mode=$(stat -L -c %04a "$1") || return 1
   [ "$(stat -L -c %s "$1")" -le 1048576 ] || { echo "$1 is larger than a sign state can be"; return 1; }
   unsigned_re='"(last_)?(height|round|step)"([[:space:]]*:[[:space:]]*"?)[0-9]+'
   key_text "$1" | grep -zoE "$unsigned_re" | tr '\0' '\n' | grep -qE '[1-9][0-9]*$' || return 0
   # Through a pipe inside the host: the file may hold the private key (Tendermint before 0.28, loom).
   key_text "$1" |
     sed -zE "s/$unsigned_re/\"\1\2\"\30/g; s/,[[:space:]]*\"(last_)?sign(ature|bytes)\"[[:space:]]*:[[:space:]]*\"[^\"]*\"//g" |
-    put "$1" "$root_owner" "$unsigned_mode" || return 1
+    put "$1" "$root_owner" "${unsigned_mode#?}" || return 1
   return 10
 }
 # room_of FOLDER: free blocks, their size, and the mount's options, of it or of where it will be made.

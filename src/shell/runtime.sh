@@ -7,7 +7,7 @@ cd /
 exec 3<&0 0</dev/null # children never read the life line
 trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
 me=$$ stop=0 changes='' watcher='' confined=0
-hand_user='' hand_group='' hand_home=''
+hand_user='' hand_group='' hand_home='' hand_within=''
 trap 'stop=1' TERM HUP INT
 echo # ends a greeting that lacks its newline, or our first line would be part of it
 
@@ -68,8 +68,10 @@ step() {
   step_id=$1
   shift
   say "begin $step_id"
-  step_out=$("$@" 2>&1 3<&-)
-  step_status=$?
+  # A hand may have much to say: a line for each of millions of files that it cannot remove.
+  step_out=$({ "$@" 2>&1 3<&-; echo " $?"; } | tail -c 65536)
+  step_status=${step_out##* }
+  step_out=${step_out% *}
   case $step_status in
     0) say "done $step_id ok" ;;
     10)
@@ -99,49 +101,64 @@ hand_is() {
   hand_home=/${hand_is#* /} hand_group=${hand_is#* }
   hand_group=${hand_group%% /*} hand_user=$1
 }
-# in_hand FUNCTION ARG…: of hand.sh, as the node's user, without new privileges, with nothing of ours but standard input.
+# in_hand FUNCTION ARG…: of hand.sh, as the node's user, without new privileges, with nothing of ours but standard input:
+# our environment goes before our user does, or the node's processes could read it in between.
 # In a process of its own: the shell in between holds the lock as long as it works.
 in_hand() {
   [ -n "$hand_user" ] || { echo "the node's user is not there"; return 1; }
-  set -- env -i HOME="$hand_home" USER="$hand_user" LOGNAME="$hand_user" PATH="$PATH" \
-    sh -c "$core$hand" hand "$hand_user:$hand_group" "$@"
+  set -- sh -c "$core$hand" hand "$hand_user:$hand_group" "$@"
   own_uid
   if [ "$uid" = 0 ]; then
     set -- setpriv --reuid="$hand_user" --regid="$hand_group" --init-groups --no-new-privs -- "$@"
   fi
+  set -- $hand_within env -i HOME="$hand_home" USER="$hand_user" LOGNAME="$hand_user" PATH="$PATH" "$@"
   "$@" 3<&- 6<&- 7<&- 8<&- 9<&-
   return $?
 }
+# glance BYTES FUNCTION ARG…: what a hand says, of a limited size, within a minute. The node's processes can stop it, and can
+# keep its pipe open after its end.
+glance() {
+  glance_most=$1
+  shift
+  {
+    hand_within='timeout -s KILL 60'
+    in_hand "$@" 2>/dev/null
+  } | timeout -s KILL 65 head -c "$glance_most"
+}
 # is_ours PATH: in a folder that root alone writes to; all else is the node's.
 is_ours() { case $1 in "$lib"/* | "$units"/*) return 0 ;; *) return 1 ;; esac; }
-# safe_place PATH: whether nobody but root can change what is on the way to it; $safe is PATH without links then.
+# safe_place PATH: whether nobody but root can change what is on the way to it. We go there, part by part, so that what was
+# looked at is what we stand in, whatever is mounted over its name meanwhile. From there $safe is the next part of the way: it
+# is PATH itself, or, where $safe_rest is not empty, new with all that follows.
 safe_place() {
-  safe='' safe_rest=${1#/} safe_links=0
-  is_roots / || return 1
+  safe=. safe_rest=${1#/} safe_links=0
+  cd / && is_roots || return 1
   while [ -n "$safe_rest" ]; do
-    safe_part=${safe_rest%%/*}
+    safe=${safe_rest%%/*}
     case $safe_rest in */*) safe_rest=${safe_rest#*/} ;; *) safe_rest='' ;; esac
-    case $safe_part in
-      '' | .) continue ;;
-      ..) safe=${safe%/*} && continue ;;
+    case $safe in
+      '' | .) safe=. && continue ;;
+      ..) cd -P .. && safe=. && continue ;;
     esac
-    if [ -L "$safe/$safe_part" ]; then
+    safe=./$safe
+    if [ -L "$safe" ]; then
       safe_links=$((safe_links + 1))
-      [ "$safe_links" -le 40 ] && safe_to=$(readlink "$safe/$safe_part") || return 1
-      case $safe_to in /*) safe='' ;; esac
-      safe_rest=${safe_to#/}${safe_rest:+/$safe_rest}
-    elif [ -d "$safe/$safe_part" ]; then
-      safe=$safe/$safe_part
-      [ -z "$safe_rest" ] || is_roots "$safe" || return 1
-    else # it and all that follows will be new
+      [ "$safe_links" -le 40 ] && safe_to=$(readlink "$safe") || return 1
+      case $safe_to in /*) cd / ;; esac
+      safe_rest=${safe_to#/}${safe_rest:+/$safe_rest} safe=.
+    elif [ ! -e "$safe" ]; then
       case /$safe_rest/ in */../*) return 1 ;; esac
-      safe=$safe/$safe_part${safe_rest:+/$safe_rest}
+      safe_rest=${safe#./}${safe_rest:+/$safe_rest}
       return 0
+    elif [ -n "$safe_rest" ]; then
+      cd -P "$safe" && is_roots && safe=. || return 1
     fi
   done
 }
+# is_roots: whether only root writes to the folder that we are in. A file system of somebody's own (FUSE) may say so.
 is_roots() {
-  roots=$(stat -c '%u %a' "$1") && [ "${roots%% *}" = 0 ] && [ $((0${roots##* } & 022)) = 0 ]
+  roots=$(stat -c '%u %a' .) && [ "${roots%% *}" = 0 ] && [ $((0${roots##* } & 022)) = 0 ] || return 1
+  case $(stat -f -c %T .) in fuse* | '') return 1 ;; esac
 }
 # confined UNIT TEXT: the chain's own program, by a unit that is there until it ends: in the sandbox of the node's own,
 # never in ours. What it leaves running ends with it.
@@ -185,24 +202,38 @@ step_account() {
 step_dir() {
   own_uid
   [ "$uid" = 0 ] && safe_place "$1" || { in_hand dir_is "$1" "$3" "$4"; return; }
-  if [ -d "$safe" ]; then
+  if [ -n "$safe_rest" ]; then
+    # Where root may not look (a home on NFS), it is there all the same.
+    new_dir "$3" || { in_hand dir_is "$1" "$3" "$4"; return; }
+    chown -h "$2" "$safe" || return 1
+  elif [ -d "$safe" ]; then
     dir_seen=$(owner_mode "$safe") || return 1
     dir_wanted="$2 $3"
     [ "$4" = 1 ] || dir_wanted="$2 ${dir_seen##* }"
     [ "$dir_seen" != "$dir_wanted" ] || return 0
-    chown "$2" "$safe" && chmod "${dir_wanted##* }" "$safe" || return 1
+    chmod "${dir_wanted##* }" "$safe" && chown -h "$2" "$safe" || return 1
   else
-    # Where root may not look (a home on NFS), it is there all the same.
-    install -d -m "$3" -o "${2%:*}" -g "${2#*:}" "$safe" 2>/dev/null || { in_hand dir_is "$1" "$3" "$4"; return; }
+    echo "$1 is there, and is no folder"
+    return 1
   fi
   return 10
+}
+# new_dir MODE: what `safe_place` has found to be new; $safe is its last part then, with MODE. By root alone until then.
+new_dir() {
+  while :; do
+    safe=./${safe_rest%%/*}
+    case $safe_rest in
+      */*) mkdir "$safe" 2>/dev/null && cd -P "$safe" && safe_rest=${safe_rest#*/} || return 1 ;;
+      *) mkdir -m "$1" "$safe" 2>/dev/null && return ;;
+    esac || return 1
+  done
 }
 # step_file PATH OWNER:GROUP MODE SIZE SHA256 CONTENT. Never as an argument of a process: it may be a key.
 step_file() {
   if is_ours "$1"; then
     printf '%s' "$6" 2>/dev/null | file_is "$1" "$2" "$3" "$4" "$5"
   else
-    printf '%s' "$6" 2>/dev/null | in_hand file_is "$1" "$2" "$3" "$4" "$5"
+    printf '%s\n%s' "$5" "$6" 2>/dev/null | in_hand file_as "$1" "$2" "$3" "$4"
   fi
 }
 # step_link PATH TARGET
@@ -319,19 +350,21 @@ came_from() {
 # keep STATE DOCUMENTS FILE…: what the hand has brought (`NAME BASE64` a line) of these (`NAME PATH` a line) is kept,
 # pristine, under STATE.
 keep() {
-  mkdir -p "$1/pristine" || return 1
+  # What the node keeps to itself (a password in its configuration) is nobody else's here either.
+  mkdir -p "$1/pristine" && chmod 700 "$1/pristine" || return 1
   while IFS=' ' read -r kept kept_text; do
     [ -n "$kept" ] || continue
     case $newline$2 in *"$newline$kept "*) ;; *) echo "$kept was not asked for"; return 1 ;; esac
     [ -e "$1/restored" ] && [ -e "$1/pristine/$kept" ] ||
-      printf '%s' "$kept_text" | base64 -d | put "$1/pristine/$kept" "$root_owner" 644 || return 1
+      printf '%s' "$kept_text" | base64 -d | put "$1/pristine/$kept" "$root_owner" 600 || return 1
   done <<EOT
 $3
 EOT
 }
 # brings FOLDER DOCUMENTS: $brought is what the hand says they hold.
 brings() {
-  brought=$(in_hand documents_of "$1" "$2") || { echo "$brought"; return 1; }
+  brought=$({ in_hand documents_of "$1" "$2"; echo " $?"; } | head -c 50331648)
+  case $brought in *" 0") brought=${brought%" 0"} ;; *) printf '%s\n' "${brought% *}" | tail -c 4096 && return 1 ;; esac
 }
 
 # step_init HOME STATE UNIT, and in variables: init_before (`BASE64|PATH` a line: what must stand before), init_unit (the text
@@ -490,7 +523,7 @@ EOT
 $manifest_entries
 EOT
   hand_seen=''
-  [ $# = 0 ] || hand_seen=$newline$(in_hand stats_of "$@" | head -c 1048576)$newline
+  [ $# = 0 ] || hand_seen=$newline$(in_hand stats_of "$@" | head -c 65536)$newline
   manifest_new=$manifest_head$newline comma=''
   while IFS='	' read -r entry_json entry_path; do
     [ -n "$entry_path" ] || continue
@@ -505,7 +538,8 @@ EOT
   manifest_new=$manifest_new$newline$manifest_tail
   [ ! -e "$manifest_path" ] || [ "$(cat "$manifest_path")" != "$manifest_new" ] || return 0
   [ -d "${manifest_path%/*}" ] || mkdir -p "${manifest_path%/*}" || return 1
-  printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 644 || return 1
+  # With checksums of what others may not read.
+  printf '%s\n' "$manifest_new" | put "$manifest_path" "$root_owner" 600 || return 1
   return 10
 }
 # entry_stat STATS PATH: $entry_stat is what is said there of PATH, in the manifest's notation, if it is said in numbers.
@@ -516,7 +550,16 @@ entry_stat() {
   entry_said=${entry_said%%"$newline"*}
   case $entry_said in *[!0-9.\ ]*) return 0 ;; esac
   set -- $entry_said
+  is_whole "$1" && is_whole "$2" && is_time "$3" && is_time "$4" && [ $# = 4 ] || return 0
   entry_stat=",\"inode\":$1,\"size\":$2,\"mtime\":\"$3\",\"ctime\":\"$4\""
+}
+
+# is_whole WORD, is_time WORD: whether it is such a number, and none that a reader of JSON or of the manifest trips over.
+is_whole() {
+  case $1 in '' | *[!0-9]* | 0?* | ????????????????????*) return 1 ;; esac
+}
+is_time() {
+  case $1 in *.*) is_whole "${1%%.*}" && is_whole "1${1#*.}" ;; *) return 1 ;; esac
 }
 
 # audit STATUS STATE LINE-BEGIN STEP NAME…: one line of JSON with the names (in JSON's notation) of those steps that

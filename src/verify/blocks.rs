@@ -1,10 +1,9 @@
 //! V7: blocks are made. V8: they are the same ones everywhere, the only sign that it is one chain.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     Check,
-    observe::Rpc,
     view::{UNKNOWN, View, majority},
 };
 use crate::{chain::probe::Block, model::cluster::Node};
@@ -39,28 +38,26 @@ pub fn rising(view: &View<'_>) -> Vec<Check> {
 }
 
 pub fn one_chain(view: &View<'_>) -> Vec<Check> {
-    let most = |pick: fn(&Rpc) -> Option<&Block>| {
-        let blocks = view.looked_at().filter_map(|node| Some(mark(pick(view.answer(node)?)?)));
-        majority(&blocks.collect::<Vec<_>>())
-    };
-    let (early, common) = (most(|rpc| rpc.early.as_ref()), most(|rpc| rpc.common.as_ref()));
+    let mut at: BTreeMap<u64, Vec<Mark>> = BTreeMap::new();
+    for block in view.looked_at().filter_map(|node| view.answer(node)).flat_map(|rpc| &rpc.blocks) {
+        at.entry(block.height).or_default().push(mark(block));
+    }
+    let most: BTreeMap<u64, Mark> =
+        at.iter().filter_map(|(height, marks)| Some((*height, majority(marks)?))).collect();
     let row = |node: &Node| {
-        let shown: Vec<String> = [&early, &common].into_iter().flatten().map(show).collect();
-        let check = Check::new("V8", &node.name, "one chain").expected(shown.join(", "));
+        let check = Check::new("V8", &node.name, "one chain");
         let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
-            return check.holds(false, UNKNOWN);
+            return check.expected("the blocks of the others").holds(false, UNKNOWN);
         };
-        if rpc.common.is_none() {
+        let own: Vec<Mark> = rpc.blocks.iter().map(mark).collect();
+        let of_most: Vec<String> = own.iter().filter_map(|(height, ..)| most.get(height)).map(show).collect();
+        let check = check.expected(of_most.join(", "));
+        if own.is_empty() || rpc.no_block.is_some() {
             let why =
                 rpc.no_block.clone().unwrap_or_else(|| "not known: there is no block yet (V7)".to_owned());
             return check.holds(false, why);
         }
-        let own = [(&rpc.early, &early), (&rpc.common, &common)];
-        let other = |(own, most): &(&Option<Block>, &Option<Mark>)| {
-            let own = mark(own.as_ref()?);
-            (Some(&own) != most.as_ref()).then(|| show(&own))
-        };
-        let differ: Vec<String> = own.iter().filter_map(other).collect();
+        let differ: Vec<String> = own.iter().filter(|own| most.get(&own.0) != Some(own)).map(show).collect();
         if differ.is_empty() {
             check.holds(true, "the same blocks")
         } else {

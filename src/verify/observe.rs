@@ -1,10 +1,13 @@
 //! What the nodes themselves say: their RPC, asked through the connection to their host.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 
-use super::{Limits, client::Client, document};
+use super::{Limits, client::Client, document, weighed};
 use crate::{
     chain::{
         config::read_key,
@@ -45,12 +48,12 @@ pub struct Rpc {
     pub peers: Option<Vec<NodeId>>,
     /// The validators at the initial height, or why it does not say; `None`: no block yet.
     pub at_birth: Option<Result<Vec<RpcValidator>, String>>,
-    /// The validators at the common height.
+    /// The validators at the common height, or at its own where it is behind that.
     pub validators: Option<Vec<RpcValidator>>,
-    /// Blocks at heights that all nodes have: an early one, and the last.
-    pub early: Option<Block>,
-    pub common: Option<Block>,
-    /// Why there is no block at the common height.
+    /// Blocks at heights that others have as well: an early one, the last that is common or its own, and of some nodes the
+    /// last ones of those that are behind.
+    pub blocks: Vec<Block>,
+    /// Why there is none at the last of these heights that it has.
     pub no_block: Option<String>,
 }
 
@@ -146,17 +149,47 @@ fn is_quiet(cluster: &Cluster, seen: &NodeFacts) -> bool {
     })
 }
 
-/// Asks all nodes for what is compared between them: peers, validators, and blocks at heights that all have.
+/// Where blocks are compared.
+#[derive(Debug, Default)]
+struct Compared {
+    initial: u64,
+    /// What nodes near the tip all have. One that says less than the others drags nobody down to a height below a fork.
+    common: u64,
+    /// The heights of nodes that are behind that: they are compared with what some of the others have there.
+    behind: BTreeSet<u64>,
+    witnesses: BTreeSet<NodeName>,
+}
+
+impl Compared {
+    fn of(answered: &Answered, initial: u64) -> Self {
+        let height = |(name, rpc): (&NodeName, &Rpc)| Some((name.clone(), rpc.status.as_ref()?.height));
+        let heights: BTreeMap<NodeName, u64> =
+            answered.iter().filter_map(height).filter(|(_, height)| *height >= initial).collect();
+        let common = weighed::common(&heights);
+        let behind = heights.values().copied().filter(|height| *height < common).collect();
+        Self { initial, common, behind, witnesses: weighed::witnesses(&heights) }
+    }
+
+    /// The heights to ask a node for, which has blocks from `earliest` to `height`; the one that counts comes last.
+    fn of_node(&self, name: &NodeName, earliest: u64, height: u64) -> BTreeSet<u64> {
+        let last = height.min(self.common);
+        let early = (self.initial + 1).min(last);
+        let behind = self.behind.iter().copied().filter(|_| self.witnesses.contains(name));
+        behind.chain([early]).filter(|at| (earliest..last).contains(at)).chain([last]).collect()
+    }
+}
+
+/// Asks all nodes for what is compared between them: peers, validators, and blocks at heights that several have.
 pub async fn compare(asked: &[Asked], answered: &mut Answered, initial: u64) {
-    let heights = answered.values().filter_map(|rpc| rpc.status.as_ref()).map(|status| status.height);
-    let common = heights.filter(|height| *height >= initial).min();
+    let at = Compared::of(answered, initial);
     let answers: Vec<(NodeName, Rpc)> = {
         let known = &*answered;
         let all: FuturesUnordered<_> = asked
             .iter()
             .filter_map(|asked| {
                 let rpc = known.get(&asked.name).filter(|rpc| rpc.status.is_some())?.clone();
-                Some(async move { (asked.name.clone(), compared(&asked.client, rpc, initial, common).await) })
+                let at = &at;
+                Some(async move { (asked.name.clone(), compared(asked, rpc, at).await) })
             })
             .collect();
         all.collect().await
@@ -165,27 +198,30 @@ pub async fn compare(asked: &[Asked], answered: &mut Answered, initial: u64) {
 }
 
 /// All questions at once: one after another they would cost a round trip each.
-async fn compared(client: &Client, mut rpc: Rpc, initial: u64, common: Option<u64>) -> Rpc {
+async fn compared(asked: &Asked, mut rpc: Rpc, at: &Compared) -> Rpc {
+    let client = &asked.client;
     let peers = async { client.net_info().await.ok().map(|info| info.peers) };
-    let Some(common) = common.filter(|_| rpc.height() >= initial) else {
+    let height = rpc.height();
+    if height < at.initial {
         rpc.peers = peers.await;
         return rpc;
-    };
-    let early = (initial + 1).min(common);
+    }
     // Pruned, or begun from a snapshot: it has no early blocks.
-    let has_early = rpc.status.as_ref().is_some_and(|status| status.earliest_height <= early);
-    let early = async { if early < common && has_early { client.block(early).await.ok() } else { None } };
-    let (at_birth, validators, block);
-    (rpc.peers, rpc.early, at_birth, validators, block) = futures::join!(
+    let earliest = rpc.status.as_ref().map_or(0, |status| status.earliest_height);
+    let mut heights = at.of_node(&asked.name, earliest, height);
+    let last = heights.pop_last().unwrap_or(height);
+    let (at_birth, validators, before, block);
+    (rpc.peers, at_birth, validators, before, block) = futures::join!(
         peers,
-        early,
-        client.validators(initial),
-        client.validators(common),
-        client.block(common)
+        client.validators(at.initial),
+        client.validators(last),
+        join_all(heights.into_iter().map(|height| client.block(height))),
+        client.block(last)
     );
     (rpc.at_birth, rpc.validators) = (Some(at_birth), validators.ok());
+    rpc.blocks = before.into_iter().flatten().collect();
     match block {
-        Ok(block) => rpc.common = Some(block),
+        Ok(block) => rpc.blocks.push(block),
         Err(why) => rpc.no_block = Some(why),
     }
     rpc
@@ -212,6 +248,27 @@ mod tests {
         let rising = |first, height| Rpc { first: Some(first), ..at(height, "") }.is_above(1);
         assert!(rising(0, 2) && rising(1, 2) && rising(41, 42));
         assert!(!rising(0, 1) && !rising(2, 2) && !Rpc::default().is_above(1));
+    }
+
+    /// One that says less than it has would otherwise choose where all are compared: below a fork.
+    #[test]
+    fn p5_one_nodes_height_is_not_where_all_are_compared() {
+        let names: Vec<NodeName> = (0..4).map(|n| NodeName::new(format!("node-{n}")).unwrap()).collect();
+        let rpc = |height| Rpc { first: Some(height), ..at(height, "") };
+        let answered = |heights: [u64; 4]| names.iter().cloned().zip(heights.map(rpc)).collect::<Answered>();
+        let asks = |heights: [u64; 4], node: usize| {
+            let compared = Compared::of(&answered(heights), 1);
+            compared.of_node(&names[node], 1, heights[node]).into_iter().collect::<Vec<_>>()
+        };
+        let (near, lie) = ([640, 641, 640, 642], [640, 641, 640, 2]);
+        assert_eq!(asks(near, 3), [2, 640]);
+        assert_eq!(asks(lie, 0), [2, 640], "the others are compared where they are");
+        assert_eq!(asks(lie, 3), [2]);
+        // Who is behind is compared with the others where it is, and who lacks early blocks is not asked for them.
+        assert_eq!(asks([640, 641, 640, 120], 1), [2, 120, 640]);
+        assert_eq!(asks([640, 641, 640, 120], 3), [2, 120]);
+        let compared = Compared::of(&answered(near), 1);
+        assert_eq!(compared.of_node(&names[0], 600, 640).into_iter().collect::<Vec<_>>(), [640]);
     }
 
     #[test]

@@ -55,12 +55,15 @@ fn edges<'a>(view: &'a View<'_>) -> Vec<(&'a NodeId, Vec<&'a NodeId>)> {
     view.looked_at().filter_map(of).collect()
 }
 
-/// The number of each id's group: two are in one when there is a way between them.
+/// The number of each id's group: two are in one when there is a way between them. Of two that answer both have to see each
+/// other: one that names everybody joins nobody.
 fn groups<'a>(edges: &[(&'a NodeId, Vec<&'a NodeId>)]) -> BTreeMap<&'a NodeId, usize> {
+    let seen: BTreeMap<&NodeId, BTreeSet<&NodeId>> =
+        edges.iter().map(|(from, peers)| (*from, peers.iter().copied().collect())).collect();
     let mut ways: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
-    for (from, peers) in edges {
+    for (from, peers) in &seen {
         ways.entry(from).or_default();
-        for to in peers {
+        for to in peers.iter().filter(|to| seen.get(*to).is_none_or(|back| back.contains(from))) {
             ways.entry(from).or_default().insert(to);
             ways.entry(to).or_default().insert(from);
         }
@@ -86,12 +89,23 @@ mod tests {
     #[test]
     fn v6_a_ring_hangs_together_and_two_pairs_do_not() {
         let ids: Vec<NodeId> = (0..4).map(|n| NodeId::new(format!("{n:040x}")).unwrap()).collect();
-        let ring: Vec<_> = (0..4).map(|n| (&ids[n], vec![&ids[(n + 1) % 4]])).collect();
+        let ring: Vec<_> = (0..4).map(|n| (&ids[n], vec![&ids[(n + 1) % 4], &ids[(n + 3) % 4]])).collect();
         let numbers: BTreeSet<usize> = groups(&ring).into_values().collect();
         assert_eq!(numbers.len(), 1);
-        let pairs = vec![(&ids[0], vec![&ids[1]]), (&ids[2], vec![&ids[3]]), (&ids[1], vec![])];
+        // Who does not answer is where the others see it.
+        let pairs = vec![(&ids[0], vec![&ids[1]]), (&ids[2], vec![&ids[3]]), (&ids[3], vec![&ids[2]])];
         let found = groups(&pairs);
         assert_eq!(found[&ids[0]], found[&ids[1]]);
         assert_ne!(found[&ids[0]], found[&ids[2]]);
+        let all: Vec<_> = ids.iter().collect();
+        let liar = vec![
+            (&ids[0], all),
+            (&ids[1], vec![&ids[0]]),
+            (&ids[2], vec![&ids[3]]),
+            (&ids[3], vec![&ids[2]]),
+        ];
+        let found = groups(&liar);
+        assert_eq!(found[&ids[0]], found[&ids[1]]);
+        assert_ne!(found[&ids[0]], found[&ids[2]], "one that names everybody joins nobody");
     }
 }

@@ -42,7 +42,7 @@ const EXAMINE: &str = r#"examine() {
   [ ! -d /var/log/journal ] || fact host journal_kept yes
 }
 # room SCOPE FOLDER: as the node's user has it.
-room() { fact "$1" room "$(in_hand room_of "$2" 2>/dev/null | head -n 1 | head -c 4096)"; }
+room() { fact "$1" room "$(glance 4096 room_of "$2" | head -n 1)"; }
 # reach ADDRESS PORT SECONDS
 reach() {
   reach_said=$(timeout "$3" bash -c 'exec 5<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1)

@@ -35,6 +35,7 @@ pub(super) fn may_still_sign(
                 "its key signs elsewhere: the chain has its signature at height {height}{}",
                 shown.shown_by(&kept.validator_key)
             );
+            let message = [message].into_iter().chain(shown.contradictions()).collect::<Vec<_>>().join("; ");
             return Some(safety(&node.name, message).advice(stop));
         }
         Signing::NotKnown => {

@@ -254,3 +254,36 @@ fn s5_a_host_brings_its_key_to_the_genesis_and_nothing_else() {
         assert!(powers == 3 && made["chain"].contains("\"power\": \"25\""), "{}", &*made["chain"]);
     }
 }
+
+/// P5: one host that says in the middle of a birth that the chain has begun, and shows a document of its own.
+#[test]
+fn s5_one_host_does_not_choose_the_genesis_by_saying_that_the_chain_has_begun() {
+    for chain in ["cometbft", "loom"] {
+        let cluster = plain(chain, 4).cluster();
+        let (mut world, _) = born(&cluster, 0);
+        let honest = world.gather(&cluster);
+        let lies = |signed: u64, change: &dyn Fn(&mut serde_json::Value)| {
+            let mut facts = honest.clone();
+            for node in &cluster.nodes {
+                // As before its first start.
+                let seen = facts.nodes.get_mut(&node.name).unwrap();
+                seen.files.remove(&cluster.profile.started.under(&home_of(node)));
+                (seen.started, seen.unit) = (None, crate::facts::UnitFacts::default());
+                if node.name.as_str() == "n-2" {
+                    seen.signed_height = Some(signed);
+                    let at = cluster.profile.documents["chain"].path.under(&home_of(node));
+                    let mut json = serde_json::from_str(seen.files[&at].content.as_ref().unwrap()).unwrap();
+                    change(&mut json);
+                    seen.file_mut(&at).unwrap().content = Some(json.to_string().into());
+                }
+            }
+            let made = crate::plan::birth::documents(&cluster, &facts);
+            made.map_err(|refusals| refused(&Next::Refused(refusals)))
+        };
+        let rich = |json: &mut serde_json::Value| json["validators"][2]["power"] = "1000000".into();
+        for signed in [1, 2] {
+            let said = lies(signed, &rich).unwrap_err();
+            assert!(said.contains("demands another genesis") && said.contains("1000000"), "{said}");
+        }
+    }
+}

@@ -184,3 +184,29 @@ fn a_host_that_was_taken_out_is_reported() {
         assert_eq!(crate::plan::warnings(&named, &world.gather(&named)), first[1..]);
     }
 }
+
+/// P5: one account that writes another id into its own configuration gives a node that is down no other one.
+#[test]
+fn who_is_down_is_known_by_what_most_others_have() {
+    let cluster = plain("cometbft", 4).cluster();
+    let (mut world, outcome) = born(&cluster, 9);
+    let name = |number: usize| NodeName::new(format!("n-{number}")).unwrap();
+    let id = outcome.facts.nodes[&name(3)].node_id.clone();
+    let mut facts = world.gather(&cluster);
+    facts.nodes.remove(&name(3));
+    let known = |facts: &crate::facts::Facts| crate::plan::node::known_as(&cluster, &cluster.nodes[3], facts);
+    assert_eq!(known(&facts), id);
+    let forged = "0".repeat(40);
+    let lie = |facts: &mut crate::facts::Facts, number: usize| {
+        for file in facts.nodes.get_mut(&name(number)).unwrap().files.values_mut() {
+            let file = std::sync::Arc::make_mut(file);
+            if let Some(text) = &file.content {
+                file.content = Some(text.replace(id.as_ref().unwrap().as_str(), &forged).into());
+            }
+        }
+    };
+    lie(&mut facts, 0);
+    assert_eq!(known(&facts), id, "one of three");
+    facts.nodes.remove(&name(2));
+    assert_eq!(known(&facts), None, "one of two");
+}

@@ -232,3 +232,26 @@ fn s8_who_was_seen_between_two_tries_of_systemd_is_waited_for() {
     facts.voting.as_mut().unwrap().voters[0].signed = false;
     assert!(refused(&next(&facts)).contains("n-0 down already"), "it has not");
 }
+
+/// A full node that shows a validator's key takes nothing away from that validator's power.
+#[test]
+fn s8_a_full_node_does_not_stand_for_a_validator() {
+    let mut wishes = plain("cometbft", 3);
+    wishes.nodes.insert(0, Wish { number: 9, full: true, ..wishes.nodes[0].clone() });
+    let (mut world, _) = born(&wishes.cluster(), 9);
+    world.asks = true;
+    let cluster = changed(&wishes);
+    let mut facts = world.gather(&cluster);
+    let key = facts.nodes[&NodeName::new("n-0").unwrap()].validator_key.clone();
+    facts.nodes.get_mut(&NodeName::new("n-9").unwrap()).unwrap().validator_key = key;
+    let waiting = vec![crate::plan::roll::Waiting {
+        node: NodeName::new("n-0").unwrap(),
+        what: String::new(),
+        steps: Vec::new(),
+    }];
+    let next = crate::plan::roll::next(&cluster, &facts, &with(true, false, false), waiting);
+    let said = refused(&next);
+    assert!(said.contains("10 of 30"), "{said}: its own third counts");
+    let said = refused(&crate::plan::next(&cluster, &facts, &Options::default()));
+    assert!(said.contains("has the same validator key as n-9") || said.contains("as n-0"), "{said}");
+}

@@ -180,9 +180,9 @@ fn an_init_without_an_end_is_interrupted(lab: &Lab) {
     ground.root(SLEEPERS_END);
 }
 
-/// Processes of the node's account, which has no unit yet.
-const SLEEPERS: &str =
-    "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do tr '\\0' ' ' <$p/cmdline; echo; done";
+/// Processes of the node's account, but for the node itself, which a run may have started before it was interrupted.
+const SLEEPERS: &str = "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do \
+                        grep -qs '/cometbft.service$' $p/cgroup || { tr '\\0' ' ' <$p/cmdline; echo; }; done";
 const SLEEPERS_END: &str =
     "for p in $(find /proc -maxdepth 1 -user chain -name '[0-9]*'); do kill -9 ${p#/proc/}; done";
 
@@ -193,15 +193,19 @@ fn after_an_interrupt(ground: &Ground, run: Running) -> Vec<String> {
     if ended.code.is_none() {
         through.push("it cannot be interrupted".to_owned());
     }
-    // A second after the life line's end, or a few: then nothing of the run is there.
-    std::thread::sleep(Duration::from_secs(10));
-    let held = ground.root("for l in /run/loomctl/*.lock; do flock -n $l true || echo $l; done").stdout;
-    if !held.is_empty() {
-        through.push(format!("held: {}", held.trim().replace('\n', ", ")));
+    // What it is stuck in has twenty seconds after the life line's end (ARCHITECTURE): then nothing of the run is there.
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let held = ground.root("for l in /run/loomctl/*.lock; do flock -n $l true || echo $l; done").stdout;
+        let left = ground.root(SLEEPERS).stdout;
+        if held.is_empty() && left.is_empty() {
+            return through;
+        }
+        if Instant::now() > end {
+            let line = |text: &str| text.trim().replace('\n', ", ");
+            through.push(format!("held: {}; still there: {}", line(&held), line(&left)));
+            return through;
+        }
+        std::thread::sleep(Duration::from_secs(1));
     }
-    let left = ground.root(SLEEPERS).stdout;
-    if !left.is_empty() {
-        through.push(format!("still there: {}", left.trim().replace('\n', ", ")));
-    }
-    through
 }

@@ -101,6 +101,10 @@ fn words_without_an_end_are_given_up(lab: &Lab) {
         // `up` may even do its work meanwhile.
         ended.err().map(|why| format!("  {name}: {why}"))
     });
+    let ground = Ground::new(lab, 0);
+    let naive = ground.root("timeout 5 sh -c \"yes x | tr -d '\\\\n'\" | wc -c").stdout;
+    let kb = naive.trim().parse::<u64>().unwrap() / 1024;
+    assert!(kb > MEMORY, "control: whoever keeps what he reads has {kb} kB after five seconds");
 }
 
 const LINES: &[&str] = &[

@@ -165,7 +165,9 @@ fn names_are_swapped_all_the_time(lab: &Lab) {
     ground.root("mkdir -p /home/chain/node; echo >/home/chain/node/file; ln -s /etc/canary/file /home/chain/node/trap; chown -hR chain: /home/chain").ok();
     let before = ground.witness();
     ground.begin("chain", "swap", "/usr/local/bin/attack swap /home/chain/node/file /home/chain/node/trap");
-    ground.root("cd /home/chain/node; for n in $(seq 200); do [ -L file ] || chown chain: file; done");
+    let looks = "cd /home/chain/node; for n in $(seq 5000); do [ -L file ] || chown chain: file; \
+                 [ \"$(stat -c %U /etc/canary/file)\" != chain ] || break; done";
+    ground.root(looks);
     ground.end("swap");
     assert!(before != ground.witness(), "control: who looks before he acts is safe from it");
 }
