@@ -61,6 +61,8 @@ impl Basics {
 pub struct NodeContext {
     pub basics: Basics,
     pub home: RemotePath,
+    /// See `UnitAsk`.
+    pub shown: RemotePath,
     /// The link that the unit runs.
     pub binary: RemotePath,
     pub user: UserName,
@@ -132,6 +134,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
         node: &node.basics.name,
         user: &node.user,
         working_directory: &node.home,
+        shown: &node.shown,
         before: &before.into_iter().map(|argv| with_binary(node, argv)).collect::<Vec<_>>(),
         argv: &argv,
         overrides: &node.unit,

@@ -45,6 +45,8 @@ pub struct UnitAsk<'a> {
     pub node: &'a NodeName,
     pub user: &'a UserName,
     pub working_directory: &'a RemotePath,
+    /// What systemd shows it of people's homes: that folder, or one above it that systemd can look at.
+    pub shown: &'a RemotePath,
     /// Whole command lines, the binary first, that go before it.
     pub before: &'a [Vec<String>],
     pub argv: &'a [String],
@@ -64,7 +66,7 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     context.insert("working_directory", &home);
     let own = encode::environment("HOME", ask.working_directory.as_str()).map_err(refuse)?;
     context.insert("environment_home", &own);
-    let bound = encode::bind_paths(ask.working_directory.as_str()).map_err(refuse)?;
+    let bound = encode::bind_paths(ask.shown.as_str()).map_err(refuse)?;
     context.insert("bind_paths", &bound);
     let before: Result<Vec<_>, _> = ask.before.iter().map(|argv| encode::exec_start(argv)).collect();
     // More than one are more than one line.
@@ -255,6 +257,7 @@ mod tests {
             node: &NodeName::new("loom-0").unwrap(),
             user: &UserName::new("ubuntu").unwrap(),
             working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
+            shown: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
             before: &[],
             argv: &argv.map(str::to_owned),
             overrides,

@@ -233,6 +233,10 @@ observe_home() {
     # Of a node that is there root looks at nothing: the way may be its account's, who can make it lead anywhere.
     [ -e "$node_state/initialised" ] || ! safe_place "$home" || [ -z "$safe_rest" ] || roots=yes
     cd /
+    # A home on NFS or FUSE may be closed to root, and so to systemd, which has to bind it.
+    sees=$home
+    until [ -e "$sees" ]; do sees=${sees%/*} sees=${sees:-/}; done
+    [ "$sees" = "$home" ] || fact "$1" sees "$sees"
   fi
   elsewhere=''
   for other in /var/lib/loomctl "$hand_home/.local/state/loomctl"; do

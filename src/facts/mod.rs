@@ -181,6 +181,9 @@ pub struct NodeFacts {
     /// looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchangeable: Option<RemotePath>,
+    /// The last folder on the way to `home` that root can look at, where its user sees more (NFS with root squash, FUSE).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<RemotePath>,
     /// What the node's user saw in the folder did not arrive whole: none of it counts.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_off: bool,

@@ -42,6 +42,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
     Some(NodeContext {
         basics: cluster.basics(node),
         binary: started(cluster, node),
+        shown: shown(seen, &home).clone(),
         home,
         user: node.user.clone(),
         external_address: PeerAddr {
@@ -241,12 +242,18 @@ fn links(cluster: &Cluster, node: &Node, home: &RemotePath, sha256: &Sha256) -> 
     [started(cluster, node), link(cluster, home)].map(|path| Step::Link { path, target: target.clone() })
 }
 
+/// The folder that systemd can show the node, where it cannot look at the node's own (see `NodeFacts::shown`).
+fn shown<'a>(seen: &'a NodeFacts, home: &'a RemotePath) -> &'a RemotePath {
+    seen.shown.as_ref().unwrap_or(home)
+}
+
 /// What of the node's unit confines its process; empty where the unit cannot be written.
-pub fn sandbox(cluster: &Cluster, node: &Node, home: &RemotePath) -> String {
+pub fn sandbox(cluster: &Cluster, node: &Node, seen: &NodeFacts, home: &RemotePath) -> String {
     let ask = UnitAsk {
         node: &node.name,
         user: &node.user,
         working_directory: home,
+        shown: shown(seen, home),
         before: &[],
         argv: &[started(cluster, node).to_string()],
         overrides: &node.unit,

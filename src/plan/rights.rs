@@ -19,7 +19,7 @@ pub fn missing(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &No
             let message = format!("not enough rights: the script runs as uid {} there", machine.uid);
             vec![refuse(Class::Host, node, message, "sudo has to lead to root, or log in as root".to_owned())]
         }
-        Scope::System => closed_to_both(node, seen).into_iter().collect(),
+        Scope::System => closed_to_both(node, seen).into_iter().chain(hidden(node, seen)).collect(),
         Scope::User(user) => without_root(cluster, node, user, machine, seen),
     }
 }
@@ -69,6 +69,15 @@ fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Node
         refuse(Class::Host, node, message, format!("give it another: `ports: {{{name}: …}}`, {OR_ROOT}"))
     })
     .collect()
+}
+
+/// Systemd, which is root, has to show the node's folder to it, and cannot look at it: then one above it is shown. The
+/// whole machine is none that a node may be shown.
+fn hidden(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+    let home = seen.home.as_ref().filter(|_| seen.shown.as_ref().is_some_and(|shown| shown.as_str() == "/"))?;
+    let message = format!("root cannot look at {home}, nor at any folder on the way to it");
+    let advice = "mount it one folder lower (/srv/…), or let root look at it (FUSE: allow_root; NFS: a folder above with x for others)";
+    Some(refuse(Class::Host, node, message, advice.to_owned()))
 }
 
 /// Root makes a folder where nobody else can change the way to it, the node's user where it may; here is neither.

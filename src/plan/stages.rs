@@ -143,7 +143,7 @@ fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, h
         user_home: if profile.init.own_home { staging(home) } else { user_home },
         state: cluster.state_folder(node),
         unit: node.unit_name.clone(),
-        sandbox: node::sandbox(cluster, node, home),
+        sandbox: node::sandbox(cluster, node, seen, home),
         keep: ask::kept(cluster),
         makes: profile.init.makes.iter().map(|made| made.path.to_string()).collect(),
         before: node::before_init(cluster, node, home),

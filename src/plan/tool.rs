@@ -126,7 +126,7 @@ fn tool(
         work: work(&cluster.profile, step, &makers[number], makers, &folder)?,
         binary: cluster.binary_path(node, ask::binary_sha256(node, facts)?),
         unit: node.unit_name.clone(),
-        sandbox: super::node::sandbox(cluster, node, &home),
+        sandbox: super::node::sandbox(cluster, node, seen, &home),
         state: cluster.state_folder(node),
         name: step.name.clone(),
         home,

@@ -44,7 +44,7 @@ EOT
   done <<EOT
 $elsewhere
 EOT
-  [ -n "$roots" ] || look_closed "$home"
+  [ -e "$home" ] || look_up "$home" "$roots"
   look_key node_id "$id_file" "$id_of" read_node_id
   look_key validator_key "$key_file" "$key_of" read_validator_key
   [ -z "$sign_file" ] || [ ! -s "$home/$sign_file" ] || printf 'signed_height %s\0' "$(read_number "$home/$sign_file" "$sign_key")"
@@ -73,11 +73,12 @@ $seen
 EOT
   [ $# = 0 ] || sha256sum -z -- "$@" 2>/dev/null
 }
-# The folder in which we may not make HOME, where it is not there.
-look_closed() {
+# look_up HOME ROOTS: HOME is not there: the last folder on the way to it that is, and whether we may make it in there.
+look_up() {
   up=$1
-  while [ ! -e "$up" ]; do up=${up%/*} up=${up:-/}; done
-  [ "$up" = "$1" ] || [ -w "$up" ] || printf 'closed %s\0' "$up"
+  until [ -e "$up" ]; do up=${up%/*} up=${up:-/}; done
+  printf 'there %s\0' "$up"
+  [ -n "$2" ] || [ -w "$up" ] || printf 'closed %s\0' "$up"
 }
 look_texts() {
   set --

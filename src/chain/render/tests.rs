@@ -37,6 +37,7 @@ fn context(chain: &str) -> NodeContext {
     NodeContext {
         basics: basics(),
         home: RemotePath::new("/home/ubuntu").unwrap(),
+        shown: RemotePath::new("/home/ubuntu").unwrap(),
         binary: RemotePath::new(format!("/home/ubuntu/{chain}")).unwrap(),
         user: UserName::new("ubuntu").unwrap(),
         external_address: addr("10.0.0.1"),
