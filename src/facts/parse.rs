@@ -18,6 +18,8 @@ use node::node_fact;
 /// A value is no longer than this, in bytes: two paths and a little.
 const LONGEST_VALUE: usize = 16 << 10;
 const LONGEST_PATH: usize = 4096;
+/// A command line is no longer, in bytes: as much as gather.sh asks for.
+const LONGEST_COMMAND: usize = 1 << 20;
 /// Texts of one node: documents, configurations, what is kept of them.
 const MOST_TEXTS: usize = 64;
 /// No clock shows more seconds: the end of the year 9999.
@@ -72,7 +74,7 @@ impl Collector {
                 let Ok(scope) = scope.parse() else { return };
                 let node = self.nodes.entry(scope).or_default();
                 if key == "command" {
-                    let text = String::from_utf8_lossy(&bytes);
+                    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_COMMAND)]);
                     node.unit.command = text.split_terminator('\0').map(str::to_owned).collect();
                 } else if key == "seen" {
                     seen_by_hand(node, &bytes);

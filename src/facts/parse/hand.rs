@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::node::{node_fact, set_sum};
+use super::{
+    LONGEST_VALUE,
+    node::{node_fact, set_sum},
+};
 use crate::{
     facts::{NodeFacts, manifest::Manifest, texts},
     model::ids::{RemotePath, Sha256},
@@ -10,24 +13,34 @@ use crate::{
 
 /// Texts of one node's folder at the most: a plan asks for a handful.
 const TEXTS: usize = 64;
+/// Records about one node's folder at the most: a few for each path that a plan asks for.
+const MOST_RECORDS: usize = 10_000;
 
 /// What the node's user has seen in its folder (`look` in hand.sh): records that end with NUL, and the texts. It is that
 /// account's word: it counts for what is in the folder and for its keys, and for nothing of root's.
 pub(super) fn seen_by_hand(node: &mut NodeFacts, bytes: &[u8]) {
     let Some(home) = node.home.clone() else { return };
     let (mut theirs, mut texts, mut rest) = (NodeFacts::default(), Vec::new(), bytes);
+    let mut left = MOST_RECORDS;
     while let Some(end) = rest.iter().position(|byte| *byte == 0) {
-        let record = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let record = &rest[..end];
         rest = &rest[end + 1..];
+        if record == b"texts" {
+            break;
+        }
+        // What comes behind too many is still passed over: the texts are at its end.
+        left = left.saturating_sub(1);
+        if left == 0 || record.len() > LONGEST_VALUE {
+            continue;
+        }
+        let record = String::from_utf8_lossy(record);
         match record.split_once(' ') {
-            None if record == "texts" => break,
-            Some(("text", path)) => texts.push(path.to_owned()),
+            Some(("text", path)) if texts.len() < TEXTS => texts.push(path.to_owned()),
             Some((sum, _)) if Sha256::new(sum).is_ok() => set_sum(&mut theirs, &record),
             Some((key, value)) => node_fact(&mut theirs, key, value),
             None => {}
         }
     }
-    texts.truncate(TEXTS);
     theirs.files.retain(|path, _| *path == home || path.is_below(&home));
     take_texts(&mut theirs, None, &texts, rest);
     node.files.append(&mut theirs.files);

@@ -71,6 +71,30 @@ fn p7_what_is_too_long_or_about_nobody_is_dropped() {
     assert!(said(&[("0", "target", &bars)], question("loom", None)).is_ok());
 }
 
+#[test]
+fn p7_what_the_nodes_user_says_has_the_same_limits() {
+    let blob = |key: &str, bytes: Vec<u8>| Record::Blob { scope: "0".into(), key: key.into(), bytes };
+    let mut collector = Collector::new(1.0);
+    for (key, value) in [("user", "1000 loom /home/loom"), ("home", "/home/loom")] {
+        collector.take(Record::Fact { scope: "0".into(), key: key.into(), value: value.into() }, 2.0);
+    }
+    let stat = |name: &str| format!("stat regular file|644|a:b|1|2|3|4|/home/loom/{name}\0");
+    let long = "x".repeat(LONGEST_VALUE);
+    let many: String = (0..200_000).map(|number| stat(&number.to_string())).collect();
+    let said = format!(
+        "{}{}validator_key t {long}\0target /home/loom/a|{long}\0{many}text /home/loom/a\0texts\0",
+        stat("a"),
+        stat(&long)
+    );
+    collector.take(blob("seen", said.into_bytes()), 2.0);
+    collector.take(blob("command", b"a\0".repeat(4 << 20)), 2.0);
+    let (_, nodes) = collector.finish(&[question("loom", None)]).unwrap();
+    let node = &nodes[&0];
+    assert!(node.validator_key.is_none() && node.files.len() < 10_000);
+    assert_eq!(node.file(&RemotePath::new("/home/loom/a").unwrap()).unwrap().target, None);
+    assert_eq!(node.unit.command.len(), LONGEST_COMMAND / 2);
+}
+
 const NUMBERS: [&str; 14] = [
     "18446744073709551615",
     "18446744073709551616",
