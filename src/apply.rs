@@ -16,7 +16,7 @@ use crate::{
         ask::{self, NodeQuestion},
         parse::Collector,
     },
-    fleet::{Fleet, Member, now},
+    fleet::{Fleet, Member, gather_takes, now},
     masked,
     model::ids::{NodeName, name_of},
     plan::{Stage, step::Step},
@@ -149,6 +149,7 @@ async fn carry_out(
     script.line("observe_pulled\nfinish 0");
     let mut running = host.start(&script, &format!("carrying out `{}`", stage.name)).await?;
     running.keep_alive();
+    running.ends_within(stage_takes(fleet.limit, work.len(), questions.len()));
     let mut follow = Follow { fleet, stage: stage.name, work, begun: None, done: Done::default() };
     let mut collector = Collector::new(now());
     follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
@@ -156,6 +157,12 @@ async fn carry_out(
     let (machine, nodes) = collector.finish(&member.questions).map_err(HostError::Odd)?;
     (done.pulled.pulled, done.nodes) = (machine.pulled, nodes);
     Ok(done)
+}
+
+/// As long as each step may be silent, and the look at the nodes after them.
+fn stage_takes(limit: Duration, steps: usize, nodes: usize) -> Duration {
+    let steps = limit.saturating_mul(u32::try_from(steps).unwrap_or(u32::MAX));
+    steps.saturating_add(gather_takes(limit, nodes))
 }
 
 /// What the script writes into the audit log of each node, at its end: what it has changed by then.

@@ -22,7 +22,14 @@ use crate::{
     interrupt::Interrupt,
     model::{ids::Sha256, login::Login, scope::Scope},
     plan::Upload,
-    remote::{download::Downloads, error::HostError, folder, host::Host, http::nonce, running::Running},
+    remote::{
+        download::Downloads,
+        error::HostError,
+        folder,
+        host::Host,
+        http::nonce,
+        running::{IN_ALL, Running},
+    },
     shell::{quote::words, record::Record, script::Script},
 };
 
@@ -30,6 +37,9 @@ use lanes::Lanes;
 
 /// So long a host waits for its own locks at the most, beyond `--lock-wait` for each of the three.
 const LOCKS: Duration = Duration::from_secs(35);
+
+/// A gather of so many nodes may take one `--step-timeout` more in all.
+const NODES: usize = 8;
 
 /// One machine of the run. `name` is what people call it: its node, or the first of them.
 #[derive(Debug, Clone)]
@@ -319,7 +329,9 @@ async fn ask_host(
     running.keep_alive();
     let mut collector = Collector::new(sent);
     // Until it looks at the first thing it may wait for its locks.
-    let mut patience = limit + lock.map_or(Duration::ZERO, |lock| LOCKS + 3 * lock.wait);
+    let locks = lock.map_or(Duration::ZERO, |lock| LOCKS.saturating_add(lock.wait.saturating_mul(3)));
+    let mut patience = limit.saturating_add(locks);
+    running.ends_within(locks.saturating_add(gather_takes(limit, member.questions.len())));
     while let Some(record) = running.next_within(patience).await? {
         match record {
             Record::At { what } => {
@@ -338,6 +350,12 @@ async fn ask_host(
     Ok((seen, lock.map(|_| running)))
 }
 
+/// How long a machine may take to say what it and its nodes are, where it may be silent for `limit`: a run holds all its locks
+/// meanwhile, and one host that says a word now and then would keep them.
+pub fn gather_takes(limit: Duration, nodes: usize) -> Duration {
+    limit.saturating_mul(IN_ALL + u32::try_from(nodes / NODES).unwrap_or(u32::MAX - IN_ALL))
+}
+
 /// Why a script could not even make its lock file.
 fn no_lock(scope: &Scope, uid: &str, stderr: &str) -> HostError {
     match scope {
@@ -350,4 +368,16 @@ fn no_lock(scope: &Scope, uid: &str, stderr: &str) -> HostError {
     }
     let said = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing was said");
     HostError::Lost(format!("taking the lock: {said}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p7_a_gather_has_one_time_for_all_and_more_for_many_nodes() {
+        let takes = |nodes| gather_takes(Duration::from_secs(600), nodes).as_secs() / 60;
+        assert_eq!([0, 1, 7, 8, 128].map(takes), [30, 30, 30, 40, 190]);
+        assert_eq!(gather_takes(Duration::MAX, usize::MAX), Duration::MAX);
+    }
 }

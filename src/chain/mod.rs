@@ -15,3 +15,7 @@ pub mod signs;
 pub mod topology;
 pub mod unit;
 pub(crate) mod words;
+
+/// No chain has more; CometBFT itself refuses a set of over 10 000. Nor does anything else that a node lists have more of
+/// them: signatures, seals, peers.
+pub const MOST_VALIDATORS: usize = 10_000;

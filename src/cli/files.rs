@@ -4,9 +4,11 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink},
-    path::Path,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, symlink},
+    path::{Path, PathBuf},
 };
+
+use rustix::process::geteuid;
 
 use crate::{limited, plan::step::Step, problem::Problem};
 
@@ -19,6 +21,9 @@ pub fn read(path: &Path) -> Result<String, Problem> {
     };
     text.map_err(|e| wrong(path, &e))
 }
+
+/// Who may write to a folder may put links in it in which our files would go elsewhere.
+const WRITABLE_FOR_OTHERS: u32 = 0o022;
 
 /// Written whole and readable for its owner alone: beside itself, synced, renamed.
 pub fn replace(path: &Path, write: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> Result<(), Problem> {
@@ -33,13 +38,36 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut fs::File) -> std::io::Result
     written().map_err(|e: std::io::Error| wrong(path, &e))
 }
 
-/// A folder for results: made, or there and empty. What is in one is never mixed with what is written now.
+/// A folder for results: made, or there, empty and ours alone. What is in one is never mixed with what is written now.
 pub fn new_folder(path: &Path) -> Result<(), Problem> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    let holds = made.and_then(|()| Ok(fs::read_dir(path)?.next().is_some())).map_err(|e| wrong(path, &e))?;
+    made.map_err(|e| wrong(path, &e))?;
+    ours_alone(path)?;
+    let holds = fs::read_dir(path).map(|mut found| found.next().is_some());
+    let holds = holds.map_err(|e| wrong(path, &e))?;
     if holds {
         let problem = Problem::error(format!("{}: this folder is not empty", path.display()));
         return Err(problem.help("name a new one, or remove it first"));
+    }
+    Ok(())
+}
+
+/// Somebody else may have made it before us, or a link in its place that leads where we can write: in /tmp anybody can.
+fn ours_alone(path: &Path) -> Result<(), Problem> {
+    // Without a slash at its end, with which a link is looked through.
+    let named: PathBuf = path.components().collect();
+    let found = named.symlink_metadata().and_then(|link| Ok([link, fs::metadata(&named)?]));
+    let [link, folder] = found.map_err(|e| wrong(path, &e))?;
+    let refuse = |why: String| {
+        let problem = Problem::error(format!("{}: {why}", path.display()));
+        Err(problem.help("name a new folder, in one that is yours"))
+    };
+    let strangers = [link.uid(), folder.uid()].into_iter().find(|uid| *uid != geteuid().as_raw());
+    if let Some(uid) = strangers {
+        return refuse(format!("this folder was made by another user (uid {uid})"));
+    }
+    if folder.mode() & WRITABLE_FOR_OTHERS != 0 {
+        return refuse(format!("others may write to this folder (mode {:o})", folder.mode() & 0o7777));
     }
     Ok(())
 }
@@ -65,10 +93,10 @@ pub fn put(root: &Path, step: &Step) -> Result<bool, Problem> {
     Ok(true)
 }
 
-/// A text under a name of its own in a folder that `new_folder` made.
+/// A text under a name of its own in a folder that `new_folder` made: a new file, through no link.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
     options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| wrong(path, &e))
 }
 
@@ -103,6 +131,46 @@ mod tests {
             let said = String::from_utf8_lossy(&out.stdout);
             assert!(out.status.success() && said.contains("1 passed"), "umask {umask}: {said}");
         }
+    }
+
+    #[test]
+    fn s3_a_folder_that_others_have_made_or_may_write_to_is_refused() {
+        use std::os::unix::fs::chown;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let why = |name: &str| new_folder(&at(name)).unwrap_err().message;
+        let chmod =
+            |name: &str, mode| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        fs::create_dir(at("out")).unwrap();
+        for mode in [0o777, 0o1777, 0o775, 0o707] {
+            chmod("out", mode);
+            assert!(why("out").contains(&format!("others may write to this folder (mode {mode:o})")));
+        }
+        chmod("out", 0o755);
+        assert!(new_folder(&at("out")).is_ok() && new_folder(&at("a/b/c")).is_ok());
+        symlink(at("out"), at("link")).unwrap();
+        assert!(new_folder(&at("link")).is_ok(), "a link of ours");
+        // Somebody else's, where we may make one his.
+        if chown(at("out"), Some(4711), Some(4711)).is_ok() {
+            assert!(why("out").contains("another user (uid 4711)") && why("link").contains("another user"));
+            chown(at("out"), Some(geteuid().as_raw()), None).unwrap();
+            std::os::unix::fs::lchown(at("link"), Some(4711), None).unwrap();
+            assert!(why("link").contains("another user") && why("link/").contains("another user"));
+        }
+    }
+
+    #[test]
+    fn s3_what_is_written_follows_no_link_and_is_never_over_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (precious, planted) = (folder.path().join("precious"), folder.path().join("profile.yaml"));
+        fs::write(&precious, "kept").unwrap();
+        for target in ["precious", "not there yet"] {
+            symlink(folder.path().join(target), &planted).unwrap();
+            assert!(write(&planted, "x").is_err(), "{target}");
+            fs::remove_file(&planted).unwrap();
+        }
+        assert!(write(&precious, "x").is_err() && !folder.path().join("not there yet").exists());
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
     }
 
     fn written() {

@@ -30,6 +30,9 @@ impl Listener {
     }
 }
 
+/// Bytes of a program's name and of a unit's, which each of a process's sockets has: the kernel and systemd take no longer ones.
+const LONGEST_NAME: usize = 255;
+
 /// Raw facts on their way to listeners.
 #[derive(Debug, Default)]
 pub struct Sockets {
@@ -61,7 +64,7 @@ impl Sockets {
 
     /// `PID NAME`
     pub fn process(&mut self, line: &str) -> Option<()> {
-        let (pid, name) = line.split_once(' ')?;
+        let (pid, name) = line.split_once(' ').filter(|(_, name)| name.len() <= LONGEST_NAME)?;
         self.programs.insert(pid.parse().ok()?, name.to_owned());
         Some(())
     }
@@ -75,6 +78,9 @@ impl Sockets {
         let manager = outer.strip_prefix("user@").and_then(|uid| uid.parse().ok());
         let inner = manager.and_then(|_| services.next());
         let (unit, manager) = inner.map_or((outer, None), |inner| (inner, manager));
+        if unit.len() > LONGEST_NAME {
+            return None;
+        }
         self.units.insert(pid.parse().ok()?, (unit.to_owned(), manager));
         Some(())
     }
@@ -143,6 +149,14 @@ mod tests {
         assert_eq!(of(&format!("0::{user}/app.slice/cometbft.service")), ("cometbft".into(), Some(1000)));
         assert_eq!(of(&format!("1:name=systemd:{user}/init.scope")), ("user@1000".into(), None));
         assert_eq!(of("0::/system.slice/a.service/b.service"), ("a".into(), None));
+    }
+
+    #[test]
+    fn p7_a_name_that_is_no_name_is_dropped() {
+        let (mut sockets, long) = (Sockets::default(), "x".repeat(LONGEST_NAME + 1));
+        assert!(sockets.process(&format!("88 {long}")).is_none());
+        assert!(sockets.group(&format!("88 0::/system.slice/{long}.service")).is_none());
+        assert!(sockets.process(&format!("88 {}", &long[1..])).is_some());
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub fn split<'a, P: AsRef<str>>(
 
 /// Where the first of them begins, in one go: they all begin with the end of a line.
 fn find(text: &[u8], nexts: &[String]) -> Option<usize> {
-    let begins = |at: &usize| nexts.iter().any(|next| text[*at..].starts_with(next.as_bytes()));
+    let begins = |at: &usize| {
+        text[*at..].starts_with(b"\n==> ")
+            && nexts.iter().any(|next| text[*at..].starts_with(next.as_bytes()))
+    };
     let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
     ends.map(|(at, _)| at).find(begins)
 }

@@ -8,6 +8,11 @@ use std::net::Ipv6Addr;
 /// More hosts than this from one name are refused before any is made.
 pub(super) const MAX_RANGE: usize = 100_000;
 
+/// A name with ranges in it, in characters: a hundred thousand longer ones would be gigabytes.
+const LONGEST_PATTERN: usize = 1000;
+/// Digits of a range's end: as many as a number has that is counted with.
+const MOST_DIGITS: usize = 19;
+
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// The names that a host key stands for, and the port that it gives them.
@@ -16,6 +21,9 @@ pub(super) fn expand(key: &str) -> Result<(Vec<String>, Option<u64>), String> {
         Some((host, port)) => (host, port),
         None => (key, None),
     };
+    if pattern.contains('[') && pattern.len() > LONGEST_PATTERN {
+        return Err(format!("a name with a range has {LONGEST_PATTERN} characters at the most"));
+    }
     let mut names = Vec::new();
     ranges(pattern, &mut names)?;
     Ok((names, port))
@@ -132,6 +140,11 @@ fn members(inner: &str) -> Result<Vec<String>, String> {
     if end.is_empty() {
         return Err("a range needs an end".to_owned());
     }
+    for digits in [begin, end].map(|text| text.strip_prefix('-').unwrap_or(text).len()) {
+        if digits > MOST_DIGITS {
+            return Err(format!("an end of this range has {digits} digits: {MOST_DIGITS} are the most"));
+        }
+    }
     let padded = begin.len() > 1 && begin.starts_with('0');
     if padded && begin.chars().count() != end.chars().count() {
         return Err(format!("begin and end of the range [{inner}] differ in length: `{begin}` and `{end}`"));
@@ -186,6 +199,20 @@ mod tests {
         assert_eq!(expand("n[1:2]:23").unwrap(), (vec!["n1".to_owned(), "n2".to_owned()], Some(23)));
         assert_eq!(expand("under_:22").unwrap(), (vec!["under_:22".to_owned()], None));
         assert_eq!(expand("two words:22").unwrap().0, ["two words:22"]);
+    }
+
+    #[test]
+    fn p7_a_range_is_as_wide_as_a_number() {
+        for digits in [20, 900, 70_000] {
+            let zeros = "0".repeat(digits - 1);
+            let error = expand(&format!("n[{zeros}1:{zeros}2]")).unwrap_err();
+            assert!(error.contains("at the most") || error.contains("19 are the most"), "{error}");
+            assert!(error.len() < 100, "{error}");
+        }
+        assert_eq!(names("n[0000000000000000001:0000000000000000002]").len(), 2);
+        assert!(expand(&format!("{}[1:100000]", "x".repeat(1 << 20))).unwrap_err().contains("1000"));
+        assert!(expand(&"[1:1]".repeat(200_000)).is_err());
+        assert_eq!(names(&"x".repeat(2000)).len(), 1, "no range, no pattern");
     }
 
     #[test]

@@ -14,7 +14,10 @@ use crate::{
 };
 
 /// So many of a node's last entries: an audit log has a line only when something changed, and no end.
-const ENTRIES: &str = "10000";
+const ENTRIES: usize = 10_000;
+/// Characters of each of an entry's texts, and steps of an entry.
+const LONGEST: usize = 300;
+const MOST_STEPS: usize = 1000;
 
 /// What one stage of one run changed on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +77,7 @@ async fn of_machine(host: &Host, member: &Member, limit: Duration) -> Result<Vec
             && let Some(question) = scope.parse().ok().and_then(|number: usize| member.questions.get(number))
         {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            entries.extend(text.lines().filter_map(|line| entry(question.node.as_str(), line)));
+            entries.extend(text.lines().take(ENTRIES).filter_map(|line| entry(question.node.as_str(), line)));
         }
     }
     Ok(entries)
@@ -83,15 +86,16 @@ async fn of_machine(host: &Host, member: &Member, limit: Duration) -> Result<Vec
 /// A line that does not fit, such as one that a full disk cut short, is left out.
 fn entry(node: &str, line: &str) -> Option<Entry> {
     let json: Value = serde_json::from_str(line).ok()?;
-    let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
-    let name = |step: &Value| step.as_str().map(str::to_owned);
+    let short = |text: &str| text.chars().take(LONGEST).collect::<String>();
+    let text = |key: &str| short(json[key].as_str().unwrap_or_default());
+    let name = |step: &Value| step.as_str().map(short);
     Some(Entry {
         time: text("time"),
         host: node.to_owned(),
         who: text("who"),
         stage: text("stage"),
         result: text("result"),
-        changed: json["changed"].as_array()?.iter().filter_map(name).collect(),
+        changed: json["changed"].as_array()?.iter().take(MOST_STEPS).filter_map(name).collect(),
     })
 }
 
@@ -99,6 +103,16 @@ fn entry(node: &str, line: &str) -> Option<Entry> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn p7_a_text_of_a_host_has_an_end() {
+        let (long, steps) = ("x".repeat(70_000), vec!["y"; MOST_STEPS + 1]);
+        let line =
+            serde_json::json!({"time": long, "who": long, "stage": long, "changed": steps}).to_string();
+        let read = entry("n-0", &line).unwrap();
+        assert_eq!((read.who.len(), read.stage.len(), read.time.len()), (LONGEST, LONGEST, LONGEST));
+        assert_eq!(read.changed.len(), MOST_STEPS);
+    }
 
     #[test]
     fn a_line_that_was_cut_is_left_out() {

@@ -74,7 +74,8 @@ fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &Node
 /// Systemd, which is root, has to show the node's folder to it, and cannot look at it: then one above it is shown. The
 /// whole machine is none that a node may be shown.
 fn hidden(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
-    let home = seen.home.as_ref().filter(|_| seen.shown.as_ref().is_some_and(|shown| shown.as_str() == "/"))?;
+    let home =
+        seen.home.as_ref().filter(|_| seen.shown.as_ref().is_some_and(|shown| shown.as_str() == "/"))?;
     let message = format!("root cannot look at {home}, nor at any folder on the way to it");
     let advice = "mount it one folder lower (/srv/…), or let root look at it (FUSE: allow_root; NFS: a folder above with x for others)";
     Some(refuse(Class::Host, node, message, advice.to_owned()))

@@ -39,6 +39,9 @@ pub enum HostError {
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
     Silent(Duration, String),
+    /// Never silent for too long, and yet without an end.
+    #[error("not done after {secs} s, while {doing}", secs = .0.as_secs(), doing = .1)]
+    Endless(Duration, String),
     #[error("it says what cannot be: {0}")]
     Odd(String),
     #[error("too much came from it while {doing}: {limit}")]
@@ -96,6 +99,9 @@ impl HostError {
             Self::Lost(_) => "run the same command again: it goes on from where this host stands",
             Self::Silent(..) => {
                 "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"
+            }
+            Self::Endless(..) => {
+                "look on that host at what is so slow (`ps axf`, `df`, `dmesg`), or give it more time with --step-timeout, of which that is a multiple"
             }
             Self::Odd(_) => {
                 "look at that host by hand (`getent passwd USER`, `ls -ld FOLDER`): somebody may have put words into its mouth"

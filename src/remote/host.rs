@@ -23,6 +23,9 @@ use crate::{
 /// silent for less.
 const SHELL_LIMIT: Duration = Duration::from_secs(45);
 
+/// Bytes of what an account's record says.
+const LONGEST_WORD: usize = 4096;
+
 /// By the accounts' own record: a login's environment may say anything.
 const WHO_WE_ARE: &str = r#"say ready
 fact host uid "$(id -u)"
@@ -79,7 +82,9 @@ impl Host {
         let mut running = self.start(&script, "asking who we are").await?;
         let mut said = std::collections::BTreeMap::new();
         while let Some(record) = running.next_within(self.limit).await? {
-            if let Record::Fact { key, value, .. } = record {
+            if let Record::Fact { key, value, .. } = record
+                && value.len() <= LONGEST_WORD
+            {
                 said.insert(key, value);
             }
         }

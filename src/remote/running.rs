@@ -27,6 +27,11 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a script may say in all, where what it says is kept: a gather of 128 nodes says 10 000 lines.
 const MOST_RECORDS: usize = 200_000;
 const MOST_BYTES: usize = 4 * LONGEST;
+/// So many times as long as it may be silent a script may take in all, where nobody knows better: a record in time each time
+/// would hold a run, and its locks, for months.
+pub const IN_ALL: u32 = 3;
+/// Characters of what a script says that it is at, and of a lock's name.
+const LONGEST_NAME: usize = 500;
 /// As much of stderr as is kept for an error message, in bytes.
 const STDERR_KEPT: usize = 8192;
 /// It comes by another way than what the script says: so long the rest of it is waited for after the script's end.
@@ -46,6 +51,8 @@ pub struct Running {
     lines: Lines,
     /// Records and bytes that it may still say; `None`: nobody keeps them.
     left: Option<(usize, usize)>,
+    /// When it has to have ended, and how long it had for that; `None`: it has not been waited for yet.
+    end: Option<(Instant, Duration)>,
     stderr: Arc<StdMutex<String>>,
     listener: JoinHandle<()>,
     heart: Option<JoinHandle<()>>,
@@ -72,6 +79,7 @@ impl Running {
             stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
             lines: Lines::new(pipes.stdout, nonce),
             left: Some((MOST_RECORDS, MOST_BYTES)),
+            end: None,
             stderr,
             listener,
             heart: None,
@@ -150,7 +158,7 @@ impl Running {
             let line = String::from_utf8_lossy(&line);
             if let Some(record) = parse(&self.nonce, &line) {
                 self.count(line.len())?;
-                return Ok(Some(record));
+                return Ok(Some(short(record)));
             }
             // A line of ours that was cut short may hold a part of a key: it is not shown.
             if !line.is_empty() && !line.starts_with(&self.nonce) {
@@ -196,11 +204,26 @@ impl Running {
         }
     }
 
-    /// The same of a script that is not silent for longer than `limit`.
+    /// How long it may take in all from here on, however often it says something.
+    pub fn ends_within(&mut self, total: Duration) {
+        // An end beyond all clocks is none.
+        self.end = Instant::now().checked_add(total).map(|end| (end, total));
+    }
+
+    /// The same of a script that is not silent for longer than `limit`, and takes `IN_ALL` times as long in all where
+    /// nothing else was said. What streams may take as long as it likes.
     pub async fn next_within(&mut self, limit: Duration) -> Result<Option<Record>, HostError> {
-        match tokio::time::timeout(limit, self.next()).await {
-            Ok(next) => next,
-            Err(_) => Err(HostError::Silent(limit, self.doing.clone())),
+        if self.end.is_none() && self.left.is_some() {
+            self.ends_within(limit.saturating_mul(IN_ALL));
+        }
+        let room = self.end.map_or(limit, |(end, _)| end.saturating_duration_since(Instant::now()));
+        // Who has used its time up is not read from, however much there is to read.
+        let next = async { if room.is_zero() { std::future::pending().await } else { self.next().await } };
+        let next = tokio::time::timeout(limit.min(room), next).await;
+        match (next, self.end) {
+            (Ok(next), _) => next,
+            (Err(_), Some((_, total))) if room < limit => Err(HostError::Endless(total, self.doing.clone())),
+            (Err(_), _) => Err(HostError::Silent(limit, self.doing.clone())),
         }
     }
 
@@ -227,6 +250,18 @@ impl Running {
     }
 }
 
+/// What comes into messages, as long as people read: where it hangs, which lock is held.
+fn short(record: Record) -> Record {
+    let cut = |text: String| {
+        if text.len() > LONGEST_NAME { text.chars().take(LONGEST_NAME).collect() } else { text }
+    };
+    match record {
+        Record::At { what } => Record::At { what: cut(what) },
+        Record::Locked { lock, holder } => Record::Locked { lock: cut(lock), holder },
+        other => other,
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.listener.abort();
@@ -248,92 +283,4 @@ async fn keep_stderr(mut stderr: Reader, kept: Arc<StdMutex<String>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{DuplexStream, duplex, empty, sink};
-
-    use super::*;
-
-    /// A script that has ended without a word of its own; what it says on stderr comes of `other`.
-    async fn ended(other: DuplexStream) -> Result<Running, HostError> {
-        let pipes = Pipes {
-            stdin: Box::pin(sink()),
-            stdout: Box::pin(empty()),
-            stderr: Box::pin(other),
-            keep: Box::new(()),
-        };
-        Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await
-    }
-
-    #[tokio::test]
-    async fn what_is_said_on_stderr_may_come_after_the_end() {
-        let (mut says, stderr) = duplex(64);
-        let late = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            drop(says.write_all(b"sudo: a password is required\n").await);
-            drop(says);
-        };
-        let (started, ()) = tokio::join!(ended(stderr), late);
-        assert!(matches!(started, Err(HostError::SudoPasswordWanted)));
-    }
-
-    #[tokio::test]
-    async fn a_stderr_that_stays_open_holds_nobody_up() {
-        let (_open, stderr) = duplex(64);
-        let begun = Instant::now();
-        assert!(matches!(ended(stderr).await, Err(HostError::NoShell(why)) if why == "nothing was said"));
-        assert!(begun.elapsed() < 10 * STDERR_LATE);
-    }
-
-    /// A script that says this after `ready`, without end.
-    async fn without_end(line: &'static str) -> (Running, JoinHandle<()>) {
-        let (mut says, stdout) = duplex(1 << 16);
-        let saying = tokio::spawn(async move {
-            drop(says.write_all(b"nonce ready\n").await);
-            while says.write_all(line.as_bytes()).await.is_ok() {}
-        });
-        let pipes = Pipes {
-            stdin: Box::pin(sink()),
-            stdout: Box::pin(stdout),
-            stderr: Box::pin(empty()),
-            keep: Box::new(()),
-        };
-        let started =
-            Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await;
-        let Ok(running) = started else { panic!("it said ready") };
-        (running, saying)
-    }
-
-    #[tokio::test]
-    async fn p7_a_host_that_says_facts_without_end_is_given_up() {
-        let (mut running, saying) = without_end("nonce fact host tool x\n").await;
-        let mut count = 0;
-        let error = loop {
-            match running.next().await {
-                Ok(_) => count += 1,
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(count, MOST_RECORDS - 1, "and `ready`");
-        let words = error.to_string();
-        assert!(words.contains("gathering facts") && words.contains("200000 lines"), "{words}");
-        saying.abort();
-    }
-
-    #[tokio::test]
-    async fn p7_a_line_without_end_is_given_up() {
-        let (mut running, saying) = without_end("nonce fact host os xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").await;
-        let Err(error) = running.next().await else { panic!("it has no end") };
-        assert!(error.to_string().contains("64 MiB"), "{error}");
-        saying.abort();
-    }
-
-    #[tokio::test]
-    async fn a_stream_may_go_on() {
-        let (mut running, saying) = without_end("nonce fact host log x\n").await;
-        running.streams();
-        for _ in 0..=MOST_RECORDS {
-            assert!(matches!(running.next().await, Ok(Some(Record::Fact { .. }))));
-        }
-        saying.abort();
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     chain::{
-        probe::{Block, NetInfo, ProbeError, RpcValidator, Status, evm, tendermint},
+        probe::{Block, NetInfo, PAGE, ProbeError, RpcValidator, Status, Validators, evm, tendermint},
         profile::{Probe, ProbeKind},
     },
     facts::{Facts, NodeFacts},
@@ -17,6 +17,9 @@ use crate::{
     plan::node,
     remote::host::Host,
 };
+
+/// All pages of a list together may take so many times as long as one answer.
+const PAGES: u32 = 6;
 
 #[derive(Clone)]
 pub struct Client {
@@ -128,15 +131,13 @@ impl Client {
     }
 
     async fn pages(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
-        let path = format!("/validators?height={height}&per_page=100");
-        let mut all = self.get(&path, tendermint::validators).await?;
-        for page in 2.. {
-            if all.is_whole()? {
-                break;
-            }
-            all.add(self.get(&format!("{path}&page={page}"), tendermint::validators).await?)?;
-        }
-        Ok(all.members)
+        let path = format!("/validators?height={height}&per_page={PAGE}");
+        // The first page has no number: releases without pages refuse to be asked for one.
+        let page = async |number: u64| match number {
+            1 => self.get(&path, tendermint::validators).await,
+            number => self.get(&format!("{path}&page={number}"), tendermint::validators).await,
+        };
+        all_pages(page, self.limit * PAGES).await
     }
 
     async fn get<T>(&self, path: &str, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
@@ -160,5 +161,66 @@ impl Client {
         };
         let body = body.map_err(|error| error.to_string())?;
         String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
+    }
+}
+
+/// Within one time for all of them: a node that answers each in time can give as many as it likes.
+async fn all_pages(
+    page: impl AsyncFn(u64) -> Result<Validators, String>,
+    limit: Duration,
+) -> Result<Vec<RpcValidator>, String> {
+    let pages = async {
+        let mut all = page(1).await?;
+        for number in 2.. {
+            if all.is_whole()? {
+                break;
+            }
+            all.add(page(number).await?)?;
+        }
+        Ok(all.members)
+    };
+    let slow = || format!("it has not shown all validators within {} s", limit.as_secs());
+    tokio::time::timeout(limit, pages).await.unwrap_or_else(|_| Err(slow()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::model::ids::ValidatorKey;
+
+    /// So many members of a set of ten thousand, on the page with this number.
+    fn members(page: u64, count: u64) -> Validators {
+        let member = |n: u64| {
+            let key = ValidatorKey { kind: "ed25519".into(), value: n.to_string() };
+            RpcValidator { address: n.to_string(), key, power: 1 }
+        };
+        let first = (page - 1) * count;
+        Validators { height: 7, members: (first..first + count).map(member).collect(), total: 10_000 }
+    }
+
+    #[tokio::test]
+    async fn p7_pages_are_full_or_the_last_and_have_one_time_for_all() {
+        let hour = Duration::from_secs(3600);
+        let asked = Cell::new(0);
+        let give = |count: u64| {
+            let asked = &asked;
+            asked.set(0);
+            async move |page: u64| {
+                asked.set(asked.get() + 1);
+                Ok(members(page, count))
+            }
+        };
+        assert_eq!(all_pages(give(100), hour).await.map(|all| all.len()), Ok(10_000));
+        assert_eq!(asked.get(), 100);
+        assert!(all_pages(give(1), hour).await.is_err());
+        assert_eq!(asked.get(), 1, "one member a page");
+        let slow = async |page: u64| {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(members(page, 100))
+        };
+        let said = all_pages(slow, Duration::from_millis(100)).await;
+        assert!(said.is_err_and(|why| why.contains("within")), "each page in time, all of them not");
     }
 }

@@ -37,15 +37,21 @@ pub fn text<'a>(cluster: &Cluster, seen: &'a NodeFacts) -> Option<&'a Text> {
 pub fn on_host(cluster: &Cluster, seen: &NodeFacts) -> Option<Document> {
     let text = text(cluster, seen)?;
     let json: Value = serde_json::from_str(text).ok()?;
-    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
     let time = json["genesis_time"].as_str().and_then(|time| humantime::parse_rfc3339_weak(time).ok());
     let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     Some(Document {
         chain_id: single::chain_id(&cluster.profile, name(cluster)?, text).map(|id| id.to_string()),
-        initial_height: number(&json["initial_height"]).unwrap_or(1).max(1),
+        initial_height: first_height(&json),
         genesis_time: since.map(|since| since.as_secs_f64()),
         members: validators_of(&cluster.profile, name(cluster)?, text).unwrap_or_default(),
     })
+}
+
+/// 63 bits, as every height: what is one above it is a height, too.
+fn first_height(json: &Value) -> u64 {
+    let said = &json["initial_height"];
+    let height = said.as_u64().or_else(|| said.as_str()?.parse().ok());
+    height.filter(|height| i64::try_from(*height).is_ok()).unwrap_or(1).max(1)
 }
 
 /// The one that most of these hosts have: one alone says nothing of the chain.
@@ -61,4 +67,21 @@ pub fn of_most<'a>(cluster: &Cluster, hosts: impl Iterator<Item = &'a NodeFacts>
 /// The first height of the chain, as most hosts' documents have it.
 pub fn initial_height(cluster: &Cluster, facts: &Facts) -> u64 {
     of_most(cluster, facts.nodes.values()).map_or(1, |document| document.initial_height)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn p7_a_first_height_has_63_bits() {
+        let of = |height: Value| first_height(&json!({"initial_height": height}));
+        assert_eq!((of(json!(7)), of(json!("7")), of(json!(0)), of(Value::Null)), (7, 7, 1, 1));
+        assert_eq!(of(json!(i64::MAX.to_string())), i64::MAX.unsigned_abs());
+        for wrong in [u64::MAX, 1 << 63] {
+            assert_eq!((of(json!(wrong)), of(json!(wrong.to_string()))), (1, 1), "{wrong}");
+        }
+    }
 }

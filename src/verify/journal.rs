@@ -13,6 +13,10 @@ use crate::{
 /// How long a journal is waited for: it may lie on a slow disk.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// Lines of each kind, and characters of a line: as many as are asked for.
+const LINES: usize = 20;
+const LONGEST: usize = 2000;
+
 /// What went wrong before somebody restarted the unit says nothing about now. While systemd restarts it, the reason
 /// stands in the run before.
 const THIS_RUN: &str = r#"this_run() {
@@ -52,9 +56,13 @@ async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
     script.line("entries() { journalctl -q --no-pager -o cat \"$@\" 2>&1; }");
     script.line(THIS_RUN);
     script.line("send() { printf '%s blob 0 %s %s\\n' \"$NONCE\" \"$1\" \"$(base64 -w0)\"; }");
-    script.line("say ready\nwatch\nentries \"$journal_unit=$unit\" -n 20 | cut -c1-2000 | send last");
-    script
-        .line(format!("this_run 5000 | {} | tail -n 20 | cut -c1-2000 | send signs\nfinish 0", words(grep)));
+    script.line(format!(
+        "say ready\nwatch\nentries \"$journal_unit=$unit\" -n {LINES} | cut -c1-{LONGEST} | send last"
+    ));
+    script.line(format!(
+        "this_run 5000 | {} | tail -n {LINES} | cut -c1-{LONGEST} | send signs\nfinish 0",
+        words(grep)
+    ));
     let mut running = host.start(&script, "reading the journal").await?;
     running.keep_alive();
     let mut journal = Journal::default();
@@ -70,12 +78,21 @@ async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
 /// Lines as people read them: they go to a terminal.
 fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
-    text.lines().map(harmless::log_line).filter(|line| !line.trim().is_empty()).collect()
+    let cut = |line: &str| line.chars().take(LONGEST).collect::<String>();
+    let lines = text.lines().map(|line| harmless::log_line(&cut(line)));
+    lines.filter(|line| !line.trim().is_empty()).take(LINES).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p7_a_host_that_sends_more_than_it_was_asked_for_is_cut_short() {
+        let all = lines("x".repeat(5000).as_bytes());
+        assert_eq!((all.len(), all[0].len()), (1, LONGEST));
+        assert_eq!(lines("x\n".repeat(100_000).as_bytes()).len(), LINES);
+    }
 
     #[test]
     fn colours_go_and_controls_are_seen() {

@@ -21,6 +21,9 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
     view.looked_at().map(row).collect()
 }
 
+/// So many ports that nobody has announced are named.
+const NAMED: usize = 10;
+
 /// Whether it is the node's own unit that listens.
 type Own<'a> = &'a dyn Fn(&Listener) -> bool;
 
@@ -38,14 +41,15 @@ fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>
         .filter(|(_, port)| port.expected)
         .filter_map(|(name, port)| missing(name, port, listeners, own))
         .collect();
-    for l in listeners.iter().filter(|l| own(l) && !l.ip.is_loopback()) {
-        if ports.values().all(|port| port.port != l.port) {
-            wrong.push(format!(
-                "{} listens on {} unannounced",
-                l.program,
-                address(&l.ip.to_string(), l.port)
-            ));
-        }
+    let is_unannounced =
+        |l: &&Listener| own(l) && !l.ip.is_loopback() && ports.values().all(|port| port.port != l.port);
+    let mut others = listeners.iter().filter(is_unannounced);
+    let name =
+        |l: &Listener| format!("{} listens on {} unannounced", l.program, address(&l.ip.to_string(), l.port));
+    wrong.extend(others.by_ref().take(NAMED).map(name));
+    match others.count() {
+        0 => {}
+        more => wrong.push(format!("and {more} more")),
     }
     wrong
 }
@@ -125,5 +129,8 @@ mod tests {
             ]
         );
         assert_eq!(wrong(&ports, &[], &own).len(), 2);
+        let many: Vec<_> = (0..5000).map(|port| listener("::", port, "c")).collect();
+        let said = wrong(&BTreeMap::new(), &many, &own);
+        assert_eq!((said.len(), said.last().map(String::as_str)), (NAMED + 1, Some("and 4990 more")));
     }
 }

@@ -11,6 +11,10 @@ use crate::{
     text::Text,
 };
 
+/// Words that a script's interpreter may put in front of its command line: itself, and a few options of its own
+/// (`env -S`). A host can say half a million words, and each that is tried reads all behind it.
+const INTERPRETER: usize = 4;
+
 pub fn active(view: &View<'_>) -> Vec<Check> {
     // On a live chain a change may wait for a restart that nobody has agreed to yet: that is no drift (S8).
     let pending = match plan::next(view.cluster, &view.now, &Options::default()) {
@@ -77,10 +81,7 @@ fn or_nothing<'a>(text: &'a str, nothing: &'a str) -> &'a str {
 fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts, planned: Option<&Text>) -> Option<String> {
     let planned = start_of(planned.or_else(|| seen.text(&view.cluster.unit_path(node)))?)?;
     let running = &seen.unit.command;
-    // A script's command line has its interpreter in front.
-    let same =
-        (0..running.len()).any(|from| encode::exec_start(&running[from..]).is_ok_and(|it| it == planned));
-    if same || running.is_empty() {
+    if running.is_empty() || runs(running, &planned) {
         return None;
     }
     let mut why = format!("it runs `{}`, not `{}`", shortened(&running.join(" ")), shortened(&planned));
@@ -88,6 +89,12 @@ fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts, planned: Opti
         let _ = write!(why, " (drop-ins: {})", seen.unit.drop_ins);
     }
     Some(why)
+}
+
+/// Whether a process was started with this line of a unit: a script's command line has its interpreter in front.
+fn runs(running: &[String], planned: &str) -> bool {
+    let mut behind = (0..running.len().min(INTERPRETER + 1)).map(|from| &running[from..]);
+    behind.any(|words| encode::exec_start(words).is_ok_and(|it| it == planned))
 }
 
 fn start_of(unit: &str) -> Option<String> {
@@ -119,5 +126,37 @@ fn shortened(text: &str) -> String {
         text.to_owned()
     } else {
         text.chars().take(159).chain(['…']).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fuzz::cpu;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn v1_an_interpreter_may_stand_in_front() {
+        let planned = "/srv/chain start --home /srv";
+        for running in ["", "/bin/sh ", "/usr/bin/python3 -u ", "/usr/bin/python3 -u -W ignore "] {
+            assert!(runs(&words(&format!("{running}{planned}")), planned), "{running}");
+        }
+        assert!(!runs(&words("/bin/sh /srv/chain start"), planned));
+        assert!(!runs(&words(&format!("/x a b c d {planned}")), planned), "no interpreter has as many");
+        assert!(!runs(&[], planned));
+    }
+
+    #[test]
+    fn p7_a_megabyte_of_arguments_is_compared_at_once() {
+        // As many as gather.sh brings.
+        let running = vec!["/".to_owned(); 1 << 19];
+        let begun = cpu();
+        assert!(!runs(&running, "/srv/chain start"));
+        assert!(cpu().saturating_sub(begun) < Duration::from_secs(10));
     }
 }

@@ -9,12 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     chain::probe::RpcValidator,
     facts::{NEAR, Voter, Voting},
+    harmless,
     model::ids::{NodeName, ValidatorKey},
 };
 
 /// From so many nodes blocks are fetched: enough that two who lie are too few to confirm anything (see `enough`), and
 /// few enough that a cluster of many is not read many times over.
 const WITNESSES: usize = 7;
+
+/// As much of a key as is said of who votes otherwise than others say, in characters.
+const LONGEST_KEY: usize = 100;
 
 /// What one node says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -67,9 +71,11 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
     }
     let asked = readings.values().filter(|reading| reading.signed.is_some()).count();
     let needed = if readings.len() == 1 { 1 } else { enough(asked) };
+    let last: Vec<_> =
+        readings.iter().filter_map(|(name, reading)| Some((name, last_signed(reading)?))).collect();
     let voter = |(key, power): (ValidatorKey, i64)| {
         let mut shown: Vec<(u64, &NodeName)> =
-            readings.iter().filter_map(|(name, reading)| Some((last_of(reading, &key)?, name))).collect();
+            last.iter().map(|(name, last)| (last.get(&key).copied().unwrap_or(0), *name)).collect();
         shown.sort_by(|a, b| b.cmp(a));
         let last_signed = shown.first().map_or(0, |(last, _)| *last);
         let confirmed = shown.get(needed - 1).map_or(0, |(last, _)| *last);
@@ -89,8 +95,10 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
 /// Everybody whom any node names, in the order of the first, with the greatest power that any gives.
 fn all_members(readings: &Readings) -> Vec<(ValidatorKey, i64)> {
     let mut all: Vec<(ValidatorKey, i64)> = Vec::new();
+    let mut places: BTreeMap<&ValidatorKey, usize> = BTreeMap::new();
     for member in readings.values().filter_map(|reading| reading.members.as_ref()).flatten() {
-        match all.iter_mut().find(|(key, _)| *key == member.key) {
+        let place = *places.entry(&member.key).or_insert(all.len());
+        match all.get_mut(place) {
             Some((_, power)) => *power = (*power).max(member.power),
             None => all.push((member.key.clone(), member.power)),
         }
@@ -98,11 +106,16 @@ fn all_members(readings: &Readings) -> Vec<(ValidatorKey, i64)> {
     all
 }
 
-/// The key's last signature in the blocks that one node shows, by the address that this node gives it.
-fn last_of(reading: &Reading, key: &ValidatorKey) -> Option<u64> {
+/// Each key's last signature in the blocks that one node shows, by the address that this node gives it.
+fn last_signed(reading: &Reading) -> Option<BTreeMap<&ValidatorKey, u64>> {
     let signed = reading.signed.as_ref()?;
-    let own = reading.members.iter().flatten().filter(|member| member.key == *key);
-    Some(own.filter_map(|member| signed.get(&member.address).copied()).max().unwrap_or(0))
+    let mut last = BTreeMap::new();
+    for member in reading.members.iter().flatten() {
+        let here = signed.get(&member.address).copied().unwrap_or(0);
+        let before = last.entry(&member.key).or_insert(here);
+        *before = here.max(*before);
+    }
+    Some(last)
 }
 
 /// Who says what, where the nodes that say who votes do not say the same.
@@ -118,11 +131,17 @@ fn disagreement(readings: &Readings) -> Option<String> {
         }
     }
     let height = common(&readings.iter().map(|(name, reading)| (name.clone(), reading.height)).collect());
-    let all: Vec<&Set<'_>> = said.iter().map(|(set, _)| set).collect();
+    let mut by_how_many: BTreeMap<(&ValidatorKey, i64), usize> = BTreeMap::new();
+    for (key, power) in said.iter().flat_map(|(set, _)| set) {
+        *by_how_many.entry((key, *power)).or_default() += 1;
+    }
     let line = |(set, by): &(Set<'_>, Vec<&str>)| {
         let total: i128 = set.values().map(|power| i128::from(*power)).sum();
-        let own = set.iter().find(|(key, power)| all.iter().any(|other| other.get(*key) != Some(*power)));
-        let own = own.map_or_else(String::new, |(key, power)| format!(", {key} with {power}"));
+        let own = set.iter().find(|(key, power)| by_how_many[&(**key, **power)] < said.len());
+        let own = own.map_or_else(String::new, |(key, power)| {
+            let key: String = key.value.chars().take(LONGEST_KEY).collect();
+            format!(", {} with {power}", harmless::line(&key))
+        });
         format!("{}: {} with power {total}{own}", by.join(", "), set.len())
     };
     (said.len() > 1).then(|| {

@@ -3,7 +3,10 @@
 use alloy_rlp::{Encodable as _, Header};
 
 use crate::{
-    chain::identity::{evm_signer, evm_validator, keccak256},
+    chain::{
+        MOST_VALIDATORS,
+        identity::{evm_signer, evm_validator, keccak256},
+    },
     model::ids::ValidatorKey,
 };
 
@@ -78,6 +81,10 @@ fn parts(mut rest: &[u8]) -> alloy_rlp::Result<Parts> {
 fn texts(mut list: &[u8]) -> alloy_rlp::Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     while !list.is_empty() {
+        // To find out who has made a seal is work.
+        if found.len() == MOST_VALIDATORS {
+            return Err(alloy_rlp::Error::Custom("it has more of them than a chain has validators"));
+        }
         found.push(Header::decode_bytes(&mut list, false)?.to_vec());
     }
     Ok(found)
@@ -109,6 +116,24 @@ mod tests {
         let read = Extra::parse(BY_HOMI.trim()).unwrap();
         assert_eq!(read, Extra { validators: keys(&VALIDATORS), committed: Vec::new() });
         assert_eq!(read.validators[2].value, VALIDATORS[2].to_lowercase());
+    }
+
+    #[test]
+    fn p7_seals_and_validators_are_no_more_than_a_chain_has() {
+        let extra = |validators: usize, seals: usize| {
+            let (mut inner, mut all) = (Vec::new(), Vec::new());
+            let (mut addresses, mut committed) = (Vec::new(), Vec::new());
+            (0..validators).for_each(|_| [1_u8; 20].as_slice().encode(&mut addresses));
+            (0..seals).for_each(|_| [1_u8].as_slice().encode(&mut committed));
+            list(&addresses, &mut inner);
+            [0; SEAL].as_slice().encode(&mut inner);
+            list(&committed, &mut inner);
+            list(&inner, &mut all);
+            Extra::parse(&format!("0x{}{}", hex::encode([0; VANITY]), hex::encode(all)))
+        };
+        assert_eq!(extra(4, MOST_VALIDATORS).unwrap().committed.len(), MOST_VALIDATORS);
+        assert!(extra(MOST_VALIDATORS + 1, 0).is_err());
+        assert!(extra(4, MOST_VALIDATORS + 1).unwrap_err().contains("more of them"));
     }
 
     #[test]

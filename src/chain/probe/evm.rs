@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Block, NetInfo, ProbeError, RpcValidator, Status, first_part};
+use super::{
+    Block, NetInfo, ProbeError, RpcValidator, Status, answered, checked, first_part, no_more_than_validators,
+};
 use crate::{
     chain::{genesis::istanbul::Extra, identity, profile::ProbeMethods},
     model::ids::NodeId,
@@ -33,7 +35,7 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
         validator_address: identity::evm_address(&id).map(|key| key.value).map_err(unreadable)?,
         node_id: NodeId::new(id).map_err(unreadable)?,
         network: chain.to_string(),
-        version: version.as_str().unwrap_or_default().to_owned(),
+        version: checked(version.as_str().unwrap_or_default(), "version").unwrap_or_default(),
         height,
         hash: if height == 0 { String::new() } else { text(&block, "hash")? },
         app_hash: text(&block, "stateRoot")?,
@@ -48,6 +50,7 @@ pub fn ask_peers() -> String {
 
 pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
     let [peers] = results(body)?;
+    no_more_than_validators(peers.as_array().map_or(0, Vec::len), "peers")?;
     let id = |peer: &Value| NodeId::new(text(peer, "id")?.to_ascii_lowercase()).map_err(unreadable);
     Ok(NetInfo { peers: peers.as_array().into_iter().flatten().map(id).collect::<Result<_, _>>()? })
 }
@@ -83,11 +86,13 @@ pub fn ask_validators(methods: &ProbeMethods, height: u64) -> Option<String> {
 pub fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
     let [addresses] = results(body)?;
     let validator = |address: &Value| {
-        let address = address.as_str().ok_or_else(|| missing("address"))?;
-        let key = identity::evm_validator(address).map_err(unreadable)?;
+        let address = checked(address.as_str().ok_or_else(|| missing("address"))?, "address")?;
+        let key = identity::evm_validator(&address).map_err(unreadable)?;
         Ok(RpcValidator { address: key.value.clone(), key, power: 1 })
     };
-    addresses.as_array().ok_or_else(|| missing("result"))?.iter().map(validator).collect()
+    let addresses = addresses.as_array().ok_or_else(|| missing("result"))?;
+    no_more_than_validators(addresses.len(), "validators")?;
+    addresses.iter().map(validator).collect()
 }
 
 fn signers(block: &Value, hash: &str) -> Option<Vec<String>> {
@@ -114,7 +119,7 @@ fn results<const N: usize>(body: &str) -> Result<[Value; N], ProbeError> {
     for mut answer in answers {
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             let words = error.get("message").and_then(Value::as_str).map(str::to_owned);
-            return Err(ProbeError::Answered(words.unwrap_or_else(|| error.to_string())));
+            return Err(answered(&words.unwrap_or_else(|| error.to_string())));
         }
         let id = answer.get("id").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
         if let Some(slot) = id.and_then(|id| results.get_mut(id)) {
@@ -141,7 +146,7 @@ fn unreadable(error: crate::model::ids::Invalid) -> ProbeError {
 }
 
 fn text(value: &Value, key: &str) -> Result<String, ProbeError> {
-    value.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| missing(key))
+    checked(value.get(key).and_then(Value::as_str).ok_or_else(|| missing(key))?, key)
 }
 
 fn number(value: &Value, key: &str) -> Result<u64, ProbeError> {
@@ -219,6 +224,21 @@ mod tests {
         assert_eq!(asked, r#"[{"jsonrpc":"2.0","id":0,"method":"kaia_getCouncil","params":["0x11"]}]"#);
         assert!(ask_block(&methods, 0).contains(r#""method":"eth_getBlockByNumber","params":["0x0",false]"#));
         assert!(ask_validators(&ProbeMethods::default(), 1).is_none());
+    }
+
+    #[test]
+    fn p7_texts_and_lists_of_a_node_have_an_end() {
+        let answer = |result: &Value| json!([{"id": 0, "result": result}]).to_string();
+        let address = json!("0x760897540c6768589eec40f1012e24e621c66191");
+        let count = |many: usize| validators(&answer(&json!(vec![&address; many])));
+        assert_eq!(count(10_000).unwrap().len(), 10_000);
+        assert!(count(10_001).unwrap_err().to_string().contains("10001 validators"));
+        let long = "x".repeat(16 << 20);
+        assert!(validators(&answer(&json!([long]))).unwrap_err().to_string().len() < 200);
+        let error = json!([{"id": 0, "error": {"message": long}}]).to_string();
+        assert!(validators(&error).unwrap_err().to_string().len() < 600);
+        let peers = answer(&json!(vec![json!({"id": "ab"}); 10_001]));
+        assert!(net_info(&peers).unwrap_err().to_string().contains("10001 peers"));
     }
 
     #[test]

@@ -7,7 +7,19 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::model::ids::{NodeId, ValidatorKey};
+use crate::{
+    chain::MOST_VALIDATORS,
+    model::ids::{NodeId, ValidatorKey},
+};
+
+/// As many validators as a page holds at the most; by itself it has 30.
+pub const PAGE: usize = 100;
+/// Bytes of a text that is compared or shown: hashes, names and keys of any kind have fewer.
+const LONGEST_TEXT: usize = 4096;
+/// The same of an address, of which a set has thousands a block.
+const LONGEST_ADDRESS: usize = 128;
+/// Characters of a node's own words for what is wrong.
+const LONGEST_ERROR: usize = 500;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -62,22 +74,25 @@ pub struct RpcValidator {
 pub struct Validators {
     pub height: u64,
     pub members: Vec<RpcValidator>,
-    /// Of all pages; a page has 30 unless `per_page` (up to 100) says otherwise.
+    /// Of all pages.
     pub total: u64,
 }
 
-/// No chain has more; CometBFT itself refuses a set of over 10 000.
-const MOST_VALIDATORS: u64 = 10_000;
-
 impl Validators {
-    /// Whether all are there that it says there are.
+    /// Whether all are there that it says there are. A page that is neither full nor the last one is refused: who gives one
+    /// member a page would be asked ten thousand times.
     pub fn is_whole(&self) -> Result<bool, String> {
         match self.members.len() as u64 {
-            _ if self.total > MOST_VALIDATORS => {
+            _ if self.total > MOST_VALIDATORS as u64 => {
                 Err(format!("it says that there are {} validators", self.total))
             }
             more if more > self.total => Err(format!("it says {} validators, and shows {more}", self.total)),
-            count => Ok(count == self.total),
+            count if count == self.total => Ok(true),
+            count if count > 0 && count % PAGE as u64 == 0 => Ok(false),
+            count => Err(format!(
+                "it says {} validators, and shows {count} in pages that are not full",
+                self.total
+            )),
         }
     }
 
@@ -94,6 +109,36 @@ impl Validators {
         self.members.extend(next.members);
         Ok(())
     }
+}
+
+/// A text that stands in our own lines and is compared with others: it has an end, and begins no line.
+fn checked(text: &str, name: &str) -> Result<String, ProbeError> {
+    if text.len() > LONGEST_TEXT {
+        return Err(ProbeError::Unreadable(format!("its `{name}` has {} bytes", text.len())));
+    }
+    if text.contains(char::is_control) {
+        return Err(ProbeError::Unreadable(format!("its `{name}` has control characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn checked_address(text: &str) -> Result<String, ProbeError> {
+    if text.len() > LONGEST_ADDRESS {
+        return Err(ProbeError::Unreadable(format!("an address of it has {} bytes", text.len())));
+    }
+    checked(text, "address")
+}
+
+fn no_more_than_validators(count: usize, what: &str) -> Result<(), ProbeError> {
+    if count <= MOST_VALIDATORS {
+        return Ok(());
+    }
+    Err(ProbeError::Unreadable(format!("it has {count} {what}, more than {MOST_VALIDATORS}")))
+}
+
+/// Its own words, as many as people read.
+fn answered(words: &str) -> ProbeError {
+    ProbeError::Answered(words.chars().take(LONGEST_ERROR).collect())
 }
 
 fn first_part(body: &str) -> String {
@@ -121,6 +166,11 @@ mod tests {
         assert!(all.add(page(100, 130, 131)).is_err(), "another total");
         assert!(all.add(Validators { height: 8, ..page(100, 130, 130) }).is_err(), "another set");
         assert_eq!((all.add(page(100, 130, 130)), all.is_whole()), (Ok(()), Ok(true)));
+        assert!(page(0, 1, 10_000).is_whole().is_err(), "one member a page");
+        let mut all = page(0, 100, 300);
+        assert!(all.add(page(100, 199, 300)).is_ok() && all.is_whole().is_err(), "a page that is not full");
+        assert!(page(0, 0, 5).is_whole().is_err(), "a first page of nobody");
+        assert_eq!((page(0, 0, 0).is_whole(), page(0, 130, 130).is_whole()), (Ok(true), Ok(true)));
         assert!(page(0, 100, u64::MAX).is_whole().is_err() && page(0, 2, 1).is_whole().is_err());
     }
 }

@@ -5,8 +5,11 @@
 
 use serde_json::Value;
 
-use super::{Block, NetInfo, ProbeError, RpcValidator, Status, Validators, first_part};
-use crate::model::ids::NodeId;
+use super::{
+    Block, NetInfo, ProbeError, RpcValidator, Status, Validators, answered, checked, checked_address,
+    first_part, no_more_than_validators,
+};
+use crate::model::ids::{NodeId, ValidatorKey};
 
 /// `/status`.
 pub fn status(body: &str) -> Result<Status, ProbeError> {
@@ -30,7 +33,9 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
 pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
     let result = result(body)?;
     // Go writes an empty list as null.
-    let peers = list(&result, &["peers"]).iter().map(|peer| node_id(field(peer, &["node_info"])?));
+    let peers = list(&result, &["peers"]);
+    no_more_than_validators(peers.len(), "peers")?;
+    let peers = peers.iter().map(|peer| node_id(field(peer, &["node_info"])?));
     Ok(NetInfo { peers: peers.collect::<Result<_, _>>()? })
 }
 
@@ -45,7 +50,7 @@ pub fn block(body: &str) -> Result<Block, ProbeError> {
         height: number(header, &["height"])?,
         hash,
         app_hash: text(header, &["app_hash"])?,
-        signed_by: signers(&result),
+        signed_by: signers(&result)?,
     })
 }
 
@@ -72,20 +77,23 @@ pub fn consensus_step(body: &str) -> Result<String, ProbeError> {
 
 fn validator(entry: &Value) -> Result<RpcValidator, ProbeError> {
     let key = field(entry, &["pub_key"])?;
-    let key = serde_json::from_value(key.clone()).map_err(|_| missing("pub_key"))?;
+    let key: ValidatorKey = serde_json::from_value(key.clone()).map_err(|_| missing("pub_key"))?;
+    checked(&key.kind, "pub_key.type").and(checked(&key.value, "pub_key.value"))?;
     let power = field(entry, &["voting_power"])?;
     let power = as_number(power).ok_or_else(|| missing("voting_power"))?;
-    Ok(RpcValidator { address: text(entry, &["address"])?, key, power })
+    Ok(RpcValidator { address: checked_address(&text(entry, &["address"])?)?, key, power })
 }
 
 /// `signatures` from 0.33 on (flag 2 is a vote for the block), `precommits` with nulls before.
-fn signers(result: &Value) -> Vec<String> {
+fn signers(result: &Value) -> Result<Vec<String>, ProbeError> {
     let commit = &result["block"]["last_commit"];
     let votes = commit["signatures"].as_array().or_else(|| commit["precommits"].as_array());
+    no_more_than_validators(votes.map_or(0, Vec::len), "signatures")?;
     let signed = votes.into_iter().flatten().filter(|vote| {
         vote.get("block_id_flag").is_none_or(|flag| as_number(flag) == Some(2)) && !vote.is_null()
     });
-    signed.filter_map(|vote| vote["validator_address"].as_str().map(str::to_owned)).collect()
+    let addresses = signed.filter_map(|vote| vote["validator_address"].as_str());
+    addresses.map(checked_address).collect()
 }
 
 fn result(body: &str) -> Result<Value, ProbeError> {
@@ -95,7 +103,7 @@ fn result(body: &str) -> Result<Value, ProbeError> {
         let part = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let words: Vec<_> = ["message", "data"].into_iter().filter_map(part).collect();
         let said = if words.is_empty() { error.to_string() } else { words.join(": ") };
-        return Err(ProbeError::Answered(said));
+        return Err(answered(&said));
     }
     match answer.get_mut("result").map(Value::take) {
         Some(result) if result.is_object() => Ok(result),
@@ -112,7 +120,8 @@ fn field<'a>(value: &'a Value, path: &[&str]) -> Result<&'a Value, ProbeError> {
 }
 
 fn text(value: &Value, path: &[&str]) -> Result<String, ProbeError> {
-    field(value, path)?.as_str().map(str::to_owned).ok_or_else(|| missing(&path.join(".")))
+    let found = field(value, path)?.as_str().ok_or_else(|| missing(&path.join(".")))?;
+    checked(found, &path.join("."))
 }
 
 fn list<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
@@ -181,6 +190,43 @@ mod tests {
         assert_eq!(error.to_string(), words);
         assert!(matches!(status("<html>"), Err(ProbeError::Unreadable(_))));
         assert!(matches!(status("{\"result\":{}}"), Err(ProbeError::Unreadable(_))));
+    }
+
+    #[test]
+    fn p7_texts_and_lists_of_a_node_have_an_end() {
+        let long = "x".repeat(16 << 20);
+        let error = block(&serde_json::json!({"error": {"message": long}}).to_string()).unwrap_err();
+        assert!(error.to_string().len() < 600);
+        let forged = |text: &str| {
+            let network = recorded!("status").replace("\"rec\"", &serde_json::json!(text).to_string());
+            status(&network).unwrap_err().to_string()
+        };
+        assert!(forged(&long).contains("`network` has 16777216 bytes"));
+        assert!(forged("rec\nok").contains("control characters"));
+        let with_key = |value: &str| {
+            let key = serde_json::json!({"type": "t", "value": value});
+            let member = serde_json::json!({"address": "A", "pub_key": key, "voting_power": "1"});
+            validators(
+                &serde_json::json!({"result": {"block_height": "1", "validators": [member]}}).to_string(),
+            )
+        };
+        assert!(
+            with_key("k").is_ok() && with_key("k\nwarning: all is well").is_err() && with_key(&long).is_err()
+        );
+        let votes = vec![serde_json::json!({"validator_address": "A"}); 10_001];
+        let long = [serde_json::json!({"validator_address": "A".repeat(4096)})];
+        let block = |votes: &[Value]| {
+            let commit = serde_json::json!({"precommits": votes});
+            let block =
+                serde_json::json!({"header": {"height": "7", "app_hash": "CD"}, "last_commit": commit});
+            super::block(
+                &serde_json::json!({"result": {"block_id": {"hash": "AB"}, "block": block}}).to_string(),
+            )
+        };
+        assert!(block(&votes[1..]).is_ok() && block(&votes).is_err() && block(&long).is_err());
+        let peer = serde_json::json!({"node_info": {"id": "2116a1c7941f31422f29f6139f9b92278b6ae9a0"}});
+        let peers = serde_json::json!({"result": {"peers": vec![peer; 10_001]}}).to_string();
+        assert!(net_info(&peers).unwrap_err().to_string().contains("10001 peers"));
     }
 
     /// The forms of 0.27 and 0.32, by chains.md: the id in block_meta, precommits with nulls, no total.

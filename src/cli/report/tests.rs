@@ -103,7 +103,7 @@ fn one_page_with_everything_that_needs_nothing_else() {
         assert_eq!(page.contains("<text "), hosts == 4);
         if let Some(folder) = std::env::var_os("LOOMCTL_PAGES") {
             let file = std::path::Path::new(&folder).join(format!("report-{hosts}.html"));
-            crate::cli::files::write(&file, &page).unwrap();
+            std::fs::write(&file, &page).unwrap();
         }
     }
 }

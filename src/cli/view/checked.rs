@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::out;
+use super::{columns, out};
 use crate::{
     chain::ports,
     inventory::{Host, Inventory, Origin, Var, listing},
@@ -50,8 +50,7 @@ pub fn text(inventory: &Inventory, cluster: &Cluster) -> String {
     for node in &cluster.nodes {
         let _ = writeln!(out, "\n{}", heading(cluster, node));
         let rows: Vec<[String; 3]> = of_host(inventory, node).map(|(name, var)| row(name, var)).collect();
-        let widest =
-            |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+        let widest = |column: usize| columns::width(rows.iter().map(|row| row[column].as_str()));
         let (first, second) = (widest(0), widest(1));
         for [name, value, from] in &rows {
             let _ = writeln!(out, "  {name:first$}  {value:second$}  {from}");
@@ -109,8 +108,7 @@ fn row(name: &str, var: &Var) -> [String; 3] {
         other => other.to_string(),
     };
     let value = value.replace('\n', "⏎");
-    let cut = value.chars().count() > WIDEST;
-    let value = if cut { value.chars().take(WIDEST - 1).chain(['…']).collect() } else { value };
+    let value = columns::cut(&value, WIDEST).into_owned();
     let at = |place: &Place| format!("{}:{}, ", place.file, place.line);
     [name.to_owned(), value, format!("{}{}", var.place.as_ref().map(at).unwrap_or_default(), origin(var))]
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::out::Shown;
+use super::{columns::cell, out::Shown};
 use crate::{harmless::line as one_line, masked, verify::Check};
 
 pub fn json(check: &Check) -> Value {
@@ -27,7 +27,7 @@ pub fn text(checks: &[Check]) -> Shown {
         let what = rows.first().map_or("", |check| check.what.as_str());
         let seen = if good == rows.len() { together(&rows) } else { String::new() };
         let result = if good == rows.len() { "ok" } else { "FAILED" };
-        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &one_line(&seen)]);
+        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &cell(&one_line(&seen))]);
     }
     let mut out = Shown::from(table.trim_fmt() + "\n");
     let wrong = |check: &&Check| !check.ok;
@@ -49,7 +49,7 @@ pub fn text(checks: &[Check]) -> Shown {
         }
     }
     for (host, seen, ids) in unknown {
-        let _ = writeln!(out, "\n{} {host}: {}", ids.join(", "), one_line(seen));
+        let _ = writeln!(out, "\n{} {host}: {}", ids.join(", "), cell(&one_line(seen)));
     }
     out
 }
@@ -82,11 +82,11 @@ fn failed(rows: &[&Check], out: &mut Shown) {
     out.painted(red, &format!("{} {}", all(|row| row.id), check.host));
     let _ = writeln!(out, ": {}", all(|row| row.what.as_str()));
     if others.is_empty() {
-        let _ = writeln!(out, "  expected  {}", one_line(&check.expected));
+        let _ = writeln!(out, "  expected  {}", cell(&one_line(&check.expected)));
     }
-    let _ = writeln!(out, "  seen      {}", one_line(&check.seen));
+    let _ = writeln!(out, "  seen      {}", cell(&one_line(&check.seen)));
     if let Some(hint) = &check.hint {
-        let _ = writeln!(out, "  likely    {}", one_line(hint));
+        let _ = writeln!(out, "  likely    {}", cell(&one_line(hint)));
     }
     if !check.journal.is_empty() {
         let _ = writeln!(out, "  the unit's last lines:");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::out::Shown;
+use super::{columns::cell, out::Shown};
 use crate::{
     harmless::log_line,
     ops::doctor::{Finding, Verdict},
@@ -24,6 +24,7 @@ pub fn text(findings: &[Finding]) -> Shown {
         let worst = [Verdict::Failed, Verdict::Warning, Verdict::Unknown].into_iter().find(|v| has(*v));
         let same = rows.iter().all(|row| row.seen == rows[0].seen);
         let seen = if same { log_line(&rows[0].seen) } else { String::new() };
+        let seen = cell(&seen);
         table.add_row([id, word(worst.unwrap_or(Verdict::Ok)), &format!("{good}/{}", rows.len()), &seen]);
     }
     let mut out = Shown::from(table.trim_fmt() + "\n");
@@ -35,7 +36,7 @@ pub fn text(findings: &[Finding]) -> Shown {
         let bold = colour.on_default() | anstyle::Effects::BOLD;
         let _ = writeln!(out);
         out.painted(bold, &format!("{} {}", finding.host, finding.id));
-        let _ = writeln!(out, ": {}", log_line(&finding.seen));
+        let _ = writeln!(out, ": {}", cell(&log_line(&finding.seen)));
         if let Some(help) = &finding.help {
             let _ = writeln!(out, "  help  {help}");
         }

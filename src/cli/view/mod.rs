@@ -5,6 +5,7 @@
 mod board;
 pub mod checked;
 mod checks;
+mod columns;
 mod doctor;
 pub mod inventory;
 mod json;
@@ -116,8 +117,9 @@ impl View {
         }
     }
 
+    /// Sentences about hosts, with what hosts have said in them.
     pub fn warnings(&self, warnings: &[String]) {
-        let problems: Vec<Problem> = warnings.iter().map(Problem::warning).collect();
+        let problems: Vec<Problem> = problems::few(warnings).into_iter().map(Problem::warning).collect();
         self.problems(&problems);
     }
 

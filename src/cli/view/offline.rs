@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{out, problems, say};
+use super::{columns, out, problems, say};
 use crate::{
     chain::{
         genesis::{Difference, Member, compare::Change, validators_of},
@@ -147,7 +147,7 @@ pub fn trust(dir: &Path) {
 }
 
 pub fn chains(profiles: &[Profile]) {
-    let width = profiles.iter().map(|profile| profile.name.len()).max().unwrap_or_default();
+    let width = columns::width(profiles.iter().map(|profile| profile.name.as_str()));
     let line = |profile: &Profile| {
         let documents: Vec<&str> = profile.documents.keys().map(String::as_str).collect();
         format!("{:width$}  {} (documents: {})\n", profile.name, profile.about, documents.join(", "))

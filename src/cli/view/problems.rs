@@ -2,18 +2,44 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::out::Shown;
+use super::{
+    columns::{cell, cut},
+    out::Shown,
+};
 use crate::{
     harmless, masked,
     problem::{Place, Problem, Severity},
 };
+
+/// So many warnings are said of the first ones and of the last ones: one host can bring tens of thousands.
+const SAID: usize = 20;
+/// Characters of a message: as much as is kept of what a failed step has said.
+const LONGEST: usize = 64 << 10;
+/// In front of each further line of a message: a value in it begins no line that could be one of ours.
+const MORE: &str = "\n| ";
+
+/// Warnings about hosts, each in one line; of a flood the first and the last ones. What one host has invented stands together,
+/// so it hides nothing at either end.
+pub fn few(warnings: &[String]) -> Vec<String> {
+    let line = |warning: &String| cell(&harmless::line(warning)).into_owned();
+    let left_out = warnings.len().saturating_sub(2 * SAID);
+    if left_out == 0 {
+        return warnings.iter().map(line).collect();
+    }
+    let (first, rest) = warnings.split_at(SAID);
+    let more = format!("and {left_out} more warnings, which are left out here");
+    first.iter().map(line).chain([more]).chain(rest[left_out..].iter().map(line)).collect()
+}
 
 pub fn text(problem: &Problem) -> Shown {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let visible = |text: &str| harmless::text(&masked::vaulted(text)).into_owned();
+    let visible = |text: &str| {
+        let text = masked::vaulted(text);
+        harmless::text(&cut(&text, LONGEST)).trim_end().replace('\n', MORE)
+    };
     let (message, help) = (visible(&problem.message), problem.help.as_deref().map(visible));
     let title = level.primary_title(message.as_str());
     let mut group = match &problem.place {
@@ -39,6 +65,29 @@ fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
     let (start, end) = (before.len(), before.len() + marked.len());
     Snippet::source(before + &marked + &after)
         .line_start(place.line)
-        .path(harmless::text(&place.file).into_owned())
+        .path(harmless::line(&place.file).into_owned())
         .annotation(AnnotationKind::Primary.span(start..end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p4_a_value_begins_no_line_of_its_own() {
+        let said = text(&Problem::error("n-0: it says:\nerror: all is well")).without_colours();
+        assert_eq!(said.lines().nth(1).map(str::trim_start), Some("| error: all is well"));
+        assert_eq!(few(&["a key\nerror: b".to_owned()]), ["a key\\nerror: b"]);
+    }
+
+    #[test]
+    fn p7_of_a_flood_of_warnings_the_first_and_the_last_are_said() {
+        let flood: Vec<String> = (0..80_000).map(|n| n.to_string()).collect();
+        let said = few(&flood);
+        assert_eq!((said.len(), said[0].as_str(), said[2 * SAID].as_str()), (2 * SAID + 1, "0", "79999"));
+        assert_eq!(said[SAID], "and 79960 more warnings, which are left out here");
+        assert_eq!(few(&flood[..2 * SAID]), flood[..2 * SAID]);
+        let long = few(&["x".repeat(16 << 20)]);
+        assert!(long[0].len() < 8192);
+    }
 }

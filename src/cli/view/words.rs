@@ -2,7 +2,11 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use super::{out::Shown, problems};
+use super::{
+    columns::{self, cell},
+    out::Shown,
+    problems,
+};
 use crate::{
     error::Failure,
     facts::{MachineFacts, NodeFacts},
@@ -110,7 +114,7 @@ pub fn end(
 
 /// One line each, whoever has said it.
 fn cells<const N: usize>(row: [String; N]) -> [String; N] {
-    row.map(|cell| log_line(&cell))
+    row.map(|text| cell(&log_line(&text)).into_owned())
 }
 
 pub fn status(nodes: &[NodeStatus]) -> String {
@@ -197,6 +201,7 @@ pub fn watch(now: &Now) -> String {
 
 /// The node in front of every line, also of a message that has several.
 pub fn log(entry: &logs::Entry, width: usize) -> String {
+    let width = columns::at_most(width);
     let head = format!("{:width$}  {}  {}: ", entry.host, entry.time, entry.identifier);
     let lines: Vec<&str> = entry.message.lines().collect();
     let lines = if lines.is_empty() { &[""][..] } else { &lines[..] };
@@ -205,7 +210,7 @@ pub fn log(entry: &logs::Entry, width: usize) -> String {
 
 /// One line an entry: what a host wrote there goes to a terminal, so without control characters.
 pub fn history(entries: &[Entry]) -> String {
-    let width = |text: fn(&Entry) -> &str| entries.iter().map(|e| text(e).chars().count()).max().unwrap_or(0);
+    let width = |text: fn(&Entry) -> &str| columns::width(entries.iter().map(text));
     let (host, who, stage) = (width(|e| &e.host), width(|e| &e.who), width(|e| &e.stage));
     let line = |e: &Entry| {
         let result = if e.result == "ok" { String::new() } else { format!(" ({})", e.result) };

@@ -12,6 +12,9 @@ use crate::{
 /// Seconds for one connection between two hosts.
 const CONNECT: u32 = 3;
 
+/// Bytes of what one of these programs says.
+const LONGEST: usize = 4096;
+
 /// What one machine said; texts as its own programs print them, empty where a program is missing.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
@@ -74,14 +77,23 @@ pub async fn ask(
     running.keep_alive();
     let mut said = Said::default();
     while let Some(record) = running.next_within(limit).await? {
-        let Record::Fact { scope, key, value } = record else { continue };
-        match (key.as_str(), scope.parse()) {
-            ("room", Ok(number)) => drop(said.room.insert(number, value)),
-            ("reach", _) => said.peers.extend(reach(&value)),
-            _ => drop(said.host.insert(key, value.trim().to_owned())),
-        }
+        said.take(record);
     }
     Ok(said)
+}
+
+impl Said {
+    fn take(&mut self, record: Record) {
+        let Record::Fact { scope, key, value } = record else { return };
+        if value.len() > LONGEST {
+            return;
+        }
+        match (key.as_str(), scope.parse()) {
+            ("room", Ok(number)) => drop(self.room.insert(number, value)),
+            ("reach", _) => self.peers.extend(reach(&value)),
+            _ => drop(self.host.insert(key, value.trim().to_owned())),
+        }
+    }
 }
 
 /// `ADDRESS PORT STATUS WORDS`. A refusal has crossed the network twice: nothing on the way swallows it.
@@ -103,6 +115,15 @@ fn reach(value: &str) -> Option<((String, u16), Reach)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn p7_what_is_too_long_was_not_said() {
+        let mut said = Said::default();
+        for value in ["x".repeat(LONGEST + 1), "x".repeat(LONGEST)] {
+            said.take(Record::Fact { scope: "host".into(), key: value.len().to_string(), value });
+        }
+        assert_eq!(said.host.keys().collect::<Vec<_>>(), ["4096"]);
+    }
 
     #[test]
     fn refused_is_reached_and_silence_is_not() {

@@ -1,6 +1,6 @@
 //! One host's journal, as journalctl there has it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc::Sender;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     fleet::Member,
-    remote::{error::HostError, host::Host, http::nonce},
+    remote::{error::HostError, host::Host, http::nonce, running::Running},
     shell::{quote::words, record::Record, script::Script},
 };
 
@@ -27,25 +27,32 @@ EOT
   finish 0
 }"#;
 
-/// Sends everything that is wanted. A receiver that is gone ends it.
-pub async fn send(host: Arc<Host>, member: Member, wanted: Wanted, to: Sender<Item>) {
-    if let Err(error) = sent(&host, &member, &wanted, &to).await {
+/// Sends everything that is wanted. A receiver that is gone ends it, and a silence longer than `limit` before all that was there
+/// already has come: the others' lines wait for it.
+pub async fn send(host: Arc<Host>, member: Member, wanted: Wanted, to: Sender<Item>, limit: Duration) {
+    if let Err(error) = sent(&host, &member, &wanted, &to, limit).await {
         let _ = to.send(Item::Lost(error)).await;
     }
 }
 
-async fn sent(host: &Host, member: &Member, wanted: &Wanted, to: &Sender<Item>) -> Result<(), HostError> {
+async fn sent(
+    host: &Host,
+    member: &Member,
+    wanted: &Wanted,
+    to: &Sender<Item>,
+    limit: Duration,
+) -> Result<(), HostError> {
     let mut arguments = shared(host, member, wanted);
     arguments.extend(wanted.since.iter().map(|since| format!("--since={since}")));
     // With --since or --grep, -n means other things in other releases: then the lines are counted here.
     if let (None, None, Some(lines)) = (&wanted.since, &wanted.grep, wanted.lines) {
         arguments.push(format!("--lines={lines}"));
     }
-    let place = stream(host, member, &arguments, to).await?;
+    let place = stream(host, member, &arguments, to, Some(limit)).await?;
     if wanted.follow && to.send(Item::Caught).await.is_ok() {
         let mut arguments = shared(host, member, wanted);
         arguments.extend(["--follow".to_owned(), "--no-tail".to_owned(), place]);
-        stream(host, member, &arguments, to).await?;
+        stream(host, member, &arguments, to, None).await?;
     }
     Ok(())
 }
@@ -64,12 +71,14 @@ fn shared(host: &Host, member: &Member, wanted: &Wanted) -> Vec<String> {
     arguments
 }
 
-/// Gives back, as an argument of journalctl, where it goes on from.
+/// Gives back, as an argument of journalctl, where it goes on from. `limit`: of its silence; a journal that is followed is
+/// silent for as long as nothing happens.
 async fn stream(
     host: &Host,
     member: &Member,
     arguments: &[String],
     to: &Sender<Item>,
+    limit: Option<Duration>,
 ) -> Result<String, HostError> {
     let mut script = Script::new(&nonce());
     script.line(STREAM);
@@ -80,7 +89,7 @@ async fn stream(
     running.streams();
     let nodes = || member.questions.iter().map(|q| (q.node.as_str(), q.unit.as_str()));
     let (mut place, mut said) = (String::new(), String::new());
-    while let Some(record) = running.next().await? {
+    while let Some(record) = next(&mut running, limit).await? {
         let Record::Fact { key, value, .. } = record else { continue };
         if key == "begun" {
             place = format!("--since=@{value}");
@@ -99,4 +108,40 @@ async fn stream(
         }
     }
     Ok(place)
+}
+
+async fn next(running: &mut Running, limit: Option<Duration>) -> Result<Option<Record>, HostError> {
+    match limit {
+        Some(limit) => running.next_within(limit).await,
+        None => running.next().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt as _, duplex, empty, sink};
+
+    use super::*;
+    use crate::remote::running::Pipes;
+
+    #[tokio::test]
+    async fn p7_a_host_that_says_nothing_holds_the_others_up_only_where_it_is_followed() {
+        let (mut says, stdout) = duplex(64);
+        let pipes = Pipes {
+            stdin: Box::pin(sink()),
+            stdout: Box::pin(stdout),
+            stderr: Box::pin(empty()),
+            keep: Box::new(()),
+        };
+        drop(says.write_all(b"n ready\n").await);
+        let started =
+            Running::start(pipes, "n", b"", "", "reading the journal", Duration::from_secs(60)).await;
+        let Ok(mut running) = started else { panic!("it said ready") };
+        running.streams();
+        let short = Duration::from_millis(50);
+        let followed = tokio::time::timeout(10 * short, next(&mut running, None)).await;
+        assert!(followed.is_err(), "nothing happens there: it is waited for");
+        let read = tokio::time::timeout(Duration::from_secs(60), next(&mut running, Some(short))).await;
+        assert!(matches!(read, Ok(Err(HostError::Silent(limit, _))) if limit == short));
+    }
 }

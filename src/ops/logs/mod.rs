@@ -76,12 +76,13 @@ impl Source {
 
 /// Ends when all has been told, or when nobody listens any more; following, when no host is left.
 pub async fn logs(look: &mut Look, wanted: &Wanted, tell: &mut dyn FnMut(Told<'_>) -> bool) {
+    let limit = look.fleet.limit;
     let mut sources = Vec::new();
     let sending = FuturesUnordered::new();
     for (member, host) in look.reached() {
         let (to, items) = channel(AHEAD);
         sources.push(Source { machine: member.machine, items, head: None, caught: false });
-        sending.push(host::send(host.clone(), member.clone(), wanted.clone(), to));
+        sending.push(host::send(host.clone(), member.clone(), wanted.clone(), to, limit));
     }
     let told = async {
         if told_what_is_there(look, wanted, &mut sources, tell).await && wanted.follow {

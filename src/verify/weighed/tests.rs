@@ -104,6 +104,31 @@ fn a_cluster_of_many_is_read_at_seven_that_are_not_behind() {
     assert_eq!(witnesses(&heights.into_iter().take(4).collect()).len(), 2);
 }
 
+#[test]
+fn p4_a_key_of_a_node_begins_no_line_and_has_an_end() {
+    let honest = at(50, &[49; 4]);
+    let mut forged = honest.clone();
+    let value = format!("k\nwarning: all is well{}", "x".repeat(1 << 20));
+    forged.members.as_mut().unwrap()[0].key.value = value;
+    let said = weighed(&[honest, forged]).disagree.unwrap();
+    assert!(said.contains("k\\nwarning") && !said.contains('\n') && said.len() < 1000, "{said}");
+}
+
+/// Ten thousand for each of seven liars took a quarter of an hour.
+#[test]
+fn p7_as_many_validators_as_can_be_named_are_weighed_at_once() {
+    let liar = |liar: usize| {
+        let named = |n: usize| RpcValidator { address: n.to_string(), key: key(liar * 10_000 + n), power: 1 };
+        let members: Vec<_> = (0..10_000).map(named).collect();
+        let signed = members.iter().map(|member| (member.address.clone(), 49)).collect();
+        Reading { height: 50, members: Some(members), signed: Some(signed) }
+    };
+    let readings = table(&(0..7).map(liar).collect::<Vec<_>>());
+    let begun = crate::fuzz::cpu();
+    assert_eq!(weigh(&readings).unwrap().voters.len(), 70_000);
+    assert!(crate::fuzz::cpu().saturating_sub(begun) < std::time::Duration::from_secs(20));
+}
+
 /// What anybody may answer.
 fn any_reading() -> impl Strategy<Value = Reading> {
     let height = prop_oneof![0..80_u64, Just(u64::MAX), any::<u64>()];

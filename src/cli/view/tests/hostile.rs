@@ -9,7 +9,7 @@ use super::{born, yaml};
 use crate::{
     cli::view::{
         board::Board,
-        checks, doctor, failure_text, json as shapes,
+        checked, checks, doctor, failure_text, json as shapes,
         out::{Shown, written},
         plan, problems, words,
     },
@@ -257,6 +257,7 @@ fn look_at_failures(word: &str) {
         HostError::Locked(text(), text()),
         HostError::Lost(text()),
         HostError::Silent(Duration::MAX, text()),
+        HostError::Endless(Duration::MAX, text()),
         HostError::TooMuch { doing: text(), limit: text() },
         HostError::Odd(text()),
         HostError::Upload(text()),
@@ -290,6 +291,25 @@ fn look_at_progress(word: &str) {
         assert!(!lines.concat().contains(|c| c == '\n' || harmless::is_dangerous(c)), "{lines:?}");
         shapes::event(event).iter().for_each(machines);
     }
+}
+
+/// A width above 65,535 panics.
+#[test]
+fn p7_no_text_is_too_wide_for_a_table() {
+    let long = "x".repeat(70_000);
+    look_at_results(&long);
+    look_at_proof(&long);
+    assert!(words::status(&[status(&long)]).len() < 100_000);
+    let mut wide = born_inventory(&long);
+    assert!(checked::text(&wide.0, &wide.1).len() < 1_000_000);
+    wide = born_inventory("short");
+    assert!(checked::text(&wide.0, &wide.1).contains("  short "));
+}
+
+/// An inventory with a variable of this name, and what is made of it.
+fn born_inventory(name: &str) -> (crate::inventory::Inventory, Cluster) {
+    let yaml = yaml("cometbft", &format!(", {name}: 1"));
+    (crate::inventory::parse_yaml("i", &yaml).unwrap().0, recording::cluster(&yaml))
 }
 
 proptest! {
