@@ -104,6 +104,50 @@ fn s3_the_nonce_is_given_to_nothing_but_printf() {
     assert!(wrong.is_empty() && found > 5, "{wrong:#?}");
 }
 
+/// A hand says what it likes: of millions of files that it cannot remove a line each.
+#[test]
+fn p2_what_a_step_says_has_a_limit() {
+    let root = tempfile::tempdir().unwrap();
+    let flood = "ulimit -v 100000; flood() { head -c 200000000 /dev/zero | tr '\\0' x; echo; echo its end; return 3; }; step s flood";
+    let said = said(root.path(), flood);
+    let failed = said.lines().find_map(|line| line.split_once(" failed s 3 ")).expect("it has failed");
+    let words = STANDARD.decode(failed.1).unwrap();
+    assert!(words.len() <= 4000 && words.trim_ascii_end().ends_with(b"its end"), "{} bytes", words.len());
+}
+
+/// Whoever has the node's account can say anything in the place of stat(1).
+#[test]
+fn p7_what_a_hand_says_of_files_spoils_no_manifest() {
+    let root = tempfile::tempdir().unwrap();
+    let said_of = |what: &str| {
+        let body = format!(
+            "lines=$newline'/n/file\t{what}'$newline; entry_stat \"$lines\" /n/file; say stat \"$entry_stat\""
+        );
+        let said = said(root.path(), &body);
+        let (_, stat) =
+            said.lines().find_map(|line| line.split_once(" stat ")).expect("it has ended").to_owned();
+        stat.to_owned()
+    };
+    assert_eq!(
+        said_of("12 345 1700000000.123456789 1700000001.000000000"),
+        r#","inode":12,"size":345,"mtime":"1700000000.123456789","ctime":"1700000001.000000000""#
+    );
+    for lie in [
+        "1",
+        "1.2.3 4 5.0 6.0",
+        "1 2 3.0",
+        "1 2 3.0 4.0 5",
+        "01 2 3.0 4.0",
+        "1 99999999999999999999 3.0 4.0",
+        "1 2 3 4",
+        "1 2 . .",
+        "",
+        "x",
+    ] {
+        assert_eq!(said_of(lie), "", "{lie:?}");
+    }
+}
+
 #[test]
 fn a_url_has_the_same_name_on_a_host_as_here() {
     let folder = tempfile::tempdir().unwrap();

@@ -114,7 +114,7 @@ fn p4_a_key_of_a_node_begins_no_line_and_has_an_end() {
     assert!(said.contains("k\\nwarning") && !said.contains('\n') && said.len() < 1000, "{said}");
 }
 
-/// Ten thousand for each of seven liars took a quarter of an hour.
+/// Ten thousand for each of seven liars took minutes.
 #[test]
 fn p7_as_many_validators_as_can_be_named_are_weighed_at_once() {
     let liar = |liar: usize| {

@@ -8,6 +8,9 @@
  *   sample OUT                  every new argument list and environment of any process that can be seen, for ever
  *   forge FILE LINK TEXT        waits for NONCE= in FILE, then LINK points at TEXT, its @ being the nonce
  *   peak OUT                    the most memory that any shell or text tool of root has had, in kB, for ever
+ *   stop                        stops every process of the same account, for ever
+ *   listen COUNT                listens on so many ports
+ *   vanish FILE MOUNT           once FILE is opened (a program: run), MOUNT is not mounted any more
  *   lie PORT UPSTREAM FILE      a node's RPC that relays UPSTREAM, another port, and says of it what FILE says
  */
 #define _GNU_SOURCE
@@ -23,6 +26,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -190,6 +195,35 @@ static void peak(const char *path) {
   }
 }
 
+static void stop(void) {
+  for (;; nap(1)) kill(-1, SIGSTOP);
+}
+
+static int listen_on(int count) {
+  struct rlimit limit = {count + 100, count + 100};
+  if (setrlimit(RLIMIT_NOFILE, &limit)) return perror("listen"), 1;
+  for (int n = 0; n < count; n++) {
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(s, (void *)&here, sizeof here) || listen(s, 1)) return perror("listen"), 1;
+  }
+  puts("listens");
+  fflush(stdout);
+  for (;;) pause();
+}
+
+static int vanish(const char *file, const char *mount) {
+  char events[4096];
+  int watch = inotify_init();
+  if (watch < 0 || inotify_add_watch(watch, file, IN_OPEN) < 0) return perror("vanish"), 1;
+  puts("watches");
+  fflush(stdout);
+  if (read(watch, events, sizeof events) < 0 || umount2(mount, MNT_DETACH)) return perror("vanish"), 1;
+  puts("vanished");
+  fflush(stdout);
+  for (;;) pause();
+}
+
 /* ---- a lying RPC. FILE: `add N` (to heights), `hide ADDRESS` (its signatures), `show ADDRESS` (as signer in the place of
  * each that is absent), `power FROM TO` (in sets of validators), `endless` (pages of them); a line each. ---- */
 
@@ -303,6 +337,9 @@ int main(int argc, char **argv) {
   if (!strcmp(what, "sample") && argc == 3) sample(argv[2]);
   if (!strcmp(what, "forge") && argc == 5) forge(argv[2], argv[3], argv[4]);
   if (!strcmp(what, "peak") && argc == 3) peak(argv[2]);
+  if (!strcmp(what, "stop") && argc == 2) stop();
+  if (!strcmp(what, "listen") && argc == 3) return listen_on(atoi(argv[2]));
+  if (!strcmp(what, "vanish") && argc == 4) return vanish(argv[2], argv[3]);
   if (!strcmp(what, "lie") && argc == 5) return lie(atoi(argv[2]), atoi(argv[3]), argv[4]);
   fprintf(stderr, "attack: what?\n");
   return 2;

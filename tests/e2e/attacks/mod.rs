@@ -7,6 +7,7 @@
 mod control;
 mod denial;
 mod endless;
+mod hands;
 mod liars;
 mod links;
 mod nonce;
@@ -28,6 +29,7 @@ pub fn register(suite: &mut Suite) {
     races::register(suite);
     reads::register(suite);
     denial::register(suite);
+    hands::register(suite);
     unit::register(suite);
     nonce::register(suite);
     liars::register(suite);
