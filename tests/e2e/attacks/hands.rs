@@ -14,6 +14,7 @@ pub fn register(suite: &mut Suite) {
             thousands_of_ports_hide_no_node,
             root_has_no_node_in_a_folder_of_somebody_elses,
             a_folder_that_its_owner_has_closed_goes,
+            a_run_on_its_own_host_lends_no_terminal,
             a_home_that_root_cannot_look_at,
             a_home_that_vanishes_leads_nowhere_else
         ],
@@ -141,6 +142,25 @@ fn a_folder_that_its_owner_has_closed_goes(lab: &Lab) {
     let down = ground.loomctl(DESTROY);
     assert_eq!(down.code, Some(0), "{down}");
     assert_eq!(ground.root("ls -d /home/chain/node/data/blockstore.db 2>/dev/null").stdout, "", "{down}");
+}
+
+/// loomctl runs on the host as root, in somebody's terminal (TIOCSTI types into it).
+fn a_run_on_its_own_host_lends_no_terminal(lab: &Lab) {
+    let ground = Ground::new(lab, 0);
+    std::fs::copy(env!("CARGO_BIN_EXE_loomctl"), ground.path("usr/local/bin/loomctl")).unwrap();
+    let mut inventory = ground.hostile_program("/usr/local/bin/attack spy $home/spied");
+    std::fs::copy(lab.path("cometbft"), ground.path("usr/local/bin/program")).unwrap();
+    ground.root("chmod 755 /usr/local/bin/program /usr/local/bin/loomctl").ok();
+    inventory = inventory.var("binary", "/usr/local/bin/program").var("ansible_connection", "local");
+    std::fs::write(ground.path("root/inventory.yaml"), inventory.yaml()).unwrap();
+    let run = "cd /root && script -qec 'loomctl up --no-verify -i inventory.yaml' /dev/null";
+    let up = ground.root(run);
+    assert_eq!(up.code, Some(0), "{up}");
+    let spied = ground.by("chain", "cat node/spied").ok();
+    assert!(spied.contains("terminal none\n"), "{spied}");
+    let naive = "script -qec 'setpriv --reuid=chain --regid=chain --init-groups /usr/local/bin/attack spy /tmp/naive' /dev/null; cat /tmp/naive";
+    let naive = ground.root(naive).stdout;
+    assert!(naive.contains("terminal open\n"), "control: {naive}");
 }
 
 /// The account's own file system over `over`, which shows `real`: fusermount(1) does that for anybody.
