@@ -89,7 +89,9 @@ fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
     for seen in facts.nodes.values() {
         let texts = seen.files.values().filter_map(|file| file.content.as_deref());
         let named: BTreeSet<NodeId> = texts.flat_map(|text| named_at(text, &marked)).collect();
-        named.into_iter().for_each(|id| *votes.entry(id).or_default() += 1);
+        for id in named {
+            *votes.entry(id).or_default() += 1;
+        }
     }
     let most = votes.values().copied().max()?;
     let mut first = votes.into_iter().filter(|(_, count)| *count == most).map(|(id, _)| id);

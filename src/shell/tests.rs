@@ -110,7 +110,7 @@ fn p2_what_a_step_says_has_a_limit() {
     let root = tempfile::tempdir().unwrap();
     let flood = "ulimit -v 100000; flood() { head -c 200000000 /dev/zero | tr '\\0' x; echo; echo its end; return 3; }; step s flood";
     let said = said(root.path(), flood);
-    let failed = said.lines().find_map(|line| line.split_once(" failed s 3 ")).expect("it has failed");
+    let failed = said.lines().find_map(|line| line.split_once(" failed s 3 ")).unwrap();
     let words = STANDARD.decode(failed.1).unwrap();
     assert!(words.len() <= 4000 && words.trim_ascii_end().ends_with(b"its end"), "{} bytes", words.len());
 }
@@ -124,8 +124,7 @@ fn p7_what_a_hand_says_of_files_spoils_no_manifest() {
             "lines=$newline'/n/file\t{what}'$newline; entry_stat \"$lines\" /n/file; say stat \"$entry_stat\""
         );
         let said = said(root.path(), &body);
-        let (_, stat) =
-            said.lines().find_map(|line| line.split_once(" stat ")).expect("it has ended").to_owned();
+        let (_, stat) = said.lines().find_map(|line| line.split_once(" stat ")).unwrap();
         stat.to_owned()
     };
     assert_eq!(
