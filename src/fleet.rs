@@ -13,14 +13,11 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use crate::{
-    event::{Event, Events, Outcome},
     facts::{
         MachineFacts, NodeFacts,
         ask::{self, NodeQuestion},
         parse::Collector,
     },
-    interrupt::Interrupt,
-    model::{ids::Sha256, login::Login, scope::Scope},
     plan::Upload,
     remote::{
         download::Downloads,
@@ -30,7 +27,14 @@ use crate::{
         http::nonce,
         running::{IN_ALL, Running},
     },
-    shell::{quote::words, record::Record, script::Script},
+    script::{compose::Script, quote::words, record::Record},
+    types::{
+        event::{Event, Events, Outcome},
+        ids::Sha256,
+        interrupt::Interrupt,
+        login::Login,
+        scope::Scope,
+    },
 };
 
 use lanes::Lanes;

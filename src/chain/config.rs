@@ -13,7 +13,7 @@ pub use listen::Listen;
 pub use yaml::quoted;
 
 use super::profile::Format;
-use crate::{problem::Problem, text::Text};
+use crate::types::{problem::Problem, text::Text};
 
 /// A file that keys are read of and set in.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Values as systemd's own parser reads them back: each directive has rules of its own (systemd.syntax(7),
 //! systemd.service(5) "Command lines", systemd.unit(5) "Specifiers").
 
-use crate::model::ids::Invalid;
+use crate::types::ids::Invalid;
 
 /// systemd's limit for one line of a unit (LONG_LINE_MAX), and Linux's for one argument (MAX_ARG_STRLEN).
 const LINE_LIMIT: usize = 1024 * 1024;

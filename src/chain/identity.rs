@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sha3::{Digest as _, Keccak256};
 
-use crate::model::ids::{Invalid, NodeId, ValidatorKey};
+use crate::types::ids::{Invalid, NodeId, ValidatorKey};
 
 /// The type names that mean an ed25519 key: Amino's JSON name, its route prefix in old documents, and the names
 /// that CometBFT 1.0 and the Cosmos SDK use.

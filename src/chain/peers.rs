@@ -9,7 +9,7 @@ use super::{
     topology::{Role, Spot, Topology},
     words::filled,
 };
-use crate::model::ids::{NodeId, NodeName, PeerAddr};
+use crate::types::ids::{NodeId, NodeName, PeerAddr};
 
 /// Up to here every node dials every other; beyond, that would grow with the square of the nodes.
 pub const MESH_LIMIT: usize = 32;
@@ -138,7 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Strategy, *};
-    use crate::model::ids::HostAddr;
+    use crate::types::ids::HostAddr;
 
     fn node(number: usize) -> PeerInfo {
         PeerInfo {

@@ -9,7 +9,7 @@ use super::{
     config::{Listen, Parsed},
     profile::{Bind, HomePath, KeyPlace, Port, Profile},
 };
-use crate::model::ids::HostAddr;
+use crate::types::ids::HostAddr;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortUse {

@@ -23,7 +23,7 @@ use super::{
     topology::{Role, Spot},
     words,
 };
-use crate::model::ids::{ChainId, FileName, HostAddr, RemotePath, UnitName};
+use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, UnitName};
 
 pub use document::{
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,

@@ -17,8 +17,8 @@ use super::{
     topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
-use crate::{
-    model::ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, UserName},
+use crate::types::{
+    ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, UserName},
     problem::Problem,
     text::Text,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::ids::Invalid;
+use crate::types::ids::Invalid;
 
 /// The height that a sign state stands at. `prefix` is that of the profile: `last_` where key and sign state are one file.
 pub fn height(text: &str, prefix: &str) -> Result<u64, Invalid> {

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{encode, profile::Profile, render::fill};
-use crate::{
-    model::ids::{Invalid, NodeName, RemotePath, UserName},
+use crate::types::{
+    ids::{Invalid, NodeName, RemotePath, UserName},
     problem::{Problem, nearest},
 };
 

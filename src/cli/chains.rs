@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     chain::profile::{Profile, builtin_files, builtin_names},
-    error,
-    model::profiles,
-    problem::Problem,
+    cluster::profiles,
+    session::error,
+    types::problem::Problem,
 };
 
 pub fn chain(command: &Chain) -> u8 {

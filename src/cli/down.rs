@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use super::{args, question, start, view::View};
 use crate::{
-    error::Failure,
     plan::{
         Class, Refusal,
         down::{self, Down},
     },
-    run::Run,
+    session::{converge::Run, error::Failure},
 };
 
 pub async fn down(args: args::Down) -> u8 {

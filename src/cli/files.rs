@@ -10,7 +10,10 @@ use std::{
 
 use rustix::process::geteuid;
 
-use crate::{limited, plan::step::Step, problem::Problem};
+use crate::{
+    steps::Step,
+    types::{limited, problem::Problem},
+};
 
 /// A text; `-` is stdin.
 pub fn read(path: &Path) -> Result<String, Problem> {
@@ -114,7 +117,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::model::ids::RemotePath;
+    use crate::types::ids::RemotePath;
 
     /// A umask is the whole process's: this test is started once more for each.
     #[test]

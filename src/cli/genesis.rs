@@ -15,9 +15,12 @@ use crate::{
         genesis::{GenesisProblem, compare, single, text::Sound},
         profile::{GenesisHow, Profile, builtin_names},
     },
-    error,
-    model::{ids::ChainId, profiles},
-    problem::{Problem, nearest},
+    cluster::profiles,
+    session::error,
+    types::{
+        ids::ChainId,
+        problem::{Problem, nearest},
+    },
 };
 
 pub fn genesis(command: Genesis) -> u8 {

@@ -8,11 +8,10 @@ use super::{
     view::{checked, inventory as view, offline, out},
 };
 use crate::{
-    error,
-    inventory::{self, Inventory, listing},
-    model::resolve::{self, Given},
-    problem::{Problem, nearest},
-    vagrant,
+    cluster::resolve::{self, Given},
+    inventory::{self, Inventory, listing, vagrant},
+    session::error,
+    types::problem::{Problem, nearest},
 };
 
 pub fn inventory(command: &Command) -> u8 {

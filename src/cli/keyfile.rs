@@ -3,10 +3,9 @@
 use std::{io::Write as _, path::Path};
 
 use crate::{
-    limited,
-    model::{backup::Backup, login::Secret},
-    problem::Problem,
-    seal::{self, Identities},
+    cluster::backup::Backup,
+    commands::encryption::{self, Identities},
+    types::{limited, login::Secret, problem::Problem},
 };
 
 /// Whether a backup could be written there, before anything is read for it.
@@ -26,7 +25,7 @@ pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -
     file.write_all(sealed).and_then(|()| file.as_file().sync_all()).map_err(broken)?;
     if let Some((identities, secret)) = test {
         let written = limited::read(file.path(), limited::TEXT).map_err(broken)?;
-        let same = seal::open(&written, identities).map(|opened| opened == *secret);
+        let same = encryption::open(&written, identities).map(|opened| opened == *secret);
         match same {
             Ok(true) => {}
             Ok(false) => return Err(wrong(path, "what was written does not decrypt to what was read")),
@@ -54,7 +53,7 @@ pub fn identities(path: &Path) -> Result<Identities, Problem> {
 
 pub fn read(path: &Path, identities: &Identities) -> Result<Backup, Problem> {
     let sealed = limited::read(path, limited::TEXT).map_err(|e| wrong(path, &e.to_string()))?;
-    let text = seal::open(&sealed, identities).map_err(|why| wrong(path, &why))?;
+    let text = encryption::open(&sealed, identities).map_err(|why| wrong(path, &why))?;
     Backup::parse(&text).map_err(|why| wrong(path, &why))
 }
 

@@ -13,17 +13,14 @@ use super::{
     view::{View, notes},
 };
 use crate::{
-    error::Failure,
-    look::Look,
-    model::{
-        backup::{Backup, FORMAT, Kept},
-        ids::NodeName,
-        login::Secret,
+    cluster::backup::{Backup, FORMAT, Kept},
+    commands::{
+        encryption::{self, Identities, Recipients},
+        keys,
     },
-    ops::keys,
     plan::{Class, Options, Pending, Refusal, restore},
-    run::Run,
-    seal::{self, Identities, Recipients},
+    session::{converge::Run, error::Failure, read::Look},
+    types::{ids::NodeName, login::Secret},
 };
 
 pub async fn list(args: KeysList) -> u8 {
@@ -84,7 +81,7 @@ async fn write(
     all_there(look)?;
     let count = nodes.len();
     let text = document(look, nodes);
-    let sealed = seal::seal(&text, recipients).map_err(Failure::Here)?;
+    let sealed = encryption::seal(&text, recipients).map_err(Failure::Here)?;
     let test = identities.map(|identities| (identities, &text));
     keyfile::write(&args.output, &sealed, test).map_err(|problem| Failure::Input(vec![problem]))?;
     Ok(count)

@@ -1,7 +1,7 @@
 //! `loomctl logs`: until there is no more, or following until Ctrl-C.
 
 use super::{args::Logs, look::end, start};
-use crate::ops::logs::{self, Told, Wanted};
+use crate::commands::logs::{self, Told, Wanted};
 
 /// As many as journalctl shows before it follows.
 const BEFORE: usize = 10;

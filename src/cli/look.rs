@@ -10,11 +10,13 @@ use super::{
     watch,
 };
 use crate::{
-    error::Failure,
+    commands::{self, doctor::Verdict},
     fleet::Member,
-    look::{Look, narrowed},
-    ops::{self, doctor::Verdict},
-    run::members,
+    session::{
+        converge::members,
+        error::Failure,
+        read::{Look, narrowed},
+    },
 };
 
 /// A host that cannot be reached has rows that fail; what is known of the others is shown all the same.
@@ -52,7 +54,7 @@ pub async fn status(args: Status) -> u8 {
         }
         Ok((view, mut look)) => {
             look.gather().await;
-            view.status(&ops::status::status(&look).await);
+            view.status(&commands::status::status(&look).await);
             end(view, look).await
         }
         Err(exit) => exit,
@@ -73,7 +75,7 @@ pub async fn facts(args: Facts) -> u8 {
 pub async fn history(args: History) -> u8 {
     match start::look(&args.hosts, "history").await {
         Ok((view, mut look)) => {
-            let entries = ops::history::history(&mut look).await;
+            let entries = commands::history::history(&mut look).await;
             view.history(&entries);
             end(view, look).await
         }
@@ -85,7 +87,7 @@ pub async fn history(args: History) -> u8 {
 pub async fn doctor(args: Doctor) -> u8 {
     match start::look(&args.hosts, "doctor").await {
         Ok((view, mut look)) => {
-            let findings = ops::doctor::doctor(&mut look).await;
+            let findings = commands::doctor::doctor(&mut look).await;
             view.findings(&findings);
             let failed = findings.iter().filter(|finding| finding.result == Verdict::Failed).count();
             let failure = match look.failure() {

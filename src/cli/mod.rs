@@ -22,7 +22,7 @@ mod watch;
 
 use clap::FromArgMatches as _;
 
-use crate::error;
+use crate::session::error;
 use args::{Cli, Command, Keys, SchemaOf};
 
 /// Runs the command line; the exit code is the result.
@@ -76,7 +76,7 @@ async fn dispatch(command: Command) -> u8 {
             match what {
                 SchemaOf::Profile => view::out::document(crate::chain::profile::SCHEMA),
                 SchemaOf::Inventory => {
-                    view::out::document(format_args!("{:#}\n", crate::model::schema::schema()));
+                    view::out::document(format_args!("{:#}\n", crate::cluster::schema::schema()));
                 }
             }
             error::OK

@@ -7,13 +7,18 @@ use super::{
     view::offline,
 };
 use crate::{
-    binary,
     chain::peers::{Network, PeerInfo},
-    error::{self, Failure},
+    cluster::Cluster,
     facts::{Facts, saved},
-    model::{cluster::Cluster, ids::NodeName},
     plan::{Class, Refusal, whole},
-    problem::{Problem, nearest},
+    session::{
+        binary,
+        error::{self, Failure},
+    },
+    types::{
+        ids::NodeName,
+        problem::{Problem, nearest},
+    },
 };
 
 pub fn peers(args: &Peers) -> u8 {

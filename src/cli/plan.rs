@@ -2,9 +2,8 @@
 
 use super::{args::Plan, planfile, start, view::View};
 use crate::{
-    error::Failure,
     plan::{self, Options, saved::Saved},
-    run::Run,
+    session::{converge::Run, error::Failure},
 };
 
 pub async fn plan(args: Plan) -> u8 {

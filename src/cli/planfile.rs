@@ -3,7 +3,10 @@
 use std::{io::Write as _, path::Path};
 
 use super::files;
-use crate::{harmless, plan::saved::Saved, problem::Problem};
+use crate::{
+    plan::saved::Saved,
+    types::{harmless, problem::Problem},
+};
 
 pub fn write(path: &Path, saved: &Saved) -> Result<(), Problem> {
     files::replace(path, |file| {

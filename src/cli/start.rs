@@ -12,20 +12,18 @@ use super::{
     view::{Style, View, out::Log},
 };
 use crate::{
-    error::Failure,
-    interrupt::Interrupt,
-    inventory::{self, Asked, Inventory},
-    look::Look,
-    model::{
-        cluster::Cluster,
-        ids::NodeName,
-        login::Secret,
+    cluster::{
+        Cluster,
         resolve::{self, Given},
     },
+    inventory::{self, Asked, Inventory, vagrant},
     plan::Options,
-    problem::Problem,
-    run::{How, Run},
-    vagrant,
+    session::{
+        converge::{How, Run},
+        error::Failure,
+        read::Look,
+    },
+    types::{ids::NodeName, interrupt::Interrupt, login::Secret, problem::Problem},
     verify::Limits,
 };
 

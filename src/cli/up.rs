@@ -9,15 +9,17 @@ use super::{
     view::{View, notes, out},
 };
 use crate::{
-    error::{self, Failure},
+    cluster::Cluster,
     facts::Facts,
-    model::cluster::Cluster,
     plan::{
         self, Course, Next, Options, Pending, Wants,
         life::{self, Life},
         saved::Saved,
     },
-    run::Run,
+    session::{
+        converge::Run,
+        error::{self, Failure},
+    },
     verify::{self, first::Heights},
 };
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{look::end, view::View};
-use crate::{look::Look, ops::watch::Watch};
+use crate::{commands::watch::Watch, session::read::Look};
 
 pub async fn watch(view: View, mut look: Look, pause: Duration) -> u8 {
     let mut watch = Watch::begin(&mut look, pause);

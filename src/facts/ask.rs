@@ -2,8 +2,8 @@
 
 use super::Account;
 use crate::{
-    model::ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
-    shell::{quote::words, script::Script},
+    script::{compose::Script, quote::words},
+    types::ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
 };
 
 /// What is asked about one node. Paths are relative to the node's folder, which may be known there only.
@@ -103,7 +103,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::model::scope::Scope;
+    use crate::types::scope::Scope;
 
     /// What a script of the gather's functions says.
     fn says(set_up: &[(&str, &str)], line: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ids::{RemotePath, Sha256};
+use crate::types::ids::{RemotePath, Sha256};
 
 /// The manifest's own version: an older loomctl refuses a newer one.
 pub const FORMAT: u32 = 1;

@@ -15,8 +15,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    model::ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
+use crate::types::{
+    ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
     text::Text,
 };
 use manifest::Manifest;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::{MachineFacts, NodeFacts, ask::NodeQuestion, sockets::Sockets};
 use crate::{
-    model::ids::{RemotePath, Sha256, name_of},
-    shell::record::Record,
+    script::record::Record,
+    types::ids::{RemotePath, Sha256, name_of},
 };
 use hand::{seen_by_hand, take_texts};
 use node::node_fact;

@@ -4,10 +4,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Facts, MachineFacts, NodeFacts};
-use crate::model::{
+use crate::{
     cluster::{Cluster, Node},
-    ids::NodeName,
-    scope::{LoginUser, Scope},
+    types::{
+        ids::NodeName,
+        scope::{LoginUser, Scope},
+    },
 };
 
 #[derive(Deserialize)]

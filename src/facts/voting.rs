@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ids::{NodeName, ValidatorKey};
+use crate::types::ids::{NodeName, ValidatorKey};
 
 /// A commit holds a bit more than two thirds of the signatures: who is late now and then is no absentee.
 pub const LAST_COMMITS: u64 = 5;

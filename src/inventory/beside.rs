@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::document::{self, Kind};
 use super::sources::Folder;
 use super::{Origin, Source, Vars, yaml};
-use crate::problem::{Problem, nearest};
+use crate::types::problem::{Problem, nearest};
 
 /// In the order of their strength, weakest first.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::beside::Beside;
 use super::expr::World;
 use super::{Host, Inventory, Var, Vars, Vault};
-use crate::problem::{Place, Problem};
+use crate::types::problem::{Place, Problem};
 
 pub(super) type GroupId = usize;
 

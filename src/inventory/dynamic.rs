@@ -9,7 +9,7 @@ use super::build::{Builder, GroupId};
 use super::document::{self, Entry, Kind, Node};
 use super::sources::Script;
 use super::{Origin, Source, yaml};
-use crate::problem::{Place, Problem};
+use crate::types::problem::{Place, Problem};
 
 pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Problem>) {
     let source = &script.listed;

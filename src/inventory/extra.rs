@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{self, Kind};
 use super::{Origin, Source, Var, Vars, yaml};
-use crate::problem::{Place, Problem};
+use crate::types::problem::{Place, Problem};
 
 /// One `-e`, its file already read.
 pub(super) enum Extra {

@@ -9,8 +9,10 @@ use super::build::{Builder, GroupId, UNGROUPED};
 use super::literal::evaluate;
 use super::words::{self, Word};
 use super::{Origin, Source, Var, names};
-use crate::masked;
-use crate::problem::{Place, Problem, nearest};
+use crate::types::{
+    problem::{Place, Problem, nearest},
+    redact,
+};
 
 pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Problem>) {
     let mut reader = Reader {
@@ -228,8 +230,8 @@ impl Reader<'_> {
                 var.name_place = Some(self.place(line, name));
                 if self.source.secret {
                     var.marks.secret = true;
-                    masked::learn(text);
-                    var.value.as_str().into_iter().for_each(masked::learn);
+                    redact::learn(text);
+                    var.value.as_str().into_iter().for_each(redact::learn);
                 }
                 Some(var)
             }

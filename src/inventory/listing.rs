@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Group, Host, Inventory, Var, Vars, document};
-use crate::masked::VAULT;
+use crate::types::redact::VAULT;
 
 /// Names that Ansible keeps for itself and leaves out of what it prints.
 const INTERNAL: [&str; 33] = [

@@ -26,6 +26,7 @@ pub mod python;
 mod scalar;
 mod sources;
 mod timestamp;
+pub mod vagrant;
 mod vault;
 mod words;
 mod yaml;
@@ -41,7 +42,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::problem::{Place, Problem};
+use crate::types::problem::{Place, Problem};
 use document::Kind;
 use expr::World;
 pub use pattern::select;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use regex::Regex;
 
 use super::{Inventory, names, sources};
-use crate::problem::{Problem, nearest};
+use crate::types::problem::{Problem, nearest};
 
 /// The hosts that `limit` names, in inventory order. The error: a part that matches nothing or cannot be read, or
 /// nothing left.

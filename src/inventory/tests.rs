@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Asked, Inventory, Origin, load, parse_yaml};
-use crate::problem::Problem;
+use crate::types::problem::Problem;
 
 fn read(text: &str) -> Inventory {
     parse_yaml("i.yaml", text).unwrap().0

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::build::{Builder, GroupId};
 use super::document::{Entry, Kind, Node};
 use super::{Marks, Origin, Source, Var, names};
-use crate::problem::{Place, Problem, nearest};
+use crate::types::problem::{Place, Problem, nearest};
 
 const SECTIONS: [&str; 3] = ["hosts", "vars", "children"];
 

@@ -6,14 +6,12 @@ use super::{
     Class, Options, Planned, Refusal, Stage, ask,
     guard::lacks_sign_state,
     life::{self, Life},
-    step::{Adopt, Step},
 };
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node},
-        ids::RemotePath,
-    },
+    steps::{Adopt, Step},
+    types::ids::RemotePath,
 };
 
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.

@@ -1,21 +1,19 @@
 //! What has to be known of each node: the questions of the gather script.
 
-use super::step::{TOOL_STAGING, made_from};
 use crate::{
     chain::profile::{HomePath, NodeKeyReader, Prints, Profile, ValidatorKeyReader},
+    cluster::{Cluster, Node},
     facts::{
         Facts,
         ask::{KeyPlace, NodeQuestion},
     },
-    model::{
-        cluster::{Cluster, Node},
-        ids::Sha256,
-    },
+    steps::{TOOL_STAGING, made_from},
+    types::ids::Sha256,
 };
 
 /// The planned binary's checksum: pinned, of the controller's file, or of what a host pulled from the URL.
 pub fn binary_sha256<'a>(node: &'a Node, facts: &'a Facts) -> Option<&'a Sha256> {
-    use crate::model::cluster::Source;
+    use crate::cluster::Source;
     node.binary.sha256().or_else(|| match &node.binary.source {
         Source::Url(url) => facts.machines.get(&node.machine)?.pulled.get(&url.name()),
         Source::File(_) => None,

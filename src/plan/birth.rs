@@ -12,12 +12,12 @@ use crate::{
         genesis::{self, Compose, NodeDocs},
         profile::GenesisHow,
     },
+    cluster::{Cluster, Node},
     facts::{Facts, LARGEST_TEXT},
-    model::{
-        cluster::{Cluster, Node},
+    types::{
         ids::{ChainId, NodeName, RemotePath},
+        text::Text,
     },
-    text::Text,
 };
 
 /// After a first start, before the first block.

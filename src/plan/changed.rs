@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::life::{self, Life};
 use crate::{
     chain::genesis::validators_of,
+    cluster::{Cluster, Node, Role},
     facts::{Facts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node, Role},
-        ids::NodeId,
-    },
+    types::ids::NodeId,
 };
 
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Class, Next, Options, Planned, Refusal, Stage, life,
-    step::{Step, TOOL_STAGING, staging},
-};
+use super::{Class, Next, Options, Planned, Refusal, Stage, life};
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node},
-        ids::NodeName,
-    },
+    steps::{Step, TOOL_STAGING, staging},
+    types::ids::NodeName,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

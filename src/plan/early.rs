@@ -5,7 +5,7 @@ use super::{
     life::{self, Life},
     stages,
 };
-use crate::{facts::Facts, model::cluster::Cluster};
+use crate::{cluster::Cluster, facts::Facts};
 
 /// What `prepare` would send to a machine that nothing of this cluster runs on yet. `facts`: what this machine has said,
 /// alone. Nothing where it would be refused; what only the cluster as a whole can say is said later, and the file is kept

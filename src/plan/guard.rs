@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Class, Options, Refusal, adopt, ask, life, relay, rights, spread::each, stages, sync};
 use crate::{
     chain::profile::HomePath,
+    cluster::{Cluster, Node, Role},
     facts::{Facts, FileKind, MachineFacts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node, Role},
-        ids::{NodeName, RemotePath},
-    },
+    types::ids::{NodeName, RemotePath},
 };
 
 /// Clocks so far apart stop a birth (V9), in seconds.

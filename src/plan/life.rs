@@ -1,9 +1,10 @@
 //! Where a node, and so the cluster, stands in its life. When readings disagree, the more cautious one counts.
 
-use super::{spread::each, step::staging};
+use super::spread::each;
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts, Voting},
-    model::cluster::{Cluster, Node},
+    steps::staging,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

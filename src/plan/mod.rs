@@ -20,7 +20,6 @@ pub mod roll;
 pub mod saved;
 mod spread;
 pub mod stages;
-pub mod step;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -34,15 +33,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::steps::Step;
 use crate::{
+    cluster::Cluster,
     facts::Facts,
-    model::{
-        cluster::Cluster,
-        ids::{NodeName, Sha256},
-    },
+    types::ids::{NodeName, Sha256},
 };
 pub use predict::{Unfolded, unfold};
-use step::Step;
 
 /// A step that is to be done, and the fact that makes it so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

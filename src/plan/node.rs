@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Refusal, ask, birth::Documents, spread::each, step::Run, step::Step, sync};
+use super::{Class, Refusal, ask, birth::Documents, spread::each, sync};
 use crate::{
     chain::{
         peers::{Network, PeerInfo},
@@ -11,13 +11,14 @@ use crate::{
         render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
         unit::{self, UnitAsk},
     },
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts, manifest::Entry},
-    model::{
-        cluster::{Cluster, Node},
+    steps::{Run, Step},
+    types::{
         ids::{NodeId, PeerAddr, RemotePath, Sha256},
+        problem::Problem,
+        text::Text,
     },
-    problem::Problem,
-    text::Text,
 };
 
 /// The node's folder, the steps that make it what it should be, and what its process runs on.

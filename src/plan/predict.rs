@@ -5,18 +5,16 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{
     Course, Next, Options, Planned, Stage, birth,
     life::{self, Life},
-    node, step,
-    step::Run,
-    step::Step,
-    tool,
+    node, tool,
 };
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Account, Facts, FileFact, FileKind, NodeFacts},
-    model::{
-        cluster::{Cluster, Node},
+    steps::{self, Run, Step},
+    types::{
         ids::{NodeId, NodeName, RemotePath, Sha256},
+        text::Text,
     },
-    text::Text,
 };
 
 /// What stands where only a host's own init can say it.
@@ -199,7 +197,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             put(seen, path, FileKind::File, owner, *mode, Some(content), None);
         }
         Step::Key { path, owner, content } => {
-            put(seen, path, FileKind::File, owner, super::step::KEY_MODE, None, None);
+            put(seen, path, FileKind::File, owner, crate::steps::KEY_MODE, None, None);
             if let Some(file) = seen.file_mut(path) {
                 file.sha256 = Some(Sha256::of(content.reveal()));
             }
@@ -213,7 +211,7 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         }
         Step::Tool(tool) => {
             let from = format!("{}\n", tool.from());
-            seen.pristine.insert(step::made_from(&tool.name), from.into());
+            seen.pristine.insert(steps::made_from(&tool.name), from.into());
             seen.pristine.insert(tool.name.clone(), UNKNOWN.into());
         }
         Step::Adopt(adopt) => {

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Options, Refusal, Stage, ask, step::Step};
+use super::{Class, Options, Refusal, Stage, ask};
 use crate::{
+    cluster::{Cluster, Node, Source},
     facts::Facts,
-    masked,
-    model::cluster::{Cluster, Node, Source},
+    steps::Step,
+    types::redact,
 };
 
 /// Why a node's host cannot pull its binary from the URL; `None`: it can, as far as anybody knows, or has nothing to pull.
@@ -47,7 +48,7 @@ pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refu
         }
     }
     let refuse = |(url, (nodes, hindrances)): (&str, (Vec<&str>, BTreeSet<String>))| {
-        let (nodes, url) = (nodes.join(", "), masked::line(url));
+        let (nodes, url) = (nodes.join(", "), redact::line(url));
         let hindrances = hindrances.into_iter().collect::<Vec<_>>().join("; ");
         let message = format!(
             "{nodes} cannot pull {url} ({hindrances}), and this machine cannot do it for them: it has neither curl nor wget"

@@ -4,11 +4,11 @@
 use super::{
     Class, Next, Options, Refusal, down,
     life::{self, Life},
-    step::Step,
 };
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
-    model::cluster::{Cluster, Node},
+    steps::Step,
 };
 
 /// Stop all, then remove; `Done`: there is no state that would have to go.

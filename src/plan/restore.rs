@@ -11,12 +11,12 @@ pub use signing::{Shown, Signing};
 
 use super::{Class, Next, Options, Refusal, Stage, adopt, guard, life, stages};
 use crate::{
-    facts::{Facts, NodeFacts},
-    model::{
+    cluster::{
+        Cluster, Node,
         backup::{Backup, Kept},
-        cluster::{Cluster, Node},
-        ids::{NodeName, Sha256, ValidatorKey},
     },
+    facts::{Facts, NodeFacts},
+    types::ids::{NodeName, Sha256, ValidatorKey},
 };
 
 /// One node's keys on their way back.
@@ -206,7 +206,7 @@ fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) ->
 /// What somebody else has put there would stand in the way of the node's init.
 fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
     let first = adopt::foreign(cluster, node, seen)
-        .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(super::step::staging))?;
+        .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(crate::steps::staging))?;
     Some(safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
         "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
     ))

@@ -2,11 +2,9 @@
 
 use super::{Class, Refusal, node};
 use crate::{
+    cluster::{Cluster, Node},
     facts::{MachineFacts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node},
-        scope::{LoginUser, Scope},
-    },
+    types::scope::{LoginUser, Scope},
 };
 
 /// What a refusal for want of root says at its end.
@@ -104,7 +102,7 @@ fn closed_folder(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
         return Some(refuse(Class::Host, node, message, advice));
     }
     let owned = |owner: &str| owner.split(':').next() == Some(node.user.as_str());
-    let theirs = |at: &crate::model::ids::RemotePath| at == home || at.is_below(home);
+    let theirs = |at: &crate::types::ids::RemotePath| at == home || at.is_below(home);
     let (path, file) = seen.files.iter().find(|(at, file)| {
         theirs(at) && file.target.is_none() && !file.owner.is_empty() && !owned(&file.owner)
     })?;

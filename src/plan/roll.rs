@@ -7,11 +7,9 @@ use super::{
     life::{self, Life},
 };
 use crate::{
+    cluster::{Cluster, LocalBinary, Node},
     facts::{Facts, Voter, Voting},
-    model::{
-        cluster::{Cluster, LocalBinary, Node},
-        ids::NodeName,
-    },
+    types::ids::NodeName,
 };
 
 /// A node that runs something else than its files say, and the steps that end with its restart.

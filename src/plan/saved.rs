@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Consent, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, relay, step::Step};
+use super::{Class, Consent, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, relay};
 use crate::{
-    masked,
-    model::{
-        cluster::Cluster,
+    cluster::Cluster,
+    steps::Step,
+    types::{
         ids::{NodeName, Sha256},
+        redact,
     },
 };
 
@@ -51,7 +52,7 @@ impl SavedStep {
             return Self { planned: planned.clone(), masked_sha256: None };
         };
         let mut shown = whole.clone();
-        masked::json(&mut shown);
+        redact::json(&mut shown);
         match serde_json::from_value(shown.clone()) {
             Ok(step) if shown != whole => Self {
                 planned: Planned { step, why: planned.why.clone() },

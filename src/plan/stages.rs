@@ -9,15 +9,16 @@ use super::{
     relay,
     roll::Waiting,
     spread::each,
-    step::{Init, Run, Step, staging},
 };
 use crate::{
     chain::peers::{self, Network},
-    facts::{Facts, NodeFacts, manifest::FORMAT, manifest::Manifest},
-    model::{
-        cluster::{Cluster, Node, Source},
-        ids::{RemotePath, Sha256},
+    cluster::{Cluster, Node, Source},
+    facts::{
+        Facts, NodeFacts,
+        manifest::{FORMAT, Manifest},
     },
+    steps::{Init, Run, Step, staging},
+    types::ids::{RemotePath, Sha256},
 };
 
 /// The nodes that this run touches, with what is known of them.

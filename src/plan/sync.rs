@@ -13,11 +13,9 @@ use crate::{
         profile::{HomePath, SetKeys},
         render::Sync,
     },
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts, Trusted},
-    model::{
-        cluster::{Cluster, Node},
-        ids::{HostAddr, PeerAddr},
-    },
+    types::ids::{HostAddr, PeerAddr},
 };
 
 /// CometBFT wants one to ask and another to compare with.

@@ -6,7 +6,6 @@ use super::{
     Class, Options, Planned, Refusal, Stage, ask,
     life::{self, Life},
     predict::UNKNOWN,
-    step::{Step, TOOL_STAGING, Tool},
 };
 use crate::{
     chain::{
@@ -16,11 +15,10 @@ use crate::{
         },
         profile::{GenesisHow, ToolOn, ToolStep},
     },
+    cluster::{Cluster, Node},
     facts::Facts,
-    model::{
-        cluster::{Cluster, Node},
-        ids::RemotePath,
-    },
+    steps::{Step, TOOL_STAGING, Tool},
+    types::ids::RemotePath,
 };
 
 /// Steps that are wanted and have all that they work with; the next ones come when these have given theirs.

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Refusal, birth, node, step::Step};
+use super::{Class, Refusal, birth, node};
 use crate::{
     chain::peers::{self, Network, PeerInfo},
+    cluster::Cluster,
     facts::Facts,
-    model::{cluster::Cluster, ids::NodeName},
+    steps::Step,
+    types::ids::NodeName,
 };
 
 /// The nodes as peers, each of them: a list that lacks one is a network that lacks one.

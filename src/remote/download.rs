@@ -12,7 +12,7 @@ use tokio::{
     sync::{Mutex, OnceCell},
 };
 
-use crate::model::ids::{Sha256, Url};
+use crate::types::ids::{Sha256, Url};
 
 /// curl before wget, as on hosts (`pull` in runtime.sh). The URL comes by stdin: it may hold a password, which every user of
 /// this machine could read among a process's arguments. `file:` is a matter of the host that was told to read it, not of this machine.

@@ -11,12 +11,12 @@ use super::{
     ssh::Ssh,
 };
 use crate::{
-    model::{
+    script::{compose::Script, quote::word, record::Record},
+    types::{
         ids::{RemotePath, UserName},
         login::{Login, Secret, Via},
         scope::{LoginUser, Scope},
     },
-    shell::{quote::word, record::Record, script::Script},
 };
 
 /// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection; less where a host may be

@@ -17,7 +17,7 @@ use super::{
     error::{HostError, from_preamble},
     lines::{LONGEST, Line, Lines, MOST_OTHERS},
 };
-use crate::shell::record::{Record, parse};
+use crate::script::record::{Record, parse};
 
 pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
 pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;

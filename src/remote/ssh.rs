@@ -16,7 +16,7 @@ use super::{
     mux,
     running::Pipes,
 };
-use crate::model::login::Login;
+use crate::types::login::Login;
 
 /// A master without clients ends by itself after so many seconds: what a killed loomctl leaves does not stay.
 const PERSIST: &str = "60";
@@ -274,7 +274,7 @@ fn has_aes() -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::{ids::HostAddr, login::Via};
+    use crate::types::{ids::HostAddr, login::Via};
 
     #[test]
     fn the_users_options_come_after_what_must_hold_and_before_our_defaults() {

@@ -13,7 +13,7 @@ use super::{
     observe::Asked,
     view::View,
 };
-use crate::model::ids::NodeName;
+use crate::types::ids::NodeName;
 
 struct Cause {
     /// What stands in the log; small and capital letters are alike (Tendermint wrote `Wrong`, CometBFT writes `wrong`).

@@ -11,9 +11,9 @@ use crate::{
         probe::{Block, NetInfo, PAGE, ProbeError, RpcValidator, Status, Validators, evm, tendermint},
         profile::{Probe, ProbeKind},
     },
+    cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     fleet::Fleet,
-    model::cluster::{Cluster, Node},
     plan::node,
     remote::host::Host,
 };
@@ -188,7 +188,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::model::ids::ValidatorKey;
+    use crate::types::ids::ValidatorKey;
 
     /// So many members of a set of ten thousand, on the page with this number.
     fn members(page: u64, count: u64) -> Validators {

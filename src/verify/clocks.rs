@@ -1,7 +1,7 @@
 //! V9: clocks agree.
 
 use super::{Check, view::View};
-use crate::{facts::MachineFacts, model::cluster::Node};
+use crate::{cluster::Node, facts::MachineFacts};
 
 /// Seconds that a clock may be off the median.
 const LIMIT: f64 = 0.5;

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::view::majority;
 use crate::{
     chain::genesis::{Member, single, validators_of},
+    cluster::Cluster,
     facts::{Facts, NodeFacts},
-    model::cluster::Cluster,
-    text::Text,
+    types::text::Text,
 };
 
 #[derive(Debug, Clone, PartialEq)]

@@ -10,11 +10,7 @@ use std::{
 use tokio::task::JoinSet;
 
 use super::client::Client;
-use crate::{
-    facts::Facts,
-    fleet::Fleet,
-    model::{cluster::Cluster, ids::NodeName},
-};
+use crate::{cluster::Cluster, facts::Facts, fleet::Fleet, types::ids::NodeName};
 
 pub type Heights = BTreeMap<NodeName, u64>;
 

@@ -9,14 +9,11 @@ use tokio::time::sleep;
 use super::{Limits, client::Client};
 use crate::{
     chain::identity,
-    event::Event,
+    cluster::{Cluster, Node},
     facts::Facts,
     fleet::Fleet,
-    model::{
-        cluster::{Cluster, Node},
-        ids::NodeName,
-    },
     plan::{Gate, Shows},
+    types::{event::Event, ids::NodeName},
 };
 
 const POLL: Duration = Duration::from_millis(100);

@@ -6,11 +6,9 @@ use super::{
 };
 use crate::{
     chain::{genesis::Member, probe::RpcValidator},
-    model::{
-        cluster::Node,
-        ids::{Power, Sha256, ValidatorKey},
-    },
+    cluster::Node,
     plan::life::{self, Life},
+    types::ids::{Power, Sha256, ValidatorKey},
 };
 
 pub fn documents(view: &View<'_>) -> Vec<Check> {

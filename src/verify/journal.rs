@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::cause;
 use crate::{
-    harmless,
-    model::ids::UnitName,
     remote::{error::HostError, host::Host, http::nonce},
-    shell::{quote::words, record::Record, script::Script},
+    script::{compose::Script, quote::words, record::Record},
+    types::{harmless, ids::UnitName},
 };
 
 /// How long a journal is waited for: it may lie on a slow disk.

@@ -28,9 +28,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{
+    cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answers, Fleet, Member},
-    model::{cluster::Cluster, ids::NodeName},
+    types::ids::NodeName,
 };
 use first::Heights;
 use view::View;

@@ -13,12 +13,10 @@ use crate::{
         config::read_key,
         probe::{Block, RpcValidator, Status},
     },
+    cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Fleet, Member},
-    model::{
-        cluster::Cluster,
-        ids::{NodeId, NodeName, UnitName},
-    },
+    types::ids::{NodeId, NodeName, UnitName},
 };
 
 /// By node; who is not in here has a host that could not be reached.

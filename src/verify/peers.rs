@@ -6,7 +6,7 @@ use super::{
     Check,
     view::{UNKNOWN, View, majority},
 };
-use crate::model::{cluster::Node, ids::NodeId};
+use crate::{cluster::Node, types::ids::NodeId};
 
 pub fn connected(view: &View<'_>) -> Vec<Check> {
     let groups = groups(&edges(view));

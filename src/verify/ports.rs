@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use super::{Check, view::View};
-use crate::{chain::ports::PortUse, facts::sockets::Listener, model::cluster::Node, plan::node};
+use crate::{chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::node};
 
 pub fn listen(view: &View<'_>) -> Vec<Check> {
     let row = |node: &Node| {

@@ -4,7 +4,7 @@ use super::{
     Check, document,
     view::{UNKNOWN, View},
 };
-use crate::model::cluster::Node;
+use crate::cluster::Node;
 
 pub fn answers(view: &View<'_>) -> Vec<Check> {
     let row = |node: &Node| {

@@ -10,11 +10,11 @@ use tokio::time::sleep;
 
 use super::{Limits, observe, voting};
 use crate::{
-    event::Event,
+    cluster::Cluster,
     facts::Facts,
     fleet::{Fleet, Member},
-    model::{cluster::Cluster, ids::ValidatorKey},
     plan::restore::Shown,
+    types::{event::Event, ids::ValidatorKey},
 };
 
 const POLL: Duration = Duration::from_secs(1);

@@ -6,9 +6,10 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{Limits, observe};
 use crate::{
+    cluster::Cluster,
     facts::{Facts, Trusted},
     fleet::{Fleet, Member},
-    model::{cluster::Cluster, ids::NodeName},
+    types::ids::NodeName,
 };
 
 /// A plan that is made again a little later trusts the same block.

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use super::{Check, view::View};
 use crate::{
     chain::{encode, peers::Network},
+    cluster::Node,
     facts::NodeFacts,
-    model::{cluster::Node, ids::NodeName},
-    plan::{self, Next, Options, birth, node, step::Step},
-    text::Text,
+    plan::{self, Next, Options, birth, node},
+    steps::Step,
+    types::{ids::NodeName, text::Text},
 };
 
 /// Words that a script's interpreter may put in front of its command line: itself, and a few options of its own

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use super::observe::{Answered, Rpc};
 use crate::{
+    cluster::{Cluster, Node},
     facts::{Facts, MachineFacts, NodeFacts},
-    model::{
-        cluster::{Cluster, Node},
-        ids::NodeName,
-    },
+    types::ids::NodeName,
 };
 
 #[derive(Debug, Clone)]

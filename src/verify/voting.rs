@@ -13,9 +13,10 @@ use super::{
     weighed::{self, Reading, Readings},
 };
 use crate::{
+    cluster::Cluster,
     facts::{Facts, LAST_COMMITS, Voting},
     fleet::{Fleet, Member},
-    model::{cluster::Cluster, ids::NodeName},
+    types::ids::NodeName,
 };
 
 /// So far back is looked for the last signature of one who does not run.

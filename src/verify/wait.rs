@@ -16,10 +16,13 @@ use super::{
 };
 use crate::{
     chain::probe::Status,
-    event::{Event, Events},
+    cluster::Cluster,
     facts::{Facts, Voting},
     fleet::{Member, now},
-    model::{cluster::Cluster, ids::NodeName},
+    types::{
+        event::{Event, Events},
+        ids::NodeName,
+    },
 };
 
 const POLL: Duration = Duration::from_millis(50);

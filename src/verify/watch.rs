@@ -15,9 +15,9 @@ use tokio::{
 use super::observe::Asked;
 use crate::{
     facts::UnitFacts,
-    model::ids::NodeName,
     remote::{error::HostError, host::Host, http::nonce},
-    shell::{quote::word, record::Record, script::Script},
+    script::{compose::Script, quote::word, record::Record},
+    types::ids::NodeName,
 };
 
 /// How long a host may take for its last word.

@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     chain::probe::RpcValidator,
     facts::{NEAR, Voter, Voting},
-    harmless,
-    model::ids::{NodeName, ValidatorKey},
+    types::{
+        harmless,
+        ids::{NodeName, ValidatorKey},
+    },
 };
 
 /// From so many nodes blocks are fetched: enough that two who lie are too few to confirm anything (see `enough`), and

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use loomctl::cli::view::inventory as view;
 use loomctl::inventory::{Asked, Inventory, listing, load, select};
-use loomctl::problem::Problem;
+use loomctl::types::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::support::{Suite, in_repository, setup_path};

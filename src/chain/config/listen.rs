@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::ids::HostAddr;
+use crate::types::ids::HostAddr;
 
 /// An address to listen on, in the notation that it was found in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 use serde_json::Value;
 use toml_edit::{Array, Key, Value as Toml};
 
-use crate::{
+use crate::types::{
     problem::{Problem, nearest},
     text::{Place, Places, Text, json},
 };

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::problem::{Problem, nearest};
+use crate::types::problem::{Problem, nearest};
 
 /// Keys count without regard to case, as loom's own reader takes them.
 #[derive(Debug)]

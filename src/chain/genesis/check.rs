@@ -16,7 +16,7 @@ use crate::{
         identity::{check_key, tendermint_address},
         profile::{ChainIdForm, Document, NumberLimit, PowerForm, Profile, ValidatorRule},
     },
-    model::ids::{ChainId, ValidatorKey},
+    types::ids::{ChainId, ValidatorKey},
 };
 
 /// Clocks of the hosts may be apart by this much at a birth (V9), so a genesis_time may be ahead by it: the chain

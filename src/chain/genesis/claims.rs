@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{GenesisProblem, members::member, path::Place};
 use crate::{
     chain::profile::ValidatorRule,
-    model::ids::{Power, ValidatorKey},
+    types::ids::{Power, ValidatorKey},
 };
 
 /// One entry as its host's init wrote it, before the inventory's power is set.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     chain::profile::{Document, Profile},
-    model::ids::Power,
+    types::ids::Power,
 };
 
 /// One thing that the right document has otherwise than the left.

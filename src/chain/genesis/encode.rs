@@ -13,7 +13,7 @@ use super::{
     text::Sound,
     tool::others,
 };
-use crate::{chain::profile::Encoded, model::ids::ValidatorKey};
+use crate::{chain::profile::Encoded, types::ids::ValidatorKey};
 
 /// The document of all validators, in inventory order; else everything that is wrong with what it is made of.
 pub fn composed(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
@@ -82,7 +82,7 @@ mod tests {
             identity::evm_validator,
             profile::Profile,
         },
-        model::ids::{ChainId, Power},
+        types::ids::{ChainId, Power},
     };
 
     /// What four real kcn 1.0.3 ran on.

@@ -7,7 +7,7 @@ use crate::{
         MOST_VALIDATORS,
         identity::{evm_signer, evm_validator, keccak256},
     },
-    model::ids::ValidatorKey,
+    types::ids::ValidatorKey,
 };
 
 const VANITY: usize = 32;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     chain::profile::{Encoded, Profile, ValidatorRule},
-    model::ids::{Power, ValidatorKey},
+    types::ids::{Power, ValidatorKey},
 };
 
 /// A validator as a document or the chain's RPC names it.

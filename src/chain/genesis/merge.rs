@@ -16,8 +16,10 @@ use super::{
 };
 use crate::{
     chain::profile::{ChainIdForm, ChainIdWriter, Document, Profile},
-    model::ids::{ChainId, Power, ValidatorKey},
-    problem::nearest,
+    types::{
+        ids::{ChainId, Power, ValidatorKey},
+        problem::nearest,
+    },
 };
 
 /// What composing starts from.

@@ -23,7 +23,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use crate::model::ids::{Power, ValidatorKey};
+use crate::types::ids::{Power, ValidatorKey};
 
 pub use check::check;
 pub use diff::{Difference, difference};

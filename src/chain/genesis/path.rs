@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{model::ids::Invalid, problem::nearest};
+use crate::types::{ids::Invalid, problem::nearest};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {

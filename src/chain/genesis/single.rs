@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     chain::profile::{Document, Profile},
-    model::ids::{ChainId, ValidatorKey},
+    types::ids::{ChainId, ValidatorKey},
 };
 
 /// What validators' `init`s wrote, one file after another: each is let go of before the next is read, but the first.

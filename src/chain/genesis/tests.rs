@@ -4,7 +4,7 @@
 use serde_json::{Map, json};
 
 use super::*;
-use crate::{chain::profile::Profile, model::ids::ChainId};
+use crate::{chain::profile::Profile, types::ids::ChainId};
 
 /// What the bytes on the hosts have been since the first version.
 fn serialise(document: &Value) -> String {

@@ -20,7 +20,7 @@ use crate::{
         render::Basics,
         words::filled,
     },
-    model::ids::{HostAddr, Power, RemotePath},
+    types::ids::{HostAddr, Power, RemotePath},
 };
 
 /// What a validator gets whose power nobody has named, as `init` of other chains gives it.
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::{
         chain::genesis::{NodeDocs, Overrides, check, compare},
-        model::ids::{ChainId, ValidatorKey},
+        types::ids::{ChainId, ValidatorKey},
     };
 
     /// What simd 0.50 itself has collected from two validators.

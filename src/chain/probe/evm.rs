@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     chain::{genesis::istanbul::Extra, identity, profile::ProbeMethods},
-    model::ids::NodeId,
+    types::ids::NodeId,
 };
 
 /// A method and its parameters.
@@ -141,7 +141,7 @@ fn missing(name: &str) -> ProbeError {
 }
 
 #[allow(clippy::needless_pass_by_value)] // As a function of `map_err`.
-fn unreadable(error: crate::model::ids::Invalid) -> ProbeError {
+fn unreadable(error: crate::types::ids::Invalid) -> ProbeError {
     ProbeError::Unreadable(error.to_string())
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     chain::MOST_VALIDATORS,
-    model::ids::{NodeId, ValidatorKey},
+    types::ids::{NodeId, ValidatorKey},
 };
 
 /// As many validators as a page holds at the most; by itself it has 30.

@@ -9,7 +9,7 @@ use super::{
     Block, NetInfo, ProbeError, RpcValidator, Status, Validators, answered, checked, checked_address,
     first_part, no_more_than_validators,
 };
-use crate::model::ids::{NodeId, ValidatorKey};
+use crate::types::ids::{NodeId, ValidatorKey};
 
 /// `/status`.
 pub fn status(body: &str) -> Result<Status, ProbeError> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Profile, parse};
 use crate::{
     chain::render::Template,
-    problem::{Problem, nearest},
+    types::problem::{Problem, nearest},
 };
 
 /// What is wrong, and the word of the text to point at (empty: nowhere in particular).
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn parsed(yaml: &str) -> Result<Profile, String> {
-        let shown = |problem: &crate::problem::Problem| {
+        let shown = |problem: &crate::types::problem::Problem| {
             let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
             format!("{}:{}{help}", problem.place.as_ref().map_or(0, |place| place.line), problem.message)
         };

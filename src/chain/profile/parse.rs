@@ -7,8 +7,10 @@ use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter a
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
     chain::{render, unit},
-    model::ids::{FileName, Url},
-    problem::{Place, Problem, nearest},
+    types::{
+        ids::{FileName, Url},
+        problem::{Place, Problem, nearest},
+    },
 };
 
 struct Embedded {

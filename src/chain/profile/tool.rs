@@ -108,7 +108,7 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::problem::Problem;
+    use crate::types::problem::Problem;
 
     fn cosmos(more: &str) -> Result<Profile, Vec<Problem>> {
         let text = format!("extends: cosmos\nname: mine\n{more}");

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::ids::{Invalid, RemotePath};
+use crate::types::ids::{Invalid, RemotePath};
 
 /// Permission bits, written as a quoted octal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use crate::{
         profile::{Bind, ConfigFile, HomePath, Profile, RoleWords},
         words::filled,
     },
-    problem::{Problem, nearest},
+    types::problem::{Problem, nearest},
 };
 
 type Sets = Vec<(String, Value)>;

@@ -10,7 +10,7 @@ use tera::{Context, ErrorKind, Tera};
 use super::Basics;
 use crate::{
     chain::{config::quoted, profile::Profile},
-    problem::{Place, Problem, nearest},
+    types::problem::{Place, Problem, nearest},
 };
 
 pub(super) fn configuration(profile: &Profile, template: &str, basics: &Basics) -> Result<String, Problem> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     chain::{ports::ports_of, profile::Format, topology::Role},
-    model::ids::NodeId,
+    types::ids::NodeId,
 };
 
 fn basics() -> Basics {

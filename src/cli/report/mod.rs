@@ -14,13 +14,11 @@ use tera::{Context, Tera};
 
 use super::{files, view::View};
 use crate::{
-    error::Failure,
+    cluster::{Cluster, Node},
     facts::Facts,
-    harmless, masked,
-    model::cluster::{Cluster, Node},
     plan::node,
-    problem::Problem,
-    run::Run,
+    session::{converge::Run, error::Failure},
+    types::{harmless, problem::Problem, redact},
 };
 use chart::Chart;
 use graph::Graph;
@@ -144,8 +142,8 @@ pub fn html(told: &Told<'_>) -> Result<String, tera::Error> {
         exit: summary["exit"].to_string(),
         seconds: format!("{:.1}", summary["seconds"].as_f64().unwrap_or_default()),
         began: told.began.clone(),
-        command: masked::vaulted(&masked::line(&told.command)),
-        failure: told.failure.iter().map(|text| masked::vaulted(text)).collect(),
+        command: redact::vaulted(&redact::line(&told.command)),
+        failure: told.failure.iter().map(|text| redact::vaulted(text)).collect(),
         versions: versions(told),
         hosts: told.cluster.nodes.iter().map(|node| host_row(told, &summary, node)).collect(),
         chart: Chart::of(&names, &events),
@@ -165,7 +163,7 @@ pub fn html(told: &Told<'_>) -> Result<String, tera::Error> {
 
 fn without_vault(value: &mut Value) {
     match value {
-        Value::String(text) => *text = masked::vaulted(text),
+        Value::String(text) => *text = redact::vaulted(text),
         Value::Array(all) => all.iter_mut().for_each(without_vault),
         Value::Object(all) => all.values_mut().for_each(without_vault),
         _ => {}

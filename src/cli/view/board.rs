@@ -5,7 +5,7 @@ use std::time::Duration;
 use console::{measure_text_width, truncate_str};
 use indexmap::IndexMap;
 
-use crate::{
+use crate::types::{
     event::{Event, Outcome},
     harmless::log_line,
 };

@@ -7,13 +7,9 @@ use serde_json::{Map, Value, json};
 use super::{columns, out};
 use crate::{
     chain::ports,
+    cluster::{Cluster, Node},
     inventory::{Host, Inventory, Origin, Var, listing},
-    masked,
-    model::{
-        cluster::{Cluster, Node},
-        login::Via,
-    },
-    problem::Place,
+    types::{login::Via, problem::Place, redact},
 };
 
 /// Longer values are cut: this is about where they come from.
@@ -32,7 +28,7 @@ pub fn json(inventory: &Inventory, cluster: &Cluster) {
             "event": "host", "host": node.name, "role": node.role.as_str(), "chain": cluster.profile.name,
             "chain_id": cluster.chain_id, "cluster": cluster.name, "address": login.host.as_str(), "port": login.port,
             "user": node.user, "unit": node.unit_name, "private_ip": node.private_ip.as_str(),
-            "public_ip": node.public_ip.as_ref().map(crate::model::ids::HostAddr::as_str), "ports": listens(cluster, node),
+            "public_ip": node.public_ip.as_ref().map(crate::types::ids::HostAddr::as_str), "ports": listens(cluster, node),
             "variables": variables,
         }));
     }
@@ -98,7 +94,7 @@ fn of_host<'i>(inventory: &'i Inventory, node: &Node) -> impl Iterator<Item = (&
 
 fn shown(name: &str, var: &Var) -> Value {
     let mut value = listing::visible(var);
-    masked::of_key(name, &mut value);
+    redact::of_key(name, &mut value);
     value
 }
 

@@ -5,14 +5,17 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{columns::cell, out::Shown};
-use crate::{harmless::line as one_line, masked, verify::Check};
+use crate::{
+    types::{harmless::line as one_line, redact},
+    verify::Check,
+};
 
 pub fn json(check: &Check) -> Value {
     json!({
         "event": "check", "id": check.id, "host": check.host, "what": check.what,
         "result": if check.ok { "ok" } else { "failed" },
         "expected": check.expected, "seen": check.seen, "hint": check.hint,
-        "journal": check.journal.iter().map(|line| masked::line(line)).collect::<Vec<_>>(),
+        "journal": check.journal.iter().map(|line| redact::line(line)).collect::<Vec<_>>(),
     })
 }
 
@@ -91,7 +94,7 @@ fn failed(rows: &[&Check], out: &mut Shown) {
     if !check.journal.is_empty() {
         let _ = writeln!(out, "  the unit's last lines:");
         for line in &check.journal {
-            let _ = writeln!(out, "    {}", one_line(&masked::line(line)));
+            let _ = writeln!(out, "    {}", one_line(&redact::line(line)));
         }
     }
 }

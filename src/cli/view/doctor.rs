@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{columns::cell, out::Shown};
 use crate::{
-    harmless::log_line,
-    ops::doctor::{Finding, Verdict},
+    commands::doctor::{Finding, Verdict},
+    types::harmless::log_line,
 };
 
 pub fn text(findings: &[Finding]) -> Shown {

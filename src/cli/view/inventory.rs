@@ -6,16 +6,15 @@ use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
 use crate::{
-    harmless,
     inventory::{Group, Inventory, listing, python},
-    masked,
+    types::{harmless, redact},
 };
 
 /// A document with sorted keys and four spaces a level: byte for byte what Ansible prints, but for controls that JSON would
 /// let through.
 pub fn document(mut value: Value) -> String {
     let hostvars = value.pointer_mut("/_meta/hostvars").and_then(Value::as_object_mut);
-    hostvars.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(masked::by_key);
+    hostvars.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(redact::by_key);
     value.sort_all_objects();
     let mut bytes = Vec::new();
     let mut out = serde_json::Serializer::with_formatter(&mut bytes, Python::default());
@@ -138,7 +137,7 @@ fn leaf(text: &str, depth: usize, out: &mut String) {
 fn variables(mut vars: Vec<(&str, Value)>, depth: usize, out: &mut String) {
     vars.sort_by_key(|(name, _)| *name);
     for (name, mut value) in vars {
-        masked::of_key(name, &mut value);
+        redact::of_key(name, &mut value);
         let text = value.as_str().map_or_else(|| repr(&value), str::to_owned);
         leaf(&format!("{{{name} = {text}}}"), depth, out);
     }

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use crate::{
     chain::profile::Profile,
-    error::{self, Failure},
-    event::Event,
+    cluster::Node,
+    commands::watch::Now,
     facts::{MachineFacts, NodeFacts, Voting},
-    look::Look,
-    masked,
-    model::cluster::Node,
-    ops::watch::Now,
     plan::Pending,
-    run::Run,
+    session::{
+        converge::Run,
+        error::{self, Failure},
+        read::Look,
+    },
+    types::{event::Event, redact},
 };
 
 /// Seconds with milliseconds: more would only be noise.
@@ -59,10 +60,10 @@ pub fn facts(
     let kept = profile.documents.keys().cloned().chain(steps).collect();
     for (part, public) in [("files", documents), ("pristine", kept)] {
         let texts = seen_json[part].as_object_mut().into_iter().flatten();
-        texts.filter(|(name, _)| !public.contains(name)).for_each(|(_, text)| masked::json(text));
+        texts.filter(|(name, _)| !public.contains(name)).for_each(|(_, text)| redact::json(text));
     }
     if let Some(unit) = seen_json.get_mut("unit") {
-        masked::json(unit);
+        redact::json(unit);
     }
     json!({"event": "facts", "host": node.name, "machine": machine, "node": seen_json})
 }
@@ -116,7 +117,7 @@ pub fn result(exit: u8, failure: Option<&Failure>) -> &'static str {
 /// What became of each node.
 pub fn hosts(run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> BTreeMap<String, Value> {
     let mut failed = failure.map(failed_hosts).unwrap_or_default();
-    let of = |node: &crate::model::cluster::Node| {
+    let of = |node: &crate::cluster::Node| {
         let name = node.name.to_string();
         let changed = run.changed.iter().filter(|(on, _)| *on == name).count();
         if let Some(error) = run.absent.get(&node.machine) {

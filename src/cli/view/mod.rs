@@ -29,15 +29,19 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    error::{self, Failure},
-    event::{Event, Events},
+    commands::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     facts::Facts,
-    look::Look,
-    ops::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Next, Pending, Stage, Unfolded},
-    problem::Problem,
     remote::error::HostError,
-    run::Run,
+    session::{
+        converge::Run,
+        error::{self, Failure},
+        read::Look,
+    },
+    types::{
+        event::{Event, Events},
+        problem::Problem,
+    },
     verify::Check,
 };
 use out::Shown;

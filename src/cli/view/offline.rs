@@ -12,10 +12,8 @@ use crate::{
         profile::Profile,
     },
     cli::args::PeersFormat,
-    error::{self, Failure},
-    harmless,
-    model::ids::NodeName,
-    problem::Problem,
+    session::error::{self, Failure},
+    types::{harmless, ids::NodeName, problem::Problem},
 };
 
 pub fn warn(warnings: &[Problem]) {

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{harmless, masked};
+use crate::types::{harmless, redact};
 
 /// A text for people: the colours in it are our own, and every other character may go to a terminal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -45,14 +45,14 @@ impl Shown {
 
 impl fmt::Write for Shown {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += &harmless::text(&masked::vaulted(text));
+        self.0 += &harmless::text(&redact::vaulted(text));
         Ok(())
     }
 }
 
 impl<T: AsRef<str>> From<T> for Shown {
     fn from(text: T) -> Self {
-        Self(harmless::text(&masked::vaulted(text.as_ref())).into_owned())
+        Self(harmless::text(&redact::vaulted(text.as_ref())).into_owned())
     }
 }
 
@@ -89,7 +89,7 @@ pub fn json(value: &Value) -> bool {
 }
 
 pub fn written(value: &Value) -> String {
-    harmless::json(&masked::vaulted(&value.to_string())).into_owned()
+    harmless::json(&redact::vaulted(&value.to_string())).into_owned()
 }
 
 /// In place of what the terminal shows; `None`: stdout is none. Home, each line and then the rest of the screen cleared

@@ -12,14 +12,9 @@ use similar::{
 use super::out::Shown;
 use crate::{
     facts::Facts,
-    harmless::line as one_line,
-    masked,
-    model::ids::NodeName,
-    plan::{
-        Next, Pending, Planned, Unfolded,
-        predict::UNKNOWN,
-        step::{Init, Step},
-    },
+    plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN},
+    steps::{Init, Step},
+    types::{harmless::line as one_line, ids::NodeName, redact},
 };
 
 pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Shown {
@@ -80,7 +75,7 @@ pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {
 /// What the profile puts there before init runs: the plan has no step of its own for it, and shows it all the same.
 fn before_init(init: &Init) -> Option<String> {
     let of_file = |(path, content): &(String, String)| {
-        let lines = masked::lines(content).into_iter().map(|line| format!("+{line}"));
+        let lines = redact::lines(content).into_iter().map(|line| format!("+{line}"));
         [format!("+++ {}/{path} (before init)\n", init.home)].into_iter().chain(lines).collect::<String>()
     };
     let files: Vec<String> = init.before.iter().map(of_file).collect();
@@ -101,7 +96,7 @@ fn difference(facts: &Facts, node: &NodeName, step: &Step) -> Option<String> {
         return None;
     }
     // Found in the texts as they are, shown without their secrets: that one has changed is no secret.
-    let (shown_old, shown_new) = (masked::lines(old), masked::lines(new));
+    let (shown_old, shown_new) = (redact::lines(old), redact::lines(new));
     let (old, new) = (lines(old), lines(new));
     let mut out = format!("--- {path} (there)\n+++ {path} (planned)\n");
     for hunk in hunks(&old, &new) {

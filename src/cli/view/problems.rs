@@ -6,9 +6,10 @@ use super::{
     columns::{cell, cut},
     out::Shown,
 };
-use crate::{
-    harmless, masked,
+use crate::types::{
+    harmless,
     problem::{Place, Problem, Severity},
+    redact,
 };
 
 /// So many warnings are said of the first ones and of the last ones: one host can bring tens of thousands.
@@ -37,7 +38,7 @@ pub fn text(problem: &Problem) -> Shown {
         Severity::Warning => Level::WARNING,
     };
     let visible = |text: &str| {
-        let text = masked::vaulted(text);
+        let text = redact::vaulted(text);
         harmless::text(&cut(&text, LONGEST)).trim_end().replace('\n', MORE)
     };
     let (message, help) = (visible(&problem.message), problem.help.as_deref().map(visible));
@@ -53,7 +54,7 @@ pub fn text(problem: &Problem) -> Shown {
 }
 
 fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    let text = masked::in_place(&place.text);
+    let text = redact::in_place(&place.text);
     let first = place.column.saturating_sub(1);
     let part = |from: usize, to: usize| {
         let chars: String = text.chars().skip(from).take(to - from).collect();

@@ -8,7 +8,7 @@ use std::{
 use console::{Term, measure_text_width};
 
 use super::{board::Board, out};
-use crate::{
+use crate::types::{
     event::{Event, Outcome},
     harmless,
 };

@@ -5,14 +5,14 @@
 use super::{checks, doctor, failure_text, json, out::Shown, plan, words};
 use crate::{
     cli::args,
-    error::Failure,
+    cluster::Cluster,
     facts::Facts,
-    model::cluster::Cluster,
     plan::{
         Class, Next, Options, Refusal,
         recording::{World, cluster, home_of, try_cluster},
         unfold,
     },
+    session::error::Failure,
     verify::Check,
 };
 
@@ -260,7 +260,7 @@ fn help_of_every_command() {
 /// What hosts wrote is shown without what would move a terminal's cursor.
 #[test]
 fn the_history_of_a_cluster() {
-    let entry = |time: &str, host: &str, result: &str, changed: &[&str]| crate::ops::history::Entry {
+    let entry = |time: &str, host: &str, result: &str, changed: &[&str]| crate::commands::history::Entry {
         time: time.into(),
         host: host.into(),
         who: "me@here\u{1b}[2J\u{7}".into(),
@@ -279,7 +279,7 @@ fn the_history_of_a_cluster() {
 
 #[test]
 fn what_the_doctor_sees() {
-    use crate::ops::doctor::{Finding, Verdict};
+    use crate::commands::doctor::{Finding, Verdict};
     let finding = |host: &str, id: &'static str, result, seen: &str, help: Option<&str>| Finding {
         host: host.into(),
         id,

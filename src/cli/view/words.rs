@@ -8,15 +8,16 @@ use super::{
     problems,
 };
 use crate::{
-    error::Failure,
+    cluster::Node,
+    commands::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     facts::{MachineFacts, NodeFacts},
-    harmless::{line as one_line, log_line},
-    model::cluster::Node,
-    ops::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     plan::{Pending, Wants},
-    problem::Problem,
     remote::error::HostError,
-    run::Run,
+    session::{converge::Run, error::Failure},
+    types::{
+        harmless::{line as one_line, log_line},
+        problem::Problem,
+    },
 };
 
 /// One message a host, and what to do.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     facts::{NodeFacts, manifest::Manifest, texts},
-    model::ids::{RemotePath, Sha256},
+    types::ids::{RemotePath, Sha256},
 };
 
 /// Texts of one node's folder at the most: a plan asks for a handful.

@@ -4,7 +4,7 @@ use super::{folder, seconds};
 use crate::{
     chain::identity,
     facts::{Account, FileFact, FileKind, NodeFacts},
-    model::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
+    types::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
 };
 
 /// Signs `|` in the path of a link that has its target told.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::{node::account, *};
 use crate::{
     facts::ask::KeyPlace,
-    model::ids::{NodeName, UnitName, UserName},
+    types::ids::{NodeName, UnitName, UserName},
 };
 
 fn question(user: &str, folder: Option<&str>) -> NodeQuestion {

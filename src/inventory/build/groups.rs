@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 
 use super::{ALL, Builder, GroupId, UNGROUPED};
-use crate::problem::{Place, Problem};
+use crate::types::problem::{Place, Problem};
 
 /// Groups of all hosts in sum, parents too; hosts that are in the same ones count once.
 const MAX_MEMBERSHIPS: usize = 1_000_000;

@@ -10,10 +10,17 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
 
 use super::{Entry, Kind, Node};
-use crate::inventory::scalar::{self, Typing};
-use crate::inventory::{Source, vault};
-use crate::masked;
-use crate::problem::{Place, Problem};
+use crate::{
+    inventory::{
+        Source,
+        scalar::{self, Typing},
+        vault,
+    },
+    types::{
+        problem::{Place, Problem},
+        redact,
+    },
+};
 
 /// Levels of nesting, aliases followed.
 const MAX_DEPTH: usize = 100;
@@ -159,7 +166,7 @@ impl Reader<'_> {
         let is_merge = plain && tag.is_none() && text == "<<";
         let is_key = self.open.last().is_some_and(|open| open.mapping && open.items.len() % 2 == 0);
         if self.secret && !is_key {
-            masked::learn(text);
+            redact::learn(text);
         }
         let sealed = is_vault && vault::is_sealed(text);
         let kind = if is_merge { Kind::Merge } else { Kind::Scalar(value) };

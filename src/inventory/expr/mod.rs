@@ -25,8 +25,10 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use super::{Host, Var, document};
-use crate::masked;
-use crate::problem::{Problem, nearest};
+use crate::types::{
+    problem::{Problem, nearest},
+    redact,
+};
 use values::Scope;
 pub use world::World;
 
@@ -70,7 +72,7 @@ pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Problem> {
 /// What was made of something encrypted is no more to be shown than that.
 fn learn(value: &Json) {
     match value {
-        Json::String(text) => masked::learn(text),
+        Json::String(text) => redact::learn(text),
         Json::Array(items) => items.iter().for_each(learn),
         Json::Object(members) => members.values().for_each(learn),
         _ => {}
@@ -196,7 +198,7 @@ impl Scope {
         let opened = self.run.world.hosts[self.host].vault.open_text(value.as_str().unwrap_or_default());
         opened
             .map(|text| {
-                masked::learn(&text);
+                redact::learn(&text);
                 text.into()
             })
             .map_err(|why| {

@@ -6,9 +6,7 @@ mod limits;
 
 use serde_json::{Value, json};
 
-use crate::fuzz::fuzz;
-use crate::inventory::Host;
-use crate::problem::Problem;
+use crate::{fuzz::fuzz, inventory::Host, types::problem::Problem};
 
 fn host(vars: &str) -> Host {
     let indented = vars.trim().replace('\n', "\n        ");

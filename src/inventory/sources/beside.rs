@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{refuse, text};
-use crate::inventory::{Source, Vault};
-use crate::problem::Problem;
+use crate::{
+    inventory::{Source, Vault},
+    types::problem::Problem,
+};
 
 /// No extension goes first, so that a folder is found before a file.
 const ENDS: [&str; 4] = ["", ".yml", ".yaml", ".json"];

@@ -15,8 +15,7 @@ use std::sync::Arc;
 
 use super::extra::Extra;
 use super::{Asked, Source, Vault, vault};
-use crate::limited;
-use crate::problem::Problem;
+use crate::types::{limited, problem::Problem};
 pub(super) use beside::Folder;
 pub(super) use others::warnings;
 pub use password::passwords;

@@ -7,8 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Folder, is_list, parent};
-use crate::inventory::Asked;
-use crate::problem::Problem;
+use crate::{inventory::Asked, types::problem::Problem};
 
 const OTHERS_WRITE: u32 = 0o002;
 /// Others may add to it, and cannot take away what is there: /tmp.

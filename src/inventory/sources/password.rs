@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{refuse, script};
-use crate::inventory::Vault;
-use crate::limited;
-use crate::problem::Problem;
+use crate::{
+    inventory::Vault,
+    types::{limited, problem::Problem},
+};
 
 /// Reads all passwords: `ids` as `LABEL@FILE`, `FILE` or `LABEL@prompt`, then `files`. `ask` is told the label.
 pub fn passwords(

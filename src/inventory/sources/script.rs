@@ -6,9 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::refuse;
-use crate::inventory::Source;
-use crate::limited;
-use crate::problem::Problem;
+use crate::{
+    inventory::Source,
+    types::{limited, problem::Problem},
+};
 
 /// A script, and what it has printed for `--list`.
 pub(in crate::inventory) struct Script {

@@ -10,7 +10,7 @@ use crate::{
         ask::{KeyPlace, NodeQuestion},
         manifest::Manifest,
     },
-    model::ids::{RemotePath, Sha256, ValidatorKey},
+    types::ids::{RemotePath, Sha256, ValidatorKey},
 };
 
 /// gather.sh's `observe_node`.

@@ -5,11 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::CANARY;
-use crate::{
-    chain::identity::tendermint_address,
-    model::{cluster::Cluster, ids::ValidatorKey},
-    plan::step::Init,
-};
+use crate::{chain::identity::tendermint_address, cluster::Cluster, steps::Init, types::ids::ValidatorKey};
 
 const COMET_GENESIS: &str = include_str!("../../../tests/fixtures/cometbft-0.38/genesis.json");
 const COMET_CONFIG: &str = include_str!("../../../tests/fixtures/cometbft-0.38/config.toml");

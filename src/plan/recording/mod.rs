@@ -15,17 +15,20 @@ use serde_json::Value;
 pub use steps::link_to;
 pub use tool::accounts;
 
-use super::{Next, Options, Stage, ask, next, node, step::Step};
+use super::{Next, Options, Stage, ask, next, node};
 use crate::{
-    facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
-    model::{
-        cluster::{Cluster, LocalBinary, Machine, Node, Source},
-        ids::{RemotePath, Sha256, UnitName, UserName},
+    cluster::{
+        Cluster, LocalBinary, Machine, Node, Source,
         resolve::{self, Given},
-        scope::Scope,
     },
-    problem::Problem,
-    text::Text,
+    facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
+    steps::Step,
+    types::{
+        ids::{RemotePath, Sha256, UnitName, UserName},
+        problem::Problem,
+        scope::Scope,
+        text::Text,
+    },
 };
 
 /// What is in every private key that a host makes: it must be in no fact and no plan (S3).

@@ -2,12 +2,10 @@
 
 use super::{BOOT, Host, Killed, World, init, plain};
 use crate::{
+    cluster::{Cluster, Node},
     facts::{FileFact, FileKind, UnitFacts, manifest::Manifest},
-    model::{
-        cluster::{Cluster, Node},
-        ids::{RemotePath, Sha256, UnitName, name_of},
-    },
-    plan::step::{Init, KEY_MODE, Run, Step, staging},
+    steps::{Init, KEY_MODE, Run, Step, staging},
+    types::ids::{RemotePath, Sha256, UnitName, name_of},
 };
 
 type Result<T = ()> = std::result::Result<T, Killed>;

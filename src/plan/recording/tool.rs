@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 
 use super::{CANARY, Host, Killed, World, path, plain};
 use crate::{
+    cluster::Node,
     facts::FileKind,
-    model::{
-        cluster::Node,
-        ids::{RemotePath, Sha256},
-    },
-    plan::step::{TOOL_STAGING, Tool, made_from},
+    steps::{TOOL_STAGING, Tool, made_from},
+    types::ids::{RemotePath, Sha256},
 };
 
 const GENTX: &str = include_str!("../../../tests/fixtures/simd-0.50/gentx.json");

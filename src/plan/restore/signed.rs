@@ -2,13 +2,10 @@
 
 use super::{Refusal, Shown, Signing, safety};
 use crate::{
+    cluster::{Cluster, Node, backup::Kept},
     facts::{Facts, NEAR, NodeFacts},
-    model::{
-        backup::Kept,
-        cluster::{Cluster, Node},
-        ids::NodeName,
-    },
     plan::life::{self, Life},
+    types::ids::NodeName,
 };
 
 pub(super) fn may_still_sign(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     facts::{Voting, voting::claims},
-    model::ids::{NodeId, NodeName, ValidatorKey},
+    types::ids::{NodeId, NodeName, ValidatorKey},
 };
 
 /// Commits from that many blocks after the first look on say whether a key still signs: one of the next two may have

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::{
     chain::{profile::HomePath, signs},
+    cluster::{Cluster, Node, backup::Kept},
     facts::NodeFacts,
-    model::{
-        backup::Kept,
-        cluster::{Cluster, Node},
-        ids::RemotePath,
-        login::Secret,
-    },
-    plan::{Planned, life, stages, step::Step},
+    plan::{Planned, life, stages},
+    steps::Step,
+    types::{ids::RemotePath, login::Secret},
 };
 
 /// The marker first: from then on `up` says what is missing, instead of making it. The validator key last: it is never

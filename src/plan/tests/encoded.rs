@@ -6,12 +6,11 @@ use super::{
 };
 use crate::{
     chain::genesis::validators_of,
-    model::cluster::Node,
+    cluster::Node,
     plan::{
         down::{self, Down},
         recording::{CANARY, home_of, path},
-        restore::{self as restoring},
-        unfold,
+        restore as restoring, unfold,
     },
 };
 

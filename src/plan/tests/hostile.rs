@@ -4,11 +4,11 @@ use std::process::Command;
 
 use super::*;
 use crate::{
-    chain::config::read_key,
-    chain::profile::Format,
-    model::ids::RemotePath,
+    chain::{config::read_key, profile::Format},
     plan::recording::{home_of, try_cluster},
-    shell::{quote::words, render, script::Script},
+    script::{compose::Script, quote::words},
+    steps::render,
+    types::ids::RemotePath,
 };
 
 fn hostile() -> impl Strategy<Value = String> {
@@ -114,7 +114,7 @@ proptest! {
         render::steps(&mut script, &[step], 0);
         script.line("finish 0");
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), script.text(&crate::model::scope::Scope::System)).unwrap();
+        std::fs::write(file.path(), script.text(&crate::types::scope::Scope::System)).unwrap();
         let out = Command::new("sh").arg(file.path()).current_dir(folder.path()).output().unwrap();
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
         prop_assert!(said.contains("n done 0 changed"), "{said}");

@@ -23,14 +23,15 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use proptest::prelude::*;
 
-use crate::text::Text;
-
 use super::{
     Next, Options, Planned, Stage,
     recording::{Outcome, World, cluster},
-    step::{Run, Step},
 };
-use crate::model::{cluster::Cluster, ids::NodeName};
+use crate::{
+    cluster::Cluster,
+    steps::{Run, Step},
+    types::{ids::NodeName, text::Text},
+};
 
 /// One node of a random inventory.
 #[derive(Debug, Clone)]

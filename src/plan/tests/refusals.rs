@@ -78,7 +78,7 @@ fn s1_a_document_that_is_too_large_to_be_read_is_not_taken_for_a_missing_one() {
         assert!(said.lines().count() == 3 && said.contains(line), "{said}");
         assert!(outcome.stages.is_empty() && before == world.fingerprint());
     }
-    let core = include_str!("../../shell/core.sh");
+    let core = include_str!("../../script/core.sh");
     assert!(core.contains(&format!("\nlargest_text={}\n", crate::facts::LARGEST_TEXT)));
 }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    model::ids::Sha256,
     plan::{Course, recording::Pulls, saved::Saved, unfold},
+    types::ids::Sha256,
 };
 
 const URL: &str = "http://builds.invalid/chain";

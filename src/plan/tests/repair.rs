@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     facts::{FileKind, manifest::Entry},
-    model::ids::Sha256,
     plan::recording::{link_to, path},
+    types::ids::Sha256,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    facts::{Facts, Voter, Voting},
-    model::{
+    cluster::{
+        Node,
         backup::{Backup, FORMAT, Kept, KeptFile},
-        cluster::Node,
-        ids::NodeId,
     },
+    facts::{Facts, Voter, Voting},
     plan::{
         down::{self, Down},
         recording::{CANARY, Killed, home_of, path},
         restore::{self, Shown, Signing},
     },
+    types::ids::NodeId,
 };
 
 /// As `keys backup` reads it, of all nodes.
@@ -216,7 +216,7 @@ fn a_node_that_gives_its_vote_up_joins_again_with_new_keys() {
     assert!(matches!(up.end, Next::Done(_)) && inits(&up.stages) == 1, "{:?}", up.end);
 }
 
-fn voting(height: u64, key: &crate::model::ids::ValidatorKey, last_signed: u64) -> Voting {
+fn voting(height: u64, key: &crate::types::ids::ValidatorKey, last_signed: u64) -> Voting {
     let signed = last_signed > 0 && height - last_signed <= 5;
     let by = (last_signed > 0).then(|| NodeName::new("n-2").unwrap());
     let voter =
@@ -308,7 +308,7 @@ fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_the
         world.host(cluster, &cluster.nodes[1]).files.insert(path("/home/ubuntu/config/genesis.json"), file);
     });
     assert!(foreign.contains("genesis.json is there"), "{foreign}");
-    let cluster = refusal(|_, _, kept, _| kept.chain_id = crate::model::ids::ChainId::new("other").unwrap());
+    let cluster = refusal(|_, _, kept, _| kept.chain_id = crate::types::ids::ChainId::new("other").unwrap());
     assert!(cluster.starts_with("Safety -: the backup is of the cluster"), "{cluster}");
     let empty = refusal(|_, _, kept, _| kept.nodes.values_mut().for_each(|kept| kept.files.clear()));
     assert!(empty.starts_with("Input n-1: the backup cannot be used"), "{empty}");
@@ -331,7 +331,7 @@ fn s13_what_one_node_claims_stops_a_restore_and_is_named() {
         let at = cluster.profile.sign_state.as_ref().unwrap().file.under(&home_of(node));
         let state = serde_json::json!({"height": "900000", "round": 0, "step": 0}).to_string();
         let file = world.host(cluster, node).files.get_mut(&at).unwrap();
-        let text = crate::text::Text::from(state);
+        let text = crate::types::text::Text::from(state);
         (file.sha256, file.content) = (Some(text.sha256().clone()), Some(text));
     });
     assert!(

@@ -3,14 +3,14 @@
 use super::*;
 use crate::{
     facts::Facts,
-    model::{
-        ids::{RemotePath, UserName},
-        scope::{LoginUser, Scope},
-    },
     plan::{
         down::{self, Down},
         recording::{path, try_cluster},
         unfold,
+    },
+    types::{
+        ids::{RemotePath, UserName},
+        scope::{LoginUser, Scope},
     },
 };
 
@@ -212,7 +212,7 @@ fn what_root_would_be_needed_for_is_refused_before_anything_is_connected() {
             "all: {{hosts: {{n: {{chain: cometbft, binary: /bin/sh, ansible_user: ubuntu, ansible_become: false{more}}}}}}}"
         );
         try_cluster(&yaml).map_err(|problems| {
-            let line = |p: &crate::problem::Problem| {
+            let line = |p: &crate::types::problem::Problem| {
                 format!("{} | {}", p.message, p.help.clone().unwrap_or_default())
             };
             problems.iter().map(line).collect::<Vec<_>>().join("\n")

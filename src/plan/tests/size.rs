@@ -1,7 +1,7 @@
 //! That a plan grows with the hosts and no faster.
 
 use super::*;
-use crate::{facts::Facts, model::cluster::Cluster, plan::unfold};
+use crate::{cluster::Cluster, facts::Facts, plan::unfold};
 
 /// Four validators; the others follow.
 fn hosts(count: usize) -> Cluster {

@@ -62,7 +62,7 @@ proptest! {
         let validators = cluster.validators().count();
         let wanted: Vec<(String, String)> = cluster.validators().map(|node| {
             let key = outcome.facts.nodes[&node.name].validator_key.as_ref().unwrap().value.clone();
-            (key, format!("{}000000", node.power.map_or(10, crate::model::ids::Power::get)))
+            (key, format!("{}000000", node.power.map_or(10, crate::types::ids::Power::get)))
         }).collect();
         prop_assert_eq!(stakes(&genesis(&mut world, &cluster)), wanted);
         prop_assert_eq!((world.accounts as usize, world.hosts.values().map(|host| accounts(host).len()).sum::<usize>()),

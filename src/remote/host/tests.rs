@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
-use crate::model::ids::HostAddr;
+use crate::types::ids::HostAddr;
 
 const PASSWORD: &str = "canary's $(touch x) \\ word";
 

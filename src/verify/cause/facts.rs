@@ -7,13 +7,11 @@ use serde_json::Value;
 use super::super::{Check, document, ports::holder, view::View, wait::Powers};
 use crate::{
     chain::genesis::Member,
+    cluster::{Node, Role},
     facts::sockets::Listener,
     fleet::now,
-    model::{
-        cluster::{Node, Role},
-        ids::NodeName,
-    },
     plan::node,
+    types::ids::NodeName,
 };
 
 /// What is so whatever a log says.

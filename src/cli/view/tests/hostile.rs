@@ -13,20 +13,23 @@ use crate::{
         out::{Shown, written},
         plan, problems, words,
     },
-    error::Failure,
-    event::{Event, Outcome},
-    facts::{Facts, Voting},
-    harmless,
-    model::{cluster::Cluster, ids::ValidatorKey},
-    ops::{
+    cluster::Cluster,
+    commands::{
         doctor::{Finding, Verdict},
         history, keys, logs,
         status::NodeStatus,
         watch::{Moving, Now},
     },
+    facts::{Facts, Voting},
     plan::{Class, Next, Options, Pending, Refusal, Wants, recording, unfold},
-    problem::{Place, Problem},
     remote::error::HostError,
+    session::error::Failure,
+    types::{
+        event::{Event, Outcome},
+        harmless,
+        ids::ValidatorKey,
+        problem::{Place, Problem},
+    },
     verify::Check,
 };
 

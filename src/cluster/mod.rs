@@ -1,0 +1,171 @@
+//! The desired state: what the inventory asks for, typed and checked. No connection has been opened yet.
+
+pub mod backup;
+pub mod profiles;
+pub mod read;
+pub mod resolve;
+pub mod schema;
+pub mod variables;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+pub use crate::chain::topology::Role;
+use crate::{
+    chain::{
+        genesis::Overrides,
+        peers::Strategy,
+        profile::Profile,
+        render::{Basics, Settings},
+        topology::Spot,
+        unit::UnitOverrides,
+    },
+    types::{
+        ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
+        login::Login,
+        scope::Scope,
+    },
+};
+
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub name: ClusterName,
+    pub chain_id: ChainId,
+    pub profile: Arc<Profile>,
+    pub machines: Vec<Machine>,
+    /// In inventory order: the validators' order in a genesis.
+    pub nodes: Vec<Node>,
+    /// `genesis: {DOCUMENT: {dotted.path: value}}`
+    pub genesis: Overrides,
+    pub strategy: Strategy,
+}
+
+/// Hosts of the inventory with the same address, port and user are nodes of one machine.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub login: Arc<Login>,
+    /// Known when it is connected to; until then the machine's own.
+    pub scope: Scope,
+    /// Numbers into `Cluster::nodes`.
+    pub nodes: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub name: NodeName,
+    /// Number into `Cluster::machines`.
+    pub machine: usize,
+    pub role: Role,
+    /// The sentries that it stays behind; only of validators.
+    pub behind: Vec<NodeName>,
+    pub power: Option<Power>,
+    /// It begins with a snapshot of the living chain instead of all its blocks.
+    pub state_sync: bool,
+    /// `genesis_values: {word: value}`
+    pub values: BTreeMap<String, String>,
+    pub user: UserName,
+    /// Where the host has no such account it is made.
+    pub create_user: bool,
+    /// `working_directory`; `None`: the user's home.
+    pub folder: Option<RemotePath>,
+    pub private_ip: HostAddr,
+    pub public_ip: Option<HostAddr>,
+    /// `None`: the profile's.
+    pub rpc_bind: Option<HostAddr>,
+    pub ports: BTreeMap<String, u16>,
+    /// `settings: {file: {dotted.key: value}}`
+    pub settings: Settings,
+    /// `unit: {Section: {Directive: value}}`
+    pub unit: UnitOverrides,
+    pub unit_name: UnitName,
+    pub binary: Binary,
+}
+
+#[derive(Debug, Clone)]
+pub struct Binary {
+    pub source: Source,
+    /// `binary_sha256`
+    pub pinned: Option<Sha256>,
+    /// What is known of a file on the controller; of a URL nothing is, before a host has pulled it.
+    pub local: Option<LocalBinary>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    File(PathBuf),
+    Url(Url),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalBinary {
+    pub sha256: Sha256,
+    /// As `uname -m` would print it; `None`: no ELF file (a script), or a machine that we do not know.
+    pub arch: Option<&'static str>,
+    pub size: u64,
+}
+
+impl Binary {
+    /// The checksum as far as it is known without asking a host.
+    pub fn sha256(&self) -> Option<&Sha256> {
+        self.pinned.as_ref().or(self.local.as_ref().map(|local| &local.sha256))
+    }
+}
+
+impl Node {
+    /// Its place among the others.
+    pub fn spot(&self) -> Spot {
+        Spot { name: self.name.clone(), role: self.role, behind: self.behind.clone() }
+    }
+}
+
+impl Cluster {
+    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    pub fn validators(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.role == Role::Validator)
+    }
+
+    /// What people call a machine: its node, or the first of them.
+    pub fn machine_name(&self, machine: usize) -> String {
+        let first = self.machines.get(machine).and_then(|m| m.nodes.first()).and_then(|n| self.nodes.get(*n));
+        first.map_or_else(|| format!("machine {machine}"), |node| node.name.to_string())
+    }
+
+    /// What is known of a node before its init has run.
+    pub fn basics(&self, node: &Node) -> Basics {
+        Basics {
+            name: node.name.clone(),
+            chain_id: self.chain_id.clone(),
+            rpc_bind: node.rpc_bind.clone(),
+            ports: node.ports.clone(),
+            settings: node.settings.clone(),
+            values: self
+                .profile
+                .genesis
+                .values
+                .iter()
+                .map(|(word, value)| (word.clone(), node.values.get(word).unwrap_or(value).clone()))
+                .collect(),
+        }
+    }
+
+    /// Whose systemd runs a node.
+    pub fn scope(&self, node: &Node) -> &Scope {
+        &self.machines[node.machine].scope
+    }
+
+    /// Our folder for a node: manifest, pristine documents, audit log.
+    pub fn state_folder(&self, node: &Node) -> RemotePath {
+        self.scope(node).path_of(&format!("{}/{}", self.name, node.name))
+    }
+
+    /// Where a binary with this checksum is kept on a node's machine.
+    pub fn binary_path(&self, node: &Node, sha256: &Sha256) -> RemotePath {
+        self.scope(node).path_of(&format!("bin/{sha256}/{}", self.profile.binary.name))
+    }
+
+    pub fn unit_path(&self, node: &Node) -> RemotePath {
+        self.scope(node).unit_path(&node.unit_name)
+    }
+}

@@ -1,0 +1,145 @@
+//! `loomctl doctor`: what a rollout would meet on the hosts, before there is one.
+
+mod ask;
+mod judge;
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use serde::Serialize;
+
+use crate::{
+    chain::peers::{Network, PeerInfo},
+    cluster::{Cluster, Node, Source},
+    facts::NodeFacts,
+    plan::node,
+    remote::error::HostError,
+    session::{binary, read::Look},
+    types::ids::{NodeId, NodeName, PeerAddr},
+};
+use ask::Said;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    /// It will work, and may trouble later.
+    Warning,
+    Failed,
+    /// The host has no means to tell.
+    Unknown,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub host: String,
+    /// What was looked at: `disk`.
+    pub id: &'static str,
+    pub result: Verdict,
+    pub seen: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// One row a node and id, in inventory order; of a host that cannot be reached only why. With `--limit` these hosts alone
+/// are asked, and only about each other.
+pub async fn doctor(look: &mut Look) -> Vec<Finding> {
+    let names = binary::named(&look.cluster);
+    let measuring = tokio::task::spawn_blocking(move || binary::measure(names));
+    let unreached = look.lost.clone();
+    look.gather().await;
+    for (path, local) in measuring.await.unwrap_or_default() {
+        let Ok(local) = local else { continue };
+        let is_it = |node: &&mut Node| node.binary.source == Source::File(path.clone());
+        look.cluster.nodes.iter_mut().filter(is_it).for_each(|node| node.binary.local = Some(local.clone()));
+    }
+    let dialled = dials(look);
+    let said = asked(look, &dialled).await;
+    let nodes: Vec<&Node> = look.nodes().collect();
+    let mut findings = Vec::new();
+    for node in nodes {
+        match (look.lost.get(&node.machine), said.get(&node.machine)) {
+            (Some(error), _) if unreached.contains_key(&node.machine) => {
+                findings.push(lost(node, "ssh", error));
+            }
+            (Some(error), _) => {
+                let id = if is_about_rights(error) { "sudo" } else { "ssh" };
+                findings.extend((id == "sudo").then(|| judge::ssh(node)));
+                findings.push(lost(node, id, error));
+            }
+            (None, said) => {
+                let unsaid = Said::default();
+                let peers = dialled.get(&node.name).map_or(&[][..], Vec::as_slice);
+                findings.extend(judge::node(look, node, said.unwrap_or(&unsaid), peers));
+            }
+        }
+    }
+    findings
+}
+
+fn is_about_rights(error: &HostError) -> bool {
+    matches!(
+        error,
+        HostError::NoSudo(_)
+            | HostError::SudoPasswordWanted
+            | HostError::SudoPasswordWrong
+            | HostError::NoShell(_)
+            | HostError::NotRoot(_)
+            | HostError::NoUserManager(..)
+    )
+}
+
+fn lost(node: &Node, id: &'static str, error: &HostError) -> Finding {
+    let (host, seen) = (node.name.to_string(), error.to_string());
+    Finding { host, id, result: Verdict::Failed, seen, help: error.advice() }
+}
+
+/// Who cannot be asked has rows that say so.
+async fn asked(look: &Look, dialled: &BTreeMap<NodeName, Vec<PeerInfo>>) -> BTreeMap<usize, Said> {
+    let all: FuturesUnordered<_> = look
+        .reached()
+        .map(|(member, host)| async move {
+            let of = |name| look.cluster.nodes.iter().find(|node| node.name == name);
+            let nodes: Vec<&Node> = member.questions.iter().filter_map(|q| of(q.node.clone())).collect();
+            let folder = |node: &&Node| {
+                let seen = look.facts.nodes.get(&node.name).and_then(|seen| seen.home.as_ref());
+                seen.or(node.folder.as_ref()).map_or_else(|| "/".to_owned(), ToString::to_string)
+            };
+            let folders: Vec<String> = nodes.iter().map(folder).collect();
+            let peers = nodes.iter().filter_map(|node| dialled.get(&node.name)).flatten();
+            let peers: Vec<(String, u16)> =
+                peers.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
+            Some((member.machine, ask::ask(host, member, &folders, &peers, look.fleet.limit).await.ok()?))
+        })
+        .collect();
+    all.filter_map(|said| async { said }).collect().await
+}
+
+/// Whom each node would dial, as far as these machines were reached; the choice goes by names alone, so it needs no keys.
+fn dials(look: &Look) -> BTreeMap<NodeName, Vec<PeerInfo>> {
+    let cluster = &look.cluster;
+    let Ok(id) = NodeId::new("0".repeat(40)) else { return BTreeMap::new() };
+    let peer = |node: &Node| {
+        let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, look)? };
+        Some(PeerInfo { spot: node.spot(), id: id.clone(), addr })
+    };
+    let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
+    let network = Network::of(&all, cluster.strategy);
+    let machines: BTreeMap<&NodeName, usize> = look.nodes().map(|node| (&node.name, node.machine)).collect();
+    let of = |node: &Node| {
+        let mut dialled = network.peers_of(&node.name).unwrap_or_default();
+        dialled.retain(|peer| {
+            let machine = machines.get(&peer.spot.name);
+            machine.is_some_and(|other| *other != node.machine && !look.lost.contains_key(other))
+        });
+        (node.name.clone(), dialled)
+    };
+    look.nodes().map(of).collect()
+}
+
+fn p2p(cluster: &Cluster, node: &Node, look: &Look) -> Option<u16> {
+    let unseen = NodeFacts::default();
+    let ports = node::ports(cluster, node, look.facts.nodes.get(&node.name).unwrap_or(&unseen));
+    ports.values().find(|port| port.public).map(|port| port.port)
+}

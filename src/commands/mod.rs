@@ -1,0 +1,9 @@
+//! Commands on a running cluster that are neither plan nor proof.
+
+pub mod doctor;
+pub mod encryption;
+pub mod history;
+pub mod keys;
+pub mod logs;
+pub mod status;
+pub mod watch;

@@ -1,0 +1,81 @@
+//! `loomctl status`: where every node stands, one look.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream::FuturesOrdered};
+use serde::Serialize;
+
+use crate::{cluster::Node, session::read::Look, verify::client::Client};
+
+/// How long a node may take for an answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// The node's name.
+    pub host: String,
+    pub unit: String,
+    /// systemd's `active (running)`; empty where the host was not reached.
+    pub state: String,
+    pub restarts: u32,
+    /// What RPC said, or why it said nothing.
+    pub node_id: Option<String>,
+    pub network: Option<String>,
+    pub version: Option<String>,
+    pub height: Option<u64>,
+    pub hash: Option<String>,
+    pub catching_up: Option<bool>,
+    pub peers: Option<usize>,
+    pub rpc_error: Option<String>,
+}
+
+/// In inventory order; all are asked at once.
+pub async fn status(look: &Look) -> Vec<NodeStatus> {
+    let all: FuturesOrdered<_> = look.nodes().map(|node| of_node(look, node)).collect();
+    all.collect().await
+}
+
+async fn of_node(look: &Look, node: &Node) -> NodeStatus {
+    let lost = look.lost.get(&node.machine);
+    let seen = look.facts.nodes.get(&node.name).filter(|_| lost.is_none());
+    let mut status = NodeStatus {
+        host: node.name.to_string(),
+        unit: node.unit_name.to_string(),
+        state: seen.map(|seen| format!("{} ({})", seen.unit.active, seen.unit.sub)).unwrap_or_default(),
+        restarts: seen.map_or(0, |seen| seen.unit.restarts),
+        node_id: None,
+        network: None,
+        version: None,
+        height: None,
+        hash: None,
+        catching_up: None,
+        peers: None,
+        rpc_error: None,
+    };
+    if let Some(why) = lost {
+        status.rpc_error = Some(why.to_string());
+        return status;
+    }
+    let Some(client) = Client::new(&look.fleet, &look.cluster, node, &look.facts, ANSWER) else {
+        status.rpc_error = Some("its host was not reached".to_owned());
+        return status;
+    };
+    // A unit that does not run has nobody behind its port, or somebody else.
+    if seen.is_some_and(|seen| !seen.unit.is_running()) {
+        status.rpc_error = Some("the unit is not running".to_owned());
+        return status;
+    }
+    match futures::join!(client.status(), client.net_info()) {
+        (Ok(answer), net) => {
+            status.node_id = Some(answer.node_id.to_string());
+            status.network = Some(answer.network);
+            status.version = Some(answer.version);
+            status.height = Some(answer.height);
+            status.hash = Some(answer.hash);
+            status.catching_up = Some(answer.catching_up);
+            status.peers = net.ok().map(|net| net.peers.len());
+        }
+        (Err(why), _) => status.rpc_error = Some(why),
+    }
+    status
+}

@@ -1,0 +1,12 @@
+//! The ground: words of the domain that are typed at the edge, texts, problems, limits.
+
+pub mod event;
+pub mod harmless;
+pub mod ids;
+pub mod interrupt;
+pub mod limited;
+pub mod login;
+pub mod problem;
+pub mod redact;
+pub mod scope;
+pub mod text;
