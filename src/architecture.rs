@@ -20,8 +20,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("steps", &["types", "script", "chain", "facts"]),
     ("plan", &["types", "chain", "cluster", "facts", "steps"]),
     ("remote", &["types", "script"]),
-    ("fleet", &["types", "script", "cluster", "facts", "plan", "remote"]),
-    ("verify", &["types", "script", "chain", "cluster", "facts", "plan", "remote", "fleet"]),
+    ("fleet", &["types", "script", "facts", "plan", "remote"]),
+    ("verify", &["types", "script", "chain", "cluster", "facts", "steps", "plan", "remote", "fleet"]),
     ("session", &["types", "script", "cluster", "facts", "steps", "plan", "remote", "fleet", "verify"]),
     (
         "commands",
