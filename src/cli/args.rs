@@ -344,6 +344,9 @@ pub struct Down {
     /// Also remove what loomctl has put there, and the chain's data; keys stay
     #[arg(long)]
     pub destroy: bool,
+    /// Stop nodes although blocks stop then: with --limit, one third or more of the voting power
+    #[arg(long)]
+    pub allow_halt: bool,
     /// With --destroy: the keys too
     #[arg(long, requires = "destroy")]
     pub delete_keys: bool,

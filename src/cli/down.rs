@@ -7,6 +7,7 @@ use crate::{
     plan::{
         Class, Refusal,
         down::{self, Down},
+        quorum,
     },
     session::{converge::Run, error::Failure},
 };
@@ -17,10 +18,14 @@ pub async fn down(args: args::Down) -> u8 {
         Ok(started) => started,
         Err(exit) => return exit,
     };
-    let (view, mut run, options) = match started.begin().await {
+    let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    options.consent.halt = args.allow_halt;
+    if quorum::wants_votes(&run.cluster, &run.facts, &options) {
+        run.ask_the_chain().await;
+    }
     let what = if args.destroy { Down::Destroy { delete_keys: args.delete_keys } } else { Down::Stop };
     let result = match consent(&args, &view, &run) {
         Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, life};
+use super::{Class, Next, Options, Planned, Refusal, Stage, life, quorum};
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
@@ -35,7 +35,10 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
         steps
     });
     if let Some(stop) = stop {
-        return Next::Stage(stop);
+        return match quorum::may_stop(cluster, facts, options, &stop) {
+            Some(refusal) => Next::Refused(vec![refusal]),
+            None => Next::Stage(stop),
+        };
     }
     let Down::Destroy { delete_keys } = down else { return Next::Done(Vec::new()) };
     if let Some(refusals) = still_running(cluster, facts) {

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod life;
 pub mod node;
 pub mod predict;
+pub mod quorum;
 #[cfg(test)]
 pub(crate) mod recording;
 pub mod relay;

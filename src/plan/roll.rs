@@ -1,14 +1,18 @@
 //! Restarts on a live chain (S8): with consent only, one node after another, and never so many at once that blocks stop.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Class, Gate, Next, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
     life::{self, Life},
+    quorum::{Power, node_of},
 };
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
-    facts::{Facts, Voter, Voting},
+    facts::Facts,
     types::ids::NodeName,
 };
 
@@ -62,16 +66,10 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
             )
         };
     }
-    let power = Power::of(cluster, facts, voting, name);
-    if power.own > 0 && (power.off + power.own) * 3 >= power.total && !halt {
+    let power = Power::of(cluster, facts, voting, &BTreeSet::from([name]));
+    if power.stops() && !halt {
         return refuse(
-            format!(
-                "its restart would take {} of {} voting power offline{}: one third or more, and blocks stop{}",
-                power.off + power.own,
-                power.total,
-                power.down(),
-                unconfirmed(voting)
-            ),
+            format!("its restart would take {}", power.offline(voting)),
             "bring the others up first, or accept a standstill with --allow-halt",
         );
     }
@@ -80,12 +78,6 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
         true => Shows::Blocks,
         false => Shows::Answer,
     })
-}
-
-/// Why less is known than the chain could show.
-fn unconfirmed(voting: &Voting) -> String {
-    let alone = voting.alone().map(|name| format!("only {name} answers, and nobody confirms what it says"));
-    alone.or_else(|| voting.claims()).map_or_else(String::new, |why| format!(". {why}"))
 }
 
 /// Whether a validator of a live chain is about to be started: then the chain is asked first what it knows of its key.
@@ -121,54 +113,6 @@ pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
         }
     }
     if up * 3 > total * 2 { late } else { Vec::new() }
-}
-
-/// Whose key it is. A validator of the inventory goes before a full node that shows the same one.
-fn node_of<'a>(cluster: &'a Cluster, facts: &Facts, voter: &Voter) -> Option<&'a Node> {
-    let has = |node: &&Node| {
-        facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key)
-    };
-    cluster.validators().find(has).or_else(|| cluster.nodes.iter().find(has))
-}
-
-struct Power {
-    total: i128,
-    own: i128,
-    /// Of the others: whose unit does not run, or whom not several nodes show to have signed one of the last commits.
-    off: i128,
-    names: Vec<String>,
-    /// Of these: those whom no node at all shows there. What blocks are expected of counts who may be there.
-    silent: i128,
-}
-
-impl Power {
-    fn of(cluster: &Cluster, facts: &Facts, voting: &Voting, name: &NodeName) -> Self {
-        let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new(), silent: 0 };
-        let is_alone = voting.alone().is_some();
-        for voter in &voting.voters {
-            let node = node_of(cluster, facts, voter);
-            let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.may_run());
-            let weight = i128::from(voter.power);
-            power.total += weight;
-            if node.is_some_and(|node| node.name == *name) {
-                power.own += weight;
-            } else if !runs || !voter.signed || is_alone {
-                power.off += weight;
-                power.names.push(node.map_or_else(|| voter.key.to_string(), |node| node.name.to_string()));
-                let recent = |signed| Voting::is_recent(voting.height, signed);
-                let disputed = recent(voter.last_signed) && !recent(voter.confirmed);
-                power.silent += if runs && (voter.signed || disputed) { 0 } else { weight };
-            }
-        }
-        power
-    }
-
-    fn down(&self) -> String {
-        if self.names.is_empty() {
-            return String::new();
-        }
-        format!(" ({} down already)", self.names.join(", "))
-    }
 }
 
 /// A node of a live chain keeps the binary that it has until it may be given another one; what waits for that.

@@ -87,7 +87,7 @@ fn s3_the_nonce_is_given_to_nothing_but_printf() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with("shell/tests.rs") {
+            } else if !path.ends_with("script/tests.rs") {
                 for line in text(&path).lines().filter(|line| line.contains("$NONCE")) {
                     found += 1;
                     let line = line.trim_start();

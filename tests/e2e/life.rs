@@ -206,6 +206,14 @@ fn down_stops_and_destroy_leaves_the_keys(lab: &Lab) {
     let status = lab.loomctl(&["status", "-i", inventory, "--json"]).exits(0);
     assert_eq!(status.events().iter().filter(|event| event["event"] == "status").count(), lab.hosts());
 
+    // Half of the power in passing is not meant.
+    let half = ["down", "-i", inventory, "--limit", "node-1,node-2"];
+    let refused = lab.loomctl(&half).exits(3);
+    assert!(refused.stderr.contains("of 40 voting power offline"), "{refused}");
+    lab.root(1, "systemctl is-active -q cometbft && systemctl is-enabled -q cometbft").ok();
+    lab.loomctl(&[&half[..], &["--allow-halt"]].concat()).ok();
+    lab.root(0, "systemctl is-active -q cometbft").ok();
+
     lab.loomctl(&["down", "-i", inventory]).ok();
     lab.root(1, "! systemctl is-active -q cometbft && ! systemctl is-enabled -q cometbft").ok();
     lab.loomctl(&["down", "-i", inventory, "--destroy"]).ok();

@@ -248,7 +248,8 @@ fn a_birth_that_was_cut_off_anywhere_can_be_destroyed_and_begun_again() {
 fn s13_destroy_wants_every_node_stopped() {
     let cluster = plain("cometbft", 3).cluster();
     let (mut world, _) = born(&cluster, 7);
-    let one = options(&["n-0"]);
+    let mut one = options(&["n-0"]);
+    one.consent.halt = true;
     let destroy = Down::Destroy { delete_keys: false };
     let down = world.converge(&cluster, |c, f| down::next(c, f, &one, destroy)).unwrap();
     let said = refused(&down.end);

@@ -255,3 +255,65 @@ fn s8_a_full_node_does_not_stand_for_a_validator() {
     let said = refused(&crate::plan::next(&cluster, &facts, &Options::default()));
     assert!(said.contains("has the same validator key as n-9") || said.contains("as n-0"), "{said}");
 }
+
+/// The guard of everything that stops a node that votes.
+#[test]
+fn s8_half_of_the_power_is_not_stopped_in_passing() {
+    let (wishes, mut world) = living(4);
+    let cluster = wishes.cluster();
+    let facts = world.gather(&cluster);
+    let down = |names: &[&str], halt: bool, change: &dyn Fn(&mut crate::facts::Facts)| {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        let mut options = options(names);
+        options.consent.halt = halt;
+        crate::plan::down::next(&cluster, &facts, &options, crate::plan::down::Down::Stop)
+    };
+    let same: &dyn Fn(&mut crate::facts::Facts) = &|_| ();
+    let said = refused(&down(&["n-1", "n-2"], false, same));
+    assert!(
+        said.starts_with("Safety -: stopping n-1, n-2 would take 20 of 40 voting power offline"),
+        "{said}"
+    );
+    assert!(said.contains("--allow-halt"), "{said}");
+    for (names, halt) in
+        [(&["n-1", "n-2"][..], true), (&["n-1"], false), (&["n-0", "n-1", "n-2", "n-3"], false)]
+    {
+        assert!(matches!(down(names, halt, same), Next::Stage(_)), "{names:?}");
+    }
+    let all = crate::plan::down::next(&cluster, &facts, &Options::default(), crate::plan::down::Down::Stop);
+    assert!(matches!(all, Next::Stage(_)), "down of all nodes asks nothing");
+    // Whose key nobody could read may be any voter.
+    let name = |number: usize| NodeName::new(format!("n-{number}")).unwrap();
+    let hidden: &dyn Fn(&mut crate::facts::Facts) = &|facts| {
+        for number in [1, 2] {
+            facts.nodes.get_mut(&name(number)).unwrap().validator_key = None;
+        }
+    };
+    assert!(refused(&down(&["n-1", "n-2"], false, hidden)).contains("20 of 40"));
+    let mute: &dyn Fn(&mut crate::facts::Facts) = &|facts| facts.voting = None;
+    let said = refused(&down(&["n-1"], false, mute));
+    assert!(said.contains("may stop the chain: no node says who votes"), "{said}");
+    // Those that are stopped already are not stopped again.
+    let stopped: &dyn Fn(&mut crate::facts::Facts) = &|facts| {
+        for number in [1, 2] {
+            let unit = &mut facts.nodes.get_mut(&name(number)).unwrap().unit;
+            (unit.active, unit.main_pid) = ("inactive".into(), 0);
+        }
+    };
+    assert!(!matches!(down(&["n-1", "n-2"], false, stopped), Next::Refused(_)));
+}
+
+#[test]
+fn s8_a_full_node_may_always_be_stopped() {
+    let mut wishes = plain("cometbft", 2);
+    wishes.nodes.push(Wish { number: 9, full: true, ..wishes.nodes[0].clone() });
+    let cluster = wishes.cluster();
+    let (mut world, _) = born(&cluster, 9);
+    let facts = world.gather(&cluster);
+    let down = |name: &str| {
+        crate::plan::down::next(&cluster, &facts, &options(&[name]), crate::plan::down::Down::Stop)
+    };
+    assert!(matches!(down("n-9"), Next::Stage(_)), "{:?}", down("n-9"));
+    assert!(matches!(down("n-1"), Next::Refused(_)), "{:?}", down("n-1"));
+}

@@ -157,14 +157,14 @@ const LATER: &[Attack] = &[
     Attack {
         name: "data is a link to another's, and the node is destroyed",
         lay: stopped,
-        trap: "rm -rf node/data; mkdir -p node; ln -s /home/other/node/data node/data",
+        trap: "until rm -rf node/data; do :; done; mkdir -p node; ln -s /home/other/node/data node/data",
         act: destroy,
         naive: "rm -rf /home/chain/node/data/blockstore.db",
     },
     Attack {
         name: "a database is a link to another's, and the node is destroyed",
         lay: stopped,
-        trap: "mkdir -p node/data; rm -rf node/data/blockstore.db; ln -s /home/other/node/data/blockstore.db node/data",
+        trap: "mkdir -p node/data; until rm -rf node/data/blockstore.db; do :; done; ln -s /home/other/node/data/blockstore.db node/data",
         act: destroy,
         naive: "rm -rf /home/chain/node/data/blockstore.db/",
     },
@@ -202,7 +202,7 @@ const LATER: &[Attack] = &[
     Attack {
         name: "data is a link to another's, and an unborn chain begins again",
         lay: |ground| drop(ground.loomctl_with(&unborn(ground, 2035), UP).ok()),
-        trap: "mkdir -p node; rm -rf node/data; ln -s /home/other/node/data node/data",
+        trap: "mkdir -p node; until rm -rf node/data; do :; done; ln -s /home/other/node/data node/data",
         act: |ground| {
             drop(ground.loomctl_with(&unborn(ground, 2036), &["up", "--no-verify", "--reset-unborn"]));
         },
@@ -211,7 +211,7 @@ const LATER: &[Attack] = &[
     Attack {
         name: "the last folder is one that others own",
         lay: born,
-        trap: "rm -rf node; ln -s /home/other/node node",
+        trap: "until rm -rf node; do :; done; ln -s /home/other/node node",
         act: |ground| {
             up(ground);
             destroy(ground);
