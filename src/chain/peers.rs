@@ -107,10 +107,34 @@ pub fn check(all: &[PeerInfo]) -> Result<(), PeersError> {
 
 /// One peer as the profile writes it; an IPv6 address in brackets.
 pub fn peer_text(profile: &Profile, peer: &PeerInfo) -> String {
-    let with_port = peer.addr.to_string();
+    written(profile, peer.id.as_str(), &peer.addr)
+}
+
+/// The ids that a text has for a peer at this address, written as the profile writes it.
+pub fn ids_at<'a>(
+    profile: &Profile,
+    addr: &PeerAddr,
+    text: &'a str,
+) -> impl Iterator<Item = NodeId> + use<'a> {
+    const ID: &str = "\0";
+    let around = written(profile, ID, addr);
+    let (before, behind) = around.split_once(ID).unwrap_or_default();
+    let (before, behind) = (before.to_owned(), behind.to_owned());
+    let ends: Vec<usize> =
+        if behind.is_empty() { Vec::new() } else { text.match_indices(&behind).map(|(at, _)| at).collect() };
+    ends.into_iter().filter_map(move |at| {
+        let whole = !text[at + behind.len()..].starts_with(|c: char| c.is_ascii_digit());
+        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+        let begins = text[..at - id.len()].ends_with(&before);
+        NodeId::new(id).ok().filter(|_| whole && begins)
+    })
+}
+
+fn written(profile: &Profile, id: &str, addr: &PeerAddr) -> String {
+    let with_port = addr.to_string();
     let (host, port) = with_port.rsplit_once(':').unwrap_or((&with_port, ""));
     let value = |word: &str| match word {
-        "id" => Some(peer.id.to_string()),
+        "id" => Some(id.to_owned()),
         "host" => Some(host.to_owned()),
         "port" => Some(port.to_owned()),
         other => Some(format!("{{{other}}}")),
@@ -152,6 +176,25 @@ mod tests {
                 host: HostAddr::new(format!("10.0.{}.{}", number / 250, number % 250)).unwrap(),
                 port: 26656,
             },
+        }
+    }
+
+    #[test]
+    fn a_peer_is_found_again_as_its_profile_writes_it() {
+        for (chain, digits) in [("cometbft", 40), ("loom", 40), ("kaia", 128)] {
+            let profile = Profile::builtin(chain).unwrap();
+            let with = |number: usize| PeerInfo {
+                id: NodeId::new(format!("{number:0digits$x}")).unwrap(),
+                ..node(number)
+            };
+            let all: Vec<PeerInfo> = (1..=12).map(with).collect();
+            let text = all.iter().map(|peer| peer_text(&profile, peer)).collect::<Vec<_>>().join(",");
+            for peer in &all {
+                let found: Vec<NodeId> = ids_at(&profile, &peer.addr, &text).collect();
+                assert_eq!(found, std::slice::from_ref(&peer.id), "{chain}");
+            }
+            let elsewhere = PeerAddr { port: 2665, ..all[0].addr.clone() };
+            assert_eq!(ids_at(&profile, &elsewhere, &text).count(), 0, "{chain}: a port is a whole number");
         }
     }
 

@@ -22,6 +22,13 @@ pub struct PortUse {
     pub expected: bool,
 }
 
+/// The port that peers dial: the one that is named so.
+pub const P2P: &str = "p2p";
+
+pub fn p2p(ports: &BTreeMap<String, PortUse>) -> Option<u16> {
+    ports.get(P2P).map(|port| port.port)
+}
+
 /// The ports by the profile's names. Without a file the profile's defaults, `overrides` (the inventory's `ports:`) and
 /// `rpc_bind` count; a file counts as it is.
 pub fn ports_of(

@@ -46,7 +46,10 @@ pub type SetKeys = serde_json::Map<String, Value>;
 pub struct Profile {
     pub name: String,
     pub about: String,
-    pub family: Family,
+    /// Once the RPC's dialect, which `probe.kind` says; accepted in profiles that were written then.
+    #[serde(default, rename = "family")]
+    #[schemars(skip)]
+    _family: Option<serde::de::IgnoredAny>,
     pub binary: Binary,
     pub unit: Unit,
     /// The chain id where the inventory gives none.
@@ -87,15 +90,6 @@ pub struct Profile {
     /// Tera sources by file name, the profile's own folder.
     #[serde(skip)]
     pub templates: BTreeMap<String, Template>,
-}
-
-/// Which RPC dialect and which reading of keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Family {
-    Tendermint,
-    /// JSON-RPC of Ethereum's kind; validators are addresses of secp256k1 keys.
-    Evm,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -273,6 +267,10 @@ impl Profile {
         let mut files: Vec<_> = keys.into_iter().chain(signs).chain(printed).collect();
         files.dedup();
         files
+    }
+
+    pub fn is_sign_state(&self, path: &HomePath) -> bool {
+        self.sign_state.as_ref().is_some_and(|signs| signs.file == *path)
     }
 
     /// Files that we write for a node beside its documents: its configuration, and its peers where they have a file.

@@ -5,8 +5,16 @@ use serde_json::Value;
 
 use crate::{
     inventory::Host,
-    types::problem::{Place, Problem},
+    types::{
+        ids::Invalid,
+        problem::{Place, Problem},
+    },
 };
+
+/// Why a text will not do, where no type of ours says so.
+pub fn unfit(why: impl std::fmt::Display) -> Invalid {
+    Invalid { what: "value", why: why.to_string() }
+}
 
 /// A host's variables and the problems found while reading them.
 pub struct Reader<'a> {
@@ -21,8 +29,8 @@ impl Reader<'_> {
 
     /// Notes that this variable's value will not do.
     pub fn wrong(&mut self, name: &str, why: impl std::fmt::Display) {
-        let problem = Problem::error(format!("{}: {why}", self.host.name)).at(self.place(name).as_ref());
-        self.problems.push(problem);
+        let problem = Problem::error(why.to_string()).of_host(&self.host.name);
+        self.problems.push(problem.at(self.place(name).as_ref()));
     }
 
     /// The same, with the way out.
@@ -62,14 +70,10 @@ impl Reader<'_> {
     }
 
     /// A text of a checked type.
-    pub fn typed<T, E: std::fmt::Display>(
-        &mut self,
-        names: &[&str],
-        make: impl FnOnce(String) -> Result<T, E>,
-    ) -> Option<T> {
+    pub fn typed<T>(&mut self, names: &[&str], make: impl FnOnce(String) -> Result<T, Invalid>) -> Option<T> {
         let text = self.text(names)?;
         let name = names.iter().find(|name| self.host.vars.contains_key(**name)).copied().unwrap_or(names[0]);
-        make(text).map_err(|why| self.wrong(name, format!("{name}: {why}"))).ok()
+        make(text).map_err(|invalid| self.wrong(name, format!("{name}: {}", invalid.why))).ok()
     }
 
     /// Ansible's truth: true, yes, on, 1 and their opposites.
@@ -88,7 +92,7 @@ impl Reader<'_> {
     pub fn port(&mut self, names: &[&str]) -> Option<u16> {
         self.typed(names, |text| match text.parse::<u16>() {
             Ok(port) if port > 0 => Ok(port),
-            _ => Err(format!("{text:?} is not a port (1–65535)")),
+            _ => Err(unfit(format!("{text:?} is not a port (1–65535)"))),
         })
     }
 

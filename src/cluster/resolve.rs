@@ -20,7 +20,7 @@ use crate::{
     types::{
         ids::{ChainId, ClusterName},
         login::{Login, Secret},
-        problem::{Problem, nearest},
+        problem::{Problem, alike, nearest},
         scope::Scope,
     },
 };
@@ -58,6 +58,7 @@ pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Pro
     if let Some(cluster) = &cluster {
         judge_words(inventory, cluster, &mut problems);
     }
+    let problems = alike(problems);
     match cluster {
         Some(cluster) if !problems.iter().any(Problem::is_error) => Ok((cluster, problems)),
         _ => Err(problems),

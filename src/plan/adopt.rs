@@ -8,10 +8,11 @@ use super::{
     life::{self, Life},
 };
 use crate::{
+    chain::genesis,
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     steps::{Adopt, Step},
-    types::ids::RemotePath,
+    types::ids::{ChainId, RemotePath},
 };
 
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
@@ -56,9 +57,9 @@ pub fn refusals(
             "a node is taken over whole or not at all: is `working_directory` the one that it runs in?",
         ));
     }
-    if let Some(there) = chain_id(cluster, seen).filter(|there| *there != cluster.chain_id.as_str()) {
+    if let Some(there) = another_chain(cluster, seen) {
         refusals.push(refuse(
-            format!("its chain is {there:?}, the inventory says {:?}", cluster.chain_id.as_str()),
+            format!("its chain is {:?}, the inventory says {:?}", there.as_str(), cluster.chain_id.as_str()),
             "set `chain_id` to what the chain is called",
         ));
     }
@@ -102,11 +103,13 @@ fn other_owner(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refus
     })
 }
 
-fn chain_id(cluster: &Cluster, seen: &NodeFacts) -> Option<String> {
-    let document = cluster.profile.documents.get("chain")?;
-    let text = seen.text(&document.path.under(seen.home.as_ref()?))?;
-    let json: serde_json::Value = serde_json::from_str(text).ok()?;
-    json["chain_id"].as_str().map(str::to_owned)
+/// Another id than the inventory's in one of its documents, wherever the profile says that it stands in them.
+fn another_chain(cluster: &Cluster, seen: &NodeFacts) -> Option<ChainId> {
+    let home = seen.home.as_ref()?;
+    let ids = cluster.profile.documents.iter().filter_map(|(name, document)| {
+        genesis::single::chain_id(&cluster.profile, name, seen.text(&document.path.under(home))?)
+    });
+    ids.into_iter().find(|id| *id != cluster.chain_id)
 }
 
 /// Everything that has to be copied before the first change; from then on it is a node like any other.

@@ -124,8 +124,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     steps.extend(
         unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
     );
-    let signs = profile.sign_state.as_ref().map(|signs| &signs.file);
-    let data = profile.chain_data.iter().filter(|path| Some(*path) != signs);
+    let data = profile.chain_data.iter().filter(|path| !profile.is_sign_state(path));
     steps.extend(data.map(|path| gone(path.under(home))));
     steps.extend(staged);
     steps.push(Step::Reload);
@@ -133,7 +132,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         let keys = key_removal(cluster, seen, node).into_iter().filter(|step| !steps.contains(step));
         steps.extend(keys.collect::<Vec<_>>());
     } else {
-        steps.extend(signs.map(|signs| Step::Unsigned { path: signs.under(home) }));
+        steps.extend(Step::unsigned(profile, home));
         steps.extend(state.join("started").ok().map(gone));
         steps.extend(state.join("manifest.json").ok().map(gone));
     }

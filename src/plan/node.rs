@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Class, Refusal, ask, birth::Documents, spread::each, sync};
 use crate::{
     chain::{
-        peers::{Network, PeerInfo},
-        ports::{PortUse, ports_of},
+        peers::{Network, PeerInfo, ids_at},
+        ports::{PortUse, p2p, ports_of},
         profile::{ConfigFile, HomePath},
         render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
         unit::{self, UnitAsk},
@@ -71,11 +71,11 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
     let unseen = NodeFacts::default();
     let peer = |node: &Node| {
         let seen = facts.nodes.get(&node.name);
-        let port = ports(cluster, node, seen.unwrap_or(&unseen)).values().find(|port| port.public)?.port;
+        let port = p2p(&ports(cluster, node, seen.unwrap_or(&unseen)))?;
         let addr = PeerAddr { host: node.private_ip.clone(), port };
         let id = match seen {
             Some(seen) => seen.node_id.clone(),
-            None => remembered(facts, &addr),
+            None => remembered(cluster, facts, &addr),
         };
         Some(PeerInfo { spot: node.spot(), id: id?, addr })
     };
@@ -84,12 +84,11 @@ pub fn peers(cluster: &Cluster, facts: &Facts) -> Vec<PeerInfo> {
 
 /// The id of a node whose host cannot be asked, as the files of most others have it: who is down stays their peer. Where they
 /// do not agree, nobody knows it.
-fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
-    let marked = format!("@{addr}");
+fn remembered(cluster: &Cluster, facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
     let mut votes: BTreeMap<NodeId, usize> = BTreeMap::new();
     for seen in facts.nodes.values() {
         let texts = seen.files.values().filter_map(|file| file.content.as_deref());
-        let named: BTreeSet<NodeId> = texts.flat_map(|text| named_at(text, &marked)).collect();
+        let named: BTreeSet<NodeId> = texts.flat_map(|text| ids_at(&cluster.profile, addr, text)).collect();
         for id in named {
             *votes.entry(id).or_default() += 1;
         }
@@ -99,19 +98,10 @@ fn remembered(facts: &Facts, addr: &PeerAddr) -> Option<NodeId> {
     first.next().filter(|_| first.next().is_none())
 }
 
-/// The ids before `marked` (`@HOST:PORT`) in a text.
-fn named_at(text: &str, marked: &str) -> impl Iterator<Item = NodeId> {
-    text.match_indices(marked).filter_map(move |(at, _)| {
-        let ends = !text[at + marked.len()..].starts_with(|c: char| c.is_ascii_digit());
-        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
-        NodeId::new(id).ok().filter(|_| ends)
-    })
-}
-
 /// The id at a node's address in the files of the others: it has been there before.
 pub fn known_as(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<NodeId> {
-    let port = ports(cluster, node, &NodeFacts::default()).values().find(|port| port.public)?.port;
-    remembered(facts, &PeerAddr { host: node.private_ip.clone(), port })
+    let port = p2p(&ports(cluster, node, &NodeFacts::default()))?;
+    remembered(cluster, facts, &PeerAddr { host: node.private_ip.clone(), port })
 }
 
 /// Files that must stand before init runs, by path below the node's folder.

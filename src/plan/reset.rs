@@ -42,10 +42,10 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
 /// What the first start has made; the sign state goes back to zero with it.
 fn state(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
-    let signs = profile.sign_state.as_ref().map(|signs| &signs.file);
-    let data = profile.chain_data.iter().filter(|path| Some(*path) != signs).map(|path| path.under(home));
+    let data =
+        profile.chain_data.iter().filter(|path| !profile.is_sign_state(path)).map(|path| path.under(home));
     let mut steps: Vec<Step> = data.map(|path| Step::Gone { path }).collect();
-    steps.extend(signs.map(|signs| Step::Unsigned { path: signs.under(home) }));
+    steps.extend(Step::unsigned(profile, home));
     steps.extend(cluster.state_folder(node).join("started").ok().map(|path| Step::Gone { path }));
     steps
 }

@@ -506,8 +506,8 @@ step_unused() {
 }
 step_reload() { systemctl daemon-reload && return 10; }
 
-# step_unsigned FILE
-step_unsigned() { in_hand unsigned_is "$1"; }
+# step_unsigned FILE PREFIX
+step_unsigned() { in_hand unsigned_is "$1" "$2"; }
 
 # step_manifest PATH HEAD ENTRIES TAIL: ENTRIES are lines "json-begin<TAB>path"; the file's inode, size and times
 # are filled in here, where they are known: root's own by root, the node's by its hand.

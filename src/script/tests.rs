@@ -294,3 +294,28 @@ fn s3_while_a_host_pulls_no_process_shows_what_the_url_holds() {
         assert!(seen.contains(&secret), "{tool}: the control");
     }
 }
+
+/// The names in a sign state are the profile's: another number in the same file stays.
+#[test]
+fn s13_a_sign_state_goes_to_zero_by_the_profiles_names_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.json");
+    let hand = concat!(include_str!("core.sh"), include_str!("hand.sh"));
+    let owner = Command::new("sh").args(["-c", "echo $(id -un):$(id -gn)"]).output().unwrap();
+    let unsigned = |prefix: &str, state: &str| {
+        fs::write(&file, state).unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", hand, "hand", String::from_utf8_lossy(&owner.stdout).trim(), "unsigned_is"]);
+        let status = shell.arg(&file).arg(prefix).status().unwrap();
+        (status.code().unwrap(), text(&file))
+    };
+    let plain = r#"{"height": "41", "round": 2, "step": 3, "last_height": 7, "signature": "c2ln"}"#;
+    let (status, is) = unsigned("", plain);
+    assert_eq!((status, is.as_str()), (10, r#"{"height": "0", "round": 0, "step": 0, "last_height": 7}"#));
+    let one_file = r#"{"height": 7, "last_height":"41","last_round":"2","last_step":3, "last_signature":"c2ln", "priv_key": "k"}"#;
+    let (status, is) = unsigned("last_", one_file);
+    let zero = r#"{"height": 7, "last_height":"0","last_round":"0","last_step":0, "priv_key": "k"}"#;
+    assert_eq!((status, is.as_str()), (10, zero));
+    assert_eq!(unsigned("last_", zero), (0, zero.to_owned()));
+    assert_eq!(unsigned("", one_file).1.matches("41").count(), 1, "of other names it knows nothing");
+}

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    chain::profile::Profile,
     facts::{FileFact, FileKind, NodeFacts, manifest::Manifest},
     types::{
         ids::{RemotePath, Sha256, UnitName, UserName},
@@ -99,6 +100,9 @@ pub enum Step {
     /// A sign state at zero: only for a chain that is gone on every node (S13).
     Unsigned {
         path: RemotePath,
+        /// Before `height`, `round` and `step` (the profile's).
+        #[serde(default)]
+        prefix: String,
     },
     /// Nothing at this path, whatever was there.
     Gone {
@@ -170,6 +174,12 @@ pub fn staging(home: &RemotePath) -> RemotePath {
 }
 
 impl Step {
+    /// The node's sign state at zero, where its chain has one.
+    pub fn unsigned(profile: &Profile, home: &RemotePath) -> Option<Self> {
+        let signs = profile.sign_state.as_ref()?;
+        Some(Self::Unsigned { path: signs.file.under(home), prefix: signs.prefix.clone() })
+    }
+
     /// The kind's own word, as in the JSON form.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -201,7 +211,7 @@ impl Step {
             | Self::Key { path, .. }
             | Self::Link { path, .. }
             | Self::Manifest { path, .. }
-            | Self::Unsigned { path }
+            | Self::Unsigned { path, .. }
             | Self::Gone { path }
             | Self::Unused { path }
             | Self::EmptyGone { path } => path.to_string(),

@@ -90,7 +90,7 @@ fn call(step: &Step) -> String {
         }
         Step::Stopped { unit } => words(["step_stopped", unit.as_str()]),
         Step::Disabled { unit } => words(["step_disabled", unit.as_str()]),
-        Step::Unsigned { path } => words(["step_unsigned", path.as_str()]),
+        Step::Unsigned { path, prefix } => words(["step_unsigned", path.as_str(), prefix]),
         Step::Gone { path } => words(["step_gone", path.as_str()]),
         Step::Unused { path } => words(["step_unused", path.as_str()]),
         Step::Reload => "step_reload".to_owned(),
@@ -363,7 +363,7 @@ mod tests {
             call(&gone),
             call(&Step::Account { user: UserName::new("nobody-of-ours").unwrap() }),
             call(&Step::Disabled { unit: unit.clone() }),
-            call(&Step::Unsigned { path: path("/nowhere/x") }),
+            call(&Step::Unsigned { path: path("/nowhere/x"), prefix: String::new() }),
             call(&Step::EmptyGone { path: path("/nowhere/x") }),
             call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into(), relayed: None }),
             call(&Step::Fetch { name: "n".into(), url: "http://h/$(x)".into(), relayed: Some("y".into()) }),

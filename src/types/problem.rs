@@ -32,6 +32,9 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub severity: Severity,
+    /// The hosts that it is about, where it is about hosts.
+    pub hosts: Vec<String>,
+    /// Without these.
     pub message: String,
     pub place: Option<Place>,
     /// What to do about it, in a sentence.
@@ -40,7 +43,8 @@ pub struct Problem {
 
 impl Problem {
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, message: message.into(), place: None, help: None }
+        let (hosts, place, help) = (Vec::new(), None, None);
+        Self { severity: Severity::Error, hosts, message: message.into(), place, help }
     }
 
     pub fn warning(message: impl Into<String>) -> Self {
@@ -59,8 +63,92 @@ impl Problem {
         self
     }
 
+    #[must_use]
+    pub fn of_host(mut self, host: &str) -> Self {
+        self.hosts = vec![host.to_owned()];
+        self
+    }
+
+    /// The message with its hosts in front.
+    pub fn said(&self) -> String {
+        if self.hosts.is_empty() {
+            self.message.clone()
+        } else {
+            format!("{}: {}", named(&self.hosts), self.message)
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+/// What is wrong for several hosts at one place is one problem: a variable of a group is written once.
+pub fn alike(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut once: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let same = |other: &&mut Problem| {
+            let rest = (&other.severity, &other.message, &other.place, &other.help);
+            !problem.hosts.is_empty()
+                && !other.hosts.is_empty()
+                && rest == (&problem.severity, &problem.message, &problem.place, &problem.help)
+        };
+        match once.iter_mut().find(same) {
+            Some(other) => other.hosts.extend(problem.hosts),
+            None => once.push(problem),
+        }
+    }
+    once
+}
+
+/// So many names are written out.
+const MOST_NAMES: usize = 10;
+
+/// Names of hosts, ranges as an inventory has them: `node-[0:3], seed`.
+pub fn named(names: &[String]) -> String {
+    let mut parts: Vec<(String, usize)> = Vec::new();
+    let mut rest = names;
+    while let Some(first) = rest.first() {
+        let run = range(rest);
+        let part = if run > 2 { ranged(first, &rest[run - 1]) } else { first.clone() };
+        let taken = if run > 2 { run } else { 1 };
+        parts.push((part, taken));
+        rest = &rest[taken..];
+    }
+    let more: usize = parts.iter().skip(MOST_NAMES).map(|(_, count)| count).sum();
+    let shown: Vec<&str> = parts.iter().take(MOST_NAMES).map(|(part, _)| part.as_str()).collect();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What stands before and behind the last number in a name, and that number's digits.
+fn split(name: &str) -> Option<(&str, &str, &str)> {
+    let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
+    let begin = name[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+    Some((&name[..begin], &name[begin..end], &name[end..]))
+}
+
+/// How many of these, from the first on, count up by one.
+fn range(names: &[String]) -> usize {
+    let number = |name: &String| {
+        let (before, digits, behind) = split(name)?;
+        let fixed = digits.len() > 1 && digits.starts_with('0');
+        Some((before.to_owned(), behind.to_owned(), digits.len(), fixed, digits.parse::<u64>().ok()?))
+    };
+    let follows = |pair: &&[String]| {
+        let (Some(last), Some(next)) = (number(&pair[0]), number(&pair[1])) else { return false };
+        let wide = next.2 == last.2 || (!next.3 && !last.3);
+        (&next.0, &next.1) == (&last.0, &last.1) && wide && next.4.checked_sub(1) == Some(last.4)
+    };
+    1 + names.windows(2).take_while(follows).count()
+}
+
+fn ranged(first: &str, last: &str) -> String {
+    match (split(first), split(last)) {
+        (Some((before, from, behind)), Some((_, to, _))) => format!("{before}[{from}:{to}]{behind}"),
+        _ => format!("{first}, {last}"),
     }
 }
 
@@ -105,5 +193,34 @@ mod tests {
         assert_eq!(nearest("pwoer", known), Some("power"));
         assert_eq!(nearest("power", known), None);
         assert_eq!(nearest("colour", known), None);
+    }
+
+    fn names(text: &str) -> String {
+        named(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn names_are_ranges_as_an_inventory_has_them() {
+        assert_eq!(names("node-0"), "node-0");
+        assert_eq!(names("node-0 node-1"), "node-0, node-1");
+        assert_eq!(names("node-0 node-1 node-2 seed node-4"), "node-[0:2], seed, node-4");
+        assert_eq!(names("n-8 n-9 n-10 n-11"), "n-[8:11]");
+        assert_eq!(names("n08.eu n09.eu n10.eu"), "n[08:10].eu");
+        assert_eq!(names("n8 n9 n010"), "n8, n9, n010");
+        assert_eq!(names("é1 é2 é3"), "é[1:3]");
+        let many: Vec<String> = (0..64).map(|n| format!("h{}", n * 2)).collect();
+        assert!(named(&many).ends_with("h18 and 54 more"), "{}", named(&many));
+        assert_eq!(named(&[format!("n{}", u64::MAX), "n0".into(), "n".into()]).split(", ").count(), 3);
+    }
+
+    #[test]
+    fn what_is_alike_is_said_once() {
+        let place = Place { file: "i".into(), line: 1, column: 1, width: 1, text: "x".into() };
+        let of = |host: &str, why: &str| Problem::error(why).of_host(host).at(Some(&place));
+        let own = Problem::error("no hosts");
+        let all =
+            vec![of("n-0", "bad"), own.clone(), of("n-1", "bad"), of("n-1", "worse"), of("n-2", "bad"), own];
+        let said: Vec<String> = alike(all).iter().map(Problem::said).collect();
+        assert_eq!(said, ["n-[0:2]: bad", "no hosts", "n-1: worse", "no hosts"]);
     }
 }

@@ -133,23 +133,23 @@ fn s3_the_words_of_an_account_are_seen_by_nobody(lab: &Lab) {
     let canary = "abandon abandon ability canary";
     let script = lab.path("simd");
     let text = format!(
-        "#!/bin/sh\ncase $1-$2 in keys-add)\n  echo '{canary}'; echo '{canary}' >&2; echo x >>/tmp/said\n  \
-         [ ! -e /tmp/fails ] || exit 7\nesac\n/opt/simd \"$@\"\n"
+        "#!/bin/sh\ncase $1-$2 in keys-add)\n  echo '{canary}'; echo '{canary}' >&2; echo x >>\"$HOME/../said\"\n  \
+         [ ! -e /opt/fails ] || exit 7\nesac\n/opt/simd \"$@\"\n"
     );
     std::fs::write(&script, text).unwrap();
     let inventory = inventory.var("binary", script.to_str().unwrap()).write(lab);
     let inventory = inventory.to_str().unwrap();
-    lab.root(2, "touch /tmp/fails").ok();
+    lab.root(2, "touch /opt/fails").ok();
     let failed = lab.loomctl(&["up", "-i", inventory, "-v"]).exits(1);
     assert!(failed.stderr.contains("ended with status 7"), "{failed}");
-    lab.root(2, "rm /tmp/fails").ok();
+    lab.root(2, "rm /opt/fails").ok();
     let born = lab.loomctl(&["up", "-i", inventory, "--json", "-v"]).exits(0);
     let facts = lab.loomctl(&["facts", "-i", inventory, "--json"]).exits(0);
     for run in [&failed, &born, &facts] {
         assert!(!run.stdout.contains("canary") && !run.stderr.contains("canary"), "{run}");
     }
     for host in 0..lab.hosts() {
-        let times = lab.root(host, "wc -l </tmp/said; grep -rl 'ability canary' /home/ubuntu /var/lib/loomctl /var/log | grep -v /bin/").stdout;
+        let times = lab.root(host, "cat /home/ubuntu/*/said | wc -l; grep -rl 'ability canary' /home/ubuntu /var/lib/loomctl /var/log | grep -v /bin/").stdout;
         assert_eq!(
             times.trim(),
             if host == 2 { "2" } else { "1" },

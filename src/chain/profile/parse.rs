@@ -6,7 +6,7 @@ use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter a
 
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
-    chain::{render, unit},
+    chain::{ports::P2P, render, unit},
     types::{
         ids::{FileName, Url},
         problem::{Place, Problem, nearest},
@@ -145,7 +145,18 @@ impl Profile {
         let wrong =
             names.filter_map(|name| Some((name.clone(), FileName::new(name.as_str()).err()?.to_string())));
         let url = self.build_url("build").and_then(|url| Url::new(url).err());
-        wrong.chain(url.map(|why| ("build_url".to_owned(), format!("`build_url`: {why}")))).collect()
+        // It goes into a pattern on the host.
+        let prefix = self.sign_state.as_ref().map(|signs| &signs.prefix);
+        let prefix = prefix.filter(|prefix| !prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+        let prefix = prefix
+            .map(|prefix| format!("`prefix`: {prefix:?} has something else than letters, digits and _"));
+        let dialled = (!self.ports.contains_key(P2P))
+            .then(|| format!("`ports`: none is named {P2P}, which peers dial"));
+        wrong
+            .chain(url.map(|why| ("build_url".to_owned(), format!("`build_url`: {why}"))))
+            .chain(prefix.map(|why| ("prefix".to_owned(), why)))
+            .chain(dialled.map(|why| ("ports".to_owned(), why)))
+            .collect()
     }
 
     /// Keys whose public half init prints, and genesis documents that no host has made.

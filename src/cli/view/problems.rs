@@ -41,7 +41,7 @@ pub fn text(problem: &Problem) -> Shown {
         let text = redact::vaulted(text);
         harmless::text(&cut(&text, LONGEST)).trim_end().replace('\n', MORE)
     };
-    let (message, help) = (visible(&problem.message), problem.help.as_deref().map(visible));
+    let (message, help) = (visible(&problem.said()), problem.help.as_deref().map(visible));
     let title = level.primary_title(message.as_str());
     let mut group = match &problem.place {
         Some(place) => title.element(snippet(place)),

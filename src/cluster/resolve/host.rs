@@ -4,7 +4,10 @@ use std::path::Path;
 
 use super::Given;
 use crate::{
-    cluster::{profiles::controller_path, read::Reader},
+    cluster::{
+        profiles::controller_path,
+        read::{Reader, unfit},
+    },
     types::{
         ids::{HostAddr, UserName},
         login::{Login, Secret, Via},
@@ -37,7 +40,9 @@ pub(super) fn login(reader: &mut Reader, base: &Path, given: &Given) -> Option<L
     };
     let mut ssh_args = Vec::new();
     for name in ["ansible_ssh_common_args", "ansible_ssh_extra_args"] {
-        ssh_args.extend(reader.typed(&[name], |text| shell_words::split(&text)).unwrap_or_default());
+        ssh_args.extend(
+            reader.typed(&[name], |text| shell_words::split(&text).map_err(unfit)).unwrap_or_default(),
+        );
     }
     let password = reader.text(&["ansible_become_password", "ansible_become_pass"]).map(Secret::new);
     let user = reader.typed(&["ansible_user", "ansible_ssh_user"], UserName::new);

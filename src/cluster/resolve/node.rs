@@ -6,7 +6,11 @@ use serde_json::Value;
 
 use crate::{
     chain::profile::Profile,
-    cluster::{Binary, Node, Role, Source, profiles::controller_path, read::Reader},
+    cluster::{
+        Binary, Node, Role, Source,
+        profiles::controller_path,
+        read::{Reader, unfit},
+    },
     types::{
         ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
         login::{Login, Via},
@@ -28,8 +32,7 @@ pub(super) fn node(
     let binary = binary(reader, base, profile);
     let user = reader.typed(&["user"], UserName::new).or_else(|| login.user.clone());
     if user.is_none() && !host.vars.contains_key("user") {
-        let problem =
-            Problem::error(format!("{}: missing variable `user`", host.name)).at(host.place.as_ref());
+        let problem = Problem::error("missing variable `user`").of_host(&host.name).at(host.place.as_ref());
         reader
             .problems
             .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
@@ -42,7 +45,7 @@ pub(super) fn node(
         "full" => Ok(Role::Full),
         "sentry" => Ok(Role::Sentry),
         "seed" => Ok(Role::Seed),
-        _ => Err(format!("unknown role {text:?}: validator, full, sentry or seed")),
+        _ => Err(unfit(format!("unknown role {text:?}: validator, full, sentry or seed"))),
     });
     let local = || HostAddr::new("127.0.0.1").ok();
     let address = if login.via == Via::Local { local() } else { Some(login.host.clone()) };
@@ -144,7 +147,7 @@ fn values(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, String> {
 fn rpc_bind(reader: &mut Reader) -> Option<HostAddr> {
     let ip = |text: String| match HostAddr::new(text.as_str()) {
         Ok(address) if address.ip().is_some() => Ok(address),
-        _ => Err(format!("{text:?} is not an IP address")),
+        _ => Err(unfit(format!("{text:?} is not an IP address"))),
     };
     reader.typed(&["rpc_bind"], ip)
 }
@@ -173,7 +176,7 @@ fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
 }
 
 fn url(reader: &mut Reader, name: &str, text: String) -> Option<Url> {
-    Url::new(text).map_err(|why| reader.wrong(name, format!("{name}: {why}"))).ok()
+    Url::new(text).map_err(|invalid| reader.wrong(name, format!("{name}: {}", invalid.why))).ok()
 }
 
 /// `binary`, or the playbook's `loom_build`: a slash makes a path, `://` a URL, else it names a build.
@@ -181,8 +184,7 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
     let Some((name, value)) = reader.any(&["binary", "loom_build"]) else {
         let host = reader.host;
-        let problem =
-            Problem::error(format!("{}: missing variable `binary`", host.name)).at(host.place.as_ref());
+        let problem = Problem::error("missing variable `binary`").of_host(&host.name).at(host.place.as_ref());
         reader.problems.push(problem.help(format!(
             "set `binary` to the path of {} on this machine, or to a URL that each host can pull it from",
             profile.binary.name

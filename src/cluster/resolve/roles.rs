@@ -61,6 +61,6 @@ pub(super) fn judge(nodes: &[Node], strategy: Strategy, problems: &mut Vec<Probl
     let spots: Vec<Spot> = nodes.iter().map(Node::spot).collect();
     for (node, why) in topology::problems(&spots, strategy) {
         let help = "give it a sentry, or another role; `loomctl peers` shows who dials whom";
-        problems.push(Problem::error(format!("{node}: {why}")).help(help));
+        problems.push(Problem::error(why).of_host(node.as_str()).help(help));
     }
 }

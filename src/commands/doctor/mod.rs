@@ -9,7 +9,10 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde::Serialize;
 
 use crate::{
-    chain::peers::{Network, PeerInfo},
+    chain::{
+        peers::{Network, PeerInfo},
+        ports,
+    },
     cluster::{Cluster, Node, Source},
     facts::NodeFacts,
     plan::node,
@@ -140,6 +143,5 @@ fn dials(look: &Look) -> BTreeMap<NodeName, Vec<PeerInfo>> {
 
 fn p2p(cluster: &Cluster, node: &Node, look: &Look) -> Option<u16> {
     let unseen = NodeFacts::default();
-    let ports = node::ports(cluster, node, look.facts.nodes.get(&node.name).unwrap_or(&unseen));
-    ports.values().find(|port| port.public).map(|port| port.port)
+    ports::p2p(&node::ports(cluster, node, look.facts.nodes.get(&node.name).unwrap_or(&unseen)))
 }

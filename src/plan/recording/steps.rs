@@ -121,7 +121,7 @@ impl World {
             Step::Disabled { unit } => self.change(address, |host| {
                 "disabled".clone_into(&mut host.units.entry(unit.clone()).or_default().file_state);
             }),
-            Step::Unsigned { path } => self.unsign(cluster, address, path),
+            Step::Unsigned { path, .. } => self.unsign(cluster, address, path),
             Step::Gone { path } => self.change(address, |host| {
                 host.files.retain(|at, _| at != path && !at.is_below(path));
             }),

@@ -138,3 +138,28 @@ fn what_cannot_be_taken_over_says_why() {
     });
     assert!(said.contains("its chain is \"other\""), "{said}");
 }
+
+/// Each chain has its id in a place of its own.
+#[test]
+fn a_chain_of_another_id_is_refused_before_it_is_marked_as_ours() {
+    for (chain, at) in
+        [("cometbft", &["chain_id"][..]), ("loom", &["chain_id"]), ("kaia", &["config", "chainId"])]
+    {
+        let (cluster, mut world) = foreign(chain, 2, 9);
+        let documents = &cluster.profile.documents;
+        let document = documents.get("chain").unwrap_or_else(|| &documents["genesis"]).path.clone();
+        for node in &cluster.nodes {
+            let file = world.host(&cluster, node).files.get_mut(&document.under(&home_of(node))).unwrap();
+            let mut json: serde_json::Value = serde_json::from_str(file.content.as_ref().unwrap()).unwrap();
+            let id = at.iter().fold(&mut json, |json, key| &mut json[*key]);
+            *id = if id.is_number() { 4711.into() } else { "another".into() };
+            let text = Text::from(json.to_string());
+            (file.sha256, file.content) = (Some(text.sha256().clone()), Some(text));
+        }
+        let before = world.fingerprint();
+        let outcome = world.up(&cluster, &adopting(false)).unwrap();
+        let said = refused(&outcome.end);
+        assert!(said.contains("its chain is ") && said.contains("set `chain_id`"), "{chain}: {said}");
+        assert!(outcome.stages.is_empty() && before == world.fingerprint(), "{chain}");
+    }
+}

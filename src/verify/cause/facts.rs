@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::{Check, document, ports::holder, view::View, wait::Powers};
 use crate::{
-    chain::genesis::Member,
+    chain::{genesis::Member, ports::p2p},
     cluster::{Node, Role},
     facts::sockets::Listener,
     fleet::now,
@@ -58,7 +58,7 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
         )),
         "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
         "V6" => {
-            let port = node::ports(view.cluster, node, view.seen(node)?).into_values().find(|port| port.public)?.port;
+            let port = p2p(&node::ports(view.cluster, node, view.seen(node)?))?;
             Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
         }
         "V7" if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
