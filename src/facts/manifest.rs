@@ -103,6 +103,19 @@ mod tests {
         assert!(Manifest::parse("{").is_err() && Manifest::parse("{}").is_err());
     }
 
+    /// Recorded from a host by the first build that wrote this format.
+    #[test]
+    fn a_manifest_of_format_1_is_read() {
+        let manifest = Manifest::parse(include_str!("../../tests/fixtures/format-1/manifest.json")).unwrap();
+        assert_eq!(
+            (manifest.format, manifest.node.as_str(), manifest.unit.as_str()),
+            (1, "node-0", "cometbft")
+        );
+        assert!(manifest.binary_sha256.is_some());
+        let kinds: Vec<&str> = manifest.paths.iter().map(|entry| entry.kind.as_str()).collect();
+        assert_eq!(kinds, ["binary", "genesis", "file", "link", "link", "unit", "key", "key", "key"]);
+    }
+
     #[test]
     fn a_plan_compares_what_it_knows() {
         let entry = r#"{"path": "/n/config/config.toml", "kind": "file"}"#;

@@ -28,12 +28,15 @@ pub enum Severity {
     Warning,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosts(pub Vec<String>);
+
 /// One problem of an input: what, where, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub severity: Severity,
-    /// The hosts that it is about, where it is about hosts.
-    pub hosts: Vec<String>,
+    /// The hosts that it is about, where it is about hosts. Behind a pointer: a problem is what many functions fail with.
+    pub hosts: Option<Box<Hosts>>,
     /// Without these.
     pub message: String,
     pub place: Option<Place>,
@@ -43,7 +46,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn error(message: impl Into<String>) -> Self {
-        let (hosts, place, help) = (Vec::new(), None, None);
+        let (hosts, place, help) = (None, None, None);
         Self { severity: Severity::Error, hosts, message: message.into(), place, help }
     }
 
@@ -65,16 +68,15 @@ impl Problem {
 
     #[must_use]
     pub fn of_host(mut self, host: &str) -> Self {
-        self.hosts = vec![host.to_owned()];
+        self.hosts = Some(Box::new(Hosts(vec![host.to_owned()])));
         self
     }
 
     /// The message with its hosts in front.
     pub fn said(&self) -> String {
-        if self.hosts.is_empty() {
-            self.message.clone()
-        } else {
-            format!("{}: {}", named(&self.hosts), self.message)
+        match &self.hosts {
+            None => self.message.clone(),
+            Some(hosts) => format!("{}: {}", named(&hosts.0), self.message),
         }
     }
 
@@ -89,12 +91,15 @@ pub fn alike(problems: Vec<Problem>) -> Vec<Problem> {
     for problem in problems {
         let same = |other: &&mut Problem| {
             let rest = (&other.severity, &other.message, &other.place, &other.help);
-            !problem.hosts.is_empty()
-                && !other.hosts.is_empty()
+            problem.hosts.is_some()
+                && other.hosts.is_some()
                 && rest == (&problem.severity, &problem.message, &problem.place, &problem.help)
         };
         match once.iter_mut().find(same) {
-            Some(other) => other.hosts.extend(problem.hosts),
+            Some(other) => {
+                let names = problem.hosts.map(|hosts| hosts.0).unwrap_or_default();
+                other.hosts.iter_mut().for_each(|hosts| hosts.0.extend(names.clone()));
+            }
             None => once.push(problem),
         }
     }

@@ -86,3 +86,18 @@ fn s3_a_saved_plan_holds_no_secret_and_knows_each_again() {
     assert!(said.contains("would be another now"), "{said}");
     assert!(carry_out(&mut world, &with("canary"), &saved).is_done());
 }
+
+/// Recorded by the first build that wrote this format; nothing that it says is lost in reading.
+#[test]
+fn a_plan_of_format_1_is_read_and_a_newer_one_is_refused() {
+    let text = include_str!("../../../tests/fixtures/format-1/plan.json");
+    let saved: Saved = serde_json::from_str(text).unwrap();
+    let names: Vec<&str> = saved.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!(names, ["prepare", "start"]);
+    let same: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(serde_json::to_value(&saved).unwrap(), same);
+    let newer: Saved = serde_json::from_str(&text.replacen("\"format\": 1", "\"format\": 99", 1)).unwrap();
+    let cluster = plain("cometbft", 4).cluster();
+    let refusal = newer.is_current(&cluster, &[]).unwrap_err();
+    assert!(refusal.message.contains("in format 99"), "{}", refusal.message);
+}
