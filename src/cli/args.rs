@@ -337,6 +337,7 @@ pub struct Facts {
     pub hosts: Hosts,
 }
 
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Args)]
 pub struct Down {
     #[command(flatten)]

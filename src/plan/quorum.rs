@@ -87,14 +87,14 @@ fn unconfirmed(voting: &Voting) -> String {
     alone.or_else(|| voting.claims()).map_or_else(String::new, |why| format!(". {why}"))
 }
 
-/// Whether a part of a live chain's nodes is to be stopped, validators among them: then the chain is asked first who votes.
-/// Whoever stops all nodes means the chain to stop.
+/// Whether a part of the nodes of a chain that has begun is to be stopped, validators among them: then the chain is asked
+/// first who votes. Whoever stops all nodes means the chain to stop.
 pub fn wants_votes(cluster: &Cluster, facts: &Facts, options: &Options) -> bool {
     let stays = |node: &Node| !options.touches(&node.name);
     let runs = |node: &Node| facts.nodes.get(&node.name).is_some_and(|seen| seen.unit.may_run());
     cluster.nodes.iter().any(stays)
         && cluster.validators().any(|node| options.touches(&node.name) && runs(node))
-        && life::of_cluster(cluster, facts) == Life::Live
+        && life::of_cluster(cluster, facts) >= Life::Started
 }
 
 /// The guard before a stage that stops nodes for good. A full node may always go.
@@ -107,6 +107,10 @@ pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Sta
     };
     let leave: BTreeSet<&NodeName> = stage.steps.keys().filter(is_stopped).collect();
     if !cluster.validators().any(|node| leave.contains(&node.name)) {
+        return None;
+    }
+    // All that answer are before the first block.
+    if facts.voting.as_ref().is_some_and(|voting| !voting.heights.is_empty() && !voting.has_block()) {
         return None;
     }
     let refuse = |message: String, advice: &str| {
