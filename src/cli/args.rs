@@ -39,41 +39,41 @@ pub enum Command {
     Up(Up),
     /// Show what `up` would change and why, without changing anything
     Plan(Plan),
-    /// Prove that the cluster runs: units, ports, peers, genesis, blocks
+    /// Verify that the cluster runs: units, ports, peers, genesis, blocks
     Verify(Verify),
-    /// Heights, peers and state of every node
+    /// Show height, peers and state of each node
     Status(Status),
-    /// What the hosts say of themselves
+    /// Show the facts gathered from each host
     Facts(Facts),
-    /// What a rollout would meet on the hosts, before there is one
+    /// Test the hosts before a rollout
     Doctor(Doctor),
-    /// The journals of all nodes' units as one stream
+    /// Show the journals of all nodes' units as one stream
     Logs(Logs),
-    /// What was changed on the nodes, when and by whom
+    /// Show what was changed on the nodes, when and by whom
     History(History),
-    /// Genesis documents in files: merge what each node's init made, check one, compare two
+    /// Merge, check and compare genesis documents in files
     Genesis {
         #[command(subcommand)]
         command: Genesis,
     },
-    /// Who dials whom, from facts that were written down
+    /// Show which node dials which, from facts in a file
     Peers(Peers),
-    /// Everything that `up` would put on each host, as files below a folder
+    /// Write everything that `up` would put on each host, as files below a folder
     Render(Render),
-    /// The chains that are known, and profiles of your own
+    /// List the known chains; show and check profiles
     Chain {
         #[command(subcommand)]
         command: Chain,
     },
-    /// JSON schemas, for editors
+    /// Print JSON schemas, for editors
     Schema { what: SchemaOf },
-    /// The nodes' keys: their public parts, an encrypted backup, and back onto a host that has lost them
+    /// List the nodes' public keys; back keys up, encrypted; restore them to a host that has lost them
     #[command(subcommand)]
     Keys(Keys),
-    /// What an inventory says, and what loomctl makes of it
+    /// Show an inventory as Ansible reads it, and check it
     #[command(subcommand)]
     Inventory(Inventory),
-    /// Stop the nodes; with --destroy also remove what loomctl has put there
+    /// Stop the nodes; with --destroy also remove what loomctl has installed
     Down(Down),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
@@ -84,17 +84,17 @@ pub enum Command {
 /// Where the desired state comes from.
 #[derive(Debug, Args)]
 pub struct Desired {
-    /// Inventory: a file, a directory, a script, or `host1,host2,`; may be given more than once (default: the paths in
-    /// $LOOMCTL_INVENTORY, with commas between them, else inventory.yaml)
+    /// Read this inventory: a file, a directory, a script, or `host1,host2,`; repeatable (default: the paths in
+    /// $LOOMCTL_INVENTORY, separated by commas, else inventory.yaml)
     #[arg(short, long, value_name = "INVENTORY")]
     pub inventory: Vec<PathBuf>,
-    /// Variables over all others: k=v, @FILE or {json}
+    /// Set variables over all others: k=v, @FILE or {json}
     #[arg(short, long, value_name = "VARS")]
     pub extra_vars: Vec<String>,
-    /// A file with the password of Ansible Vault, or a program that prints it
+    /// Read the password of Ansible Vault from a file, or from a program that prints it
     #[arg(long, value_name = "FILE", env = "ANSIBLE_VAULT_PASSWORD_FILE")]
     pub vault_password_file: Vec<PathBuf>,
-    /// The same with a label: LABEL@FILE, or LABEL@prompt
+    /// Read a vault password with a label: LABEL@FILE, or LABEL@prompt
     #[arg(long, value_name = "ID")]
     pub vault_id: Vec<String>,
     /// Ask for the password of Ansible Vault
@@ -121,10 +121,10 @@ impl Desired {
 /// Vagrant's machines in an inventory's place.
 #[derive(Debug, Args)]
 pub struct Vagrant {
-    /// The machines of the Vagrantfile in DIR (default: here) instead of an inventory
+    /// Use the machines of the Vagrantfile in DIR (default: here) instead of an inventory
     #[arg(long = "vagrant", value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
     pub folder: Option<PathBuf>,
-    /// With --vagrant: leave out the machines that do not run
+    /// Leave out the machines that do not run (with --vagrant)
     #[arg(long, requires = "folder")]
     pub running_only: bool,
 }
@@ -138,28 +138,28 @@ pub struct Hosts {
     /// Touch only these hosts: names, groups, globs, `:`, `!`, `&`, `~regex`, `group[0]`, `@file`
     #[arg(short, long, value_name = "PATTERN")]
     pub limit: Option<String>,
-    /// How many machines at once
+    /// Work on so many machines at once
     #[arg(short, long, value_name = "N", default_value_t = 64)]
     pub forks: usize,
-    /// One JSON object a line on stdout
+    /// Print one JSON object a line on stdout
     #[arg(long)]
     pub json: bool,
-    /// More about what happens (-vv: everything, RUST_LOG counts too)
+    /// Print more about what happens (-vv: everything; RUST_LOG counts too)
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Only errors
+    /// Print only errors
     #[arg(short, long)]
     pub quiet: bool,
-    /// No colour (NO_COLOR counts too)
+    /// Print without colour (NO_COLOR counts too)
     #[arg(long)]
     pub no_color: bool,
-    /// Seconds that a host may take to connect
+    /// Give a host so many seconds to connect
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub timeout: u64,
-    /// Seconds that a host may say nothing while it works on one thing (a step, a piece of an upload) before it is given up
+    /// Give a host up after so many silent seconds of one step or one piece of an upload
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub step_timeout: u64,
-    /// The host that holds the cluster's lock, when the first one of the inventory is down
+    /// Take the cluster's lock on this host, when the first one of the inventory is down
     #[arg(long, value_name = "NAME")]
     pub lock_host: Option<String>,
     /// Ask for the sudo password
@@ -170,16 +170,16 @@ pub struct Hosts {
 /// Deadlines of the verification.
 #[derive(Debug, Clone, Args)]
 pub struct Deadlines {
-    /// Seconds until ports must listen and the RPC must answer
+    /// Give ports and RPC so many seconds to answer
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub listen_timeout: u64,
-    /// Seconds until every node must make blocks; 0: learned from the chain's own block time
+    /// Give every node so many seconds to make blocks; 0: by the chain's own block time
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub blocks_timeout: u64,
-    /// Seconds until no node may be catching up any more
+    /// Give every node so many seconds to catch up
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub sync_timeout: u64,
-    /// Seconds that one answer of a node's RPC may take
+    /// Give one answer of a node's RPC so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub rpc_timeout: u64,
 }
@@ -208,19 +208,19 @@ pub struct Up {
     /// Show differences of contents
     #[arg(long)]
     pub diff: bool,
-    /// With --check: exit 10 when changes are pending
+    /// Exit 10 when changes are pending (with --check)
     #[arg(long)]
     pub exit_code: bool,
-    /// Seconds to wait for another run to end
+    /// Wait so many seconds for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub lock_wait: u64,
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Do not prove the result
+    /// Do not verify the result
     #[arg(long)]
     pub no_verify: bool,
-    /// Write what happened on one page: when each host did what, the proof, what changed, who dials whom
+    /// Write a page about the run: when each host did what, the checks, the changes, which node dials which
     #[arg(long, value_name = "FILE.html", conflicts_with = "check")]
     pub report: Option<PathBuf>,
     /// Carry out this plan (of `plan --out`), with the flags that it was made with, and nothing else
@@ -241,10 +241,10 @@ pub struct Consent {
     /// Restart what has to be restarted on a live chain, one node after another
     #[arg(long)]
     pub roll: bool,
-    /// With --roll: give the nodes of a live chain another binary
+    /// Give the nodes of a live chain another binary (with --roll)
     #[arg(long)]
     pub allow_upgrade: bool,
-    /// With --roll: go on even where blocks will stop meanwhile
+    /// Go on even where blocks stop meanwhile (with --roll)
     #[arg(long)]
     pub allow_halt: bool,
     /// Remove the state (not the keys) of a cluster that has started but never made a block
@@ -274,7 +274,7 @@ pub struct Plan {
     /// Exit 10 when changes are pending
     #[arg(long)]
     pub exit_code: bool,
-    /// Write the plan down, for `up --plan FILE`
+    /// Save the plan, for `up --plan FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -285,7 +285,7 @@ pub struct Plan {
 pub struct Verify {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Hash every binary again, whatever inode, size and times say of it
+    /// Hash every binary again, even where inode, size and times are unchanged
     #[arg(long)]
     pub deep: bool,
     #[command(flatten)]
@@ -296,7 +296,7 @@ pub struct Verify {
 pub struct Status {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Look again every so many seconds until Ctrl-C, with rates, lags and what is left of the disk
+    /// Refresh every so many seconds until Ctrl-C, with rates, lags and free disk space
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     pub watch: Option<u64>,
 }
@@ -311,16 +311,16 @@ pub struct Doctor {
 pub struct Logs {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Go on with what comes, until Ctrl-C; without -n and --since after the last 10 lines
+    /// Follow new lines until Ctrl-C; without -n and --since after the last 10 lines
     #[arg(long)]
     pub follow: bool,
-    /// From then on, in journalctl's words: 2026-01-31 12:00, today, -1h
+    /// Show lines from this time on, as journalctl reads it: 2026-01-31 12:00, today, -1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<String>,
-    /// Only messages that match, as journalctl's --grep does
+    /// Show only messages that match, as journalctl's --grep does
     #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub grep: Option<String>,
-    /// Only the last so many lines of all nodes together
+    /// Show the last so many lines of all nodes together
     #[arg(short = 'n', long, value_name = "LINES")]
     pub lines: Option<usize>,
 }
@@ -342,19 +342,19 @@ pub struct Facts {
 pub struct Down {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Also remove what loomctl has put there, and the chain's data; keys stay
+    /// Remove what loomctl has installed, and the chain's data; keep the keys
     #[arg(long)]
     pub destroy: bool,
-    /// Stop nodes although blocks stop then: with --limit, one third or more of the voting power
+    /// Stop one third or more of the voting power, so that blocks stop (with --limit)
     #[arg(long)]
     pub allow_halt: bool,
-    /// With --destroy: the keys too
+    /// Remove the keys, too (with --destroy)
     #[arg(long, requires = "destroy")]
     pub delete_keys: bool,
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Seconds to wait for another run to end
+    /// Wait so many seconds for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub lock_wait: u64,
 }

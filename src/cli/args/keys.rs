@@ -8,9 +8,9 @@ use super::Hosts;
 
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Public parts: node id, validator address and key, the height that was signed last
+    /// Show the public parts: node id, validator address and key, the height signed last
     List(KeysList),
-    /// Private keys and sign states of all nodes into one file that is encrypted with age
+    /// Write private keys and sign states of all nodes to one file, encrypted with age
     Backup(KeysBackup),
     /// Put keys back onto a host that has lost its disk; `up` then brings the node up
     Restore(KeysRestore),
@@ -26,13 +26,13 @@ pub struct KeysList {
 pub struct KeysBackup {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Whom it is encrypted to: a recipient of age (age1…); may be given more than once
+    /// Encrypt to this age recipient (age1…); repeatable
     #[arg(short, long, value_name = "RECIPIENT", required = true)]
     pub recipient: Vec<String>,
-    /// The file to write; one that is there is left alone
+    /// Write this file; never overwrite one
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// An identity file of age: the backup is decrypted with it and compared before it gets its name
+    /// Test the backup with this age identity file before it gets its name
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
 }
@@ -41,16 +41,16 @@ pub struct KeysBackup {
 pub struct KeysRestore {
     #[command(flatten)]
     pub hosts: Hosts,
-    /// A file of `keys backup`
+    /// Restore from this file of `keys backup`
     #[arg(value_name = "BACKUP")]
     pub backup: PathBuf,
-    /// The identity file of age that opens it
+    /// Decrypt it with this age identity file
     #[arg(long, value_name = "FILE")]
     pub identity: PathBuf,
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
-    /// Seconds to wait for another run to end
+    /// Wait so many seconds for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=super::MAX_SECONDS))]
     pub lock_wait: u64,
 }

@@ -8,47 +8,47 @@ use super::Desired;
 
 #[derive(Debug, Subcommand)]
 pub enum Inventory {
-    /// Vagrant's machines as an inventory in YAML, for `-i` or for Ansible
+    /// Print Vagrant's machines as an inventory in YAML, for `-i` or for Ansible
     FromVagrant {
-        /// The folder with the Vagrantfile
+        /// Read the Vagrantfile in this folder
         #[arg(value_name = "DIR", default_value = ".")]
         folder: PathBuf,
         /// Leave out the machines that do not run
         #[arg(long)]
         running_only: bool,
     },
-    /// Groups, hosts and their variables as JSON, as `ansible-inventory --list` prints them
+    /// Print groups, hosts and variables as JSON, as `ansible-inventory --list` does
     List {
         #[command(flatten)]
         desired: Desired,
-        /// Only these hosts
+        /// Select these hosts
         #[arg(short, long, value_name = "PATTERN")]
         limit: Option<String>,
     },
-    /// The names of hosts, in Ansible's order, one a line
+    /// Print the names of hosts, one a line, in Ansible's order
     Hosts {
         #[command(flatten)]
         desired: Desired,
-        /// Only these hosts
+        /// Select these hosts
         #[arg(short, long, value_name = "PATTERN")]
         limit: Option<String>,
     },
-    /// Groups and hosts as a tree, as `ansible-inventory --graph` prints it
+    /// Print groups and hosts as a tree, as `ansible-inventory --graph` does
     Graph {
         #[command(flatten)]
         desired: Desired,
-        /// With their variables
+        /// Include variables
         #[arg(long)]
         vars: bool,
-        /// Where the tree begins
+        /// Begin at this group
         #[arg(default_value = "all")]
         group: String,
     },
-    /// What loomctl makes of each host, where each variable comes from, and all that is wrong
+    /// Show each host's node, the origin of each variable, and all problems
     Check {
         #[command(flatten)]
         desired: Desired,
-        /// One JSON object a host on stdout
+        /// Print one JSON object a host on stdout
         #[arg(long)]
         json: bool,
     },
@@ -57,45 +57,45 @@ pub enum Inventory {
 /// A document, and the chain whose rules it follows.
 #[derive(Debug, Args)]
 pub struct DocumentOf {
-    /// The chain's name, or the folder of a profile of your own
+    /// Use the rules of this chain: a name, or the folder of a custom profile
     #[arg(long, value_name = "NAME")]
     pub chain: String,
-    /// Which of the chain's documents, where it has several
+    /// Name the document, where the chain has several
     #[arg(long, value_name = "NAME")]
     pub document: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Genesis {
-    /// The first file with the validators of all, in this order; to stdout
+    /// Print the first file with the validators of all, in this order
     Merge {
         #[command(flatten)]
         of: DocumentOf,
-        /// Instead of the first file's own
+        /// Set this chain id instead of the first file's
         #[arg(long, value_name = "ID")]
         chain_id: Option<String>,
-        /// What `init` made on each host
+        /// Merge these files, as `init` made them on each host
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Everything that is wrong with a document
+    /// Show all problems of a document
     Check {
         #[command(flatten)]
         of: DocumentOf,
         file: PathBuf,
     },
-    /// What two documents have otherwise, by its meaning
+    /// Show how two documents differ in meaning
     Diff {
-        /// The chain's name, where the documents do not show it
+        /// Use the rules of this chain, where the documents do not show it
         #[arg(long, value_name = "NAME")]
         chain: Option<String>,
-        /// Which of the chain's documents
+        /// Name the document
         #[arg(long, value_name = "NAME", requires = "chain")]
         document: Option<String>,
         /// Exit 10 when they differ
         #[arg(long)]
         exit_code: bool,
-        /// One JSON object a line on stdout
+        /// Print one JSON object a line on stdout
         #[arg(long)]
         json: bool,
         left: PathBuf,
@@ -108,7 +108,7 @@ pub enum Genesis {
 pub struct Offline {
     #[command(flatten)]
     pub desired: Desired,
-    /// What `loomctl facts --json` printed; `-` is stdin
+    /// Read facts as `loomctl facts --json` prints them; `-` is stdin
     #[arg(long, value_name = "FILE")]
     pub facts: PathBuf,
 }
@@ -117,7 +117,7 @@ pub struct Offline {
 pub struct Peers {
     #[command(flatten)]
     pub offline: Offline,
-    /// Only what this node dials
+    /// Show only what this node dials
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
     #[arg(long, value_enum, default_value_t = PeersFormat::Flag)]
@@ -138,30 +138,30 @@ pub enum PeersFormat {
 pub struct Render {
     #[command(flatten)]
     pub offline: Offline,
-    /// A new folder: DIR/NODE/absolute/path
+    /// Write to this new folder: DIR/NODE/absolute/path
     #[arg(short, long, value_name = "DIR")]
     pub out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Chain {
-    /// The chains in this program
+    /// List the built-in chains
     List,
-    /// A chain's profile; with -o all its files, to begin one's own with
+    /// Print a chain's profile; with -o write all its files, as a start for a custom one
     Show {
         name: String,
-        /// A new folder for profile and templates
+        /// Write profile and templates to this new folder
         #[arg(short, long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// What is wrong with the profile in a folder
+    /// Show all problems of the profile in a folder
     Check { dir: PathBuf },
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub enum SchemaOf {
-    /// A chain's profile.yaml
+    /// Print the schema of a chain's profile.yaml
     Profile,
-    /// loomctl's own variables, in YAML inventories
+    /// Print the schema of loomctl's variables in YAML inventories
     Inventory,
 }
