@@ -14,6 +14,7 @@ pub fn register(suite: &mut Suite) {
             thousands_of_ports_hide_no_node,
             root_has_no_node_in_a_folder_of_somebody_elses,
             a_folder_that_its_owner_has_closed_goes,
+            a_neighbour_of_another_account_is_not_touched,
             a_run_on_its_own_host_lends_no_terminal,
             a_home_that_root_cannot_look_at,
             a_home_that_vanishes_leads_nowhere_else
@@ -143,6 +144,35 @@ fn a_folder_that_its_owner_has_closed_goes(lab: &Lab) {
     let down = ground.loomctl(DESTROY);
     assert_eq!(down.code, Some(0), "{down}");
     assert_eq!(ground.root("ls -d /home/chain/node/data/blockstore.db 2>/dev/null").stdout, "", "{down}");
+}
+
+/// Two nodes of one cluster on one machine, each with an account of its own: what one does with links is not the other's harm.
+fn a_neighbour_of_another_account_is_not_touched(lab: &Lab) {
+    let ground = Ground::new(lab, 0);
+    let address = lab.address(0);
+    let second = serde_json::json!({
+        "ansible_host": address, "private_ip": address, "user": "other", "working_directory": "/home/other/second",
+        "unit_name": "second", "ports": {"p2p": 26756, "rpc": 26757, "prometheus": 26760},
+    });
+    let inventory = ground.inventory().host("neighbour", &second);
+    ground.loomctl_with(&inventory, &["up"]).ok();
+    let owners = ground.root(
+        "find /home/chain/node -printf '%u\\n' | sort -u; find /home/other/second -printf '%u\\n' | sort -u",
+    );
+    assert_eq!(owners.stdout, "chain\nother\n");
+    ground.loomctl_with(&inventory, DOWN).ok();
+    let theirs = "cd /home/other/second && find . -type f ! -name 'write-file-atomic-*' -exec sha256sum {} + | sort; find . -printf '%p %u %m\\n' | sort";
+    let before = ground.root(theirs).ok();
+    let trap = "cd node; rm -rf data config/genesis.json; ln -s /home/other/second/data data; ln -s /home/other/second/config/genesis.json config/genesis.json";
+    ground.by("chain", trap).ok();
+    for command in [UP, DOWN, DESTROY, &["down", "--destroy", "--delete-keys", "--yes"]] {
+        ground.loomctl_with(&inventory, &[command, &["--limit", "node-0"]].concat());
+        assert_eq!(ground.root(theirs).ok(), before, "{command:?}");
+    }
+    let naive = ground
+        .root("rm -rf /home/chain/node/data/blockstore.db; test -e /home/other/second/data/blockstore.db");
+    assert_ne!(naive.code, Some(0), "control: a naive script is safe from it");
+    ground.loomctl_with(&inventory, &["down", "--destroy", "--delete-keys", "--yes"]);
 }
 
 /// loomctl runs on the host as root, in somebody's terminal (TIOCSTI types into it).
