@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Class, Options, Planned, Refusal, Stage, ask,
-    guard::lacks_sign_state,
+    guard::keys::lacks_sign_state,
     life::{self, Life},
 };
 use crate::{

@@ -118,7 +118,7 @@ pub fn lacking(
 fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
     seen.validator_key.as_ref() == Some(&kept.validator_key)
         && seen.node_id.as_ref() == Some(&kept.node_id)
-        && !guard::lacks_sign_state(cluster, seen)
+        && !guard::keys::lacks_sign_state(cluster, seen)
 }
 
 fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {

@@ -1,4 +1,4 @@
-//! Why a line does not hold: signs in the journal, and what the facts give away. The table is «What goes wrong» of
+//! Why a line does not hold: signs in the journal, and what the facts give away. The table is "What goes wrong" of
 //! real four-node chains, as far as loomctl cannot prevent it.
 
 mod facts;

@@ -1,6 +1,6 @@
 //! What the nodes say of their chain, weighed: one of them alone decides nothing (P5 of the security model).
 //!
-//! Each thing is read in its cautious direction. A height counts as far as a second node confirms it. Who «signs» in a
+//! Each thing is read in its cautious direction. A height counts as far as a second node confirms it. Who "signs" in a
 //! count of who may be missing is confirmed by several; a signature that anybody shows is one where signing elsewhere is
 //! the danger. The validators are those that all agree on.
 
