@@ -9,7 +9,7 @@ use super::{
     topology::{Role, Spot, Topology},
     words::filled,
 };
-use crate::types::ids::{NodeId, NodeName, PeerAddr};
+use crate::types::ids::{HostAddr, NodeId, NodeName, PeerAddr};
 
 /// Up to here every node dials every other; beyond, that would grow with the square of the nodes.
 pub const MESH_LIMIT: usize = 32;
@@ -47,20 +47,30 @@ pub enum PeersError {
 }
 
 /// All nodes as peers of each other. Made once and asked for each node.
-pub struct Network<'a> {
+pub struct Peering<'a> {
     peers: BTreeMap<&'a NodeName, &'a PeerInfo>,
     seeds: Vec<&'a PeerInfo>,
     topology: Topology<'a>,
+    /// Nodes of a joined network, which everybody may know: those to dial, and seeds.
+    outside: (&'a [PeerInfo], &'a [PeerInfo]),
 }
 
-impl<'a> Network<'a> {
+impl<'a> Peering<'a> {
     /// The list has been through `check`, or its ids do not matter.
     pub fn of(all: &'a [PeerInfo], strategy: Strategy) -> Self {
         Self {
             peers: all.iter().map(|peer| (&peer.spot.name, peer)).collect(),
             seeds: all.iter().filter(|peer| peer.spot.role == Role::Seed).collect(),
             topology: Topology::of(all.iter().map(|peer| &peer.spot), strategy),
+            outside: Default::default(),
         }
+    }
+
+    /// The same, with nodes that belong to nobody here: those to dial, and seeds.
+    #[must_use]
+    pub fn with(mut self, outside: (&'a [PeerInfo], &'a [PeerInfo])) -> Self {
+        self.outside = outside;
+        self
     }
 
     pub fn peer(&self, node: &NodeName) -> Option<&'a PeerInfo> {
@@ -78,13 +88,19 @@ impl<'a> Network<'a> {
             dialled.into_iter().filter_map(|name| self.peer(name).cloned()).collect();
         peers.sort_unstable_by(|a, b| a.spot.name.cmp(&b.spot.name));
         peers.dedup();
+        peers.extend(self.strangers(self.outside.0));
         Ok(peers)
     }
 
     /// The seeds that a node may ask for more peers: none of them itself, and none that it may not know.
     pub fn seeds_of(&self, me: &Spot) -> Vec<PeerInfo> {
         let others = self.seeds.iter().filter(|seed| seed.spot.name != me.name && !me.is_hidden());
-        others.map(|seed| (*seed).clone()).collect()
+        others.map(|seed| (*seed).clone()).chain(self.strangers(self.outside.1)).collect()
+    }
+
+    /// Those that are no node of ours.
+    fn strangers(&self, outside: &'a [PeerInfo]) -> impl Iterator<Item = PeerInfo> {
+        outside.iter().filter(|peer| self.peers.values().all(|own| own.id != peer.id)).cloned()
     }
 }
 
@@ -140,6 +156,19 @@ fn written(profile: &Profile, id: &str, addr: &PeerAddr) -> String {
         other => Some(format!("{{{other}}}")),
     };
     filled(&profile.peers.format, value).unwrap_or_default()
+}
+
+/// A peer as the profile writes it: its id and address.
+pub fn parsed(profile: &Profile, text: &str) -> Option<(NodeId, PeerAddr)> {
+    let (before, rest) = profile.peers.format.split_once("{id}")?;
+    let (between, rest) = rest.split_once("{host}")?;
+    let (colon, behind) = rest.split_once("{port}")?;
+    let (id, at) = text.strip_prefix(before)?.split_once(between)?;
+    let (host, port) = at.strip_suffix(behind)?.rsplit_once(colon)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let addr = PeerAddr { host: HostAddr::new(host).ok()?, port: port.parse().ok()? };
+    let id = NodeId::new(id).ok()?;
+    (written(profile, id.as_str(), &addr) == text).then_some((id, addr))
 }
 
 /// All of a node's peers as the profile writes them; empty where there are none.
@@ -206,7 +235,7 @@ mod tests {
     fn lists(all: &[PeerInfo], strategy: Strategy) -> Vec<BTreeSet<usize>> {
         let numbers: BTreeMap<_, _> =
             all.iter().enumerate().map(|(number, peer)| (&peer.spot.name, number)).collect();
-        let network = Network::of(all, strategy);
+        let network = Peering::of(all, strategy);
         let of = |peer: &PeerInfo| network.peers_of(&peer.spot.name).unwrap();
         all.iter().map(|peer| of(peer).iter().map(|peer| numbers[&peer.spot.name]).collect()).collect()
     }
@@ -287,7 +316,7 @@ mod tests {
     #[test]
     fn one_node_has_no_peers_and_a_stranger_is_an_error() {
         let all = nodes(1);
-        let network = Network::of(&all, Strategy::Auto);
+        let network = Peering::of(&all, Strategy::Auto);
         assert!(network.peers_of(&all[0].spot.name).unwrap().is_empty());
         assert!(matches!(network.peers_of(&node(7).spot.name), Err(PeersError::Unknown(_))));
     }

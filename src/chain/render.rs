@@ -70,7 +70,7 @@ pub struct NodeContext {
     pub external_address: PeerAddr,
     /// Its place among the others.
     pub spot: Spot,
-    /// From `Network::peers_of`.
+    /// From `Peering::peers_of`.
     pub peers: Vec<PeerInfo>,
     /// The seeds that it may ask for more.
     pub seeds: Vec<PeerInfo>,

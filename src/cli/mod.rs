@@ -70,7 +70,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),
         Command::Peers(args) => offline::peers(&args),
-        Command::Render(args) => offline::render(&args),
+        Command::Render(args) => offline::render(&args).await,
         Command::Chain { command } => chains::chain(&command),
         Command::Schema { what } => {
             match what {

@@ -7,13 +7,14 @@ use super::{
     view::offline,
 };
 use crate::{
-    chain::peers::{Network, PeerInfo},
+    chain::peers::PeerInfo,
     cluster::Cluster,
     facts::{Facts, saved},
     plan::{Class, Refusal, whole},
     session::{
         binary,
         error::{self, Failure},
+        joined,
     },
     types::{
         ids::NodeName,
@@ -30,8 +31,15 @@ pub fn peers(args: &Peers) -> u8 {
     done.unwrap_or_else(|failure| offline::fail(&failure))
 }
 
-pub fn render(args: &Render) -> u8 {
-    let done = known(&args.offline).and_then(|(cluster, facts)| {
+pub async fn render(args: &Render) -> u8 {
+    let known = match known(&args.offline) {
+        Ok((mut cluster, facts)) => {
+            joined::note(&mut cluster, &facts).await;
+            Ok((cluster, facts))
+        }
+        failed => failed,
+    };
+    let done = known.and_then(|(cluster, facts)| {
         let whole = whole::whole(&cluster, &facts).map_err(Failure::Refused)?;
         files::new_folder(&args.out).map_err(input)?;
         let mut written = 0;
@@ -86,7 +94,7 @@ fn dialled(
         }));
     }
     let everybody = whole::everybody(cluster, facts).map_err(Failure::Refused)?;
-    let network = Network::of(&everybody, cluster.strategy);
+    let network = cluster.peering(&everybody);
     let nodes = cluster.nodes.iter().filter(|node| only.is_none_or(|name| node.name.as_str() == name));
     nodes
         .map(|node| {

@@ -63,7 +63,8 @@ pub async fn up(args: Up) -> u8 {
     let before = life::of_cluster(&run.cluster, &run.facts);
     let result = work(&args, &view, &mut run, &options, saved.as_ref()).await;
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
-    let born = before < Life::Live && result.is_ok() && !run.changed.is_empty();
+    let votes = run.cluster.validators().next().is_some();
+    let born = votes && before < Life::Live && result.is_ok() && !run.changed.is_empty();
     let notes = if born { vec![notes::birth(&args.hosts.desired)] } else { Vec::new() };
     let mut exit = view.finish(&run, result.as_ref().err(), pending, &notes);
     if let Some(path) = &args.report

@@ -1,6 +1,7 @@
 //! The desired state: what the inventory asks for, typed and checked. No connection has been opened yet.
 
 pub mod backup;
+pub mod network;
 pub mod profiles;
 pub mod read;
 pub mod resolve;
@@ -9,11 +10,13 @@ pub mod variables;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use network::Joined;
+
 pub use crate::chain::topology::Role;
 use crate::{
     chain::{
         genesis::Overrides,
-        peers::Strategy,
+        peers::{PeerInfo, Peering, Strategy},
         profile::Profile,
         render::{Basics, Settings},
         topology::Spot,
@@ -37,6 +40,8 @@ pub struct Cluster {
     /// `genesis: {DOCUMENT: {dotted.path: value}}`
     pub genesis: Overrides,
     pub strategy: Strategy,
+    /// The network that the nodes join; `None`: it is made of them.
+    pub joined: Option<Joined>,
 }
 
 /// Hosts of the inventory with the same address, port and user are nodes of one machine.
@@ -124,6 +129,12 @@ impl Cluster {
 
     pub fn validators(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| node.role == Role::Validator)
+    }
+
+    /// Who dials whom of these nodes, and of a joined network's. `all` has been through `peers::check`.
+    pub fn peering<'a>(&'a self, all: &'a [PeerInfo]) -> Peering<'a> {
+        let outside = self.joined.as_ref().map(|joined| (&joined.peers[..], &joined.seeds[..]));
+        Peering::of(all, self.strategy).with(outside.unwrap_or_default())
     }
 
     /// What people call a machine: its node, or the first of them.

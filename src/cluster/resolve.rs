@@ -2,6 +2,7 @@
 
 mod between;
 mod host;
+mod network;
 mod node;
 mod roles;
 
@@ -13,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Cluster, Machine, Node, Role, profiles, read::Reader, variables};
+use super::{Cluster, Machine, Node, Role, network::Joined, profiles, read::Reader, variables};
 use crate::{
     chain::{genesis::Overrides, peers::Strategy, profile::Profile, render, unit},
     inventory::Inventory,
@@ -53,8 +54,12 @@ pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Pro
         }
     }
     name_units(&machines, &mut nodes, inventory);
+    let joined = network::joined(inventory, &profile, &mut problems);
+    if joined.is_some() {
+        network::roles(&mut nodes, inventory, &mut problems);
+    }
     roles::place(&mut nodes, &profile, inventory, &mut problems);
-    let cluster = whole(inventory, profile, machines, nodes, &mut problems);
+    let cluster = whole(inventory, profile, machines, nodes, joined, &mut problems);
     if let Some(cluster) = &cluster {
         judge_words(inventory, cluster, &mut problems);
     }
@@ -183,9 +188,14 @@ fn whole(
     profile: Arc<Profile>,
     machines: Vec<Machine>,
     nodes: Vec<Node>,
+    joined: Option<Joined>,
     problems: &mut Vec<Problem>,
 ) -> Option<Cluster> {
     let given = shared_text(inventory, "chain_id", problems);
+    if joined.is_some() && given.is_none() {
+        let problem = Problem::error("missing variable `chain_id`");
+        problems.push(problem.help("set it to the id of the network that is joined, as its genesis has it"));
+    }
     let chain_id = match &given {
         Some(text) => {
             ChainId::new(text.as_str()).map_err(|why| problems.push(Problem::error(why.to_string()))).ok()
@@ -207,14 +217,18 @@ fn whole(
         }
     };
     let genesis = genesis_values(inventory, &profile, problems);
-    if nodes.iter().all(|node| node.role != Role::Validator) && !nodes.is_empty() {
+    if joined.is_some() && !genesis.is_empty() {
+        let problem = Problem::error("genesis: the genesis of a joined network is never changed");
+        problems.push(problem.help("leave `genesis` out"));
+    }
+    if joined.is_none() && nodes.iter().all(|node| node.role != Role::Validator) && !nodes.is_empty() {
         problems
             .push(Problem::error("no host is a validator").help("leave `role` out, or set it to validator"));
     }
     roles::judge(&nodes, strategy, problems);
     clashes(&profile, &nodes, problems);
     warn_public_rpc(&profile, &nodes, problems);
-    Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy })
+    Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy, joined })
 }
 
 fn genesis_values(inventory: &Inventory, profile: &Profile, problems: &mut Vec<Problem>) -> Overrides {

@@ -52,6 +52,12 @@ fn of(kind: Kind) -> Value {
             json!({"type": "object", "additionalProperties": port})
         }
         Kind::Words => json!({"type": "object", "additionalProperties": {"type": ["string", "number"]}}),
+        Kind::Network => {
+            let peers = json!({"type": "array", "items": {"type": "string"}});
+            let fields = json!({"genesis": {"type": "string"}, "sha256": of(Kind::Sha256), "peers": peers, "seeds": peers});
+            let joined = json!({"type": "object", "properties": fields, "required": ["genesis", "sha256"], "additionalProperties": false});
+            json!({"type": "object", "properties": {"joined": joined}, "required": ["joined"], "additionalProperties": false})
+        }
         Kind::Tables => json!({"type": "object", "additionalProperties": {"type": "object"}}),
     }
 }
@@ -91,7 +97,7 @@ mod tests {
                 Kind::Power => "-1",
                 Kind::Ports => "{p2p: 70000}",
                 Kind::Words => "{denom: [a]}",
-                Kind::List | Kind::Tables => "{a: b}",
+                Kind::List | Kind::Tables | Kind::Network => "{a: b}",
             };
             // What is needed beside it; a name that is there twice would count once.
             let needed = ["binary: /bin/sh", "user: u"]

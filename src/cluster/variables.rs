@@ -19,6 +19,8 @@ pub enum Kind {
     Words,
     /// Dictionaries by name.
     Tables,
+    /// `{joined: {genesis, sha256, peers, seeds}}`
+    Network,
 }
 
 /// `(name, what it looks like, what it is)`; the order is the one of the documentation.
@@ -63,6 +65,11 @@ pub const VARIABLES: &[(&str, Kind, &str)] = &[
         "words of the profile for its genesis tool: {denom: stake, balance: 1000000000000}",
     ),
     ("settings", Kind::Tables, "values set in the node's own files: {FILE: {dotted.key: value}}"),
+    (
+        "network",
+        Kind::Network,
+        "a network that exists and is joined: {joined: {genesis: FILE or URL, sha256: …, peers: […], seeds: […]}}",
+    ),
     ("peers_strategy", Kind::OneOf(&["auto", "mesh", "ring"]), "auto (default), mesh or ring"),
     ("unit", Kind::Tables, "directives of the systemd unit: {Section: {Directive: value}}"),
     ("unit_name", Kind::Text, "the unit's name (default: the profile's)"),

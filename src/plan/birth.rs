@@ -12,7 +12,7 @@ use crate::{
         genesis::{self, Compose, NodeDocs},
         profile::GenesisHow,
     },
-    cluster::{Cluster, Node},
+    cluster::{Cluster, Node, network::Joined},
     facts::{Facts, LARGEST_TEXT},
     types::{
         ids::{ChainId, NodeName, RemotePath},
@@ -32,10 +32,34 @@ pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refu
     Ok(texts(cluster, facts)?.into_iter().map(|(name, text)| (name, text.into())).collect())
 }
 
+/// Why the genesis of a network that is joined is not known.
+pub fn not_read(cluster: &Cluster) -> Option<Refusal> {
+    let problem = cluster.joined.as_ref()?.document.as_ref().err()?;
+    let mut refusal = Refusal::new(Class::Input, None, problem.message.clone());
+    refusal.advice.clone_from(&problem.help);
+    Some(refusal)
+}
+
+/// The document of a joined network, as it was published: nothing is composed, and what a node has begun with is not replaced.
+fn given(cluster: &Cluster, facts: &Facts, joined: &Joined) -> Result<Texts, Vec<Refusal>> {
+    let Ok(text) = &joined.document else { return Err(not_read(cluster).into_iter().collect()) };
+    let (agreed, names) = (agreed(cluster, facts)?, cluster.profile.documents.keys());
+    let given: Texts = names.map(|name| (name.clone(), text.to_string())).collect();
+    if agreed.is_empty() || agreed == given {
+        return Ok(given);
+    }
+    let advice = "the genesis of a node that has begun is never written: name the network that it is of, or give it another \
+                  `working_directory`";
+    Err(vec![other_genesis(&agreed, &given).advice(advice)])
+}
+
 fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
     let large = too_large(cluster, facts);
     if !large.is_empty() {
         return Err(large);
+    }
+    if let Some(joined) = &cluster.joined {
+        return given(cluster, facts, joined);
     }
     match life::of_cluster(cluster, facts) {
         Life::Absent | Life::Prepared => composed(cluster, facts),

@@ -4,7 +4,7 @@ pub mod keys;
 
 use std::collections::HashMap;
 
-use super::{Class, Options, Refusal, adopt, ask, life, relay, rights, spread::each, stages, sync};
+use super::{Class, Options, Refusal, adopt, ask, birth, life, relay, rights, spread::each, stages, sync};
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, MachineFacts, NodeFacts},
@@ -23,6 +23,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
     let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
     let of_node = |node| node_may(cluster, node, facts, options, has_begun);
     let mut refusals: Vec<Refusal> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
+    refusals.extend(birth::not_read(cluster));
     refusals.extend(sync::refusals(cluster, facts, options));
     refusals.extend(relay::refusals(cluster, facts, options));
     refusals.extend(one_binary(cluster, facts));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Class, Refusal, ask, birth::Documents, spread::each, sync};
 use crate::{
     chain::{
-        peers::{Network, PeerInfo, ids_at},
+        peers::{PeerInfo, Peering, ids_at},
         ports::{PortUse, p2p, ports_of},
         profile::{ConfigFile, HomePath},
         render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
@@ -119,7 +119,7 @@ pub fn wanted(
     node: &Node,
     facts: &Facts,
     documents: &Documents,
-    network: &Network<'_>,
+    network: &Peering<'_>,
 ) -> Result<Wanted, Vec<Refusal>> {
     let unknown = |what: &str| {
         vec![Refusal::new(
@@ -195,7 +195,7 @@ fn rendered(
     cluster: &Cluster,
     node: &Node,
     facts: &Facts,
-    network: &Network<'_>,
+    network: &Peering<'_>,
 ) -> Result<Rendered, Vec<Refusal>> {
     let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
     let seen = facts.nodes.get(&node.name);

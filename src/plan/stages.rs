@@ -11,7 +11,7 @@ use super::{
     spread::each,
 };
 use crate::{
-    chain::peers::{self, Network},
+    chain::peers,
     cluster::{Cluster, Node, Source},
     facts::{
         Facts, NodeFacts,
@@ -191,7 +191,7 @@ pub fn agree_and_start(
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
-    let network = Network::of(&everybody, cluster.strategy);
+    let network = cluster.peering(&everybody);
     let touched: Vec<_> = touched(cluster, facts, options).collect();
     let start = |(node, seen): &(&Node, &NodeFacts)| {
         let wanted = node::wanted(cluster, node, facts, &documents, &network)?;

@@ -45,7 +45,8 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
 /// change of what it was made from is to be seen, and refused, as another genesis.
 fn may_run(cluster: &Cluster, facts: &Facts) -> bool {
     let made = |step: &ToolStep| facts.nodes.values().any(|seen| seen.pristine.contains_key(&step.name));
-    cluster.profile.genesis.how == GenesisHow::Tool
+    cluster.joined.is_none()
+        && cluster.profile.genesis.how == GenesisHow::Tool
         && match life::of_cluster(cluster, facts) {
             Life::Absent | Life::Prepared => true,
             Life::Started => cluster.profile.genesis.steps.last().is_some_and(made),

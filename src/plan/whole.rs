@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Class, Refusal, birth, node};
 use crate::{
-    chain::peers::{self, Network, PeerInfo},
+    chain::peers::{self, PeerInfo},
     cluster::Cluster,
     facts::Facts,
     steps::Step,
@@ -37,7 +37,7 @@ pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<
 /// only a host knows.
 pub fn whole(cluster: &Cluster, facts: &Facts) -> Result<BTreeMap<NodeName, Vec<Step>>, Vec<Refusal>> {
     let everybody = everybody(cluster, facts)?;
-    let network = Network::of(&everybody, cluster.strategy);
+    let network = cluster.peering(&everybody);
     let documents = birth::documents(cluster, facts)?;
     let (mut all, mut refusals) = (BTreeMap::new(), Vec::new());
     for node in &cluster.nodes {

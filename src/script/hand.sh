@@ -95,20 +95,51 @@ EOT
 # Public parts of key files. The key itself goes through a pipe on the host at the most, never out of it.
 # key_text FILE: a key file is small; what is not, is none.
 key_text() { head -c 1048576 -- "$1"; }
-# json_find PATTERN OUT FILE: OUT, with what the pattern's groups hold of the file without its white space.
-json_find() {
-  key_text "$3" | sed -n ":a
-\$!{N;ba}
-s/[[:space:]]//g
-s|^.*$1.*\$|$2|p"
+# json_of FILE: $json is what it holds, without white space.
+json_of() {
+  json=$(key_text "$1")
+  set -f
+  set -- $json
+  IFS=''
+  json="$*"
+  unset IFS
+  set +f
+}
+# json_value OBJECT NAME: $value is the text or the number of $json that is called NAME, in OBJECT, which has no objects in it;
+# anywhere, where OBJECT is empty. Without a process; each word is looked at once.
+json_value() {
+  value='' before='' last='' within=''
+  [ -n "$1" ] || within=in:
+  set -f
+  IFS='"'
+  for word in $json; do
+    case $within$before$last in
+      "$1:{") within=in: ;;
+      "in:$2:") value=$word && break ;;
+    esac
+    case $within$last$word in "in:$2:"[0-9]*) value=${word#:} value=${value%%[,\}]*} && break ;; esac
+    case $1$word in ?*\}*) within='' ;; esac
+    before=$last last=$word
+  done
+  unset IFS
+  set +f
 }
 # read_node_id FILE (ed25519): hex(sha256(the last 32 of the key's 64 bytes)[:20])
 read_node_id() {
-  node_id=$(json_find '"priv_key":{[^}]*"value":"\([A-Za-z0-9+/=]*\)"' '\1' "$1" | base64 -d 2>/dev/null | tail -c 32 | sha256sum)
+  json_of "$1"
+  json_value priv_key value
+  [ -n "$value" ] || return 0
+  node_id=$(printf '%s' "$value" | base64 -d 2>/dev/null | tail -c 32 | sha256sum)
   case $node_id in e3b0c44298fc1c14*) ;; *) printf '%.40s' "$node_id" ;; esac # not that of nothing at all
 }
 # read_validator_key FILE: `TYPE VALUE` of the member pub_key
-read_validator_key() { json_find '"pub_key":{"type":"\([^"]*\)","value":"\([^"]*\)"}' '\1 \2' "$1"; }
+read_validator_key() {
+  json_of "$1"
+  json_value pub_key type
+  key_type=$value
+  json_value pub_key value
+  [ -z "$key_type" ] || [ -z "$value" ] || printf '%s %s' "$key_type" "$value"
+}
 # read_printed PRINTED KEY: the public key that was printed of this key file, if the file is still that one.
 read_printed() {
   key_text "$1" | { read -r printed_of && [ "$printed_of" = "$(key_text "$2" | sum_of /dev/stdin)" ] || return 0
@@ -116,7 +147,11 @@ read_printed() {
   }
 }
 # read_number FILE KEY
-read_number() { json_find "\"$2\":\"\\{0,1\\}\\([0-9]*\\)\"\\{0,1\\}[,}]" '\1' "$1"; }
+read_number() {
+  json_of "$1"
+  json_value '' "$2"
+  case $value in *[!0-9]*) ;; *) printf '%s' "$value" ;; esac
+}
 # look_key WHAT FILE OF READER: of the key file itself, or of what was printed of OF.
 look_key() {
   [ -s "$home/$2" ] || return 0
@@ -151,24 +186,24 @@ complete() {
   rm -f "$1/.loomctl-out" "$1/.loomctl-err"
   find "$1" -type f -exec sync {} + && : >"$1/.complete" && sync "$1/.complete" "$1"
 }
-# init_finish FOLDER MAKES PRINTS PRINTS_OF DROPS: what init has printed is kept with the checksum of its key in front, where
-# the profile wants that; what it has made for nobody goes; what it must make is there.
+# init_finish FOLDER DOCUMENTS MAKES PRINTS PRINTS_OF DROPS: what init has printed is kept with the checksum of its key in
+# front, where the profile wants that; what it has made for nobody goes; what it must make is there. Says its documents.
 init_finish() {
   cd "$1" || return 1
-  if [ -n "$3" ]; then
-    { sum_of "$4" && head -c 65536 .loomctl-out; } >"$3" && chmod 600 "$3" || return 1
+  if [ -n "$4" ]; then
+    { sum_of "$5" && head -c 65536 .loomctl-out; } >"$4" && chmod 600 "$4" || return 1
   fi
   while IFS= read -r dropped; do
     [ -z "$dropped" ] || rm -rf -- "./$dropped" || return 1
   done <<EOT
-$5
+$6
 EOT
   while IFS= read -r made; do
     [ -s "./$made" ] || [ -d "./$made" ] || { echo "init has not made $made"; return 1; }
   done <<EOT
-$2
+$3
 EOT
-  complete "$1"
+  complete "$1" && documents_of "$1" "$2"
 }
 # documents_of FOLDER DOCUMENTS: of each that is there (`NAME PATH` a line) `NAME BASE64` a line.
 documents_of() {

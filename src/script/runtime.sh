@@ -68,10 +68,8 @@ step() {
   step_id=$1
   shift
   say "begin $step_id"
-  # A hand may have much to say: a line for each of millions of files that it cannot remove.
-  step_out=$({ "$@" 2>&1 3<&-; echo " $?"; } | tail -c 65536)
-  step_status=${step_out##* }
-  step_out=${step_out% *}
+  step_out=$("$@" 2>&1 3<&-)
+  step_status=$?
   case $step_status in
     0) say "done $step_id ok" ;;
     10)
@@ -115,6 +113,12 @@ in_hand() {
   "$@" 3<&- 6<&- 7<&- 8<&- 9<&-
   return $?
 }
+# hand_does FUNCTION ARG…: of a step. A hand may have much to say: a line for each of millions of files that it cannot remove.
+hand_does() {
+  hand_said=$({ in_hand "$@" 2>&1; echo " $?"; } | tail -c 65536)
+  printf '%s' "${hand_said% *}"
+  return "${hand_said##* }"
+}
 # glance BYTES FUNCTION ARG…: what a hand says, of a limited size, within a minute. The node's processes can stop it, and can
 # keep its pipe open after its end.
 glance() {
@@ -131,7 +135,7 @@ is_ours() { case $1 in "$lib"/* | "$units"/*) return 0 ;; *) return 1 ;; esac; }
 # looked at is what we stand in, whatever is mounted over its name meanwhile. From there $safe is the next part of the way: it
 # is PATH itself, or, where $safe_rest is not empty, new with all that follows.
 safe_place() {
-  safe=. safe_rest=${1#/} safe_links=0
+  safe=. safe_rest=${1#/} safe_links=0 roots_device=''
   cd / && is_roots || return 1
   while [ -n "$safe_rest" ]; do
     safe=${safe_rest%%/*}
@@ -157,8 +161,12 @@ safe_place() {
 }
 # is_roots: whether only root writes to the folder that we are in. A file system of somebody's own (FUSE) may say so.
 is_roots() {
-  roots=$(stat -c '%u %a' .) && [ "${roots%% *}" = 0 ] && [ $((0${roots##* } & 022)) = 0 ] || return 1
+  [ -O . ] && roots=$(stat -c '%d %u %a' .) || return 1
+  case $roots in *' 0 '*) ;; *) return 1 ;; esac
+  [ $((0${roots##* } & 022)) = 0 ] || return 1
+  [ "${roots%% *}" != "$roots_device" ] || return 0
   case $(stat -f -c %T .) in fuse* | '') return 1 ;; esac
+  roots_device=${roots%% *}
 }
 # confined UNIT TEXT: the chain's own program, by a unit that is there until it ends: in the sandbox of the node's own,
 # never in ours. What it leaves running ends with it.
@@ -201,10 +209,10 @@ step_account() {
 # where nobody else can change the way to it, else by the node's user.
 step_dir() {
   own_uid
-  [ "$uid" = 0 ] && safe_place "$1" || { in_hand dir_is "$1" "$3" "$4"; return; }
+  [ "$uid" = 0 ] && safe_place "$1" || { hand_does dir_is "$1" "$3" "$4"; return; }
   if [ -n "$safe_rest" ]; then
     # Where root may not look (a home on NFS), it is there all the same.
-    new_dir "$3" || { in_hand dir_is "$1" "$3" "$4"; return; }
+    new_dir "$3" || { hand_does dir_is "$1" "$3" "$4"; return; }
     chown -h "$2" "$safe" || return 1
   elif [ -d "$safe" ]; then
     dir_seen=$(owner_mode "$safe") || return 1
@@ -233,11 +241,11 @@ step_file() {
   if is_ours "$1"; then
     printf '%s' "$6" 2>/dev/null | file_is "$1" "$2" "$3" "$4" "$5"
   else
-    printf '%s\n%s' "$5" "$6" 2>/dev/null | in_hand file_as "$1" "$2" "$3" "$4"
+    printf '%s\n%s' "$5" "$6" 2>/dev/null | hand_does file_as "$1" "$2" "$3" "$4"
   fi
 }
 # step_link PATH TARGET
-step_link() { if is_ours "$1"; then link_is "$1" "$2"; else in_hand link_is "$1" "$2"; fi; }
+step_link() { if is_ours "$1"; then link_is "$1" "$2"; else hand_does link_is "$1" "$2"; fi; }
 
 # The stamp beside a binary says which file was found to have the checksum: hashing it again is for when it differs.
 stamp_of() { stat -c '%i %s %.9Y %.9Z' "$1" 2>/dev/null; }
@@ -352,18 +360,23 @@ came_from() {
 keep() {
   # What the node keeps to itself (a password in its configuration) is nobody else's here either.
   mkdir -p "$1/pristine" && chmod 700 "$1/pristine" || return 1
-  while IFS=' ' read -r kept kept_text; do
-    [ -n "$kept" ] || continue
-    case $newline$2 in *"$newline$kept "*) ;; *) echo "$kept was not asked for"; return 1 ;; esac
-    [ -e "$1/restored" ] && [ -e "$1/pristine/$kept" ] ||
-      printf '%s' "$kept_text" | base64 -d | put "$1/pristine/$kept" "$root_owner" 600 || return 1
-  done <<EOT
-$3
-EOT
+  keep_state=$1 keep_asked=$newline$2
+  # Not by read(1p), which takes a long line byte by byte.
+  set -f
+  IFS=$newline
+  set -- $3
+  set +f
+  unset IFS
+  for brought_one in "$@"; do
+    kept=${brought_one%% *}
+    case $keep_asked in *"$newline$kept "*) ;; *) echo "$kept was not asked for"; return 1 ;; esac
+    [ -e "$keep_state/restored" ] && [ -e "$keep_state/pristine/$kept" ] ||
+      printf '%s' "${brought_one#"$kept "}" | base64 -d | put "$keep_state/pristine/$kept" "$root_owner" 600 || return 1
+  done
 }
-# brings FOLDER DOCUMENTS: $brought is what the hand says they hold.
+# brings FUNCTION ARG…: $brought is what the hand says the documents hold (`documents_of`).
 brings() {
-  brought=$({ in_hand documents_of "$1" "$2"; echo " $?"; } | head -c 50331648)
+  brought=$({ in_hand "$@"; echo " $?"; } | head -c 50331648)
   case $brought in *" 0") brought=${brought%" 0"} ;; *) printf '%s\n' "${brought% *}" | tail -c 4096 && return 1 ;; esac
 }
 
@@ -378,26 +391,26 @@ step_init() {
   [ ! -e "$2/initialised" ] || return 0
   staging=$1/.loomctl-init
   not_confined "$3" || return 1
-  printf '%s' "$init_before" 2>/dev/null | in_hand stage "$staging"
+  printf '%s' "$init_before" 2>/dev/null | hand_does stage "$staging"
   case $? in
     0)
       confined "$3" "$init_unit" || {
-        in_hand last_words "$staging"
+        hand_does last_words "$staging"
         echo "the chain's init ended with status $confined_status"
         return 1
       }
-      in_hand init_finish "$staging" "$init_makes" "$init_prints" "$init_prints_of" "$init_drops" || return 1
+      brings init_finish "$staging" "$init_docs" "$init_makes" "$init_prints" "$init_prints_of" "$init_drops" || return 1
       ;;
-    3) ;;
+    3) brings documents_of "$staging" "$init_docs" || return 1 ;;
     *) return 1 ;;
   esac
-  brings "$staging" "$init_docs" && keep "$2" "$init_docs" "$brought" || return 1
+  keep "$2" "$init_docs" "$brought" || return 1
   if [ -e "$2/restored" ]; then
-    in_hand without_restored "$staging" "$1" "$(cat "$2/restored")" "$init_docs" || return 1
+    hand_does without_restored "$staging" "$1" "$(cat "$2/restored")" "$init_docs" || return 1
   fi
-  in_hand init_place "$staging" "$1" || return 1
+  hand_does init_place "$staging" "$1" || return 1
   date -u +%Y-%m-%dT%H:%M:%SZ | put "$2/initialised" "$root_owner" 644 || return 1
-  in_hand gone "$staging" && rm -f "$2/restored" || return 1
+  hand_does gone "$staging" && rm -f "$2/restored" || return 1
   return 10
 }
 # step_tool HOME STATE UNIT NAME FROM, and in variables: tool_puts (`BASE64|PATH` a line), tool_links, tool_gives, tool_leaves (a
@@ -413,29 +426,29 @@ step_tool() {
   fi
   if [ -z "$tool_leaves" ] || [ ! -e "$tool_kept" ]; then
     not_confined "$3" || return 1
-    printf '%s' "$tool_puts" 2>/dev/null | in_hand tool_stage "$staging" "$1" "$tool_links" "$tool_leaves"
+    printf '%s' "$tool_puts" 2>/dev/null | hand_does tool_stage "$staging" "$1" "$tool_links" "$tool_leaves"
     case $? in
-      0) tool_run && in_hand tool_finish "$staging" "$tool_gives" || return 1 ;;
+      0) tool_run && hand_does tool_finish "$staging" "$tool_gives" || return 1 ;;
       3) ;;
       *) return 1 ;;
     esac
-    brings "$staging" "$4 $tool_gives" && [ -n "$brought" ] && keep "$2" "$4 $tool_gives" "$brought" || return 1
+    brings documents_of "$staging" "$4 $tool_gives" && [ -n "$brought" ] && keep "$2" "$4 $tool_gives" "$brought" || return 1
   fi
-  in_hand tool_place "$staging" "$1" "$tool_leaves" && in_hand gone "$staging" || return 1
+  hand_does tool_place "$staging" "$1" "$tool_leaves" && hand_does gone "$staging" || return 1
   printf '%s\n' "$5" | put "$tool_kept.from" "$root_owner" 644 || return 1
   return 10
 }
 # tool_does UNIT TEXT NAME QUIET: one command of it; what it has said is shown when it fails, but for QUIET, a secret.
 tool_does() {
   confined "$1" "$2" && return 0
-  [ -n "$4" ] || in_hand last_words "$staging"
+  [ -n "$4" ] || hand_does last_words "$staging"
   echo "\`$3\` ended with status $confined_status"
   return 1
 }
 # step_adopt HOME STATE FILES: what is there is kept (`NAME PATH` a line), then the marker says that it is ours.
 step_adopt() {
   [ ! -e "$2/initialised" ] || return 0
-  brings "$1" "$3" && keep "$2" "$3" "$brought" || return 1
+  brings documents_of "$1" "$3" && keep "$2" "$3" "$brought" || return 1
   date -u '+%Y-%m-%dT%H:%M:%SZ adopted' | put "$2/initialised" "$root_owner" 644 || return 1
   return 10
 }
@@ -492,9 +505,9 @@ step_disabled() {
 }
 
 # step_gone PATH
-step_gone() { if is_ours "$1"; then gone_is "$1"; else in_hand gone_is "$1"; fi; }
+step_gone() { if is_ours "$1"; then gone_is "$1"; else hand_does gone_is "$1"; fi; }
 # step_empty_gone PATH
-step_empty_gone() { if is_ours "$1"; then empty_gone_is "$1"; else in_hand empty_gone_is "$1"; fi; }
+step_empty_gone() { if is_ours "$1"; then empty_gone_is "$1"; else hand_does empty_gone_is "$1"; fi; }
 
 # step_unused PATH: a cached binary and its folder, unless a manifest on this host still names its checksum.
 step_unused() {
@@ -507,7 +520,7 @@ step_unused() {
 step_reload() { systemctl daemon-reload && return 10; }
 
 # step_unsigned FILE PREFIX
-step_unsigned() { in_hand unsigned_is "$1" "$2"; }
+step_unsigned() { hand_does unsigned_is "$1" "$2"; }
 
 # step_manifest PATH HEAD ENTRIES TAIL: ENTRIES are lines "json-begin<TAB>path"; the file's inode, size and times
 # are filled in here, where they are known: root's own by root, the node's by its hand.
@@ -616,7 +629,7 @@ take_work() {
 still_mine() {
   flock -n 6 6>>"$run/$1.lock" || {
     IFS= read -r held_by <"$run/$1.lock"
-    case $held_by in "$2, since "*) return ;; esac
+    case $held_by in "$2, since "*) since=${held_by#"$2, since "} && return ;; esac
   }
   say unlocked
   finish 1

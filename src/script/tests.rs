@@ -108,7 +108,8 @@ fn s3_the_nonce_is_given_to_nothing_but_printf() {
 #[test]
 fn p2_what_a_step_says_has_a_limit() {
     let root = tempfile::tempdir().unwrap();
-    let flood = "ulimit -v 100000; flood() { head -c 200000000 /dev/zero | tr '\\0' x; echo; echo its end; return 3; }; step s flood";
+    let flood = "ulimit -v 100000; hand_user=$(id -un) hand_group=$(id -gn) hand_home=/; \
+                 step s hand_does sh -c 'head -c 200000000 /dev/zero | tr \\\\0 x; echo; echo its end; exit 3'";
     let said = said(root.path(), flood);
     let failed = said.lines().find_map(|line| line.split_once(" failed s 3 ")).unwrap();
     let words = STANDARD.decode(failed.1).unwrap();

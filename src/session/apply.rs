@@ -4,6 +4,7 @@ mod relay;
 
 use std::{
     collections::BTreeMap,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -31,11 +32,19 @@ use crate::{
     },
 };
 
-/// What a stage did on one machine.
+/// Names of the steps that changed something, with their nodes.
+pub type Changed = Vec<(NodeName, String)>;
+
+/// What a stage did on one machine, also where it failed or was interrupted there.
+#[derive(Debug)]
+pub struct Worked {
+    pub changed: Changed,
+    pub result: Result<Done, HostError>,
+}
+
+/// What a stage learned on one machine.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// Names of the steps that changed something.
-    pub changed: Vec<(NodeName, String)>,
     /// The machine's nodes as they are now, by the number of their question.
     pub nodes: BTreeMap<usize, NodeFacts>,
     /// What the machine has pulled, and what it could not.
@@ -44,7 +53,7 @@ pub struct Done {
     failed: Option<HostError>,
 }
 
-pub type Results = BTreeMap<usize, Result<Done, HostError>>;
+pub type Results = BTreeMap<usize, Worked>;
 
 /// Seconds for the script of the stage before to end, which has said its last word already.
 const WORK_WAIT: &str = "5";
@@ -74,12 +83,16 @@ pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>)
     fleet.events.tell(Event::Begins { stage: stage.name, hosts });
     let all: FuturesUnordered<_> =
         works.into_iter().map(|(member, work)| on_machine(fleet, member, stage, work, by)).collect();
-    let results: Results = all.collect().await;
-    if results.values().all(Result::is_ok) {
-        return results;
+    let mut results: Results = all.collect().await;
+    if results.values().any(|worked| worked.result.is_err()) {
+        let unpulled = |done: &Done| done.failed.clone();
+        for worked in results.values_mut() {
+            if let Some(error) = worked.result.as_ref().ok().and_then(unpulled) {
+                worked.result = Err(error);
+            }
+        }
     }
-    let failed = |done: Done| done.failed.clone().map_or(Ok(done), Err);
-    results.into_iter().map(|(machine, result)| (machine, result.and_then(failed))).collect()
+    results
 }
 
 async fn on_machine(
@@ -88,7 +101,8 @@ async fn on_machine(
     stage: &Stage,
     work: Work<'_>,
     by: By<'_>,
-) -> (usize, Result<Done, HostError>) {
+) -> (usize, Worked) {
+    let changed = Mutex::default();
     let forks = fleet.forks();
     let _turn = forks.acquire().await;
     let start = Instant::now();
@@ -97,7 +111,7 @@ async fn on_machine(
         None => Err(HostError::Lost("beginning the stage".to_owned())),
         Some(host) => {
             let mut interrupt = fleet.interrupt.clone();
-            let work = carry_out(fleet, host, member, stage, &work, by);
+            let work = carry_out(fleet, host, member, stage, &work, by, &changed);
             tokio::select! {
                 result = work => result,
                 // Dropping the script cuts its life line: the host ends it between two steps.
@@ -105,15 +119,16 @@ async fn on_machine(
             }
         }
     };
+    let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
     let outcome = match &result {
         Err(_) => Outcome::Failed,
         Ok(done) if done.failed.is_some() => Outcome::Failed,
-        Ok(done) if done.changed.is_empty() => Outcome::Ok,
+        Ok(_) if changed.is_empty() => Outcome::Ok,
         Ok(_) => Outcome::Changed,
     };
     let (host, took) = (member.name.clone(), start.elapsed());
     fleet.events.tell(Event::Stage { host, stage: stage.name, outcome, took });
-    (member.machine, result)
+    (member.machine, Worked { changed, result })
 }
 
 async fn carry_out(
@@ -123,6 +138,7 @@ async fn carry_out(
     stage: &Stage,
     work: &Work<'_>,
     by: By<'_>,
+    changed: &Mutex<Changed>,
 ) -> Result<Done, HostError> {
     for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
         fleet.send_up(host, member, stage.name, upload).await?;
@@ -152,7 +168,7 @@ async fn carry_out(
     let mut running = host.start(&script, &format!("carrying out `{}`", stage.name)).await?;
     running.keep_alive();
     running.ends_within(stage_takes(fleet.limit, work.len(), questions.len()));
-    let mut follow = Follow { fleet, stage: stage.name, work, begun: None, done: Done::default() };
+    let mut follow = Follow { fleet, stage: stage.name, work, changed, begun: None, done: Done::default() };
     let mut collector = Collector::new(now());
     follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
     let mut done = follow.done;
@@ -189,6 +205,8 @@ struct Follow<'a> {
     fleet: &'a Fleet,
     stage: &'static str,
     work: &'a Work<'a>,
+    /// Not in `done`: that is lost where the script is dropped.
+    changed: &'a Mutex<Changed>,
     begun: Option<(usize, Instant)>,
     done: Done,
 }
@@ -233,7 +251,8 @@ impl Follow<'_> {
                 if let Some((node, step)) = self.work.get(step) {
                     let outcome = if changed { Outcome::Changed } else { Outcome::Ok };
                     if changed {
-                        self.done.changed.push(((*node).clone(), step.name()));
+                        let mut all = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+                        all.push(((*node).clone(), step.name()));
                     }
                     self.tell(node, step, outcome);
                 }

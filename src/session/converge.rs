@@ -14,7 +14,7 @@ use crate::{
     fleet::{Answer, Early, Fleet, Lock, Member, nothing_early},
     plan::{Class, Gate, Next, Options, Planned, Refusal, Stage, ask, early, restore::Shown, roll, sync},
     remote::{download, error::HostError},
-    session::{apply, binary, error::Failure},
+    session::{apply, binary, error::Failure, joined},
     steps::{Run as Start, Step},
     types::{
         event::Events,
@@ -221,8 +221,9 @@ impl Run {
         self.facts.voting = voting;
     }
 
-    /// Everything that the chain has to be asked before anything is decided.
+    /// Everything that hosts do not say and that has to be known before anything is decided.
     pub async fn ask_what_is_wanted(&mut self, options: &Options) {
+        joined::note(&mut self.cluster, &self.facts).await;
         if roll::starts_a_validator(&self.cluster, &self.facts, options) {
             self.ask_the_chain().await;
         }
@@ -297,11 +298,10 @@ impl Run {
         let results = apply::stage(&self.fleet, &self.members, stage, by).await;
         self.facts.pass(begun.elapsed());
         let mut errors = Vec::new();
-        for (machine, result) in results {
-            match result {
+        for (machine, worked) in results {
+            self.changed.extend(worked.changed.into_iter().map(|(node, step)| (node.to_string(), step)));
+            match worked.result {
                 Ok(done) => {
-                    self.changed
-                        .extend(done.changed.into_iter().map(|(node, step)| (node.to_string(), step)));
                     if let Some(facts) = self.facts.machines.get_mut(&machine) {
                         facts.pulled.extend(done.pulled.pulled);
                         facts.unpulled.extend(done.pulled.unpulled);

@@ -4,4 +4,5 @@ pub mod apply;
 pub mod binary;
 pub mod converge;
 pub mod error;
+pub mod joined;
 pub mod read;

@@ -46,7 +46,11 @@ pub struct Check {
     pub id: &'static str,
     /// The node's name.
     pub host: String,
+    /// Not failed; of one that is not applicable nothing is known either.
     pub ok: bool,
+    /// Whether the cluster has what the check is about.
+    #[serde(skip_serializing_if = "is_true")]
+    pub applies: bool,
     pub what: String,
     pub expected: String,
     pub seen: String,
@@ -64,6 +68,7 @@ impl Check {
             id,
             host: node.to_string(),
             ok: true,
+            applies: true,
             what: what.to_owned(),
             expected: String::new(),
             seen: String::new(),
@@ -78,11 +83,23 @@ impl Check {
         self
     }
 
+    /// Neither held nor failed, and why there is nothing to check.
+    #[must_use]
+    fn not_applicable(mut self, why: &str) -> Self {
+        (self.applies, self.seen) = (false, why.to_owned());
+        self
+    }
+
     #[must_use]
     fn holds(mut self, ok: bool, seen: impl Into<String>) -> Self {
         (self.ok, self.seen) = (ok, seen.into());
         self
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so.
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 /// How long is waited for what.

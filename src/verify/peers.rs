@@ -12,7 +12,7 @@ pub fn connected(view: &View<'_>) -> Vec<Check> {
     let groups = groups(&edges(view));
     let of = |node: &Node| groups.get(own_id(view, node)?).copied();
     let main = majority(&view.looked_at().filter_map(of).collect::<Vec<_>>());
-    let alone = view.cluster.nodes.len() < 2;
+    let alone = view.cluster.nodes.len() < 2 && view.cluster.joined.is_none();
     // The way between two may lead over a node that is not looked at.
     let partly = view.nodes.len() < view.cluster.nodes.len();
     let row = |node: &Node| {

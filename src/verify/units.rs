@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{Check, view::View};
 use crate::{
-    chain::{encode, peers::Network},
+    chain::encode,
     cluster::Node,
     facts::NodeFacts,
     plan::{self, Next, Options, birth, node},
@@ -110,7 +110,7 @@ fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, Text> {
     }
     let Ok(documents) = birth::documents(view.cluster, &view.now) else { return BTreeMap::new() };
     let everybody = node::peers(view.cluster, &view.now);
-    let network = Network::of(&everybody, view.cluster.strategy);
+    let network = view.cluster.peering(&everybody);
     let unit = |node: &Node| {
         let wanted = node::wanted(view.cluster, node, &view.now, &documents, &network).ok()?;
         let path = view.cluster.unit_path(node);

@@ -36,8 +36,8 @@ enum Mood {
 
 /// A web server of one file; its threads end with the test program.
 #[derive(Clone)]
-struct Server {
-    url: String,
+pub(super) struct Server {
+    pub(super) url: String,
     content: Arc<[u8]>,
     /// The addresses that have asked.
     asked: Arc<Mutex<Vec<String>>>,
@@ -46,7 +46,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(address: &str, file: &Path) -> Self {
+    pub(super) fn start(address: &str, file: &Path) -> Self {
         let listener = TcpListener::bind((address, 0)).expect("it is an address of this machine");
         let server = Self {
             url: format!("http://{}/cometbft", listener.local_addr().unwrap()),
@@ -153,7 +153,7 @@ fn runs_everywhere(lab: &Lab, sum: &str) {
     }
 }
 
-fn sum_of(file: &Path) -> String {
+pub(super) fn sum_of(file: &Path) -> String {
     let sum = command::run(Command::new("sha256sum").arg(file)).ok();
     sum.split_whitespace().next().unwrap().to_owned()
 }

@@ -8,7 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Lab, Suite, command::Running, tests};
+use crate::support::{
+    Lab, Suite,
+    command::{Run, Running},
+    tests,
+};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
@@ -280,7 +284,7 @@ fn only_one_run_at_a_time(lab: &Lab) {
 }
 
 /// The last words of a run that a signal has ended, a few seconds after it.
-fn interrupted(mut run: Running, moment: &str, signal: &str) {
+fn interrupted(mut run: Running, moment: &str, signal: &str) -> Run {
     assert!(run.says(moment), "{moment} was not reached: {}", run.kill());
     run.signal(signal);
     let signalled = Instant::now();
@@ -291,6 +295,7 @@ fn interrupted(mut run: Running, moment: &str, signal: &str) {
         ("interrupted".into(), 130.into())
     );
     assert!(run.stderr.contains("interrupted"), "{run}");
+    run
 }
 
 /// Ctrl-C and SIGTERM, at moments that the hosts make long.
@@ -315,7 +320,9 @@ fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
     run.wait_for(Duration::from_secs(1)).exits(130);
     lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes", "--lock-wait", "30"]).ok();
 
-    interrupted(lab.start_loomctl(&up), "\"step\":\"init ", "INT");
+    let run = interrupted(lab.start_loomctl(&up), "\"step\":\"init ", "INT");
+    // That host has made a manifest and a folder before it.
+    assert!(run.summary()["changed"].as_u64() >= Some(2), "what was done by then is not said: {run}");
     no_lock_no_unit();
     // The hosts are still at what the first run has begun.
     lab.loomctl(&up).exits(0);

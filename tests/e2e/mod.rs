@@ -12,6 +12,7 @@ mod grown;
 mod hardened;
 mod hostile;
 mod hosts;
+mod joined;
 mod keys;
 mod keys_backup;
 mod lab_itself;
@@ -40,6 +41,7 @@ pub fn register(suite: &mut Suite) {
     offline::register(suite);
     life::register(suite);
     hosts::register(suite);
+    joined::register(suite);
     keys::register(suite);
     keys_backup::register(suite);
     causes::register(suite);

@@ -211,7 +211,7 @@ fn host_row(told: &Told<'_>, summary: &Value, node: &Node) -> HostRow {
 /// Who dials whom, as the configuration says it.
 fn graph(told: &Told<'_>) -> Graph {
     let all = node::peers(told.cluster, told.facts);
-    let network = crate::chain::peers::Network::of(&all, told.cluster.strategy);
+    let network = told.cluster.peering(&all);
     let dials = |node: &Node| {
         let peers = network.peers_of(&node.name);
         let names = peers.unwrap_or_default().into_iter().map(|peer| peer.spot.name.to_string());

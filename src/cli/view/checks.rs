@@ -13,10 +13,18 @@ use crate::{
 pub fn json(check: &Check) -> Value {
     json!({
         "event": "check", "id": check.id, "host": check.host, "what": check.what,
-        "result": if check.ok { "ok" } else { "failed" },
+        "result": result(check),
         "expected": check.expected, "seen": check.seen, "hint": check.hint,
         "journal": check.journal.iter().map(|line| redact::line(line)).collect::<Vec<_>>(),
     })
+}
+
+fn result(check: &Check) -> &'static str {
+    match (check.applies, check.ok) {
+        (false, _) => "not applicable",
+        (true, true) => "ok",
+        (true, false) => "failed",
+    }
 }
 
 pub fn text(checks: &[Check]) -> Shown {
@@ -26,11 +34,16 @@ pub fn text(checks: &[Check]) -> Shown {
     ids.dedup();
     for id in ids {
         let rows: Vec<&Check> = checks.iter().filter(|check| check.id == id).collect();
-        let good = rows.iter().filter(|check| check.ok).count();
+        let good = rows.iter().filter(|check| check.ok && check.applies).count();
+        let applies = rows.iter().any(|check| check.applies);
         let what = rows.first().map_or("", |check| check.what.as_str());
-        let seen = if good == rows.len() { together(&rows) } else { String::new() };
-        let result = if good == rows.len() { "ok" } else { "FAILED" };
-        table.add_row([id, result, &format!("{good}/{}", rows.len()), what, &cell(&one_line(&seen))]);
+        let seen = if good == rows.len() || !applies { together(&rows) } else { String::new() };
+        let (result, count) = match applies {
+            false => ("n/a", String::new()),
+            true if good == rows.len() => ("ok", format!("{good}/{}", rows.len())),
+            true => ("FAILED", format!("{good}/{}", rows.len())),
+        };
+        table.add_row([id, result, &count, what, &cell(&one_line(&seen))]);
     }
     let mut out = Shown::from(table.trim_fmt() + "\n");
     let wrong = |check: &&Check| !check.ok;

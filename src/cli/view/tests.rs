@@ -217,6 +217,7 @@ fn bad_inventories_in_words() {
 #[test]
 fn the_table_of_proof() {
     let check = |id, host: &str, ok, seen: &str| Check {
+        applies: true,
         id,
         host: host.into(),
         ok,

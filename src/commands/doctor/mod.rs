@@ -9,10 +9,7 @@ use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde::Serialize;
 
 use crate::{
-    chain::{
-        peers::{Network, PeerInfo},
-        ports,
-    },
+    chain::{peers::PeerInfo, ports},
     cluster::{Cluster, Node, Source},
     facts::NodeFacts,
     plan::node,
@@ -128,7 +125,7 @@ fn dials(look: &Look) -> BTreeMap<NodeName, Vec<PeerInfo>> {
         Some(PeerInfo { spot: node.spot(), id: id.clone(), addr })
     };
     let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
-    let network = Network::of(&all, cluster.strategy);
+    let network = cluster.peering(&all);
     let machines: BTreeMap<&NodeName, usize> = look.nodes().map(|node| (&node.name, node.machine)).collect();
     let of = |node: &Node| {
         let mut dialled = network.peers_of(&node.name).unwrap_or_default();

@@ -7,6 +7,7 @@ mod birth;
 mod early;
 mod encoded;
 mod hostile;
+mod joined;
 mod life;
 mod refusals;
 mod relay;

@@ -1,0 +1,22 @@
+//! The network that the nodes are of, where it exists already: nothing of it is composed here.
+
+use super::Source;
+use crate::{
+    chain::peers::PeerInfo,
+    types::{ids::Sha256, problem::Problem, text::Text},
+};
+
+/// `network: {joined: {…}}`
+#[derive(Debug, Clone)]
+pub struct Joined {
+    /// The network's genesis document.
+    pub genesis: Source,
+    /// Of the document's bytes, whoever they come from.
+    pub sha256: Sha256,
+    /// Nodes of the network that every node dials.
+    pub peers: Vec<PeerInfo>,
+    /// Nodes of the network that may be asked for more peers.
+    pub seeds: Vec<PeerInfo>,
+    /// Known once a host has shown it, or it was read here; until then why it is not.
+    pub document: Result<Text, Problem>,
+}

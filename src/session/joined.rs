@@ -1,0 +1,66 @@
+//! The genesis document of a joined network: from a host that holds it, else from where the inventory says. Whoever it comes
+//! from, its bytes have the checksum that the inventory names.
+
+use crate::{
+    chain::genesis::single,
+    cluster::{Cluster, Source, network::Joined},
+    facts::{Facts, LARGEST_TEXT},
+    remote::download::Downloads,
+    types::{ids::Sha256, limited, problem::Problem, text::Text},
+};
+
+/// Writes it into the cluster, or why it is not known. Nothing is asked of anybody where the network is made here, or where
+/// a host has the document.
+pub async fn note(cluster: &mut Cluster, facts: &Facts) {
+    let Some(joined) = &cluster.joined else { return };
+    let read = match on_a_host(facts, &joined.sha256) {
+        Some(text) => Ok(text),
+        None => read(joined).await,
+    };
+    let document = read.and_then(|text| is_of_chain(cluster, &text).map(|()| text));
+    if let Some(joined) = &mut cluster.joined {
+        joined.document = document;
+    }
+}
+
+fn on_a_host(facts: &Facts, sha256: &Sha256) -> Option<Text> {
+    let mut files = facts.nodes.values().flat_map(|seen| seen.files.values());
+    files.find_map(|file| file.content.as_ref().filter(|text| text.sha256() == sha256)).cloned()
+}
+
+async fn read(joined: &Joined) -> Result<Text, Problem> {
+    let wrong = |name: &str, why: String| Problem::error(format!("network.joined.genesis {name}: {why}"));
+    let (name, path, _kept) = match &joined.genesis {
+        Source::File(path) => (path.display().to_string(), path.clone(), None),
+        Source::Url(url) => {
+            let name = url.name();
+            let help = "is the address right, and the server up? A file on this machine can be named instead";
+            let download = Downloads::default().get(url.as_str()).await;
+            let download = download.map_err(|why| wrong(&name, why.to_string()).help(help))?;
+            (name, download.path(), Some(download))
+        }
+    };
+    let bytes = limited::read(&path, LARGEST_TEXT).map_err(|why| wrong(&name, why.to_string()))?;
+    let sum = Sha256::of(&bytes);
+    if sum != joined.sha256 {
+        let why = format!("its sha256 is {sum}, expected {}", joined.sha256);
+        return Err(wrong(&name, why).help("is it the right document, and as it was published?"));
+    }
+    String::from_utf8(bytes).map(Text::from).map_err(|_| wrong(&name, "it is no text (UTF-8)".to_owned()))
+}
+
+fn is_of_chain(cluster: &Cluster, text: &Text) -> Result<(), Problem> {
+    let (profile, wanted) = (&cluster.profile, &cluster.chain_id);
+    match profile.documents.keys().next().map(|name| single::chain_id(profile, name, text)) {
+        Some(Some(id)) if id == *wanted => Ok(()),
+        Some(Some(id)) => {
+            let message =
+                format!("the genesis of the joined network is of chain {id}, and chain_id is {wanted}");
+            Err(Problem::error(message).help(format!("set `chain_id: {id}`, or name the other genesis")))
+        }
+        _ => Err(Problem::error(format!(
+            "the genesis of the joined network names no chain of {}",
+            profile.name
+        ))),
+    }
+}
