@@ -91,7 +91,7 @@ fn a_second_inventory_joins_the_chain_of_the_first(lab: &Lab) {
     assert!(proof.contains("V5") && proof.contains("n/a"), "{proof}");
 
     lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
-    let left = "find /home/ubuntu/guest /etc/systemd/system/guest.service ! -type d 2>/dev/null; true";
+    let left = "ls /home/ubuntu/guest/config/*_key.json /etc/systemd/system/guest.service 2>/dev/null; true";
     assert_eq!(lab.root(0, left).ok(), "");
     assert_eq!(processes(lab), before);
 }
