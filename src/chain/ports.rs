@@ -9,7 +9,7 @@ use super::{
     config::{Listen, Parsed},
     profile::{Bind, HomePath, KeyPlace, Port, Profile},
 };
-use crate::types::ids::HostAddr;
+use crate::types::ids::{HostAddr, ServiceName};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PortUse {
@@ -18,6 +18,9 @@ pub struct PortUse {
     pub port: u16,
     /// Meant to be reached from other machines.
     pub public: bool,
+    /// Whose unit listens there; `None`: the chain's own program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
     /// False where this build or configuration does not listen there.
     pub expected: bool,
 }
@@ -84,6 +87,7 @@ fn default_use(profile: &Profile, port: &Port, wanted: Option<u16>, rpc_bind: Op
         bind: bind.to_owned(),
         port: wanted.unwrap_or(port.default),
         public: port.public,
+        service: port.service.clone(),
         expected: true,
     }
 }

@@ -9,6 +9,7 @@ mod keys;
 mod parse;
 mod ports;
 mod schema;
+mod service;
 mod tool;
 mod values;
 
@@ -23,7 +24,7 @@ use super::{
     topology::{Role, Spot},
     words,
 };
-use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, UnitName};
+use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, ServiceName, UnitName};
 
 pub use document::{
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
@@ -35,6 +36,7 @@ pub use keys::{
 pub use parse::{builtin_files, builtin_names};
 pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs, Probe, ProbeKind, ProbeMethods};
 pub use schema::SCHEMA;
+pub use service::{Service, ServiceUnit};
 pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
 
@@ -74,6 +76,9 @@ pub struct Profile {
     pub documents: BTreeMap<String, Document>,
     pub genesis: Genesis,
     pub run: Run,
+    /// Processes of a node beside the chain's own program, by their names.
+    #[serde(default)]
+    pub services: BTreeMap<ServiceName, Service>,
     pub peers: Peers,
     /// The node's own configuration files.
     pub files: BTreeMap<HomePath, ConfigFile>,
@@ -304,6 +309,24 @@ impl Profile {
     /// The arguments after the binary of what goes before each start.
     pub fn before_run(&self, basics: &Basics, home: &RemotePath) -> Vec<Vec<String>> {
         self.run.before.iter().map(|argv| Self::run_words(argv, basics, home)).collect()
+    }
+
+    /// The arguments of a service after its binary; `port` says a port's number.
+    pub fn service_argv(
+        &self,
+        service: &Service,
+        basics: &Basics,
+        home: &RemotePath,
+        port: impl Fn(&str) -> Option<u16>,
+    ) -> Vec<String> {
+        let with_ports = |argument: &String| {
+            let word = |word: &str| {
+                let number = word.strip_suffix("_port").and_then(&port).map(|port| port.to_string());
+                number.or_else(|| Some(format!("{{{word}}}")))
+            };
+            words::filled(argument, word).unwrap_or_else(|| argument.clone())
+        };
+        Self::run_words(&service.argv.iter().map(with_ports).collect::<Vec<_>>(), basics, home)
     }
 
     fn run_words(argv: &[String], basics: &Basics, home: &RemotePath) -> Vec<String> {

@@ -18,7 +18,7 @@ use super::{
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
 use crate::types::{
-    ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, UserName},
+    ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, ServiceName, UnitName, UserName},
     problem::Problem,
     text::Text,
 };
@@ -77,10 +77,22 @@ pub struct NodeContext {
     /// `state_sync: true`, and there is a chain to begin from.
     pub sync: Option<Sync>,
     pub unit: UnitOverrides,
-    /// The unit is for the systemd of a user without root.
+    /// Its other processes, in the order in which they are started.
+    pub services: Vec<ServiceContext>,
+    /// The units are for the systemd of a user without root.
     pub rootless: bool,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, Text>,
+}
+
+/// A service of one node.
+#[derive(Debug, Clone)]
+pub struct ServiceContext {
+    pub name: ServiceName,
+    pub unit_name: UnitName,
+    /// The link that its unit runs.
+    pub binary: RemotePath,
+    pub unit: UnitOverrides,
 }
 
 /// What a node's files say of state sync.
@@ -108,6 +120,8 @@ pub struct Rendered {
     /// The whole command line, the binary first.
     pub argv: Vec<String>,
     pub unit: Text,
+    /// The units of its services, in the order of the context.
+    pub services: Vec<Text>,
 }
 
 /// Everything that is written for a node beside its genesis documents.
@@ -129,9 +143,18 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
         texts.insert(list.clone(), peers_list(profile, &node.peers).into());
     }
     let argv = argv(profile, node);
+    let mut services = Vec::new();
+    for service in &node.services {
+        match service_unit(profile, node, service, &ports) {
+            Ok(unit) => services.push(unit),
+            Err(found) => problems.extend(found),
+        }
+    }
     let before = profile.before_run(&node.basics, &node.home);
     let ask = UnitAsk {
         node: &node.basics.name,
+        service: None,
+        after: &node.services.iter().map(|service| service.unit_name.clone()).collect::<Vec<_>>(),
         user: &node.user,
         working_directory: &node.home,
         shown: &node.shown,
@@ -147,7 +170,33 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
     if !problems.is_empty() {
         return Err(problems);
     }
-    Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit: unit.into() })
+    Ok(Rendered { files: files(profile, &texts, &node.home), ports, argv, unit: unit.into(), services })
+}
+
+fn service_unit(
+    profile: &Profile,
+    node: &NodeContext,
+    service: &ServiceContext,
+    ports: &BTreeMap<String, PortUse>,
+) -> Result<Text, Vec<Problem>> {
+    let unknown = || vec![Problem::error(format!("{} has no service {}", profile.name, service.name))];
+    let of_profile = profile.services.get(&service.name).ok_or_else(unknown)?;
+    let port = |name: &str| ports.get(name).map(|port| port.port);
+    let mut argv = vec![service.binary.to_string()];
+    argv.extend(profile.service_argv(of_profile, &node.basics, &node.home, port));
+    let ask = UnitAsk {
+        node: &node.basics.name,
+        service: Some(&service.name),
+        after: &[],
+        user: &node.user,
+        working_directory: &node.home,
+        shown: &node.shown,
+        before: &[],
+        argv: &argv,
+        overrides: &service.unit,
+        rootless: node.rootless,
+    };
+    unit_text(profile, ask).map(Text::from)
 }
 
 /// Where a node listens by its files, without all the rest; None where one of them cannot be written.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{encode, profile::Profile, render::fill};
 use crate::types::{
-    ids::{Invalid, NodeName, RemotePath, UserName},
+    ids::{Invalid, NodeName, RemotePath, ServiceName, UnitName, UserName},
     problem::{Problem, nearest},
 };
 
@@ -43,6 +43,10 @@ const SECTIONS: [&str; 3] = ["Unit", "Service", "Install"];
 #[derive(Debug, Clone, Copy)]
 pub struct UnitAsk<'a> {
     pub node: &'a NodeName,
+    /// Whose unit it is; `None`: the chain's own program's.
+    pub service: Option<&'a ServiceName>,
+    /// Units of the same node that are to run when this one is started.
+    pub after: &'a [UnitName],
     pub user: &'a UserName,
     pub working_directory: &'a RemotePath,
     /// What systemd shows it of people's homes: that folder, or one above it that systemd can look at.
@@ -59,7 +63,11 @@ pub struct UnitAsk<'a> {
 pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Problem>> {
     let refuse = |error: Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
     let mut context = tera::Context::new();
-    let description = encode::text(&format!("{} node {}", profile.name, ask.node)).map_err(refuse)?;
+    let description = match ask.service {
+        None => format!("{} node {}", profile.name, ask.node),
+        Some(service) => format!("{} node {}: {service}", profile.name, ask.node),
+    };
+    let description = encode::text(&description).map_err(refuse)?;
     context.insert("description", &description);
     context.insert("user", ask.user.as_str());
     let home = encode::bare_path(ask.working_directory.as_str()).map_err(refuse)?;
@@ -72,9 +80,23 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Prob
     // More than one are more than one line.
     context.insert("exec_start_pre", &before.map_err(refuse)?.join("\nExecStartPre="));
     context.insert("exec_start", &encode::exec_start(ask.argv).map_err(refuse)?);
-    let template = if ask.rootless { &profile.unit.user_template } else { &profile.unit.template };
+    let [template, user_template] = match ask.service.and_then(|service| profile.services.get(service)) {
+        None => [&profile.unit.template, &profile.unit.user_template],
+        Some(service) => [&service.unit.template, &service.unit.user_template],
+    };
+    let template = if ask.rootless { user_template } else { template };
     let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
-    apply(&text, ask.overrides)
+    apply(&after(&text, ask.after), ask.overrides)
+}
+
+/// The unit starts when those run, and pulls them up; it goes on without one that has failed.
+fn after(text: &str, units: &[UnitName]) -> String {
+    let names: Vec<String> = units.iter().map(|unit| format!("{unit}.service")).collect();
+    let line = |line: &str| match (line.trim(), names.as_slice()) {
+        ("[Unit]", [_, ..]) => format!("{line}\nAfter={0}\nWants={0}\n", names.join(" ")),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// What begins the names of directives that say what a process is, may do and sees.
@@ -255,6 +277,8 @@ mod tests {
         let argv = ["/home/ubuntu/loom", "run", "--persistent-peers", "tcp://a@10.0.0.1:26656"];
         let ask = UnitAsk {
             node: &NodeName::new("loom-0").unwrap(),
+            service: None,
+            after: &[],
             user: &UserName::new("ubuntu").unwrap(),
             working_directory: &RemotePath::new("/home/ubuntu/100% node").unwrap(),
             shown: &RemotePath::new("/home/ubuntu/100% node").unwrap(),

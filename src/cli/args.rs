@@ -323,6 +323,9 @@ pub struct Logs {
     /// Show the last so many lines of all nodes together
     #[arg(short = 'n', long, value_name = "LINES")]
     pub lines: Option<usize>,
+    /// Show only one service of each node, or the chain's own program by its name
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
 }
 
 #[derive(Debug, Args)]

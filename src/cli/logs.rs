@@ -1,7 +1,12 @@
 //! `loomctl logs`: until there is no more, or following until Ctrl-C.
 
 use super::{args::Logs, look::end, start};
-use crate::commands::logs::{self, Told, Wanted};
+use crate::{
+    cluster::Cluster,
+    commands::logs::{self, Told, Wanted},
+    session::error::Failure,
+    types::problem::{Problem, nearest},
+};
 
 /// As many as journalctl shows before it follows.
 const BEFORE: usize = 10;
@@ -11,9 +16,14 @@ pub async fn logs(args: Logs) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    if let Some(problem) = args.service.as_ref().and_then(|name| unknown_service(&look.cluster, name)) {
+        look.fleet.close().await;
+        return view.end_with(&Failure::Input(vec![problem]));
+    }
     view.settle();
     let lines = args.lines.or_else(|| (args.follow && args.since.is_none()).then_some(BEFORE));
-    let wanted = Wanted { follow: args.follow, since: args.since, grep: args.grep, lines };
+    let wanted =
+        Wanted { follow: args.follow, since: args.since, grep: args.grep, lines, service: args.service };
     let width = look.nodes().map(|node| node.name.as_str().chars().count()).max().unwrap_or(0);
     let mut interrupt = look.fleet.interrupt.clone();
     let mut tell = |told: Told<'_>| match told {
@@ -36,4 +46,19 @@ pub async fn logs(args: Logs) -> u8 {
         () = logs::logs(&mut look, &wanted, &mut tell) => {}
     }
     end(view, look).await
+}
+
+fn unknown_service(cluster: &Cluster, name: &str) -> Option<Problem> {
+    let mut known: Vec<&str> =
+        cluster.nodes.iter().flat_map(|node| cluster.programs(node)).map(|program| program.name()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.contains(&name) {
+        return None;
+    }
+    let problem = Problem::error(format!("--service {name}: {} has no such service", cluster.profile.name));
+    Some(problem.help(match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has: {}", known.join(", ")),
+    }))
 }

@@ -23,7 +23,10 @@ use crate::{
         unit::UnitOverrides,
     },
     types::{
-        ids::{ChainId, ClusterName, HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
+        ids::{
+            ChainId, ClusterName, FileName, HostAddr, NodeName, Power, RemotePath, ServiceName, Sha256,
+            UnitName, Url, UserName,
+        },
         login::Login,
         scope::Scope,
     },
@@ -83,6 +86,29 @@ pub struct Node {
     pub unit: UnitOverrides,
     pub unit_name: UnitName,
     pub binary: Binary,
+    /// Its other processes, in the order in which they are started: before the chain's own program.
+    pub services: Vec<Service>,
+}
+
+/// A process of a node beside the chain's own program.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub name: ServiceName,
+    pub unit_name: UnitName,
+    /// `services: {NAME: {unit: {Section: {Directive: value}}}}`
+    pub unit: UnitOverrides,
+    pub binary: Binary,
+}
+
+/// One of a node's programs: a service's, or the chain's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Program<'a> {
+    /// `None`: the chain's own.
+    pub service: Option<&'a ServiceName>,
+    pub unit_name: &'a UnitName,
+    pub binary: &'a Binary,
+    /// The name of its file.
+    pub file: &'a FileName,
 }
 
 #[derive(Debug, Clone)]
@@ -115,7 +141,23 @@ impl Binary {
     }
 }
 
+impl<'a> Program<'a> {
+    /// As people call it: the service, or the chain's own program by its file.
+    pub fn name(&self) -> &'a str {
+        self.service.map_or(self.file.as_str(), ServiceName::as_str)
+    }
+}
+
 impl Node {
+    /// Of all its programs.
+    pub fn binaries_mut(&mut self) -> impl Iterator<Item = &mut Binary> {
+        self.services.iter_mut().map(|service| &mut service.binary).chain([&mut self.binary])
+    }
+
+    pub fn binaries(&self) -> impl Iterator<Item = &Binary> {
+        self.services.iter().map(|service| &service.binary).chain([&self.binary])
+    }
+
     /// Its place among the others.
     pub fn spot(&self) -> Spot {
         Spot { name: self.name.clone(), role: self.role, behind: self.behind.clone() }
@@ -171,9 +213,38 @@ impl Cluster {
         self.scope(node).path_of(&format!("{}/{}", self.name, node.name))
     }
 
-    /// Where a binary with this checksum is kept on a node's machine.
-    pub fn binary_path(&self, node: &Node, sha256: &Sha256) -> RemotePath {
-        self.scope(node).path_of(&format!("bin/{sha256}/{}", self.profile.binary.name))
+    /// The chain's own program on a node.
+    pub fn main<'a>(&'a self, node: &'a Node) -> Program<'a> {
+        let (unit_name, binary, file) = (&node.unit_name, &node.binary, &self.profile.binary.name);
+        Program { service: None, unit_name, binary, file }
+    }
+
+    /// A node's programs in the order in which they are started; the chain's own comes last.
+    pub fn programs<'a>(&'a self, node: &'a Node) -> impl DoubleEndedIterator<Item = Program<'a>> {
+        let services = node.services.iter().filter_map(|service| {
+            let file = &self.profile.services.get(&service.name)?.binary.name;
+            let (unit_name, binary) = (&service.unit_name, &service.binary);
+            Some(Program { service: Some(&service.name), unit_name, binary, file })
+        });
+        services.chain([self.main(node)])
+    }
+
+    /// Whose unit listens on a port that this service, or the chain's own program, has.
+    pub fn unit_of<'a>(&self, node: &'a Node, service: Option<&ServiceName>) -> &'a UnitName {
+        let service = node.services.iter().find(|one| Some(&one.name) == service);
+        service.map_or(&node.unit_name, |service| &service.unit_name)
+    }
+
+    /// Where a program with this checksum is kept on a node's machine.
+    pub fn binary_path(&self, node: &Node, program: Program<'_>, sha256: &Sha256) -> RemotePath {
+        self.scope(node).path_of(&format!("bin/{sha256}/{}", program.file))
+    }
+
+    /// What a program's unit starts: a link of root's own to the cache, so that an upgrade or a rollback is a link, and nobody
+    /// with the node's account can change what it leads to. It is named by the unit: the name of a node may hold what systemd
+    /// runs no program with.
+    pub fn started(&self, node: &Node, program: Program<'_>) -> RemotePath {
+        self.scope(node).path_of(&format!("bin/{}.service/{}", program.unit_name, program.file))
     }
 
     pub fn unit_path(&self, node: &Node) -> RemotePath {

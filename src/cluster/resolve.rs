@@ -5,6 +5,7 @@ mod host;
 mod network;
 mod node;
 mod roles;
+mod service;
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -58,6 +58,11 @@ fn of(kind: Kind) -> Value {
             let joined = json!({"type": "object", "properties": fields, "required": ["genesis", "sha256"], "additionalProperties": false});
             json!({"type": "object", "properties": {"joined": joined}, "required": ["joined"], "additionalProperties": false})
         }
+        Kind::Services => {
+            let fields = json!({"binary": {"type": "string"}, "binary_sha256": of(Kind::Sha256), "unit_name": {"type": "string"}, "unit": of(Kind::Tables)});
+            let service = json!({"type": "object", "properties": fields, "additionalProperties": false});
+            json!({"type": "object", "additionalProperties": service})
+        }
         Kind::Tables => json!({"type": "object", "additionalProperties": {"type": "object"}}),
     }
 }
@@ -97,7 +102,7 @@ mod tests {
                 Kind::Power => "-1",
                 Kind::Ports => "{p2p: 70000}",
                 Kind::Words => "{denom: [a]}",
-                Kind::List | Kind::Tables | Kind::Network => "{a: b}",
+                Kind::List | Kind::Tables | Kind::Network | Kind::Services => "{a: b}",
             };
             // What is needed beside it; a name that is there twice would count once.
             let needed = ["binary: /bin/sh", "user: u"]

@@ -21,6 +21,8 @@ pub enum Kind {
     Tables,
     /// `{joined: {genesis, sha256, peers, seeds}}`
     Network,
+    /// `{NAME: {binary, binary_sha256, unit_name, unit}}`
+    Services,
 }
 
 /// `(name, what it looks like, what it is)`; the order is the one of the documentation.
@@ -72,6 +74,11 @@ pub const VARIABLES: &[(&str, Kind, &str)] = &[
     ),
     ("peers_strategy", Kind::OneOf(&["auto", "mesh", "ring"]), "auto (default), mesh or ring"),
     ("unit", Kind::Tables, "directives of the systemd unit: {Section: {Directive: value}}"),
+    (
+        "services",
+        Kind::Services,
+        "a node's other processes, as its profile names them: {NAME: {binary: FILE or URL, binary_sha256: …, unit: {…}}}",
+    ),
     ("unit_name", Kind::Text, "the unit's name (default: the profile's)"),
 ];
 

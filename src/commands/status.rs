@@ -5,10 +5,25 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream::FuturesOrdered};
 use serde::Serialize;
 
-use crate::{cluster::Node, session::read::Look, verify::client::Client};
+use crate::{
+    cluster::{Node, Service},
+    facts::UnitFacts,
+    session::read::Look,
+    verify::client::Client,
+};
 
 /// How long a node may take for an answer.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// One of a node's processes beside the chain's own program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceStatus {
+    pub service: String,
+    pub unit: String,
+    /// As that of the node.
+    pub state: String,
+    pub restarts: u32,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodeStatus {
@@ -18,6 +33,8 @@ pub struct NodeStatus {
     /// systemd's `active (running)`; empty where the host was not reached.
     pub state: String,
     pub restarts: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceStatus>,
     /// What RPC said, or why it said nothing.
     pub node_id: Option<String>,
     pub network: Option<String>,
@@ -38,11 +55,22 @@ pub async fn status(look: &Look) -> Vec<NodeStatus> {
 async fn of_node(look: &Look, node: &Node) -> NodeStatus {
     let lost = look.lost.get(&node.machine);
     let seen = look.facts.nodes.get(&node.name).filter(|_| lost.is_none());
+    let state = |unit: &UnitFacts| format!("{} ({})", unit.active, unit.sub);
+    let service = |service: &Service| {
+        let unit = seen.map(|seen| seen.unit_of(&service.unit_name));
+        ServiceStatus {
+            service: service.name.to_string(),
+            unit: service.unit_name.to_string(),
+            state: unit.map(state).unwrap_or_default(),
+            restarts: unit.map_or(0, |unit| unit.restarts),
+        }
+    };
     let mut status = NodeStatus {
         host: node.name.to_string(),
         unit: node.unit_name.to_string(),
-        state: seen.map(|seen| format!("{} ({})", seen.unit.active, seen.unit.sub)).unwrap_or_default(),
+        state: seen.map(|seen| state(&seen.unit)).unwrap_or_default(),
         restarts: seen.map_or(0, |seen| seen.unit.restarts),
+        services: node.services.iter().map(service).collect(),
         node_id: None,
         network: None,
         version: None,

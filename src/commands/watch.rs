@@ -169,6 +169,7 @@ mod tests {
             unit: "cometbft".into(),
             state: "active (running)".into(),
             restarts: 0,
+            services: Vec::new(),
             node_id: None,
             network: None,
             version: None,

@@ -33,6 +33,16 @@ pub struct NodeQuestion {
     pub binary_name: String,
     /// Where the planned binary is kept, when its checksum is known.
     pub binary: Option<(RemotePath, Sha256)>,
+    pub services: Vec<ServiceQuestion>,
+}
+
+/// What is asked about one of a node's services, in the words of `NodeQuestion`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceQuestion {
+    pub unit: UnitName,
+    pub unit_absent: bool,
+    pub binary_name: String,
+    pub binary: Option<(RemotePath, Sha256)>,
 }
 
 /// Where the public part of a key is.
@@ -90,6 +100,13 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_binary", q.binary.as_ref().map_or("", |(path, _)| path.as_str()))
             .set("node_binary_sum", q.binary.as_ref().map_or("", |(_, sum)| sum.as_str()));
         script.line(format!("observe_node {scope}"));
+        for service in &q.services {
+            let (path, sum) =
+                service.binary.as_ref().map_or(("", ""), |(path, sum)| (path.as_str(), sum.as_str()));
+            let absent = if service.unit_absent { "yes" } else { "" };
+            let (scope, unit) = (scope.to_string(), service.unit.as_str());
+            script.line(words(["observe_service", &scope, unit, absent, &service.binary_name, path, sum]));
+        }
     }
 }
 

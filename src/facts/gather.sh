@@ -220,6 +220,21 @@ observe_node() {
   [ -z "$node_binary" ] || observe_binary "$1" "$node_binary" "$node_binary_sum"
   observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
 }
+# observe_service SCOPE UNIT ABSENT BINARY_NAME BINARY SHA256: a process of that node beside the chain's own program, in the
+# words of observe_node. What is said of its unit alone has the scope SCOPE/UNIT.
+observe_service() {
+  held='' linked='' node_unit_absent=$3
+  node_link=$lib/bin/$2.service/$4
+  observe_files "$1" "$node_state/started.$2" "${node_link%/*}" "$node_link" "$units/$2.service"
+  texts "$1" "$units/$2.service"
+  ! read -r started 2>/dev/null <"$node_state/started.$2" || fact "$1/$2" started "$started"
+  case $linked in
+    "$5") ;;
+    "$lib"/bin/*/*) linked_sum=${linked%/*} && observe_binary "$1" "$linked" "${linked_sum##*/}" ;;
+  esac
+  [ -z "$5" ] || observe_binary "$1" "$5" "$6"
+  observe_unit "$1/$2" "$2" "$5" "$6"
+}
 # observe_home SCOPE CLUSTER/NODE: what the node's user sees in its folder, in one piece that nothing in it can end, and with
 # a limit. Who is root has nothing to see in a folder that others can exchange.
 observe_home() {

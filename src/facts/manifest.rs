@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::ids::{RemotePath, Sha256};
+use crate::types::ids::{FileName, RemotePath, ServiceName, Sha256, UnitName};
 
 /// The manifest's own version: an older loomctl refuses a newer one.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -20,7 +20,21 @@ pub struct Manifest {
     pub binary_sha256: Option<Sha256>,
     /// Whether its checksum was written down by a person (`binary_sha256`) or is the first one seen.
     pub pinned: bool,
+    /// Its other programs; format 1 had none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceEntry>,
     pub paths: Vec<Entry>,
+}
+
+/// One of the node's programs beside the chain's own, in the words of `Manifest`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceEntry {
+    pub service: ServiceName,
+    pub unit: UnitName,
+    /// The name of its file in the cache.
+    pub binary: FileName,
+    pub binary_sha256: Option<Sha256>,
+    pub pinned: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +84,7 @@ impl Manifest {
                 home,
                 binary_sha256,
                 pinned,
+                services,
                 paths,
             } = of;
             let paths: Vec<_> = paths
@@ -78,7 +93,7 @@ impl Manifest {
                     (path, kind, sha256)
                 })
                 .collect();
-            (format, [loomctl, cluster, node, profile, unit], home, (binary_sha256, pinned), paths)
+            (format, [loomctl, cluster, node, profile, unit], home, (binary_sha256, pinned, services), paths)
         }
         plan(self) == plan(other)
     }

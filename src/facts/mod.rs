@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::types::{
-    ids::{NodeId, NodeName, RemotePath, Sha256, ValidatorKey},
+    ids::{NodeId, NodeName, RemotePath, Sha256, UnitName, ValidatorKey},
     text::Text,
 };
 use manifest::Manifest;
@@ -150,6 +150,14 @@ impl UnitFacts {
     }
 }
 
+/// One of a node's processes beside the chain's own program.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    pub unit: UnitFacts,
+    /// As that of the node.
+    pub started: Option<(String, Sha256)>,
+}
+
 /// What one node's host says of that node.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeFacts {
@@ -170,6 +178,9 @@ pub struct NodeFacts {
     pub unit: UnitFacts,
     /// What we last started: the unit's invocation, and the checksum of everything that it runs on.
     pub started: Option<(String, Sha256)>,
+    /// By their units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<UnitName, ServiceFacts>,
     pub manifest: Option<Arc<Manifest>>,
     /// Our folder for the same node, kept by another systemd of its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,6 +217,28 @@ impl NodeFacts {
 
     pub fn text(&self, path: &RemotePath) -> Option<&Text> {
         self.file(path)?.content.as_ref()
+    }
+
+    /// A unit of the node's: of a service, or else its own.
+    pub fn unit_of(&self, name: &UnitName) -> &UnitFacts {
+        self.services.get(name).map_or(&self.unit, |service| &service.unit)
+    }
+
+    pub fn unit_of_mut(&mut self, name: &UnitName) -> &mut UnitFacts {
+        self.services.get_mut(name).map_or(&mut self.unit, |service| &mut service.unit)
+    }
+
+    /// What was last started as this unit.
+    pub fn started_as(&mut self, name: &UnitName) -> &mut Option<(String, Sha256)> {
+        self.services.get_mut(name).map_or(&mut self.started, |service| &mut service.started)
+    }
+
+    pub fn units(&self) -> impl Iterator<Item = &UnitFacts> {
+        self.services.values().map(|service| &service.unit).chain([&self.unit])
+    }
+
+    pub fn units_mut(&mut self) -> impl Iterator<Item = &mut UnitFacts> {
+        self.services.values_mut().map(|service| &mut service.unit).chain([&mut self.unit])
     }
 }
 

@@ -7,19 +7,21 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::{MachineFacts, NodeFacts, ask::NodeQuestion, sockets::Sockets};
+use super::{MachineFacts, NodeFacts, ServiceFacts, ask::NodeQuestion, sockets::Sockets};
 use crate::{
     script::record::Record,
-    types::ids::{RemotePath, Sha256, name_of},
+    types::ids::{RemotePath, Sha256, UnitName, name_of},
 };
 use hand::{seen_by_hand, take_texts};
-use node::node_fact;
+use node::{node_fact, unit_fact};
 
 /// A value is no longer than this, in bytes: two paths and a little.
 const LONGEST_VALUE: usize = 16 << 10;
 const LONGEST_PATH: usize = 4096;
 /// A command line is no longer, in bytes: as much as gather.sh asks for.
 const LONGEST_COMMAND: usize = 1 << 20;
+/// Services of one node, whoever names them.
+const MOST_SERVICES: usize = 64;
 /// Texts of one node: documents, configurations, what is kept of them.
 const MOST_TEXTS: usize = 64;
 /// No clock shows more seconds: the end of the year 9999.
@@ -66,17 +68,29 @@ impl Collector {
                 }
             }
             Record::Fact { scope, key, value } => {
-                if let Some(node) = self.node(&scope) {
+                if let Some((node, unit)) = scope.split_once('/') {
+                    if let Some(service) = self.service(node, unit) {
+                        unit_fact(&mut service.unit, &mut service.started, &key, &value);
+                    }
+                } else if let Some(node) = self.node(&scope) {
                     node_fact(node, &key, &value);
+                }
+            }
+            Record::Blob { scope, key, bytes } if key == "command" => {
+                let unit = match scope.split_once('/') {
+                    Some((node, unit)) => self.service(node, unit).map(|service| &mut service.unit),
+                    None => self.node(&scope).map(|node| &mut node.unit),
+                };
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_COMMAND)]);
+                let words = text.split_terminator('\0').map(str::to_owned).collect();
+                if let Some(unit) = unit {
+                    unit.command = words;
                 }
             }
             Record::Blob { scope, key, bytes } => {
                 let Ok(scope) = scope.parse() else { return };
                 let node = self.nodes.entry(scope).or_default();
-                if key == "command" {
-                    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_COMMAND)]);
-                    node.unit.command = text.split_terminator('\0').map(str::to_owned).collect();
-                } else if key == "seen" {
+                if key == "seen" {
                     seen_by_hand(node, &bytes);
                 } else if key == "texts" {
                     let state = self.states.get(&scope).map(String::as_str);
@@ -91,6 +105,13 @@ impl Collector {
         Some(self.nodes.entry(scope.parse().ok()?).or_default())
     }
 
+    fn service(&mut self, node: &str, unit: &str) -> Option<&mut ServiceFacts> {
+        let services = &mut self.node(node)?.services;
+        let unit = UnitName::new(unit).ok()?;
+        (services.len() < MOST_SERVICES || services.contains_key(&unit))
+            .then(|| services.entry(unit).or_default())
+    }
+
     /// The machine, and its nodes by the number of their question; or what it says that cannot be.
     pub fn finish(
         mut self,
@@ -98,6 +119,13 @@ impl Collector {
     ) -> Result<(MachineFacts, BTreeMap<usize, NodeFacts>), String> {
         self.machine.listeners = self.sockets.listeners();
         self.nodes.retain(|number, _| *number < asked.len());
+        for (number, node) in &mut self.nodes {
+            let asked = &asked[*number].services;
+            node.services.retain(|unit, _| asked.iter().any(|service| service.unit == *unit));
+            for service in asked {
+                node.services.entry(service.unit.clone()).or_default();
+            }
+        }
         for (number, node) in &self.nodes {
             fits(&asked[*number], node)?;
         }

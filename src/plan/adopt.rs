@@ -63,7 +63,16 @@ pub fn refusals(
             "set `chain_id` to what the chain is called",
         ));
     }
-    let other = super::node::other_binary(cluster, node, facts, seen);
+    if !node.services.is_empty() {
+        refusals.push(refuse(
+            format!(
+                "a node of chain {} has services of its own, and is not taken over",
+                cluster.profile.name
+            ),
+            "give the chain whose node has one process, with the other process as it is",
+        ));
+    }
+    let other = super::node::other_binary(cluster, node, cluster.main(node), facts, seen);
     if let Some(other) = other.filter(|_| !options.consent.upgrade) {
         refusals.push(refuse(
             other,

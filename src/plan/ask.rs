@@ -2,22 +2,31 @@
 
 use crate::{
     chain::profile::{HomePath, NodeKeyReader, Prints, Profile, ValidatorKeyReader},
-    cluster::{Cluster, Node},
+    cluster::{Binary, Cluster, Node, Program, Source},
     facts::{
-        Facts,
-        ask::{KeyPlace, NodeQuestion},
+        Facts, NodeFacts,
+        ask::{KeyPlace, NodeQuestion, ServiceQuestion},
     },
     steps::{TOOL_STAGING, made_from},
-    types::ids::Sha256,
+    types::ids::{Sha256, UnitName},
 };
 
-/// The planned binary's checksum: pinned, of the controller's file, or of what a host pulled from the URL.
+/// The checksum of the node's own planned binary.
 pub fn binary_sha256<'a>(node: &'a Node, facts: &'a Facts) -> Option<&'a Sha256> {
-    use crate::cluster::Source;
-    node.binary.sha256().or_else(|| match &node.binary.source {
+    sha256_of(node, &node.binary, facts)
+}
+
+/// The checksum of one of its planned binaries: pinned, of the controller's file, or of what its host pulled from the URL.
+pub fn sha256_of<'a>(node: &Node, binary: &'a Binary, facts: &'a Facts) -> Option<&'a Sha256> {
+    binary.sha256().or_else(|| match &binary.source {
         Source::Url(url) => facts.machines.get(&node.machine)?.pulled.get(&url.name()),
         Source::File(_) => None,
     })
+}
+
+/// systemd has known no unit of this name in this run, and nothing runs under it.
+fn is_absent(seen: Option<&NodeFacts>, unit: &UnitName) -> bool {
+    seen.map(|seen| seen.unit_of(unit)).is_some_and(|unit| unit.load == "not-found" && unit.is_stopped())
 }
 
 /// Names under which what `init` made is kept, pristine: documents by their own, files by their path.
@@ -91,13 +100,20 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
         }
     }
     let seen = facts.nodes.get(&node.name);
+    let kept_at = |program: Program<'_>, sum: &Sha256| (cluster.binary_path(node, program, sum), sum.clone());
+    let service = |program: Program<'_>| ServiceQuestion {
+        unit: program.unit_name.clone(),
+        unit_absent: is_absent(seen, program.unit_name),
+        binary_name: program.file.to_string(),
+        binary: sha256_of(node, program.binary, facts).map(|sum| kept_at(program, sum)),
+    };
     NodeQuestion {
         node: node.name.clone(),
         user: node.user.clone(),
         account: seen.and_then(|seen| seen.account.clone()),
         folder: node.folder.clone(),
         unit: node.unit_name.clone(),
-        unit_absent: seen.is_some_and(|seen| seen.unit.load == "not-found" && seen.unit.is_stopped()),
+        unit_absent: is_absent(seen, &node.unit_name),
         state: cluster.state_folder(node),
         paths,
         texts,
@@ -120,6 +136,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             .as_ref()
             .map(|signs| (signs.file.to_string(), format!("{}height", signs.prefix))),
         binary_name: profile.binary.name.to_string(),
-        binary: binary_sha256(node, facts).map(|sum| (cluster.binary_path(node, sum), sum.clone())),
+        binary: binary_sha256(node, facts).map(|sum| kept_at(cluster.main(node), sum)),
+        services: cluster.programs(node).filter(|program| program.service.is_some()).map(service).collect(),
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Class, Next, Options, Planned, Refusal, Stage, life, quorum};
 use crate::{
-    cluster::{Cluster, Node},
-    facts::{Facts, NodeFacts},
+    cluster::{Cluster, Node, Program},
+    facts::{Facts, NodeFacts, UnitFacts},
     steps::{Step, TOOL_STAGING, staging},
-    types::ids::NodeName,
+    types::ids::{NodeName, Sha256},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,10 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
         return Next::Refused(refusals);
     }
     let stop = of(&nodes, "stop", |node, seen| {
-        let mut steps = vec![Step::Stopped { unit: node.unit_name.clone() }];
+        let mut steps = stopped(cluster, node);
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
-        if seen.manifest.is_some() {
-            steps.push(Step::Disabled { unit: node.unit_name.clone() });
-        }
+        let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
+        steps.extend(units.filter(|_| seen.manifest.is_some()).map(|unit| Step::Disabled { unit }));
         steps
     });
     if let Some(stop) = stop {
@@ -48,6 +47,12 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
         Some(stage) => Next::Stage(stage),
         None => Next::Done(Vec::new()),
     }
+}
+
+/// What depends on another program of its node is stopped before it.
+pub(super) fn stopped(cluster: &Cluster, node: &Node) -> Vec<Step> {
+    let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
+    units.map(|unit| Step::Stopped { unit }).collect()
 }
 
 pub(super) fn of(
@@ -70,9 +75,13 @@ pub(super) fn of(
 fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
     let refusals: Vec<Refusal> = nodes
         .iter()
-        .filter(|(_, seen)| seen.manifest.is_none() && !seen.unit.is_stopped())
-        .map(|(node, _)| {
-            let message = format!("{}.service runs, but loomctl has not installed it", node.unit_name);
+        .filter(|(_, seen)| seen.manifest.is_none())
+        .flat_map(|(node, seen)| {
+            let runs = |program: &Program<'_>| !seen.unit_of(program.unit_name).is_stopped();
+            cluster.programs(node).filter(runs).map(move |program| (node, program.unit_name))
+        })
+        .map(|(node, unit)| {
+            let message = format!("{unit}.service runs, but loomctl has not installed it");
             Refusal::new(Class::Safety, Some(&node.name), message)
                 .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
@@ -85,7 +94,10 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
     let refusals: Vec<Refusal> = cluster
         .nodes
         .iter()
-        .filter(|node| !facts.nodes.get(&node.name).is_some_and(|seen| seen.unit.is_stopped()))
+        .filter(|node| {
+            let seen = facts.nodes.get(&node.name);
+            !seen.is_some_and(|seen| seen.units().all(UnitFacts::is_stopped))
+        })
         .map(|node| {
             let state = facts.nodes.get(&node.name).map_or("not seen", |seen| seen.unit.active.as_str());
             let message = format!("{} is {state}: the chain may still go on", node.name);
@@ -116,14 +128,13 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.
-    let unlisted = [
-        Some(cluster.unit_path(node)),
-        super::node::started(cluster, node).parent(),
-        Some(super::node::link(cluster, home)),
-    ];
-    steps.extend(
-        unlisted.into_iter().flatten().map(gone).filter(|step| !steps.contains(step)).collect::<Vec<_>>(),
-    );
+    let of_program = |program: Program<'_>| {
+        let unit = cluster.scope(node).unit_path(program.unit_name);
+        [Some(unit), cluster.started(node, program).parent()].into_iter().flatten()
+    };
+    let unlisted = cluster.programs(node).flat_map(of_program).chain([super::node::link(cluster, home)]);
+    let unlisted = unlisted.map(gone).filter(|step| !steps.contains(step));
+    steps.extend(unlisted.collect::<Vec<_>>());
     let data = profile.chain_data.iter().filter(|path| !profile.is_sign_state(path));
     steps.extend(data.map(|path| gone(path.under(home))));
     steps.extend(staged);
@@ -133,12 +144,15 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         steps.extend(keys.collect::<Vec<_>>());
     } else {
         steps.extend(Step::unsigned(profile, home));
-        steps.extend(state.join("started").ok().map(gone));
+        let records = cluster.programs(node).map(super::node::record);
+        steps.extend(records.filter_map(|record| state.join(&record).ok()).map(gone));
         steps.extend(state.join("manifest.json").ok().map(gone));
     }
-    steps.extend(
-        manifest.binary_sha256.iter().map(|sha256| Step::Unused { path: cluster.binary_path(node, sha256) }),
-    );
+    let main = manifest.binary_sha256.iter().map(|sum| (&cluster.profile.binary.name, sum));
+    let services =
+        manifest.services.iter().filter_map(|one| Some((&one.binary, one.binary_sha256.as_ref()?)));
+    let cached = |(file, sum): (_, &Sha256)| cluster.scope(node).path_of(&format!("bin/{sum}/{file}"));
+    steps.extend(services.chain(main).map(cached).map(|path| Step::Unused { path }));
     steps
 }
 

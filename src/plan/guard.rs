@@ -2,13 +2,14 @@
 
 pub mod keys;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Class, Options, Refusal, adopt, ask, birth, life, relay, rights, spread::each, stages, sync};
 use crate::{
-    cluster::{Cluster, Node},
-    facts::{Facts, MachineFacts, NodeFacts},
-    types::ids::NodeName,
+    chain::ports::PortUse,
+    cluster::{Cluster, Node, Program},
+    facts::{Facts, MachineFacts, NodeFacts, sockets::Listener},
+    types::ids::{NodeName, RemotePath, ServiceName, Sha256, UnitName},
 };
 
 use keys::{has_lost_its_disk, keys_complete, keys_readable, no_clones, sign_state_is_whole};
@@ -51,7 +52,7 @@ fn node_may(
     if refusals.is_empty() {
         refusals.extend(ports_free(cluster, node, machine, seen));
         refusals.extend(is_ours(cluster, node, facts, seen, options));
-        refusals.extend(same_unit(node, seen));
+        refusals.extend(same_unit(cluster, node, seen));
         refusals.extend(rights::kept_elsewhere(cluster, node, seen));
         refusals.extend(keys_complete(cluster, node, seen));
         refusals.extend(keys_readable(cluster, node, seen));
@@ -88,12 +89,13 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
             "create it (`useradd -m …`) or set `create_user: true`, or set `user` to one that exists"
         }));
     }
-    if let Some(local) = &node.binary.local
-        && let Some(arch) = local.arch
-        && arch != machine.arch
-    {
-        let refusal = host(format!("the binary is built for {arch}, the host is {}", machine.arch));
-        refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
+    for program in cluster.programs(node) {
+        let arch = program.binary.local.as_ref().and_then(|local| local.arch);
+        if let Some(arch) = arch.filter(|arch| *arch != machine.arch) {
+            let refusal =
+                host(format!("{} is built for {arch}, the host is {}", the_binary(program), machine.arch));
+            refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
+        }
     }
     refusals.extend(cut_off(node, seen));
     refusals.extend(others_folder(cluster, node, seen));
@@ -104,6 +106,11 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
         refusals.push(refusal.advice("use the loomctl that wrote it, or look at it and remove it by hand"));
     }
     refusals
+}
+
+/// As messages call it.
+fn the_binary(program: Program<'_>) -> String {
+    program.service.map_or_else(|| "the binary".to_owned(), |service| format!("the binary of {service}"))
 }
 
 /// What is in the folder was not said to the end: nothing follows from what is missing (S13).
@@ -140,11 +147,16 @@ fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Ref
 }
 
 pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
-    let local = node.binary.local.as_ref()?;
-    if seen.binaries.get(&cluster.binary_path(node, &local.sha256)) == Some(&local.sha256) {
+    let is_to_come = |program: &Program<'_>| {
+        let local = program.binary.local.as_ref()?;
+        let path = cluster.binary_path(node, *program, &local.sha256);
+        (seen.binaries.get(&path) != Some(&local.sha256)).then_some(local.size)
+    };
+    let to_come: Vec<u64> = cluster.programs(node).filter_map(|program| is_to_come(&program)).collect();
+    if to_come.is_empty() {
         return None;
     }
-    let (need, base) = (local.size / 1024 + ROOM_KB, cluster.scope(node).base());
+    let (need, base) = (to_come.iter().sum::<u64>() / 1024 + ROOM_KB, cluster.scope(node).base());
     machine.free_kb.filter(|free| *free < need).map(|free| {
         let message = format!("disk full: {} MiB free below {base}, {} needed", free / 1024, need / 1024);
         Refusal::new(Class::Host, Some(&node.name), message)
@@ -154,15 +166,14 @@ pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
 
 /// A port that somebody else holds would let the node crash at its start.
 pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
-    if seen.unit.is_running() {
-        return Vec::new();
-    }
     let ports = super::node::ports(cluster, node, seen);
-    let taken = |name: &String, port: u16| {
-        let other = machine
-            .listeners
-            .iter()
-            .find(|l| l.port == port && !l.is_of(&node.unit_name, cluster.scope(node)))?;
+    let taken = |name: &String, port: &PortUse| {
+        let (unit, port) = (cluster.unit_of(node, port.service.as_ref()), port.port);
+        if seen.unit_of(unit).is_running() {
+            return None;
+        }
+        let is_other = |l: &&Listener| l.port == port && !l.is_of(unit, cluster.scope(node));
+        let other = machine.listeners.iter().find(is_other)?;
         let mut who =
             if other.program.is_empty() { "another program".to_owned() } else { other.program.clone() };
         if let Some(pid) = other.pid {
@@ -175,7 +186,7 @@ pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: 
         let advice = format!("stop it, or give the node another port: `ports: {{{name}: …}}`");
         Some(Refusal::new(Class::Host, Some(&node.name), message).advice(advice))
     };
-    ports.iter().filter(|(_, port)| port.expected).filter_map(|(name, port)| taken(name, port.port)).collect()
+    ports.iter().filter(|(_, port)| port.expected).filter_map(|(name, port)| taken(name, port)).collect()
 }
 
 /// Files and units that somebody else made are not taken over in passing.
@@ -197,9 +208,11 @@ fn is_ours(
                       use another working_directory, or move the files away after a backup of the keys";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }
-    let unit = cluster.unit_path(node);
-    let masked = seen.file(&unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
-    if seen.manifest.is_none() && seen.has(&unit) && !masked && !life::is_ours(cluster, node, seen) {
+    let units = cluster.programs(node).map(|program| cluster.scope(node).unit_path(program.unit_name));
+    let masked =
+        |unit: &RemotePath| seen.file(unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
+    let may_be = seen.manifest.is_none() && !life::is_ours(cluster, node, seen);
+    for unit in units.filter(|unit| may_be && seen.has(unit) && !masked(unit)) {
         let message = format!("{unit} is there, and loomctl has not made it");
         let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
@@ -207,40 +220,49 @@ fn is_ours(
     refusals
 }
 
-/// The unit's name is the inventory's: under another one the node would run twice, with one key.
-fn same_unit(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
-    let there = &seen.manifest.as_ref()?.unit;
-    (*there != node.unit_name.as_str()).then(|| {
-        let message = format!("its unit there is {there}, but by the inventory it is {}", node.unit_name);
+/// The units' names are the inventory's: under another one a program would run twice, with one key.
+fn same_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+    let Some(manifest) = &seen.manifest else { return Vec::new() };
+    let there = |program: Program<'_>| match program.service {
+        None => Some(manifest.unit.as_str()),
+        Some(service) => {
+            Some(manifest.services.iter().find(|entry| entry.service == *service)?.unit.as_str())
+        }
+    };
+    let others = cluster.programs(node).filter_map(|program| Some((there(program)?, program.unit_name)));
+    let refuse = |(there, unit): (&str, &UnitName)| {
+        let message = format!("its unit there is {there}, but by the inventory it is {unit}");
         Refusal::new(Class::Safety, Some(&node.name), message).advice(format!(
             "set `unit_name: {there}` for this host (a machine that gets a second node gives its units other names)"
         ))
-    })
+    };
+    others.filter(|(there, unit)| *there != unit.as_str()).map(refuse).collect()
 }
 
 /// S11: what is not pinned by a person must be the same on all hosts.
 pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
-    let mut first: Option<(&NodeName, String)> = None;
+    let mut first: BTreeMap<Option<&ServiceName>, (&NodeName, &Sha256)> = BTreeMap::new();
     let mut refusals = Vec::new();
-    for node in &cluster.nodes {
-        if let (Some(pinned), Some(local)) = (&node.binary.pinned, &node.binary.local)
+    let programs =
+        cluster.nodes.iter().flat_map(|node| cluster.programs(node).map(move |program| (node, program)));
+    for (node, program) in programs {
+        let name = the_binary(program);
+        if let (Some(pinned), Some(local)) = (&program.binary.pinned, &program.binary.local)
             && *pinned != local.sha256
         {
-            let message = format!("the binary has sha256 {}, but binary_sha256 says {pinned}", local.sha256);
+            let message = format!("{name} has sha256 {}, but binary_sha256 says {pinned}", local.sha256);
             refusals.push(Refusal::new(Class::Input, Some(&node.name), message));
         }
-        if node.binary.pinned.is_some() {
+        if program.binary.pinned.is_some() {
             continue;
         }
-        let Some(sum) = ask::binary_sha256(node, facts) else { continue };
-        match &first {
-            Some((by, other)) if *other != sum.to_string() => {
-                let message = format!("its binary has sha256 {sum}, but the one of {by} has {other}");
-                let advice = "the download changed, or the inventory names two builds: pin what you want with binary_sha256";
-                refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
-            }
-            Some(_) => {}
-            None => first = Some((&node.name, sum.to_string())),
+        let Some(sum) = ask::sha256_of(node, program.binary, facts) else { continue };
+        let (by, other) = *first.entry(program.service).or_insert((&node.name, sum));
+        if other != sum {
+            let name = name.replacen("the", "its", 1);
+            let message = format!("{name} has sha256 {sum}, but the one of {by} has {other}");
+            let advice = "the download changed, or the inventory names two builds: pin what you want with binary_sha256";
+            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
         }
     }
     refusals

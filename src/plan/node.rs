@@ -8,12 +8,12 @@ use crate::{
         peers::{PeerInfo, Peering, ids_at},
         ports::{PortUse, p2p, ports_of},
         profile::{ConfigFile, HomePath},
-        render::{NodeContext, Rendered, ports_of_node, pre_init_files, render_node},
+        render::{NodeContext, Rendered, ServiceContext, ports_of_node, pre_init_files, render_node},
         unit::{self, UnitAsk},
     },
-    cluster::{Cluster, Node},
+    cluster::{Cluster, Node, Program, Service},
     facts::{Facts, NodeFacts, manifest::Entry},
-    steps::{Run, Step},
+    steps::{Run, Step, started},
     types::{
         ids::{NodeId, PeerAddr, RemotePath, Sha256},
         problem::Problem,
@@ -26,6 +26,13 @@ use crate::{
 pub struct Wanted {
     pub home: RemotePath,
     pub steps: Vec<Step>,
+    /// Of each of its programs, in the order of `Cluster::programs`.
+    pub programs: Vec<RunsOn>,
+}
+
+/// What one program runs on.
+#[derive(Debug, Clone)]
+pub struct RunsOn {
     /// Checksum of unit, configuration and binary together.
     pub runs: Sha256,
     /// Files that the process reads at its start.
@@ -42,7 +49,7 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
     let init_files = cluster.profile.files.iter().filter_map(base).collect();
     Some(NodeContext {
         basics: cluster.basics(node),
-        binary: started(cluster, node),
+        binary: cluster.started(node, cluster.main(node)),
         shown: shown(seen, &home).clone(),
         home,
         user: node.user.clone(),
@@ -55,9 +62,20 @@ fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<NodeConte
         seeds: Vec::new(),
         sync: None,
         unit: node.unit.clone(),
+        services: services(cluster, node),
         rootless: cluster.scope(node).login_user().is_some(),
         init_files,
     })
+}
+
+fn services(cluster: &Cluster, node: &Node) -> Vec<ServiceContext> {
+    let context = |(program, service): (Program<'_>, &Service)| ServiceContext {
+        name: service.name.clone(),
+        unit_name: service.unit_name.clone(),
+        binary: cluster.started(node, program),
+        unit: service.unit.clone(),
+    };
+    cluster.programs(node).zip(&node.services).map(context).collect()
 }
 
 /// The node's ports as its own configuration will have them; before its init, as the inventory and the profile say.
@@ -130,7 +148,11 @@ pub fn wanted(
     };
     let seen = facts.nodes.get(&node.name).ok_or_else(|| unknown("this node"))?;
     let (Some(home), Some(account)) = (&seen.home, &seen.account) else { return Err(unknown("its user")) };
-    let sha256 = ask::binary_sha256(node, facts).ok_or_else(|| unknown("its binary"))?;
+    let programs: Vec<(Program<'_>, &Sha256)> = cluster
+        .programs(node)
+        .map(|program| Some((program, ask::sha256_of(node, program.binary, facts)?)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| unknown("its binary"))?;
     let mut rendered = rendered(cluster, node, facts, network)?;
     // The same text is the one that is there: its checksum is known.
     for file in &mut rendered.files {
@@ -147,34 +169,38 @@ pub fn wanted(
             steps.push(Step::File { path, owner: owner.clone(), mode: 0o644, content });
         }
     }
-    let unit_path = cluster.unit_path(node);
-    let mut inputs = vec![unit_path.clone()];
-    let texts = rendered.files.iter().map(|file| &file.content).chain([&rendered.unit]);
-    let runs: String = texts.map(Text::sha256).chain([sha256]).map(Sha256::as_str).collect();
-    for file in rendered.files {
-        inputs.push(file.path.clone());
-        steps.push(Step::File {
-            path: file.path,
-            owner: owner.clone(),
-            mode: file.mode,
-            content: file.content,
-        });
-    }
-    steps.extend(links(cluster, node, home, sha256));
-    steps.push(Step::File {
-        path: unit_path,
-        owner: cluster.scope(node).owner(),
-        mode: 0o644,
-        content: rendered.unit,
+    let units = rendered.services.into_iter().chain([rendered.unit]);
+    let units: Vec<(Program<'_>, &Sha256, Text)> =
+        programs.into_iter().zip(units).map(|((program, sha256), text)| (program, sha256, text)).collect();
+    let runs_on = units.iter().map(|(program, sha256, unit)| {
+        // The configuration is the chain's own program's.
+        let files = if program.service.is_none() { &rendered.files[..] } else { &[] };
+        let texts = files.iter().map(|file| &file.content).chain([unit]);
+        let runs: String = texts.map(Text::sha256).chain([*sha256]).map(Sha256::as_str).collect();
+        let inputs = files.iter().map(|file| file.path.clone());
+        let inputs = [cluster.scope(node).unit_path(program.unit_name)].into_iter().chain(inputs).collect();
+        RunsOn { runs: Sha256::of(runs), inputs }
     });
-    Ok(Wanted { home: home.clone(), steps, runs: Sha256::of(runs), inputs })
+    let programs = runs_on.collect();
+    let files = rendered.files.into_iter();
+    steps.extend(files.map(|file| {
+        let (path, owner) = (file.path, owner.clone());
+        Step::File { path, owner, mode: file.mode, content: file.content }
+    }));
+    steps.extend(units.iter().flat_map(|(program, sha256, _)| links(cluster, node, home, *program, sha256)));
+    steps.extend(units.into_iter().map(|(program, _, content)| unit_file(cluster, node, program, content)));
+    Ok(Wanted { home: home.clone(), steps, programs })
+}
+
+fn unit_file(cluster: &Cluster, node: &Node, program: Program<'_>, content: Text) -> Step {
+    let scope = cluster.scope(node);
+    Step::File { path: scope.unit_path(program.unit_name), owner: scope.owner(), mode: 0o644, content }
 }
 
 /// The steps of `wanted` before the keys are known; `unknown` stands for every text.
 pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) -> Option<Vec<Step>> {
     let seen = facts.nodes.get(&node.name)?;
-    let (home, account, sha256) =
-        (seen.home.as_ref()?, seen.account.as_ref()?, ask::binary_sha256(node, facts)?);
+    let (home, account) = (seen.home.as_ref()?, seen.account.as_ref()?);
     let owner = format!("{}:{}", node.user, account.group);
     let profile = &cluster.profile;
     let documents = profile.documents.values().map(|document| (document.path.under(home), 0o644));
@@ -183,12 +209,35 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
     let files = after.map(|(path, mode)| (path.under(home), mode.0));
     let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.clone() };
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
-    steps.extend(links(cluster, node, home, sha256));
-    let (path, owner) = (cluster.unit_path(node), cluster.scope(node).owner());
-    steps.push(Step::File { path, owner, mode: 0o644, content: unknown.clone() });
-    let (name, state, runs) = (node.unit_name.clone(), cluster.state_folder(node), unknown.sha256().clone());
-    steps.push(Step::Unit { name, run: Run::Start, reload: true, state, runs });
+    for program in cluster.programs(node) {
+        let sha256 = ask::sha256_of(node, program.binary, facts)?;
+        steps.extend(links(cluster, node, home, program, sha256));
+    }
+    steps.extend(cluster.programs(node).map(|program| unit_file(cluster, node, program, unknown.clone())));
+    let start = |program| unit_step(cluster, node, program, Run::Start, true, unknown.sha256());
+    steps.extend(cluster.programs(node).map(start));
     Some(steps)
+}
+
+/// A program's unit, enabled and started as `run` says; `runs`: the checksum of what it runs on.
+pub fn unit_step(
+    cluster: &Cluster,
+    node: &Node,
+    program: Program<'_>,
+    run: Run,
+    reload: bool,
+    runs: &Sha256,
+) -> Step {
+    let (name, state) = (program.unit_name.clone(), cluster.state_folder(node));
+    Step::Unit { name, run, reload, state, record: record(program), runs: runs.clone() }
+}
+
+/// The file in our folder for a node that says what was started as this program.
+pub fn record(program: Program<'_>) -> String {
+    match program.service {
+        None => started(),
+        Some(_) => format!("{}.{}", started(), program.unit_name),
+    }
 }
 
 fn rendered(
@@ -218,21 +267,22 @@ fn rendered(
     })
 }
 
-/// What the unit starts: a link of root's own to the cache, so that an upgrade or a rollback is a link, and nobody with the
-/// node's account can change what it leads to.
-pub fn started(cluster: &Cluster, node: &Node) -> RemotePath {
-    // By the unit's name: that of a node may hold what systemd runs no program with.
-    cluster.scope(node).path_of(&format!("bin/{}.service/{}", node.unit_name, cluster.profile.binary.name))
-}
-
 /// The binary's name in the node's folder: for people and their scripts.
 pub fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
     home.join(cluster.profile.binary.name.as_str()).unwrap_or_else(|_| home.clone())
 }
 
-fn links(cluster: &Cluster, node: &Node, home: &RemotePath, sha256: &Sha256) -> [Step; 2] {
-    let target = cluster.binary_path(node, sha256);
-    [started(cluster, node), link(cluster, home)].map(|path| Step::Link { path, target: target.clone() })
+fn links(
+    cluster: &Cluster,
+    node: &Node,
+    home: &RemotePath,
+    program: Program<'_>,
+    sha256: &Sha256,
+) -> impl Iterator<Item = Step> {
+    let target = cluster.binary_path(node, program, sha256);
+    let for_people = program.service.is_none().then(|| link(cluster, home));
+    let paths = [cluster.started(node, program)].into_iter().chain(for_people);
+    paths.map(move |path| Step::Link { path, target: target.clone() })
 }
 
 /// The folder that systemd can show the node, where it cannot look at the node's own (see `NodeFacts::shown`).
@@ -244,11 +294,13 @@ fn shown<'a>(seen: &'a NodeFacts, home: &'a RemotePath) -> &'a RemotePath {
 pub fn sandbox(cluster: &Cluster, node: &Node, seen: &NodeFacts, home: &RemotePath) -> String {
     let ask = UnitAsk {
         node: &node.name,
+        service: None,
+        after: &[],
         user: &node.user,
         working_directory: home,
         shown: shown(seen, home),
         before: &[],
-        argv: &[started(cluster, node).to_string()],
+        argv: &[cluster.started(node, cluster.main(node)).to_string()],
         overrides: &node.unit,
         rootless: cluster.scope(node).login_user().is_some(),
     };
@@ -260,7 +312,7 @@ pub fn managed(
     cluster: &Cluster,
     node: &Node,
     home: &RemotePath,
-    binary: Option<&Sha256>,
+    facts: &Facts,
     steps: &[Step],
 ) -> Vec<Entry> {
     let entry = |path: RemotePath, kind: &str, sha256: Option<Sha256>| Entry {
@@ -272,18 +324,20 @@ pub fn managed(
         mtime: None,
         ctime: None,
     };
-    let unit = cluster.unit_path(node);
+    let units: Vec<RemotePath> =
+        cluster.programs(node).map(|program| cluster.scope(node).unit_path(program.unit_name)).collect();
     let is_document =
         |path: &RemotePath| cluster.profile.documents.values().any(|d| d.path.under(home) == *path);
-    let mut entries: Vec<Entry> = binary
-        .map(|sum| entry(cluster.binary_path(node, sum), "binary", Some(sum.clone())))
-        .into_iter()
-        .collect();
+    let binary = |program: Program<'_>| {
+        let sum = ask::sha256_of(node, program.binary, facts)?;
+        Some(entry(cluster.binary_path(node, program, sum), "binary", Some(sum.clone())))
+    };
+    let mut entries: Vec<Entry> = cluster.programs(node).filter_map(binary).collect();
     for step in steps {
         match step {
             Step::File { path, content, .. } => {
                 let kind = match path {
-                    path if *path == unit => "unit",
+                    path if units.contains(path) => "unit",
                     path if is_document(path) => "genesis",
                     _ => "file",
                 };
@@ -304,14 +358,23 @@ pub fn managed(
 }
 
 /// Whether the running process is of another binary than the planned one.
-pub fn other_binary(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<String> {
-    let sha256 = ask::binary_sha256(node, facts)?;
-    let running = seen.unit.exe_sha256.as_ref()?;
+pub fn other_binary(
+    cluster: &Cluster,
+    node: &Node,
+    program: Program<'_>,
+    facts: &Facts,
+    seen: &NodeFacts,
+) -> Option<String> {
+    let sha256 = ask::sha256_of(node, program.binary, facts)?;
+    let unit = seen.unit_of(program.unit_name);
+    let running = unit.exe_sha256.as_ref()?;
     // A script runs in its interpreter: then the planned path is the interpreter's argument.
-    let planned =
-        [started(cluster, node), link(cluster, seen.home.as_ref()?), cluster.binary_path(node, sha256)];
-    let as_script =
-        seen.unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
+    let planned = [
+        cluster.started(node, program),
+        link(cluster, seen.home.as_ref()?),
+        cluster.binary_path(node, program, sha256),
+    ];
+    let as_script = unit.command.get(1).is_some_and(|word| planned.iter().any(|path| path.as_str() == word));
     (running != sha256 && !as_script)
         .then(|| format!("it runs a binary with sha256 {}, not {}", running.short(), sha256.short()))
 }

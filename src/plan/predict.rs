@@ -225,24 +225,26 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             }
         }
         Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),
-        Step::Unit { run, runs, .. } => {
-            "enabled".clone_into(&mut seen.unit.file_state);
-            seen.unit.needs_reload = false;
+        Step::Unit { name, run, runs, .. } => {
+            let unit = seen.unit_of_mut(name);
+            "enabled".clone_into(&mut unit.file_state);
+            unit.needs_reload = false;
             if *run != Run::Leave {
-                "active".clone_into(&mut seen.unit.active);
-                seen.unit.main_pid = 1;
-                seen.unit.exe_sha256 = None; // that of the link
-                "predicted".clone_into(&mut seen.unit.invocation);
-                seen.started = Some((seen.unit.invocation.clone(), runs.clone()));
+                "active".clone_into(&mut unit.active);
+                unit.main_pid = 1;
+                unit.exe_sha256 = None; // that of the link
+                "predicted".clone_into(&mut unit.invocation);
+                *seen.started_as(name) = Some(("predicted".to_owned(), runs.clone()));
             }
         }
-        Step::Stopped { .. } => {
-            "inactive".clone_into(&mut seen.unit.active);
-            seen.unit.main_pid = 0;
+        Step::Stopped { unit } => {
+            let unit = seen.unit_of_mut(unit);
+            "inactive".clone_into(&mut unit.active);
+            unit.main_pid = 0;
         }
-        Step::Disabled { .. } => "disabled".clone_into(&mut seen.unit.file_state),
+        Step::Disabled { unit } => "disabled".clone_into(&mut seen.unit_of_mut(unit).file_state),
         Step::Unsigned { .. } => seen.signed_height = Some(0),
-        Step::Reload => seen.unit.needs_reload = false,
+        Step::Reload => seen.units_mut().for_each(|unit| unit.needs_reload = false),
         Step::Gone { path } | Step::EmptyGone { path } => drop(seen.files.remove(path)),
         Step::Unused { path } => drop(seen.binaries.remove(path)),
         Step::Fetch { .. } => {}

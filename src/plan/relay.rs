@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Class, Options, Refusal, Stage, ask};
 use crate::{
-    cluster::{Cluster, Node, Source},
+    cluster::{Binary, Cluster, Node, Program, Source},
     facts::Facts,
     steps::Step,
     types::redact,
 };
 
-/// Why a node's host cannot pull its binary from the URL; `None`: it can, as far as anybody knows, or has nothing to pull.
-pub fn hindrance(node: &Node, facts: &Facts) -> Option<String> {
-    let Source::Url(url) = &node.binary.source else { return None };
+/// Why a node's host cannot pull a binary from its URL; `None`: it can, as far as anybody knows, or has nothing to pull.
+pub fn hindrance(node: &Node, binary: &Binary, facts: &Facts) -> Option<String> {
+    let Source::Url(url) = &binary.source else { return None };
     let machine = facts.machines.get(&node.machine)?;
     let tried = machine.unpulled.get(&url.name()).cloned();
     let has_tool = machine.tools.iter().any(|tool| tool == "curl" || tool == "wget");
@@ -38,9 +38,12 @@ pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refu
     if facts.downloads_here {
         return Vec::new();
     }
-    for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
-        if let (Source::Url(url), Some(hindrance)) = (&node.binary.source, hindrance(node, facts))
-            && !is_there(cluster, node, facts)
+    let touched = cluster.nodes.iter().filter(|node| options.touches(&node.name));
+    let programs = touched.flat_map(|node| cluster.programs(node).map(move |program| (node, program)));
+    for (node, program) in programs {
+        if let (Source::Url(url), Some(hindrance)) =
+            (&program.binary.source, hindrance(node, program.binary, facts))
+            && !is_there(cluster, node, program, facts)
         {
             let (nodes, hindrances) = stranded.entry(url.as_str()).or_default();
             nodes.push(node.name.as_str());
@@ -60,9 +63,9 @@ pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refu
     stranded.into_iter().map(refuse).collect()
 }
 
-fn is_there(cluster: &Cluster, node: &Node, facts: &Facts) -> bool {
+fn is_there(cluster: &Cluster, node: &Node, program: Program<'_>, facts: &Facts) -> bool {
     let seen = facts.nodes.get(&node.name);
-    ask::binary_sha256(node, facts).is_some_and(|sum| {
-        seen.is_some_and(|seen| seen.binaries.get(&cluster.binary_path(node, sum)) == Some(sum))
+    ask::sha256_of(node, program.binary, facts).is_some_and(|sum| {
+        seen.is_some_and(|seen| seen.binaries.get(&cluster.binary_path(node, program, sum)) == Some(sum))
     })
 }

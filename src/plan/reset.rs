@@ -31,7 +31,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     }
     let nodes: Vec<(&Node, &NodeFacts)> =
         cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))).collect();
-    let stage = down::of(&nodes, "stop", |node, _| vec![Step::Stopped { unit: node.unit_name.clone() }])
+    let stage = down::of(&nodes, "stop", |node, _| down::stopped(cluster, node))
         .or_else(|| down::of(&nodes, "reset", |node, seen| state(cluster, node, seen)));
     match stage {
         Some(stage) => Next::Stage(stage),
@@ -46,6 +46,8 @@ fn state(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> {
         profile.chain_data.iter().filter(|path| !profile.is_sign_state(path)).map(|path| path.under(home));
     let mut steps: Vec<Step> = data.map(|path| Step::Gone { path }).collect();
     steps.extend(Step::unsigned(profile, home));
-    steps.extend(cluster.state_folder(node).join("started").ok().map(|path| Step::Gone { path }));
+    let records = cluster.programs(node).map(super::node::record);
+    let records = records.filter_map(|record| cluster.state_folder(node).join(&record).ok());
+    steps.extend(records.map(|path| Step::Gone { path }));
     steps
 }

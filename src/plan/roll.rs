@@ -130,17 +130,31 @@ pub fn keep_binaries<'a>(
         let Some(manifest) = facts.nodes.get(&node.name).and_then(|seen| seen.manifest.as_ref()) else {
             continue;
         };
-        let (Some(there), Some(planned)) = (&manifest.binary_sha256, ask::binary_sha256(node, facts)) else {
-            continue;
-        };
-        if there == planned {
-            continue;
+        for (at, program) in cluster.programs(node).enumerate() {
+            let (there, pinned) = match program.service {
+                None => (manifest.binary_sha256.as_ref(), manifest.pinned),
+                Some(service) => {
+                    let entry = manifest.services.iter().find(|entry| entry.service == *service);
+                    (
+                        entry.and_then(|entry| entry.binary_sha256.as_ref()),
+                        entry.is_some_and(|entry| entry.pinned),
+                    )
+                }
+            };
+            let (Some(there), Some(planned)) = (there, ask::sha256_of(node, program.binary, facts)) else {
+                continue;
+            };
+            if there == planned {
+                continue;
+            }
+            let of = program.service.map_or_else(String::new, |service| format!(" of {service}"));
+            let what = format!("its binary{of} {} becomes {}", there.short(), planned.short());
+            pending.push(Pending { node: node.name.clone(), what, wants: Wants::Upgrade });
+            if let Some(binary) = kept.to_mut().nodes[number].binaries_mut().nth(at) {
+                binary.pinned = pinned.then(|| there.clone());
+                binary.local = Some(LocalBinary { sha256: there.clone(), arch: None, size: 0 });
+            }
         }
-        let what = format!("its binary {} becomes {}", there.short(), planned.short());
-        pending.push(Pending { node: node.name.clone(), what, wants: Wants::Upgrade });
-        let binary = &mut kept.to_mut().nodes[number].binary;
-        binary.pinned = manifest.pinned.then(|| there.clone());
-        binary.local = Some(LocalBinary { sha256: there.clone(), arch: None, size: 0 });
     }
     (kept, pending)
 }

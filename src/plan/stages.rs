@@ -5,20 +5,20 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
     life::{self, Life},
-    node::{self, Wanted},
+    node::{self, RunsOn, Wanted},
     relay,
     roll::Waiting,
     spread::each,
 };
 use crate::{
     chain::peers,
-    cluster::{Cluster, Node, Source},
+    cluster::{Cluster, Node, Program, Source},
     facts::{
         Facts, NodeFacts,
-        manifest::{FORMAT, Manifest},
+        manifest::{FORMAT, Manifest, ServiceEntry},
     },
     steps::{Init, Run, Step, staging},
-    types::ids::{RemotePath, Sha256},
+    types::ids::RemotePath,
 };
 
 /// The nodes that this run touches, with what is known of them.
@@ -60,13 +60,14 @@ pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool
 pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
     let mut steps = BTreeMap::new();
     for (node, seen) in touched(cluster, facts, options) {
-        if let Source::Url(url) = &node.binary.source
-            && ask::binary_sha256(node, facts).is_none()
-        {
-            let (name, relayed) = (cluster.profile.binary.name.to_string(), relay::hindrance(node, facts));
-            let step = Step::Fetch { name, url: url.to_string(), relayed };
-            steps.insert(node.name.clone(), called_for(vec![step], seen));
-        }
+        let fetch = |program: Program<'_>| {
+            let Source::Url(url) = &program.binary.source else { return None };
+            let (name, relayed) = (program.file.to_string(), relay::hindrance(node, program.binary, facts));
+            let unknown = ask::sha256_of(node, program.binary, facts).is_none();
+            unknown.then(|| Step::Fetch { name, url: url.to_string(), relayed })
+        };
+        let fetches = cluster.programs(node).filter_map(fetch).collect();
+        steps.insert(node.name.clone(), called_for(fetches, seen));
     }
     Stage::of("fetch", steps)
 }
@@ -82,7 +83,7 @@ pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<St
         if called.iter().all(|planned| matches!(planned.step, Step::Manifest { .. })) {
             continue;
         }
-        if let Some(upload) = upload(cluster, node, &called) {
+        for upload in cluster.programs(node).filter_map(|program| upload(cluster, node, program, &called)) {
             let uploads = uploads.entry(node.machine).or_default();
             if !uploads.contains(&upload) {
                 uploads.push(upload);
@@ -95,12 +96,14 @@ pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<St
     Some(stage)
 }
 
-fn upload(cluster: &Cluster, node: &Node, called: &[Planned]) -> Option<Upload> {
-    let Source::File(source) = &node.binary.source else { return None };
-    let wanted = |planned: &&Planned| matches!(planned.step, Step::Binary { .. });
+fn upload(cluster: &Cluster, node: &Node, program: Program<'_>, called: &[Planned]) -> Option<Upload> {
+    let (Source::File(source), sha256) = (&program.binary.source, program.binary.sha256()?) else {
+        return None;
+    };
+    let path = cluster.binary_path(node, program, sha256);
+    let wanted = |planned: &&Planned| matches!(&planned.step, Step::Binary { path: at, .. } if *at == path);
     called.iter().find(wanted)?;
-    let name = cluster.profile.binary.name.to_string();
-    Some(Upload { source: source.clone(), sha256: node.binary.sha256()?.clone(), name })
+    Some(Upload { source: source.clone(), sha256: sha256.clone(), name: program.file.to_string() })
 }
 
 fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) -> Vec<Step> {
@@ -111,16 +114,14 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
     };
     let owner = format!("{}:{}", node.user, account.group);
     let state = cluster.state_folder(node);
-    let path = cluster.binary_path(node, sha256);
-    let url = match &node.binary.source {
-        Source::Url(url) => Some(url.to_string()),
-        Source::File(_) => None,
-    };
+    let path = cluster.binary_path(node, cluster.main(node), sha256);
+    let binaries: Vec<Step> =
+        cluster.programs(node).filter_map(|program| binary(cluster, node, program, facts)).collect();
     // First of all: what is made from here on can be found and removed again. One that says more is not written back to
     // one that says less.
     let listed = seen.manifest.is_none().then(|| Step::Manifest {
         path: manifest_path(&state),
-        manifest: manifest_of(cluster, node, home, Some(sha256), &[]),
+        manifest: manifest_of(cluster, node, home, facts, &[]),
     });
     let init = if life::is_ours(cluster, node, seen) {
         // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
@@ -128,9 +129,19 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
     } else {
         Step::Init(init(cluster, node, seen, &path, home))
     };
-    let (sha256, relayed) = (sha256.clone(), relay::hindrance(node, facts));
     let folder = Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false };
-    listed.into_iter().chain([Step::Binary { path, sha256, url, relayed }, folder, init]).collect()
+    listed.into_iter().chain(binaries).chain([folder, init]).collect()
+}
+
+fn binary(cluster: &Cluster, node: &Node, program: Program<'_>, facts: &Facts) -> Option<Step> {
+    let sha256 = ask::sha256_of(node, program.binary, facts)?.clone();
+    let url = match &program.binary.source {
+        Source::Url(url) => Some(url.to_string()),
+        Source::File(_) => None,
+    };
+    let (path, relayed) =
+        (cluster.binary_path(node, program, &sha256), relay::hindrance(node, program.binary, facts));
+    Some(Step::Binary { path, sha256, url, relayed })
 }
 
 fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {
@@ -162,9 +173,18 @@ fn manifest_of(
     cluster: &Cluster,
     node: &Node,
     home: &RemotePath,
-    binary: Option<&Sha256>,
+    facts: &Facts,
     steps: &[Step],
 ) -> Arc<Manifest> {
+    let service = |program: Program<'_>| {
+        Some(ServiceEntry {
+            service: program.service?.clone(),
+            unit: program.unit_name.clone(),
+            binary: program.file.clone(),
+            binary_sha256: ask::sha256_of(node, program.binary, facts).cloned(),
+            pinned: program.binary.pinned.is_some(),
+        })
+    };
     Manifest {
         format: FORMAT,
         loomctl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -173,9 +193,10 @@ fn manifest_of(
         profile: cluster.profile.name.clone(),
         unit: node.unit_name.to_string(),
         home: home.clone(),
-        binary_sha256: binary.cloned(),
+        binary_sha256: ask::binary_sha256(node, facts).cloned(),
         pinned: node.binary.pinned.is_some(),
-        paths: node::managed(cluster, node, home, binary, steps),
+        services: cluster.programs(node).filter_map(service).collect(),
+        paths: node::managed(cluster, node, home, facts, steps),
     }
     .into()
 }
@@ -221,24 +242,44 @@ struct Starting<'a> {
     wanted: &'a Wanted,
 }
 
+/// What is to become of one program at its node's start.
+struct Starts<'a> {
+    program: Program<'a>,
+    on: &'a RunsOn,
+    runs: bool,
+    /// Why the running process is not what its files say.
+    stale: Option<String>,
+}
+
 impl Starting<'_> {
+    fn programs(&self) -> Vec<Starts<'_>> {
+        let programs = self.cluster.programs(self.node).zip(&self.wanted.programs);
+        let starts = programs.map(|(program, on)| {
+            let runs = self.seen.unit_of(program.unit_name).is_running();
+            let stale = if runs { self.stale(program, on) } else { None };
+            Starts { program, on, runs, stale }
+        });
+        starts.collect()
+    }
+
     /// What is to be done on the node now, and what waits until it may be restarted.
     fn planned(&self, live: bool) -> (Vec<Planned>, Option<Waiting>) {
-        let running = self.seen.unit.is_running();
-        let outdated = if running { self.stale() } else { None };
-        let (run, waits) = match outdated {
-            Some(what) if live => (Run::Leave, Some(what)),
-            Some(_) => (Run::Restart, None),
-            None => (if running { Run::Leave } else { Run::Start }, None),
-        };
+        let programs = self.programs();
+        let stale = programs.iter().find(|starts| starts.stale.is_some());
+        let waits = stale.filter(|_| live).and_then(|starts| starts.stale.clone());
         // The link says what a crash would start: on a live chain it moves with the restart, not before; and where it is new,
         // since an older loomctl had the unit start another one, so does the unit's file with another binary.
-        let (started, unit) = (node::started(self.cluster, self.node), self.cluster.unit_path(self.node));
-        let other = || node::other_binary(self.cluster, self.node, self.facts, self.seen).is_some();
-        let new = waits.is_some() && !self.seen.has(&started) && self.seen.has(&unit) && other();
+        let scope = self.cluster.scope(self.node);
+        let new: Vec<(RemotePath, RemotePath)> = programs
+            .iter()
+            .filter(|starts| waits.is_some() && self.is_new(starts.program))
+            .map(|Starts { program, .. }| {
+                (self.cluster.started(self.node, *program), scope.unit_path(program.unit_name))
+            })
+            .collect();
         let moves = |step: &Step| match step {
-            Step::Link { path, .. } => self.seen.has(path) || (new && *path == started),
-            Step::File { path, .. } => new && *path == unit,
+            Step::Link { path, .. } => self.seen.has(path) || new.iter().any(|(link, _)| link == path),
+            Step::File { path, .. } => new.iter().any(|(_, unit)| unit == path),
             _ => false,
         };
         let (later, now): (Vec<Step>, Vec<Step>) = self
@@ -247,67 +288,99 @@ impl Starting<'_> {
             .iter()
             .cloned()
             .partition(|step| waits.is_some() && moves(step) && step.wanted(self.seen).is_some());
-        let planned = self.with_unit(now, run, later.is_empty());
-        let steps = |what| (what, self.with_unit(later, Run::Restart, true));
+        let planned = self.with_units(now, &programs, waits.is_none(), later.is_empty());
+        let steps = |what| (what, self.with_units(later, &programs, true, true));
         let waiting = waits.map(steps);
         (planned, waiting.map(|(what, steps)| Waiting { node: self.node.name.clone(), what, steps }))
     }
 
-    /// Those of the steps that the facts call for, and the unit. Inodes and times in the manifest go stale with every
-    /// change, so it is written again with it, before the start; but not with a binary that is not in place yet.
-    fn with_unit(&self, steps: Vec<Step>, run: Run, manifest: bool) -> Vec<Planned> {
+    /// The link that its unit starts is not there yet, and it would lead to another binary than the one that runs.
+    fn is_new(&self, program: Program<'_>) -> bool {
+        let Self { cluster, node, facts, seen, .. } = *self;
+        !seen.has(&cluster.started(node, program))
+            && seen.has(&cluster.scope(node).unit_path(program.unit_name))
+            && node::other_binary(cluster, node, program, facts, seen).is_some()
+    }
+
+    /// Those of the steps that the facts call for, and the units; `restart`: programs that run something else than their files
+    /// say may be restarted. Inodes and times in the manifest go stale with every change, so it is written again with it, before
+    /// the start; but not with a binary that is not in place yet.
+    fn with_units(
+        &self,
+        steps: Vec<Step>,
+        programs: &[Starts<'_>],
+        restart: bool,
+        manifest: bool,
+    ) -> Vec<Planned> {
         let Self { cluster, node, seen, wanted, .. } = *self;
         let mut planned = called_for(steps, seen);
-        let unit_path = cluster.unit_path(node);
-        let reload = seen.unit.needs_reload
-            || planned.iter().any(|p| matches!(&p.step, Step::File { path, .. } if *path == unit_path));
-        let state = cluster.state_folder(node);
-        let listed = Step::Manifest {
-            path: manifest_path(&state),
-            manifest: manifest_of(
-                cluster,
-                node,
-                &wanted.home,
-                ask::binary_sha256(node, self.facts),
-                &wanted.steps,
-            ),
-        };
         let changes = !planned.is_empty();
-        // Once is enough: why it does not stay up is for the verification to say.
-        let run = if run == Run::Start && seen.unit.tried && !changes { Run::Leave } else { run };
-        let (name, runs) = (node.unit_name.clone(), wanted.runs.clone());
-        let unit = called_for(vec![Step::Unit { name, run, reload, state, runs }], seen);
+        let units = self.units(programs, restart, &planned);
+        let listed = Step::Manifest {
+            path: manifest_path(&cluster.state_folder(node)),
+            manifest: manifest_of(cluster, node, &wanted.home, self.facts, &wanted.steps),
+        };
         let why = listed.wanted(seen).or_else(|| changes.then(|| "what it lists has changed".to_owned()));
         planned.extend(why.filter(|_| manifest).map(|why| Planned { step: listed, why }));
-        planned.extend(unit);
+        planned.extend(units);
         planned
+    }
+
+    /// The units in their order. Whoever depends on a service that is restarted is stopped first, and started behind it.
+    fn units(&self, programs: &[Starts<'_>], restart: bool, changes: &[Planned]) -> Vec<Planned> {
+        let Self { cluster, node, seen, .. } = *self;
+        let restarts = |starts: &Starts<'_>| restart && starts.stale.is_some();
+        let below = programs.iter().any(|starts| starts.program.service.is_some() && restarts(starts));
+        let mut units = Vec::new();
+        for starts in programs {
+            let Starts { program, on, runs, .. } = starts;
+            let depends = below && program.service.is_none();
+            let unit = seen.unit_of(program.unit_name);
+            let run = match runs {
+                true if restarts(starts) || depends => Run::Restart,
+                true => Run::Leave,
+                // Once is enough: why it does not stay up is for the verification to say.
+                false if unit.tried && changes.is_empty() => Run::Leave,
+                false => Run::Start,
+            };
+            let file = cluster.scope(node).unit_path(program.unit_name);
+            let is_file =
+                |planned: &Planned| matches!(&planned.step, Step::File { path, .. } if *path == file);
+            let reload = unit.needs_reload || changes.iter().any(is_file);
+            units.push(node::unit_step(cluster, node, *program, run, reload, &on.runs));
+        }
+        let main = programs.iter().find(|starts| starts.program.service.is_none() && starts.runs && below);
+        let stop = main.map(|starts| Step::Stopped { unit: starts.program.unit_name.clone() });
+        called_for(stop.into_iter().chain(units).collect(), seen)
     }
 
     /// Why the running process is not what its files say; `None`: it is.
     ///
     /// What we started ourselves is written down. What systemd started since (a crash, a reboot) has read the files as
     /// they were then: fine, if they are right and have not changed after that start.
-    fn stale(&self) -> Option<String> {
+    fn stale(&self, program: Program<'_>, on: &RunsOn) -> Option<String> {
         let Self { cluster, node, facts, seen, wanted } = *self;
-        if let Some(why) = node::other_binary(cluster, node, facts, seen) {
+        if let Some(why) = node::other_binary(cluster, node, program, facts, seen) {
             return Some(why);
         }
-        let recorded = seen.started.as_ref();
-        if recorded
-            .is_some_and(|(invocation, runs)| *invocation == seen.unit.invocation && *runs == wanted.runs)
-        {
+        let unit = seen.unit_of(program.unit_name);
+        let recorded = match program.service {
+            None => seen.started.as_ref(),
+            Some(_) => seen.services.get(program.unit_name).and_then(|service| service.started.as_ref()),
+        };
+        if recorded.is_some_and(|(invocation, runs)| *invocation == unit.invocation && *runs == on.runs) {
             return None;
         }
         let machine = facts.machines.get(&node.machine)?;
-        let started = machine.clock - machine.uptime + seen.unit.started_monotonic;
-        for path in &wanted.inputs {
+        let started = machine.clock - machine.uptime + unit.started_monotonic;
+        for path in &on.inputs {
             let Some(file) = seen.file(path) else { return Some(format!("{path} was missing")) };
             if file.ctime.parse::<f64>().is_ok_and(|changed| changed > started) {
                 return Some(format!("{path} has changed since it started"));
             }
         }
         let differs = wanted.steps.iter().find(|step| {
-            step.text().is_some_and(|(path, _)| wanted.inputs.contains(path)) && step.wanted(seen).is_some()
+            step.text().is_some_and(|(path, _)| on.inputs.contains(path)) && step.wanted(seen).is_some()
         })?;
         Some(format!("{} is not what it runs on", differs.name()))
     }

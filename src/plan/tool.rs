@@ -123,7 +123,7 @@ fn tool(
     let folder = staging(&home)?;
     Some(Tool {
         work: work(&cluster.profile, step, &makers[number], makers, &folder)?,
-        binary: cluster.binary_path(node, ask::binary_sha256(node, facts)?),
+        binary: cluster.binary_path(node, cluster.main(node), ask::binary_sha256(node, facts)?),
         unit: node.unit_name.clone(),
         sandbox: super::node::sandbox(cluster, node, seen, &home),
         state: cluster.state_folder(node),

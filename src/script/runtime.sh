@@ -454,7 +454,7 @@ step_adopt() {
 }
 # unit_is PROPERTY=VALUE, in what `systemctl show` has said, which is in $unit_shows.
 unit_is() { case $newline$unit_shows$newline in *"$newline$1$newline"*) return 0 ;; *) return 1 ;; esac; }
-# step_unit NAME WANTED STATE SUM: WANTED is start, restart or leave. What was started is written down in STATE: the
+# step_unit NAME WANTED RECORD SUM: WANTED is start, restart or leave. What was started is written down in RECORD: the
 # unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
 # whether it needs one: a unit that is new to it is read when it is started. Who is to be started was down: where it is
 # up after all, and with a unit that has just been replaced, it is between two crashes.
@@ -481,7 +481,7 @@ step_unit() {
     restart) systemctl restart "$1.service" || return 1 ;;
     *) return $unit_did ;;
   esac
-  printf '%s %s\n' "$(invocation_of "$1")" "$4" | put "$3/started" "$root_owner" 644 || return 1
+  printf '%s %s\n' "$(invocation_of "$1")" "$4" | put "$3" "$root_owner" 644 || return 1
   return 10
 }
 # invocation_of NAME: as systemd has it for its journal, which costs less than to ask it.

@@ -10,7 +10,7 @@ use std::{
 use sha2::Digest;
 
 use crate::{
-    cluster::{Cluster, LocalBinary, Source},
+    cluster::{Cluster, LocalBinary, Node, Source},
     types::{ids::Sha256, problem::Problem},
 };
 
@@ -26,8 +26,9 @@ pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalB
         match result {
             Ok(local) => {
                 let source = Source::File(path);
-                for node in cluster.nodes.iter_mut().filter(|node| node.binary.source == source) {
-                    node.binary.local = Some(local.clone());
+                let all = cluster.nodes.iter_mut().flat_map(Node::binaries_mut);
+                for binary in all.filter(|binary| binary.source == source) {
+                    binary.local = Some(local.clone());
                 }
             }
             Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
@@ -41,7 +42,8 @@ pub fn named(cluster: &Cluster) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = cluster
         .nodes
         .iter()
-        .filter_map(|node| match &node.binary.source {
+        .flat_map(Node::binaries)
+        .filter_map(|binary| match &binary.source {
             Source::File(path) => Some(path.clone()),
             Source::Url(_) => None,
         })

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     chain::profile::Profile,
-    facts::{FileFact, FileKind, NodeFacts, manifest::Manifest},
+    facts::{FileFact, FileKind, NodeFacts, UnitFacts, manifest::Manifest},
     types::{
         ids::{RemotePath, Sha256, UnitName, UserName},
         login::Secret,
@@ -89,6 +89,9 @@ pub enum Step {
         run: Run,
         reload: bool,
         state: RemotePath,
+        /// The file in `state` that says what was started.
+        #[serde(default = "started", skip_serializing_if = "is_started")]
+        record: String,
         runs: Sha256,
     },
     Stopped {
@@ -171,6 +174,15 @@ impl Init {
 /// Where `init` works before its files go to their places.
 pub fn staging(home: &RemotePath) -> RemotePath {
     home.join(".loomctl-init").unwrap_or_else(|_| home.clone())
+}
+
+/// The record of the chain's own program.
+pub fn started() -> String {
+    "started".to_owned()
+}
+
+fn is_started(record: &str) -> bool {
+    record == started()
 }
 
 impl Step {
@@ -278,12 +290,19 @@ impl Step {
                 None => Some("is missing".to_owned()),
                 Some(found) => (!found.plans_the_same(manifest)).then(|| "is out of date".to_owned()),
             },
-            Self::Unit { run, reload, .. } => unit_differs(facts, *run, *reload),
-            Self::Stopped { .. } => (!facts.unit.is_stopped()).then(|| format!("is {}", facts.unit.active)),
-            Self::Disabled { .. } => (facts.unit.file_state == "enabled").then(|| "is enabled".to_owned()),
+            Self::Unit { name, run, reload, .. } => unit_differs(facts.unit_of(name), *run, *reload),
+            Self::Stopped { unit } => {
+                let unit = facts.unit_of(unit);
+                (!unit.is_stopped()).then(|| format!("is {}", unit.active))
+            }
+            Self::Disabled { unit } => {
+                (facts.unit_of(unit).file_state == "enabled").then(|| "is enabled".to_owned())
+            }
             Self::Unsigned { .. } => (facts.signed_height.unwrap_or(0) > 0)
                 .then(|| format!("stands at height {}", facts.signed_height.unwrap_or(0))),
-            Self::Reload => facts.unit.needs_reload.then(|| "a unit's file has changed".to_owned()),
+            Self::Reload => {
+                facts.units().any(|unit| unit.needs_reload).then(|| "a unit's file has changed".to_owned())
+            }
             Self::Unused { path } => facts.binaries.contains_key(path).then(|| "is there".to_owned()),
             Self::Gone { path } | Self::EmptyGone { path } => facts.has(path).then(|| "is there".to_owned()),
         }
@@ -325,8 +344,7 @@ fn file_differs(file: Option<&FileFact>, wanted: &Sha256, owner: &str, mode: u32
     }
 }
 
-fn unit_differs(facts: &NodeFacts, run: Run, reload: bool) -> Option<String> {
-    let unit = &facts.unit;
+fn unit_differs(unit: &UnitFacts, run: Run, reload: bool) -> Option<String> {
     if run == Run::Restart {
         return Some("runs something else than its files say".to_owned());
     }

@@ -80,13 +80,14 @@ fn call(step: &Step) -> String {
             let (head, entries, tail) = manifest_parts(manifest);
             words(["step_manifest", path.as_str(), &head, &entries, &tail])
         }
-        Step::Unit { name, run, state, runs, .. } => {
+        Step::Unit { name, run, state, record, runs, .. } => {
             let run = match run {
                 Run::Start => "start",
                 Run::Restart => "restart",
                 Run::Leave => "leave",
             };
-            words(["step_unit", name.as_str(), run, state.as_str(), runs.as_str()])
+            let record = format!("{state}/{record}");
+            words(["step_unit", name.as_str(), run, &record, runs.as_str()])
         }
         Step::Stopped { unit } => words(["step_stopped", unit.as_str()]),
         Step::Disabled { unit } => words(["step_disabled", unit.as_str()]),
@@ -210,6 +211,7 @@ mod tests {
             home: home.clone(),
             binary_sha256: None,
             pinned: false,
+            services: Vec::new(),
             paths: vec![Entry {
                 path: home.join("a b").unwrap(),
                 kind: "file".into(),
@@ -372,6 +374,7 @@ mod tests {
                 run: Run::Start,
                 reload: true,
                 state: path("/s"),
+                record: crate::steps::started(),
                 runs: Sha256::of(""),
             }),
         ]

@@ -254,6 +254,26 @@ impl UnitName {
 }
 
 text_newtype! {
+    /// A service of a node, as its profile calls it: also a part of its unit's name.
+    ServiceName
+}
+
+impl ServiceName {
+    pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text.into();
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+        if !begins || text.len() > 40 || !text.chars().all(good) {
+            return invalid(
+                "service",
+                format!("{text:?}: small letters, digits and -, beginning with a letter"),
+            );
+        }
+        Ok(Self(text))
+    }
+}
+
+text_newtype! {
     /// A name or address of one host, without port: what ssh connects to, or what peers dial.
     HostAddr
 }

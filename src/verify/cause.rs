@@ -11,6 +11,7 @@ use super::{
     Check, document,
     journal::{self, Journal},
     observe::Asked,
+    units,
     view::View,
 };
 use crate::types::ids::NodeName;
@@ -246,8 +247,11 @@ fn is_own_failure(check: &Check) -> bool {
 }
 
 async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<String>)) {
+    // Whose journal says why.
+    let node = view.cluster.node(&asked.name);
+    let unit = node.map_or_else(|| asked.unit.clone(), |node| units::at_fault(view, node));
     let (journal, changed) =
-        futures::join!(journal::of_unit(&asked.client.host, &asked.unit), changed_since(asked, view));
+        futures::join!(journal::of_unit(&asked.client.host, &unit), changed_since(asked, view));
     (asked.name.to_string(), (journal, changed))
 }
 

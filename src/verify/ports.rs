@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use super::{Check, view::View};
-use crate::{chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::node};
+use crate::{
+    chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::node, types::ids::ServiceName,
+};
 
 pub fn listen(view: &View<'_>) -> Vec<Check> {
     let row = |node: &Node| {
@@ -14,8 +16,19 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
         let ports = node::ports(view.cluster, node, seen);
         let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
         let check = check.expected(expected.collect::<Vec<_>>().join(", "));
-        let wrong =
-            wrong(&ports, &machine.listeners, &|l| l.is_of(&node.unit_name, view.cluster.scope(node)));
+        let own = |l: &Listener, service: Option<&ServiceName>| {
+            l.is_of(view.cluster.unit_of(node, service), view.cluster.scope(node))
+        };
+        let any =
+            |l: &Listener| own(l, None) || node.services.iter().any(|service| own(l, Some(&service.name)));
+        let mut wrong: Vec<String> = ports
+            .iter()
+            .filter(|(_, port)| port.expected)
+            .filter_map(|(name, port)| {
+                missing(name, port, &machine.listeners, &|l| own(l, port.service.as_ref()))
+            })
+            .collect();
+        wrong.extend(unannounced(&ports, &machine.listeners, &any));
         if wrong.is_empty() { check.holds(true, "all listen") } else { check.holds(false, wrong.join("; ")) }
     };
     view.looked_at().map(row).collect()
@@ -35,18 +48,14 @@ fn address(ip: &str, port: u16) -> String {
     if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
 }
 
-fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>) -> Vec<String> {
-    let mut wrong: Vec<String> = ports
-        .iter()
-        .filter(|(_, port)| port.expected)
-        .filter_map(|(name, port)| missing(name, port, listeners, own))
-        .collect();
+/// Where the node's programs listen in public beside their ports.
+fn unannounced(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>) -> Vec<String> {
     let is_unannounced =
         |l: &&Listener| own(l) && !l.ip.is_loopback() && ports.values().all(|port| port.port != l.port);
     let mut others = listeners.iter().filter(is_unannounced);
     let name =
         |l: &Listener| format!("{} listens on {} unannounced", l.program, address(&l.ip.to_string(), l.port));
-    wrong.extend(others.by_ref().take(NAMED).map(name));
+    let mut wrong: Vec<String> = others.by_ref().take(NAMED).map(name).collect();
     match others.count() {
         0 => {}
         more => wrong.push(format!("and {more} more")),
@@ -100,8 +109,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>) -> Vec<String> {
+        let missing = ports.iter().filter_map(|(name, port)| missing(name, port, listeners, own));
+        missing.chain(unannounced(ports, listeners, own)).collect()
+    }
+
     fn port(bind: &str, port: u16) -> PortUse {
-        PortUse { bind: bind.into(), port, public: false, expected: true }
+        PortUse { bind: bind.into(), port, public: false, service: None, expected: true }
     }
 
     fn listener(ip: &str, port: u16, unit: &str) -> Listener {

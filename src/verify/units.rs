@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use super::{Check, view::View};
 use crate::{
     chain::encode,
-    cluster::Node,
+    cluster::{Node, Program},
     facts::NodeFacts,
     plan::{self, Next, Options, birth, node},
     steps::Step,
-    types::{ids::NodeName, text::Text},
+    types::{
+        ids::{NodeName, UnitName},
+        text::Text,
+    },
 };
 
 /// Words that a script's interpreter may put in front of its command line: itself, and a few options of its own
@@ -24,31 +27,52 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
     };
     let planned = planned_units(view);
     let row = |node: &Node| {
+        let units = view.cluster.programs(node).map(|program| format!("{}.service", program.unit_name));
         let check = Check::new("V1", &node.name, "unit").expected(format!(
-            "{}.service active, enabled, without restarts, with the planned binary and arguments",
-            node.unit_name
+            "{} active, enabled, without restarts, with the planned binary and arguments",
+            units.collect::<Vec<_>>().join(", ")
         ));
         let Some(seen) = view.seen(node) else { return check.holds(false, view.why_lost(node)) };
         let waits = pending.iter().find(|pending| pending.node == node.name);
-        let mut wrong = state(view, node, seen);
         let mut running = format!("active, enabled, {} restarts", seen.unit.restarts);
         if let Some(waits) = waits {
             let _ = write!(running, "; pending until a restart: {}", waits.what);
-        } else if seen.unit.is_running() {
-            wrong.extend(node::other_binary(view.cluster, node, &view.now, seen));
-            wrong.extend(other_arguments(view, node, seen, planned.get(&node.name)));
+        }
+        let mut wrong = Vec::new();
+        for program in view.cluster.programs(node) {
+            let mut found = state(view, node, program, seen);
+            if waits.is_none() && seen.unit_of(program.unit_name).is_running() {
+                found.extend(node::other_binary(view.cluster, node, program, &view.now, seen));
+                found.extend(other_arguments(
+                    view,
+                    node,
+                    program,
+                    seen,
+                    planned.get(&node.name).and_then(|units| units.get(program.unit_name)),
+                ));
+            }
+            let of = program.service.map_or_else(String::new, |_| format!("{}.service: ", program.unit_name));
+            wrong.extend(found.into_iter().map(|found| format!("{of}{found}")));
         }
         if wrong.is_empty() { check.holds(true, running) } else { check.holds(false, wrong.join("; ")) }
     };
     view.looked_at().map(row).collect()
 }
 
-fn state(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Vec<String> {
-    let unit = &seen.unit;
+/// The unit that keeps a node from running: the first of those that do not, in the order in which they are started.
+pub fn at_fault(view: &View<'_>, node: &Node) -> UnitName {
+    let is_down = |program: &Program<'_>| {
+        view.seen(node).is_some_and(|seen| seen.unit_of(program.unit_name).active != "active")
+    };
+    view.cluster.programs(node).find(is_down).map_or(&node.unit_name, |program| program.unit_name).clone()
+}
+
+fn state(view: &View<'_>, node: &Node, program: Program<'_>, seen: &NodeFacts) -> Vec<String> {
+    let unit = seen.unit_of(program.unit_name);
     let mut wrong = Vec::new();
     if unit.load != "loaded" {
         wrong.push(match unit.load.as_str() {
-            "not-found" | "" => format!("there is no unit {}.service", node.unit_name),
+            "not-found" | "" => format!("there is no unit {}.service", program.unit_name),
             other => format!("the unit is {other}"),
         });
         return wrong;
@@ -66,7 +90,7 @@ fn state(view: &View<'_>, node: &Node, seen: &NodeFacts) -> Vec<String> {
     if unit.file_state != "enabled" {
         wrong.push(format!("{}: it does not start at boot", or_nothing(&unit.file_state, "not enabled")));
     }
-    let before = view.before.nodes.get(&node.name).map(|seen| &seen.unit);
+    let before = view.before.nodes.get(&node.name).map(|seen| seen.unit_of(program.unit_name));
     if let Some(before) = before.filter(|before| unit.restarts > before.restarts) {
         let more = unit.restarts - before.restarts;
         wrong.push(format!("restarted {more} times while we looked ({} in all)", unit.restarts));
@@ -79,15 +103,23 @@ fn or_nothing<'a>(text: &'a str, nothing: &'a str) -> &'a str {
 }
 
 /// How the process was started otherwise than planned.
-fn other_arguments(view: &View<'_>, node: &Node, seen: &NodeFacts, planned: Option<&Text>) -> Option<String> {
-    let planned = start_of(planned.or_else(|| seen.text(&view.cluster.unit_path(node)))?)?;
-    let running = &seen.unit.command;
+fn other_arguments(
+    view: &View<'_>,
+    node: &Node,
+    program: Program<'_>,
+    seen: &NodeFacts,
+    planned: Option<&Text>,
+) -> Option<String> {
+    let installed = || seen.text(&view.cluster.scope(node).unit_path(program.unit_name));
+    let planned = start_of(planned.or_else(installed)?)?;
+    let unit = seen.unit_of(program.unit_name);
+    let running = &unit.command;
     if running.is_empty() || runs(running, &planned) {
         return None;
     }
     let mut why = format!("it runs `{}`, not `{}`", shortened(&running.join(" ")), shortened(&planned));
-    if !seen.unit.drop_ins.is_empty() {
-        let _ = write!(why, " (drop-ins: {})", seen.unit.drop_ins);
+    if !unit.drop_ins.is_empty() {
+        let _ = write!(why, " (drop-ins: {})", unit.drop_ins);
     }
     Some(why)
 }
@@ -102,24 +134,28 @@ fn start_of(unit: &str) -> Option<String> {
     unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).map(str::to_owned)
 }
 
-/// By node; none where the plan cannot say them (not every host was asked), and the installed ones count.
-fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, Text> {
+/// By node and unit; none where the plan cannot say them (not every host was asked), and the installed ones count.
+fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, BTreeMap<UnitName, Text>> {
     let known = |node: &Node| view.now.nodes.get(&node.name).is_some_and(|seen| seen.node_id.is_some());
     if !view.cluster.nodes.iter().all(known) {
         return BTreeMap::new();
     }
     let Ok(documents) = birth::documents(view.cluster, &view.now) else { return BTreeMap::new() };
     let everybody = node::peers(view.cluster, &view.now);
-    let network = view.cluster.peering(&everybody);
-    let unit = |node: &Node| {
-        let wanted = node::wanted(view.cluster, node, &view.now, &documents, &network).ok()?;
-        let path = view.cluster.unit_path(node);
-        wanted.steps.into_iter().find_map(|step| match step {
-            Step::File { path: file, content, .. } if file == path => Some((node.name.clone(), content)),
-            _ => None,
-        })
+    let peering = view.cluster.peering(&everybody);
+    let units = |node: &Node| {
+        let wanted = node::wanted(view.cluster, node, &view.now, &documents, &peering).ok()?;
+        let unit = |program: Program<'_>| {
+            let path = view.cluster.scope(node).unit_path(program.unit_name);
+            let texts = wanted.steps.iter().find_map(|step| match step {
+                Step::File { path: file, content, .. } if *file == path => Some(content.clone()),
+                _ => None,
+            });
+            Some((program.unit_name.clone(), texts?))
+        };
+        Some((node.name.clone(), view.cluster.programs(node).filter_map(unit).collect()))
     };
-    view.looked_at().filter_map(unit).collect()
+    view.looked_at().filter_map(units).collect()
 }
 
 fn shortened(text: &str) -> String {

@@ -24,6 +24,7 @@ mod pace;
 mod plans;
 mod report;
 mod rolling;
+mod services;
 mod signs;
 mod speed;
 mod terminal;
@@ -52,6 +53,7 @@ pub fn register(suite: &mut Suite) {
     plans::register(suite);
     report::register(suite);
     rolling::register(suite);
+    services::register(suite);
     signs::register(suite);
     download::register(suite);
     speed::register(suite);

@@ -26,7 +26,8 @@ pub fn impossible() -> Option<String> {
         Some(77) => return Some(check.stderr.trim().to_owned()),
         _ => panic!("the lab cannot tell whether it can run: {check}"),
     }
-    let missing = ["COMETBFT", "LOOM"].into_iter().map(chain_binary).find(|binary| !binary.exists());
+    let missing =
+        ["COMETBFT", "LOOM", "ABCI_CLI"].into_iter().map(chain_binary).find(|binary| !binary.exists());
     missing.map(|binary| format!("{} is not built (tests/lab/setup, or make test)", binary.display()))
 }
 

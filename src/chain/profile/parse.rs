@@ -6,9 +6,9 @@ use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter a
 
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
-    chain::{ports::P2P, render, unit},
+    chain::{ports::P2P, render, unit, words},
     types::{
-        ids::{FileName, Url},
+        ids::{FileName, ServiceName, Url},
         problem::{Place, Problem, nearest},
     },
 };
@@ -31,6 +31,7 @@ macro_rules! embedded {
 
 const BUILTIN: &[Embedded] = &[
     embedded!("cometbft", "unit.service", "unit.user.service"),
+    embedded!("cometbft-app",),
     embedded!("cosmos", "unit.service", "unit.user.service"),
     embedded!("kaia", "unit.service", "unit.user.service", "genesis.json", "kcn.yaml"),
     embedded!("loom", "unit.service", "unit.user.service", "loom.yml"),
@@ -97,6 +98,21 @@ impl Profile {
             refer(place.file.as_str(), "`files` has no", self.files.keys().map(HomePath::as_str).collect());
         }
         for port in self.port_names() {
+            refer(port, "`ports` has no", self.ports.keys().map(String::as_str).collect());
+        }
+        for service in self.ports.values().filter_map(|port| port.service.as_ref()) {
+            refer(
+                service.as_str(),
+                "`services` has no",
+                self.services.keys().map(ServiceName::as_str).collect(),
+            );
+        }
+        let words = self
+            .services
+            .values()
+            .flat_map(|service| &service.argv)
+            .flat_map(|argument| words::words(argument));
+        for port in words.filter_map(|word| word.strip_suffix("_port")) {
             refer(port, "`ports` has no", self.ports.keys().map(String::as_str).collect());
         }
         problems
@@ -198,8 +214,9 @@ impl Profile {
         files.chain(units).filter_map(check).collect()
     }
 
-    fn unit_templates(&self) -> [&String; 2] {
-        [&self.unit.template, &self.unit.user_template]
+    fn unit_templates(&self) -> impl Iterator<Item = &String> {
+        let services = self.services.values().flat_map(|s| [&s.unit.template, &s.unit.user_template]);
+        [&self.unit.template, &self.unit.user_template].into_iter().chain(services)
     }
 
     fn key_places(&self) -> Vec<KeyPlace> {
@@ -290,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_chains_in_the_binary_are_sound() {
-        assert_eq!(builtin_names(), ["cometbft", "cosmos", "kaia", "loom", "tendermint"]);
+        assert_eq!(builtin_names(), ["cometbft", "cometbft-app", "cosmos", "kaia", "loom", "tendermint"]);
         for chain in BUILTIN {
             let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
             let profile =

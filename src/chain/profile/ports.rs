@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::HomePath;
+use crate::types::ids::ServiceName;
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +15,9 @@ pub struct Port {
     /// Meant to be reached from other machines.
     #[serde(default)]
     pub public: bool,
+    /// The service that listens there; absent: the chain's own program.
+    #[serde(default)]
+    pub service: Option<ServiceName>,
     /// Every key that holds it; the first is the one that is believed.
     pub from: Vec<KeyPlace>,
     /// The key of the address, where `from` holds the number alone.

@@ -46,6 +46,7 @@ fn context(chain: &str) -> NodeContext {
         seeds: Vec::new(),
         sync: None,
         unit: UnitOverrides::new(),
+        services: Vec::new(),
         rootless: false,
         init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.into())]),
     }

@@ -71,7 +71,9 @@ fn heading(cluster: &Cluster, node: &Node) -> String {
     parts.extend(
         listens.iter().map(|(name, listen)| format!("{name} {}", listen.as_str().unwrap_or_default())),
     );
-    parts.push(format!("runs as {} in {}.service", node.user, node.unit_name));
+    let units: Vec<String> =
+        cluster.programs(node).map(|program| format!("{}.service", program.unit_name)).collect();
+    parts.push(format!("runs as {} in {}", node.user, units.join(" and ")));
     format!("{}: {}", node.name, parts.join(", "))
 }
 

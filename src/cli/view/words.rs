@@ -135,6 +135,20 @@ pub fn status(nodes: &[NodeStatus]) -> String {
             catching.to_owned(),
             version,
         ]));
+        for service in &node.services {
+            let state = if service.state.is_empty() { "–" } else { &service.state };
+            let [unit, state] = [&service.unit, state].map(str::to_owned);
+            let none = || "–".to_owned();
+            table.add_row(cells([
+                format!("  {}", service.service),
+                unit,
+                state,
+                none(),
+                none(),
+                none(),
+                String::new(),
+            ]));
+        }
     }
     table.trim_fmt() + "\n"
 }
@@ -247,6 +261,11 @@ pub fn facts(node: &Node, machine: Option<&MachineFacts>, seen: Option<&NodeFact
         line("signed height", or_none(seen.signed_height.map(|height| height.to_string())));
         let unit = &seen.unit;
         line("unit", format!("{} {}/{} {}", node.unit_name, unit.active, unit.sub, unit.file_state));
+        for service in &node.services {
+            let unit = seen.unit_of(&service.unit_name);
+            let state = format!("{} {}/{} {}", service.unit_name, unit.active, unit.sub, unit.file_state);
+            line(service.name.as_str(), state);
+        }
     }
     out
 }

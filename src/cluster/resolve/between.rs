@@ -23,6 +23,14 @@ pub(super) fn name_units(machines: &[Machine], nodes: &mut [Node], inventory: &I
             if !inventory.hosts.get(node.name.as_str()).is_some_and(given)
                 && let Ok(name) = UnitName::new(format!("{}-{}", node.unit_name, node.name))
             {
+                for service in &mut node.services {
+                    let derived = |unit: &UnitName| super::service::derived(unit, &service.name);
+                    if derived(&node.unit_name).as_ref() == Ok(&service.unit_name)
+                        && let Ok(name) = derived(&name)
+                    {
+                        service.unit_name = name;
+                    }
+                }
                 node.unit_name = name;
             }
         }
@@ -51,6 +59,10 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
                 ),
             },
         ];
+        claims.extend(node.services.iter().map(|service| {
+            let unit = &service.unit_name;
+            (format!("{on} unit {unit}"), format!("the unit name {unit}"), "services")
+        }));
         for (name, port) in &profile.ports {
             if port.only_when_key.is_some() || port.only_when_port.is_some() {
                 continue;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
+use super::service;
 use crate::{
     chain::profile::Profile,
     cluster::{
@@ -47,6 +48,8 @@ pub(super) fn node(
         "seed" => Ok(Role::Seed),
         _ => Err(unfit(format!("unknown role {text:?}: validator, full, sentry or seed"))),
     });
+    let unit_name = reader.typed(&["unit_name"], UnitName::new).unwrap_or_else(|| profile.unit.name.clone());
+    let services = service::services(reader, base, profile, &unit_name);
     let local = || HostAddr::new("127.0.0.1").ok();
     let address = if login.via == Via::Local { local() } else { Some(login.host.clone()) };
     Some(Node {
@@ -68,7 +71,8 @@ pub(super) fn node(
             .map(|(file, keys)| (file, keys.into_iter().collect()))
             .collect(),
         unit: reader.maps("unit"),
-        unit_name: reader.typed(&["unit_name"], UnitName::new).unwrap_or_else(|| profile.unit.name.clone()),
+        unit_name,
+        services: services?,
         name: name?,
         create_user: reader.truth("create_user").unwrap_or(false),
         user: user?,
@@ -175,8 +179,8 @@ fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
     ports
 }
 
-fn url(reader: &mut Reader, name: &str, text: String) -> Option<Url> {
-    Url::new(text).map_err(|invalid| reader.wrong(name, format!("{name}: {}", invalid.why))).ok()
+fn url(reader: &mut Reader, (variable, at): (&str, &str), text: String) -> Option<Url> {
+    Url::new(text).map_err(|invalid| reader.wrong(variable, format!("{at}: {}", invalid.why))).ok()
 }
 
 /// `binary`, or the playbook's `loom_build`: a slash makes a path, `://` a URL, else it names a build.
@@ -195,21 +199,27 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
         reader.wrong(name, format!("{name} must be a path or a URL"));
         return None;
     };
-    let source = if text.contains("://") {
-        Source::Url(url(reader, name, text)?)
-    } else if name == "binary" || text.contains('/') {
-        let path = controller_path(base, &text);
-        if !path.is_file() {
-            reader.wrong(name, format!("{name}: there is no file {}", path.display()));
-            return None;
-        }
-        Source::File(path)
+    let source = if name == "binary" || text.contains('/') {
+        source(reader, base, (name, name), &text)?
     } else if let Some(template) = &profile.binary.build_url {
-        Source::Url(url(reader, name, template.replace("{build}", &text))?)
+        Source::Url(url(reader, (name, name), template.replace("{build}", &text))?)
     } else {
         reader
             .wrong(name, format!("{name}: {} has no download place for builds; set `binary`", profile.name));
         return None;
     };
     Some(Binary { source, pinned, local: None })
+}
+
+/// A file of this machine, or a URL. `place`: the variable, and where in it this is.
+pub(super) fn source(reader: &mut Reader, base: &Path, place: (&str, &str), text: &str) -> Option<Source> {
+    if text.contains("://") {
+        return url(reader, place, text.to_owned()).map(Source::Url);
+    }
+    let path = controller_path(base, text);
+    if !path.is_file() {
+        reader.wrong(place.0, format!("{}: there is no file {}", place.1, path.display()));
+        return None;
+    }
+    Some(Source::File(path))
 }

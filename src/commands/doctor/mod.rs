@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     chain::{peers::PeerInfo, ports},
-    cluster::{Cluster, Node, Source},
+    cluster::{Binary, Cluster, Node, Source},
     facts::NodeFacts,
     plan::node,
     remote::error::HostError,
@@ -51,8 +51,9 @@ pub async fn doctor(look: &mut Look) -> Vec<Finding> {
     look.gather().await;
     for (path, local) in measuring.await.unwrap_or_default() {
         let Ok(local) = local else { continue };
-        let is_it = |node: &&mut Node| node.binary.source == Source::File(path.clone());
-        look.cluster.nodes.iter_mut().filter(is_it).for_each(|node| node.binary.local = Some(local.clone()));
+        let is_it = |binary: &&mut Binary| binary.source == Source::File(path.clone());
+        let all = look.cluster.nodes.iter_mut().flat_map(Node::binaries_mut);
+        all.filter(is_it).for_each(|binary| binary.local = Some(local.clone()));
     }
     let dialled = dials(look);
     let said = asked(look, &dialled).await;

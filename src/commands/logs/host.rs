@@ -9,10 +9,13 @@ use super::{
     entry::{Entry, FIELDS},
 };
 use crate::{
-    fleet::Member,
     remote::{error::HostError, host::Host, http::nonce, running::Running},
     script::{compose::Script, quote::words, record::Record},
+    types::ids::UnitName,
 };
+
+/// Node and unit.
+type Units = Vec<(String, UnitName)>;
 
 /// journalctl in a process group of its own, so that it ends with us also while its journal is silent. What it writes
 /// is marked line by line, by a program that is in no argument; JSON has no line breaks of its own.
@@ -29,44 +32,40 @@ EOT
 
 /// Sends everything that is wanted. A receiver that is gone ends it, and a silence longer than `limit` before all that was there
 /// already has come: the others' lines wait for it.
-pub async fn send(host: Arc<Host>, member: Member, wanted: Wanted, to: Sender<Item>, limit: Duration) {
-    if let Err(error) = sent(&host, &member, &wanted, &to, limit).await {
+pub async fn send(host: Arc<Host>, units: Units, wanted: Wanted, to: Sender<Item>, limit: Duration) {
+    if let Err(error) = sent(&host, &units, &wanted, &to, limit).await {
         let _ = to.send(Item::Lost(error)).await;
     }
 }
 
 async fn sent(
     host: &Host,
-    member: &Member,
+    units: &[(String, UnitName)],
     wanted: &Wanted,
     to: &Sender<Item>,
     limit: Duration,
 ) -> Result<(), HostError> {
-    let mut arguments = shared(host, member, wanted);
+    let mut arguments = shared(host, units, wanted);
     arguments.extend(wanted.since.iter().map(|since| format!("--since={since}")));
     // With --since or --grep, -n means other things in other releases: then the lines are counted here.
     if let (None, None, Some(lines)) = (&wanted.since, &wanted.grep, wanted.lines) {
         arguments.push(format!("--lines={lines}"));
     }
-    let place = stream(host, member, &arguments, to, Some(limit)).await?;
+    let place = stream(host, units, &arguments, to, Some(limit)).await?;
     if wanted.follow && to.send(Item::Caught).await.is_ok() {
-        let mut arguments = shared(host, member, wanted);
+        let mut arguments = shared(host, units, wanted);
         arguments.extend(["--follow".to_owned(), "--no-tail".to_owned(), place]);
-        stream(host, member, &arguments, to, None).await?;
+        stream(host, units, &arguments, to, None).await?;
     }
     Ok(())
 }
 
-fn shared(host: &Host, member: &Member, wanted: &Wanted) -> Vec<String> {
+fn shared(host: &Host, units: &[(String, UnitName)], wanted: &Wanted) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["--quiet", "--no-pager", "--all", "--output=json"].map(str::to_owned).to_vec();
     arguments.push(format!("--output-fields={FIELDS}"));
-    arguments.extend(
-        member
-            .questions
-            .iter()
-            .map(|question| format!("{}={}.service", host.scope().journal_option(), question.unit)),
-    );
+    let option = host.scope().journal_option();
+    arguments.extend(units.iter().map(|(_, unit)| format!("{option}={unit}.service")));
     arguments.extend(wanted.grep.iter().map(|pattern| format!("--grep={pattern}")));
     arguments
 }
@@ -75,7 +74,7 @@ fn shared(host: &Host, member: &Member, wanted: &Wanted) -> Vec<String> {
 /// silent for as long as nothing happens.
 async fn stream(
     host: &Host,
-    member: &Member,
+    units: &[(String, UnitName)],
     arguments: &[String],
     to: &Sender<Item>,
     limit: Option<Duration>,
@@ -87,7 +86,7 @@ async fn stream(
     let mut running = host.start(&script, "reading the journal").await?;
     running.keep_alive();
     running.streams();
-    let nodes = || member.questions.iter().map(|q| (q.node.as_str(), q.unit.as_str()));
+    let nodes = || units.iter().map(|(node, unit)| (node.as_str(), unit.as_str()));
     let (mut place, mut said) = (String::new(), String::new());
     while let Some(record) = next(&mut running, limit).await? {
         let Record::Fact { key, value, .. } = record else { continue };

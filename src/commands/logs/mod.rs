@@ -17,7 +17,9 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{remote::error::HostError, session::read::Look};
+use crate::{
+    cluster::Program, fleet::Member, remote::error::HostError, session::read::Look, types::ids::UnitName,
+};
 pub use entry::Entry;
 
 /// How long a line is held for older ones of other hosts.
@@ -33,6 +35,22 @@ pub struct Wanted {
     pub grep: Option<String>,
     /// The last so many lines of all.
     pub lines: Option<usize>,
+    /// Of one service alone, or of the chain's own program by its name.
+    pub service: Option<String>,
+}
+
+impl Wanted {
+    /// Whose journals are wanted on these nodes: node and unit.
+    fn units(&self, look: &Look, member: &Member) -> Vec<(String, UnitName)> {
+        let nodes = member.questions.iter().filter_map(|question| look.cluster.node(&question.node));
+        let is_wanted =
+            |program: &Program<'_>| self.service.as_deref().is_none_or(|name| name == program.name());
+        let units = nodes.flat_map(|node| {
+            let programs = look.cluster.programs(node).filter(is_wanted);
+            programs.map(|program| (node.name.to_string(), program.unit_name.clone()))
+        });
+        units.collect()
+    }
 }
 
 /// From one host.
@@ -82,7 +100,8 @@ pub async fn logs(look: &mut Look, wanted: &Wanted, tell: &mut dyn FnMut(Told<'_
     for (member, host) in look.reached() {
         let (to, items) = channel(AHEAD);
         sources.push(Source { machine: member.machine, items, head: None, caught: false });
-        sending.push(host::send(host.clone(), member.clone(), wanted.clone(), to, limit));
+        let units = wanted.units(look, member);
+        sending.push(host::send(host.clone(), units, wanted.clone(), to, limit));
     }
     let told = async {
         if told_what_is_there(look, wanted, &mut sources, tell).await && wanted.follow {

@@ -3,7 +3,7 @@
 use super::{folder, seconds};
 use crate::{
     chain::identity,
-    facts::{Account, FileFact, FileKind, NodeFacts},
+    facts::{Account, FileFact, FileKind, NodeFacts, UnitFacts},
     types::ids::{NodeId, RemotePath, Sha256, ValidatorKey},
 };
 
@@ -51,16 +51,28 @@ pub(super) fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         "signed_height" => {
             node.signed_height = value.parse().ok().filter(|height| i64::try_from(*height).is_ok());
         }
-        "unit" => unit_fact(node, value),
+        _ => unit_fact(&mut node.unit, &mut node.started, key, value),
+    }
+}
+
+/// What is said of one unit, and what was last started as it.
+pub(super) fn unit_fact(
+    unit: &mut UnitFacts,
+    started: &mut Option<(String, Sha256)>,
+    key: &str,
+    value: &str,
+) {
+    match key {
+        "unit" => shown(unit, value),
         "started" => {
             if let Some((invocation, sum)) = value.split_once(' ')
                 && let Ok(sum) = Sha256::new(sum)
             {
-                node.started = Some((invocation.to_owned(), sum));
+                *started = Some((invocation.to_owned(), sum));
             }
         }
-        "exe" => value.clone_into(&mut node.unit.exe),
-        "exe_sum" => node.unit.exe_sha256 = Sha256::new(value).ok(),
+        "exe" => value.clone_into(&mut unit.exe),
+        "exe_sum" => unit.exe_sha256 = Sha256::new(value).ok(),
         _ => {}
     }
 }
@@ -118,9 +130,9 @@ pub(super) fn set_sum(node: &mut NodeFacts, value: &str) {
     }
 }
 
-fn unit_fact(node: &mut NodeFacts, value: &str) {
+/// A line of `systemctl show`.
+fn shown(unit: &mut UnitFacts, value: &str) {
     let Some((key, value)) = value.split_once('=') else { return };
-    let unit = &mut node.unit;
     match key {
         "LoadState" => value.clone_into(&mut unit.load),
         "ActiveState" => value.clone_into(&mut unit.active),

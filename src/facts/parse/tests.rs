@@ -24,6 +24,7 @@ fn question(user: &str, folder: Option<&str>) -> NodeQuestion {
         sign_state: None,
         binary_name: "b".into(),
         binary: None,
+        services: Vec::new(),
     }
 }
 

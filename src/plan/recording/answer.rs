@@ -6,8 +6,8 @@ use super::{Host, path};
 use crate::{
     chain::identity,
     facts::{
-        Account, FileFact, LARGEST_TEXT, NodeFacts,
-        ask::{KeyPlace, NodeQuestion},
+        Account, FileFact, LARGEST_TEXT, NodeFacts, ServiceFacts,
+        ask::{KeyPlace, NodeQuestion, ServiceQuestion},
         manifest::Manifest,
     },
     types::ids::{RemotePath, Sha256, ValidatorKey},
@@ -67,7 +67,36 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
         }
     }
     seen.unit = host.units.get(&question.unit).cloned().unwrap_or_default();
+    for service in &question.services {
+        answer_of(host, question, service, &mut seen);
+    }
     seen
+}
+
+/// gather.sh's `observe_service`.
+fn answer_of(host: &Host, question: &NodeQuestion, service: &ServiceQuestion, seen: &mut NodeFacts) {
+    let unit_path = host.scope.unit_path(&service.unit);
+    let started = host.scope.path_of(&format!("bin/{}.service/{}", service.unit, service.binary_name));
+    let record = question.state.join(&format!("started.{}", service.unit)).unwrap();
+    for at in [&record, &started.parent().unwrap(), &started, &unit_path] {
+        if let Some(file) = host.files.get(at) {
+            let content = file.content.clone().filter(|_| *at == unit_path);
+            seen.files.insert(at.clone(), FileFact { content, ..file.clone() }.into());
+        }
+    }
+    let linked = host.files.get(&started).and_then(|file| file.target.clone());
+    let planned = service.binary.clone().map(|(at, _)| at);
+    for at in linked.map(|target| path(&target)).into_iter().chain(planned) {
+        if let Some(sum) = host.files.get(&at).and_then(|file| file.sha256.clone()) {
+            seen.binaries.insert(at, sum);
+        }
+    }
+    let line = host.files.get(&record).and_then(|file| file.content.clone());
+    let started = line.and_then(|line| {
+        line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
+    });
+    let unit = host.units.get(&service.unit).cloned().unwrap_or_default();
+    seen.services.insert(service.unit.clone(), ServiceFacts { unit, started });
 }
 
 /// The public parts of the key files, as gather.sh reads them.

@@ -104,10 +104,10 @@ pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Problem>> {
     let (inventory, _) = crate::inventory::parse_yaml("inventory.yaml", yaml)?;
     let given = Given { connect_timeout: std::time::Duration::from_secs(1), become_password: None };
     let (mut cluster, _) = resolve::resolve(&inventory, &given)?;
-    for node in &mut cluster.nodes {
-        if let Source::File(path) = &node.binary.source {
+    for binary in cluster.nodes.iter_mut().flat_map(Node::binaries_mut) {
+        if let Source::File(path) = &binary.source {
             let sha256 = Sha256::of(path.display().to_string());
-            node.binary.local = Some(LocalBinary { sha256, arch: Some("x86_64"), size: 1000 });
+            binary.local = Some(LocalBinary { sha256, arch: Some("x86_64"), size: 1000 });
         }
     }
     Ok(cluster)
@@ -160,12 +160,13 @@ impl World {
                 continue;
             }
             let uses = node::ports(cluster, node, seen);
+            let unit = |port: &crate::chain::ports::PortUse| cluster.unit_of(node, port.service.as_ref());
             let listener = |port: &crate::chain::ports::PortUse| Listener {
                 ip: "0.0.0.0".parse().unwrap(),
                 port: port.port,
                 pid: Some(seen.unit.main_pid),
                 program: cluster.profile.binary.name.to_string(),
-                unit: Some(node.unit_name.to_string()),
+                unit: Some(unit(port).to_string()),
                 manager: cluster.scope(node).manager(),
             };
             let listeners: Vec<_> = uses.values().filter(|port| port.expected).map(listener).collect();
@@ -262,7 +263,7 @@ impl World {
         for (number, uploads) in &stage.uploads {
             for upload in uploads {
                 let node = &cluster.nodes[cluster.machines[*number].nodes[0]];
-                let at = cluster.binary_path(node, &upload.sha256);
+                let at = cluster.scope(node).path_of(&format!("bin/{}/{}", upload.sha256, upload.name));
                 let address = Self::address(&cluster.machines[*number]);
                 self.put_binary(&address, &at, &upload.sha256)?;
             }

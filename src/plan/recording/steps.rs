@@ -2,7 +2,7 @@
 
 use super::{BOOT, Host, Killed, World, init, plain};
 use crate::{
-    cluster::{Cluster, Node},
+    cluster::{Cluster, Node, Program},
     facts::{FileFact, FileKind, UnitFacts, manifest::Manifest},
     steps::{Init, KEY_MODE, Run, Step, staging},
     types::ids::{RemotePath, Sha256, UnitName, name_of},
@@ -109,9 +109,10 @@ impl World {
                 )
             }
             Step::Manifest { path, manifest } => self.manifest(address, path, manifest),
-            Step::Unit { name, run, reload, state, runs } => {
+            Step::Unit { name, run, reload, state, record, runs } => {
                 self.enable(address, name, *reload)?;
-                self.run(cluster, node, address, *run, state, runs)
+                let program = cluster.programs(node).find(|program| program.unit_name == name).unwrap();
+                self.run(cluster, node, address, program, *run, &state.join(record).unwrap(), runs)
             }
             Step::Stopped { unit } => self.change(address, |host| {
                 let unit = host.units.entry(unit.clone()).or_default();
@@ -184,16 +185,18 @@ impl World {
         Ok(())
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn run(
         &mut self,
         cluster: &Cluster,
         node: &Node,
         address: &str,
+        program: Program<'_>,
         run: Run,
-        state: &RemotePath,
+        record: &RemotePath,
         runs: &Sha256,
     ) -> Result {
-        let unit = &self.hosts[address].units[&node.unit_name];
+        let unit = &self.hosts[address].units[program.unit_name];
         assert!(!unit.needs_reload || run == Run::Leave, "started without a reload");
         if run == Run::Leave || (run == Run::Start && unit.is_running()) {
             return Ok(());
@@ -202,7 +205,7 @@ impl World {
         let (pid, since) = (self.ticks, self.clock() - BOOT);
         let home = super::home_of(node);
         let host = self.hosts.get_mut(address).unwrap();
-        let link = &host.files[&crate::plan::node::started(cluster, node)];
+        let link = &host.files[&cluster.started(node, program)];
         let exe = &host.files[&super::path(link.target.as_ref().unwrap())];
         let running = UnitFacts {
             active: "active".into(),
@@ -211,18 +214,23 @@ impl World {
             invocation: format!("{pid:032x}"),
             started_monotonic: since,
             exe_sha256: exe.sha256.clone(),
-            ..host.units[&node.unit_name].clone()
+            ..host.units[program.unit_name].clone()
         };
         for document in cluster.profile.documents.values() {
             assert!(host.files.contains_key(&document.path.under(&home)), "it starts without a genesis");
         }
-        host.units.insert(node.unit_name.clone(), running);
+        if program.service.is_none() {
+            for service in &node.services {
+                assert!(host.units[&service.unit_name].is_running(), "it starts before {}", service.name);
+            }
+        }
+        host.units.insert(program.unit_name.clone(), running);
         let store = cluster.profile.started.under(&home);
-        if !self.hosts[address].files.contains_key(&store) {
+        if program.service.is_none() && !self.hosts[address].files.contains_key(&store) {
             self.put(address, &store, folder_of(node.user.as_str(), 0o700))?;
         }
         let line = format!("{pid:032x} {runs}\n");
-        self.put(address, &state.join("started").unwrap(), plain(line, &self.ours(address), 0o644))
+        self.put(address, record, plain(line, &self.ours(address), 0o644))
     }
 
     /// Each stop is one that runtime.sh's `step_init` names harmless.

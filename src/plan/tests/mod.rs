@@ -16,6 +16,7 @@ mod restore;
 mod roll;
 mod rootless;
 mod saved;
+mod services;
 mod size;
 mod sync;
 mod tool;
@@ -57,7 +58,8 @@ pub fn wishes(most: usize) -> impl Strategy<Value = Wishes> {
     let node =
         (prop::bool::weighted(0.2), prop::option::of(1..1000_u32), any::<bool>(), prop::bool::weighted(0.3));
     let nodes = prop::collection::vec(node, 1..=most);
-    (prop::bool::ANY, any::<bool>(), nodes).prop_map(|(loom, url, nodes)| {
+    let chain = prop::sample::select(vec!["loom", "cometbft", "cometbft-app"]);
+    (chain, any::<bool>(), nodes).prop_map(|(chain, url, nodes)| {
         let wish = |(number, (full, power, private_ip, shares))| Wish {
             number,
             full: full && number > 0,
@@ -66,7 +68,7 @@ pub fn wishes(most: usize) -> impl Strategy<Value = Wishes> {
             shares: shares && number > 0,
         };
         let nodes = nodes.into_iter().enumerate().map(wish).collect();
-        Wishes { chain: if loom { "loom" } else { "cometbft" }, url, nodes }
+        Wishes { chain, url, nodes }
     })
 }
 
@@ -80,8 +82,15 @@ impl Wishes {
     pub fn yaml(&self) -> String {
         // Any file that is there will do: what it holds is made up.
         let binary = if self.url { "http://builds.invalid/chain" } else { "/bin/sh" };
-        let mut text =
-            format!("all:\n  vars: {{chain: {}, user: ubuntu, binary: '{binary}'}}\n  hosts:\n", self.chain);
+        let app = if self.url { "http://builds.invalid/app" } else { "/bin/cat" };
+        let services = match self.chain {
+            "cometbft-app" => format!(", services: {{app: {{binary: '{app}'}}}}"),
+            _ => String::new(),
+        };
+        let mut text = format!(
+            "all:\n  vars: {{chain: {}, user: ubuntu, binary: '{binary}'{services}}}\n  hosts:\n",
+            self.chain
+        );
         let mut machine = 0;
         for wish in &self.nodes {
             if !wish.shares {
@@ -107,6 +116,7 @@ impl Wishes {
                 let port = 20000 + wish.number * 4;
                 let more = match self.chain {
                     "loom" => format!(", tm_rpc: {}", port + 2),
+                    "cometbft-app" => format!(", app: {}", port + 2),
                     "cosmos" => format!(", pprof: {}, grpc: {}", port + 2, port + 3),
                     _ => String::new(),
                 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::{Check, document, ports::holder, view::View, wait::Powers};
+use super::super::{Check, document, ports::holder, units, view::View, wait::Powers};
 use crate::{
     chain::{genesis::Member, ports::p2p},
     cluster::{Node, Role},
@@ -36,7 +36,7 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 
 /// What it may be where nothing else is known.
 pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
-    let (unit, systemctl) = (&node.unit_name, view.cluster.scope(node).systemctl());
+    let (unit, systemctl) = (units::at_fault(view, node), view.cluster.scope(node).systemctl());
     let journal = view.cluster.scope(node).journal_option();
     match check.id {
         "V1" | "V2" | "V3" if document_gone(view, node) => Some(
@@ -115,7 +115,8 @@ fn other_documents(view: &View<'_>, node: &Node) -> Option<&'static str> {
 }
 
 fn unit(view: &View<'_>, node: &Node) -> Option<String> {
-    let unit = &view.seen(node)?.unit;
+    let name = units::at_fault(view, node);
+    let unit = view.seen(node)?.unit_of(&name);
     if unit.load == "not-found" {
         return Some("there is nothing there yet, or it was removed: `loomctl up`".to_owned());
     }
@@ -136,7 +137,7 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
     };
     let stopped = (unit.active == "inactive").then(|| {
         let systemctl = view.cluster.scope(node).systemctl();
-        format!("it was stopped: `{systemctl} start {}`, or `loomctl up`", node.unit_name)
+        format!("it was stopped: `{systemctl} start {name}`, or `loomctl up`")
     });
     let status = if unit.active == "active" { None } else { status.map(str::to_owned) };
     // The log tells an architecture from a missing file; the status alone does not.

@@ -17,7 +17,7 @@ use crate::{
     commands::{
         doctor::{Finding, Verdict},
         history, keys, logs,
-        status::NodeStatus,
+        status::{NodeStatus, ServiceStatus},
         watch::{Moving, Now},
     },
     facts::{Facts, Voting},
@@ -165,6 +165,12 @@ fn status(word: &str) -> NodeStatus {
         unit: word.into(),
         state: word.into(),
         restarts: u32::MAX,
+        services: vec![ServiceStatus {
+            service: word.into(),
+            unit: word.into(),
+            state: word.into(),
+            restarts: u32::MAX,
+        }],
         node_id: text(),
         network: text(),
         version: text(),
