@@ -22,7 +22,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("remote", &["types", "script"]),
     ("fleet", &["types", "script", "facts", "plan", "remote"]),
     ("verify", &["types", "script", "chain", "cluster", "facts", "steps", "plan", "remote", "fleet"]),
-    ("session", &["types", "script", "cluster", "facts", "steps", "plan", "remote", "fleet", "verify"]),
+    (
+        "session",
+        &["types", "script", "chain", "cluster", "facts", "steps", "plan", "remote", "fleet", "verify"],
+    ),
     (
         "commands",
         &["types", "script", "chain", "cluster", "facts", "plan", "remote", "fleet", "verify", "session"],

@@ -32,9 +32,8 @@ pub(super) fn joined(
     let var = inventory.hosts.get(&by).and_then(|host| host.vars.get("network"));
     let place = var.and_then(|var| var.place.clone());
     let mut reader = Reader { base: &inventory.base, profile, place, problems };
-    let network = match &value {
-        Value::Object(network) => network,
-        _ => return reader.wrong("network must be a dictionary", EXAMPLE),
+    let Value::Object(network) = &value else {
+        return reader.wrong("network must be a dictionary", EXAMPLE);
     };
     reader.known(network, "network", &["joined"]);
     match network.get("joined") {
