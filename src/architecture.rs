@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod newcomer;
 pub mod pages;
 mod promises;
 
