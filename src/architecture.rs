@@ -1,6 +1,11 @@
-//! The dependency direction of ARCHITECTURE.md, held by reading the sources' own `crate::…` paths.
+//! The dependency direction of ARCHITECTURE.md, held by reading the sources' own `crate::…` paths; and what else is
+//! written about the structure: the pages themselves, which test holds which promise, and what a newcomer has to touch.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod newcomer;
+pub mod pages;
+mod promises;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +27,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("remote", &["types", "script"]),
     ("fleet", &["types", "script", "facts", "plan", "remote"]),
     ("verify", &["types", "script", "chain", "cluster", "facts", "steps", "plan", "remote", "fleet"]),
-    ("session", &["types", "script", "cluster", "facts", "steps", "plan", "remote", "fleet", "verify"]),
+    (
+        "session",
+        &["types", "script", "chain", "cluster", "facts", "steps", "plan", "remote", "fleet", "verify"],
+    ),
     (
         "commands",
         &["types", "script", "chain", "cluster", "facts", "plan", "remote", "fleet", "verify", "session"],
@@ -69,24 +77,32 @@ const ONLY: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-fn sources() -> BTreeMap<String, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// Files below a folder of the repository whose names end so, by their paths below it.
+fn files(folder: &str, end: &str) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut folders, mut found) = (vec![root.clone()], BTreeMap::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+            } else if path.extension().is_some_and(|found| found == end) {
                 let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                found.insert(name, without_tests(&fs::read_to_string(&path).unwrap()));
+                found.insert(name, fs::read_to_string(&path).unwrap());
             }
         }
     }
-    // Files that exist for tests alone.
-    let tests =
-        ["tests.rs", "tests/", "recording/", "differential.rs", "architecture.rs", "fuzz.rs", "golden"];
+    found
+}
+
+/// The code of src, without what exists for tests alone.
+fn sources() -> BTreeMap<String, String> {
+    let tests = ["tests.rs", "tests/", "recording/", "differential.rs", "architecture", "fuzz.rs", "golden"];
+    let mut found = files("src", "rs");
     found.retain(|name, _| !tests.iter().any(|part| name.contains(part)));
+    for text in found.values_mut() {
+        *text = without_tests(text);
+    }
     found
 }
 

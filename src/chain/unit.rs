@@ -405,6 +405,7 @@ WantedBy=default.target
         }
     }
 
+    /// P3
     #[test]
     fn what_runs_once_is_confined_as_the_node_is() {
         let text = unit(&overrides("Service", "ReadWritePaths", json!("/mnt/disk"))).unwrap();

@@ -120,6 +120,7 @@ mod tests {
     use crate::types::ids::RemotePath;
 
     /// A umask is the whole process's: this test is started once more for each.
+    /// P6
     #[test]
     fn s3_what_is_written_is_closed_to_others_whatever_the_umask_is() {
         if std::env::var_os("LOOMCTL_TEST_UMASK").is_some() {
@@ -136,6 +137,7 @@ mod tests {
         }
     }
 
+    /// P6
     #[test]
     fn s3_a_folder_that_others_have_made_or_may_write_to_is_refused() {
         use std::os::unix::fs::chown;
@@ -162,6 +164,7 @@ mod tests {
         }
     }
 
+    /// P6
     #[test]
     fn s3_what_is_written_follows_no_link_and_is_never_over_another_file() {
         let folder = tempfile::tempdir().unwrap();

@@ -105,6 +105,7 @@ mod tests {
 
     /// It holds for a whole process, so that this test is started once more; as somebody who is not root where that can be
     /// chosen, since what /proc says of a process that may not be dumped belongs to root.
+    /// P6
     #[test]
     fn s3_there_is_no_core_dump_and_our_own_files_stay_readable() {
         use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};

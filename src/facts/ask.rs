@@ -190,6 +190,7 @@ mod tests {
         assert!(asked("yes").contains("LoadState=asked"), "masked meanwhile");
     }
 
+    /// S11
     #[test]
     fn a_stamp_is_believed_but_by_a_deep_look() {
         let folder = tempfile::tempdir().unwrap();

@@ -238,6 +238,7 @@ mod tests {
         assert!(step("the binary that arrived has sha256 0, expected 1").unwrap().contains("binary_sha256"));
     }
 
+    /// S10: a changed host key is not a refused login. P9.
     #[test]
     fn ssh_words_are_told_apart() {
         let changed = "@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@\nHost key verification failed.\n";

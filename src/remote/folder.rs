@@ -128,6 +128,7 @@ mod tests {
     }
 
     /// A umask is the whole process's: this test is started once more for each.
+    /// P6
     #[test]
     fn the_folder_is_closed_to_others_whatever_the_umask_is() {
         if std::env::var_os("LOOMCTL_TEST_UMASK").is_some() {
@@ -148,6 +149,7 @@ mod tests {
         }
     }
 
+    /// P6
     #[test]
     fn a_parent_in_which_others_could_exchange_it_is_refused_with_a_reason() {
         let at = short();
@@ -179,6 +181,7 @@ mod tests {
         assert!(private_in([open, PathBuf::from("/tmp")]).is_ok());
     }
 
+    /// P6
     #[test]
     fn of_what_is_left_behind_only_folders_of_ours_are_removed() {
         let at = short();

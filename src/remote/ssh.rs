@@ -276,6 +276,7 @@ mod tests {
     use super::*;
     use crate::types::{ids::HostAddr, login::Via};
 
+    /// S10, P9
     #[test]
     fn the_users_options_come_after_what_must_hold_and_before_our_defaults() {
         let login = Login {

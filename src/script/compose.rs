@@ -114,6 +114,7 @@ mod tests {
         assert!(feed(&script.text(&Scope::System)).contains("/var/lib/loomctl|/run/loomctl\n1"));
     }
 
+    /// S7
     #[test]
     fn a_script_cut_anywhere_does_nothing() {
         let mut script = Script::new("n0");

@@ -52,6 +52,7 @@ fn watched(root: &Path, name: &str) {
     program(root, name, &format!("PATH=${{PATH#*:}}\n{look}\nexec {name} \"$@\""));
 }
 
+/// P4, P6
 #[test]
 fn s3_the_nonce_stands_in_no_argument() {
     let folder = tempfile::tempdir().unwrap();
@@ -78,6 +79,7 @@ fn s3_the_nonce_stands_in_no_argument() {
 }
 
 /// All scripts, also those that the test above does not run: the nonce goes to what is a part of the shell itself.
+/// P4, P6
 #[test]
 fn s3_the_nonce_is_given_to_nothing_but_printf() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -148,6 +150,7 @@ fn p7_what_a_hand_says_of_files_spoils_no_manifest() {
     }
 }
 
+/// P6: what stands for a URL holds no secret.
 #[test]
 fn a_url_has_the_same_name_on_a_host_as_here() {
     let folder = tempfile::tempdir().unwrap();
@@ -173,6 +176,7 @@ fn a_url_has_the_same_name_on_a_host_as_here() {
 const SECRET: &str = "https://me:canary@h.invalid/chain?token=canary";
 const WITHOUT_CURL: &str = "command() { [ \"$2\" != curl ] || return 1; type \"$2\" >/dev/null 2>&1; }";
 
+/// P6
 #[test]
 fn s3_a_urls_secrets_go_to_no_argument_and_no_file() {
     for (tool, without) in [("curl", ""), ("wget", WITHOUT_CURL)] {
@@ -209,6 +213,7 @@ fn s3_a_urls_secrets_go_to_no_argument_and_no_file() {
     }
 }
 
+/// P6
 #[test]
 fn what_would_be_another_line_of_a_configuration_is_no_url() {
     for (tool, without) in [("curl", ""), ("wget", WITHOUT_CURL)] {
@@ -258,6 +263,7 @@ fn serve(listener: &TcpListener) -> (String, String) {
 }
 
 /// By the real programs; as a control by the line that would show it.
+/// P6
 #[test]
 fn s3_while_a_host_pulls_no_process_shows_what_the_url_holds() {
     for (tool, without) in [("curl", ""), ("wget", WITHOUT_CURL)] {

@@ -270,6 +270,7 @@ mod tests {
         })
     }
 
+    /// S7
     #[test]
     fn init_runs_once_and_an_interrupted_one_goes_on() {
         let (folder, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

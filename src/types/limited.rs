@@ -149,6 +149,7 @@ mod tests {
         text(path, 1 << 20).unwrap_err().to_string()
     }
 
+    /// P7
     #[test]
     fn what_has_no_end_is_left_at_the_limit() {
         for path in ["/dev/zero", "/dev/urandom"] {
@@ -158,6 +159,7 @@ mod tests {
         assert!(text_of(std::io::repeat(b'a'), 100).unwrap_err().to_string().contains("more than 100"));
     }
 
+    /// P7
     #[test]
     fn a_file_with_holes_is_not_read_to_see_how_long_it_is() {
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -168,6 +170,7 @@ mod tests {
         assert_eq!(why(file.path()), "it is not UTF-8 (byte 2)");
     }
 
+    /// P7
     #[test]
     fn a_pipe_is_read_and_one_that_nobody_writes_to_is_left() {
         let folder = tempfile::tempdir().unwrap();
@@ -180,6 +183,7 @@ mod tests {
         assert_eq!(text(&pipe, 100).unwrap(), "text");
         writer.join().unwrap().unwrap();
     }
+    /// P7
     #[test]
     fn a_program_has_a_limit_of_time_and_of_what_it_prints() {
         let run = |script: &str| {

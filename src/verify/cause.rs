@@ -23,8 +23,8 @@ struct Cause {
     advice: &'static str,
 }
 
-const ANEW: &str = "`loomctl down --destroy` on all nodes (keys stay), then `loomctl up`";
-const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or begin anew: \
+const START_OVER: &str = "`loomctl down --destroy` on all nodes (keys stay), then `loomctl up`";
+const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or start over: \
                         `loomctl down --destroy` (keys stay), then `loomctl up`";
 
 /// Of several signs the first of the table counts: what explains most comes first.
@@ -32,12 +32,12 @@ const TABLE: &[Cause] = &[
     Cause {
         sign: "is not equal to genesis time",
         why: "genesis_time is not the same on all nodes (or is the zero time), so no first block is accepted",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "Genesis time is in the future",
         why: "genesis_time is in the future: the node sleeps until then, with no port open",
-        advice: "wait, or begin anew with another genesis_time",
+        advice: "wait, or start over with another genesis_time",
     },
     Cause {
         sign: "Wrong Block.Header.AppHash",
@@ -53,7 +53,7 @@ const TABLE: &[Cause] = &[
     Cause {
         sign: "genesis doc hash in db does not match",
         why: "the genesis document was changed after the first start",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "Peer is on a different network",
@@ -63,22 +63,22 @@ const TABLE: &[Cause] = &[
     Cause {
         sign: "expects quoted values",
         why: "a power in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "invalid 64-bit integer encoding",
         why: "a power or height in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "validators with no voting power",
         why: "a validator in the genesis document has power 0",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "Cannot compare identical validators",
         why: "a validator stands twice in the genesis document",
-        advice: ANEW,
+        advice: START_OVER,
     },
     Cause {
         sign: "GenesisDoc file: open",
@@ -175,7 +175,7 @@ const TABLE: &[Cause] = &[
     Cause {
         sign: "CONSENSUS FAILURE",
         why: "consensus has failed for good; the process lives on and does nothing",
-        advice: "the log line says why. If its documents differ from the others' (V4) begin anew; else restart it: \
+        advice: "the log line says why. If its documents differ from the others' (V4) start over; else restart it: \
                  `systemctl restart UNIT`",
     },
 ];
@@ -206,9 +206,6 @@ fn excerpt(line: &str, at: usize, sign: &str) -> String {
     shown.trim().to_owned()
 }
 
-/// Lines that a unit's own log can explain; V4, V5 and V9 are about files and clocks.
-const BY_LOG: &[&str] = &["V1", "V2", "V3", "V6", "V7", "V8", "V10"];
-
 /// Gives the checks that do not hold their hints, and each of their hosts' journals once.
 pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
     let failing =
@@ -219,8 +216,8 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
     for check in checks.iter_mut().filter(|check| is_own_failure(check)) {
         let Some(node) = view.looked_at().find(|node| node.name.as_str() == check.host) else { continue };
         let (journal, changed) = found.get(&check.host).cloned().unwrap_or_default();
-        let by_log = BY_LOG.contains(&check.id).then(|| of_journal(&journal.signs)).flatten();
-        let changed = changed.filter(|_| check.id != "V9");
+        let by_log = facts::is_in_the_log(check).then(|| of_journal(&journal.signs)).flatten();
+        let changed = changed.filter(|_| facts::is_of_the_chain(check));
         check.hint = changed
             .or_else(|| facts::certain(view, node, check))
             .or(by_log)
@@ -237,7 +234,7 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
 fn bearer<'a>(checks: &'a mut [Check], host: &str) -> Option<&'a mut Check> {
     let mut failed: Vec<&mut Check> =
         checks.iter_mut().filter(|check| is_own_failure(check) && check.host == host).collect();
-    let at = failed.iter().position(|check| BY_LOG.contains(&check.id)).unwrap_or(0);
+    let at = failed.iter().position(|check| facts::is_in_the_log(check)).unwrap_or(0);
     (at < failed.len()).then(|| failed.swap_remove(at))
 }
 
@@ -265,13 +262,16 @@ async fn changed_since(asked: &Asked, view: &View<'_>) -> Option<String> {
     let what = facts::other_document(&running["result"]["genesis"], &file)?;
     Some(format!(
         "the genesis document was changed after the first start ({what}); the node goes on with the copy in its \
-         state: {ANEW}"
+         state: {START_OVER}"
     ))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, fmt::Write as _};
+
     use super::*;
+    use crate::architecture::pages;
 
     /// Lines that real nodes wrote: CometBFT 0.38.17, loom 2.0.0 (Tendermint 0.27.3), systemd 252.
     const REAL: &[(&str, &str)] = &[
@@ -352,6 +352,25 @@ mod tests {
             assert!(hint.as_ref().is_some_and(|hint| hint.contains(cause)), "{line}: {hint:?}");
         }
         assert_eq!(of_journal(&["I[2026-11-21] executed block height=5 module=state".to_owned()]), None);
+    }
+
+    /// `INSTA_UPDATE=always` writes it again. A sign that a line of `REAL` shows has a mark.
+    #[test]
+    fn the_published_causes_are_those_of_the_table() {
+        let sign_of = |line| TABLE.iter().map(|cause| cause.sign).find(|sign| place(line, sign).is_some());
+        let seen: BTreeSet<&str> = REAL.iter().filter_map(|(line, _)| sign_of(line)).collect();
+        let mut text = "\n| in the journal | cause | how to go on |\n|---|---|---|\n".to_owned();
+        for Cause { sign, why, advice } in TABLE {
+            let mark = if seen.contains(sign) { " •" } else { "" };
+            let advice = match *advice {
+                START_OVER => "start over",
+                DOCUMENT => "compare, or start over",
+                other => other,
+            };
+            let _ = writeln!(text, "| `{sign}`{mark} | {why} | {advice} |");
+        }
+        text.push('\n');
+        pages::holds("docs/faults.md", "causes", &text);
     }
 
     #[test]

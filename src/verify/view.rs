@@ -81,6 +81,7 @@ pub fn majority<T: PartialEq + Clone>(values: &[T]) -> Option<T> {
 mod tests {
     use super::*;
 
+    /// V8: who is right.
     #[test]
     fn most_count_then_the_first() {
         assert_eq!(majority(&[1, 2, 2]), Some(2));

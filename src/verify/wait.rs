@@ -311,6 +311,7 @@ mod tests {
         assert!(behind(&[10, 20, 20]) && behind(&[10, 20]) && !behind(&[10]) && !behind(&[20, 10, 10]));
     }
 
+    /// V7
     #[test]
     fn more_than_two_thirds_make_blocks() {
         let names: Vec<NodeName> = (0..4).map(|n| NodeName::new(format!("n{n}")).unwrap()).collect();

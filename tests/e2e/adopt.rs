@@ -54,6 +54,7 @@ fn is_taken_over(lab: &Lab, chain: &str, name: &str, home: &str, files: &str) {
     assert_eq!(lab.loomctl(&["up", "-i", inventory, "--json", "--no-verify"]).summary()["changed"], 0);
 }
 
+/// S1, S8
 fn a_chain_under_a_hand_written_unit_is_taken_over(lab: &Lab) {
     let files = "node/config/node_key.json node/config/priv_validator_key.json node/config/genesis.json";
     is_taken_over(lab, "cometbft", "cometbft", "/home/ubuntu/node", files);
@@ -71,6 +72,7 @@ fn a_chain_under_a_hand_written_unit_is_taken_over(lab: &Lab) {
     lab.root(0, "test ! -e /var/lib/loomctl").ok();
 }
 
+/// S1, S8
 fn slow_the_playbooks_chain_is_taken_over(lab: &Lab) {
     let files = "genesis.json chaindata/config/genesis.json chaindata/config/node_key.json";
     is_taken_over(lab, "loom", "loom", "/home/ubuntu", files);

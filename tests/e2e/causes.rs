@@ -35,6 +35,7 @@ pub fn expect(rows: &[Failure], id: &str, host: &str, word: &str) {
 }
 
 /// The playbook's inventory, unchanged but for addresses and the build's path.
+/// S1, S5: the same bytes everywhere. S13: key and sign state in one file.
 fn loom_by_the_playbooks_inventory(lab: &Lab) {
     let inventory = lab.inventory("loom").write(lab);
     let inventory = inventory.to_str().unwrap();
@@ -74,6 +75,8 @@ fn loom_by_the_playbooks_inventory(lab: &Lab) {
     assert!(refused.stderr.contains("hold different `app` documents"), "{refused}");
 }
 
+/// S1: hosts that disagree. V1: a node that crashes, one that is stopped. V4: a genesis_time of its own. V7: below
+/// quorum.
 fn broken_nodes_are_explained(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();

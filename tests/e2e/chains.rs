@@ -211,6 +211,7 @@ fn rolled(lab: &Lab, file: &str) {
 
 /// Another family, by data and named mechanisms: a key whose public half kcn prints, a genesis that is encoded, peers in a
 /// file, JSON-RPC, no sign state.
+/// S1, S3, S7, S13
 fn kaia_1_0(lab: &Lab) {
     let inventory = plain(lab, "kaia-1.0", "kaia").var("chain_id", "2024").var("cluster", "labnet");
     let file = inventory.write(lab);
@@ -430,6 +431,7 @@ fn sentries_hide_their_validators(lab: &Lab) {
 
 /// A full node takes a snapshot instead of the blocks, from two nodes whose RPC it reaches and that agree on a block. Of the
 /// built-in applications only CometBFT's own `e2e` offers snapshots, one in a hundred blocks; kvstore has none.
+/// V5: of a node whose blocks begin later.
 fn a_full_node_joins_by_state_sync(lab: &Lab) {
     let quick = json!({"proxy_app": "e2e", "consensus.timeout_commit": "50ms"});
     let mut inventory = lab

@@ -109,6 +109,8 @@ fn dpos(app: &mut Value) -> &mut Value {
     &mut contracts.iter_mut().find(|contract| contract["name"] == "dposV3").unwrap()["init"]
 }
 
+/// V1, V2 (documents that no node starts with), V3 (a genesis_time in the future), V4 (gone, changed), V5, V6 (another chain id),
+/// V7, V8 (the only sign of a node that ran alone), V10 (one that catches up without peers).
 fn slow_damaged_loom_nodes_are_explained(lab: &Lab) {
     let looms = Looms::up(lab);
     documents_that_no_node_starts_with(&looms);
@@ -222,6 +224,7 @@ fn documents_that_come_too_late_or_too_early(looms: &Looms) {
     }
 }
 
+/// V1, V2, V3 (a process that hangs, another node id, another chain id), V4, V6, V7, V9 (a `date` 2 s ahead), V10.
 fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
     lab.root(1, "useradd -m chain").ok();
     let inventory = lab.inventory("cometbft").host_var("node-1", "user", "chain");

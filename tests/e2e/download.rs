@@ -189,6 +189,7 @@ fn uploads(run: &Run) -> Vec<String> {
 }
 
 /// Two hosts pull for themselves, one with curl and one with wget; the others have neither.
+/// S11: two builds, a wrong `binary_sha256`, pulled and through this machine.
 fn a_binary_from_a_url(lab: &Lab) {
     let file = chain_binary("COMETBFT");
     let server = Server::start(&lab.gateway(), &file);

@@ -133,6 +133,7 @@ fn says(run: &Run, words: &[&str]) {
     }
 }
 
+/// V9: 60 s stop a birth.
 fn hosts_that_cannot_be_worked_with_say_why(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let up = ["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--timeout", "3", "--json"];
@@ -232,7 +233,7 @@ fn the_disk_fills_while_the_binary_arrives(lab: &Lab, inventory: &str) {
     lab.root(1, "umount /var/lib/loomctl").ok();
 }
 
-/// The run sleeps for longer than its hosts wait for it: they let go, and it learns that.
+/// The run sleeps for longer than its hosts wait for it: they let go, and it learns that (S12).
 fn slow_a_silent_network_and_a_sleeping_run(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();

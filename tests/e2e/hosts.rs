@@ -63,6 +63,7 @@ fn a_host_that_is_down_is_left_out_by_limit(lab: &Lab) {
     assert_eq!(up(&[], 0).summary()["changed"], 0);
 }
 
+/// S3: sudo's password.
 fn difficult_hosts_are_worked_with(lab: &Lab) {
     let inventory = lab.inventory("cometbft");
     let plain = inventory.clone().write(lab);
@@ -83,7 +84,7 @@ fn difficult_hosts_are_worked_with(lab: &Lab) {
     assert_eq!(run.events().iter().filter(|e| e["event"] == "check" && e["result"] == "ok").count(), 40);
 }
 
-/// S4
+/// S4; S13: a lost key.
 fn cloned_keys_are_refused_by_name(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
@@ -103,6 +104,7 @@ fn cloned_keys_are_refused_by_name(lab: &Lab) {
     lab.root(3, "test ! -e /home/ubuntu/node/config/node_key.json").ok();
 }
 
+/// S10: a changed host key.
 fn errors_say_what_to_do(lab: &Lab) {
     let base = lab.inventory("cometbft").first(2);
     let fails = |inventory: Inventory, code: i32, words: &[&str]| {

@@ -40,6 +40,7 @@ fn processes(lab: &Lab) -> Vec<String> {
         .collect()
 }
 
+/// V5: not applicable to a network that is joined.
 fn a_second_inventory_joins_the_chain_of_the_first(lab: &Lab) {
     let made = lab.inventory("cometbft").write(lab);
     lab.loomctl(&["up", "-i", made.to_str().unwrap()]).ok();

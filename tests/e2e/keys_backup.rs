@@ -70,6 +70,7 @@ fn row(run: &Run, host: &str) -> Value {
     rows.filter(|row| row["event"] == "key").find(|row| row["host"] == host).expect("a row of that host")
 }
 
+/// S3: of a backup and a restore.
 fn s13_a_lost_disk_and_its_keys_back(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();

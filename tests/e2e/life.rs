@@ -49,6 +49,7 @@ fn changed_steps(events: &[Value]) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// V1, V2, V3, V4, V5, V6, V7, V8, V9 and V10 hold. S1: a missing document. S2: inodes, ctimes, processes. S11: a damaged binary is replaced.
 fn a_fresh_cluster_is_proven_then_left_alone_then_repaired(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
@@ -202,6 +203,7 @@ fn a_run_killed_at_any_step_is_finished_by_the_next(lab: &Lab) {
     }
 }
 
+/// S13
 fn down_stops_and_destroy_leaves_the_keys(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();
@@ -299,6 +301,7 @@ fn interrupted(mut run: Running, moment: &str, signal: &str) -> Run {
 }
 
 /// Ctrl-C and SIGTERM, at moments that the hosts make long.
+/// S7
 fn an_interrupted_run_lets_go_and_the_next_goes_on(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
     let inventory = inventory.to_str().unwrap();

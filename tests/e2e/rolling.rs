@@ -40,6 +40,7 @@ fn signatures_since(lab: &Lab, height: u64) -> Vec<usize> {
     (height + 1..=last).map(signed).collect()
 }
 
+/// Blocks go on, an upgrade, a change that a node does not survive.
 fn a_live_chain_rolls_only_with_consent(lab: &Lab) {
     let plain = lab.inventory("cometbft");
     lab.loomctl(&["up", "-i", &write(lab, &plain)]).ok();
@@ -92,6 +93,7 @@ fn a_live_chain_rolls_only_with_consent(lab: &Lab) {
     lab.loomctl(&["up", "-i", &inventory, "--roll"]).ok();
 }
 
+/// S1
 fn an_unborn_cluster_begins_again(lab: &Lab) {
     // The one with nearly all the power cannot start: no block, ever.
     let deaf = json!({"Service": {"RestrictAddressFamilies": "AF_UNIX"}});

@@ -11,6 +11,7 @@ pub fn register(suite: &mut Suite) {
     ]);
 }
 
+/// P9
 fn s10_a_new_host_key_is_written_down_and_a_changed_one_refused(lab: &Lab) {
     let known = lab.path("known_hosts");
     // Neither this machine's configuration nor its known hosts have a say.
@@ -62,6 +63,7 @@ fn s10_a_new_host_key_is_written_down_and_a_changed_one_refused(lab: &Lab) {
 /// A program that leaves a trace when anybody runs it.
 const TRAITOR: &str = "#!/bin/sh\ntouch /tmp/executed\nexit 1\n";
 
+/// A file that changes while it is sent, too.
 fn s11_a_wrong_binary_is_never_run(lab: &Lab) {
     let file = chain_binary("COMETBFT");
     let size = fs::metadata(&file).unwrap().len();

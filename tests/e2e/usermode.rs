@@ -69,6 +69,7 @@ fn height(lab: &Lab, host: usize) -> u64 {
     height.parse().unwrap()
 }
 
+/// S2, S8
 fn a_cluster_without_root_is_proven_left_alone_repaired_and_removed(lab: &Lab) {
     without_root(lab, 0..lab.hosts(), true);
     (0..lab.hosts()).for_each(|host| drop(lab.root(host, "touch /mark").ok()));

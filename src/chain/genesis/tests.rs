@@ -88,6 +88,7 @@ fn overrides(document: &str, path: &str, value: Value) -> Overrides {
     Overrides::from([(document.to_owned(), Map::from_iter([(path.to_owned(), value)]))])
 }
 
+/// S5
 #[test]
 fn composed_documents_are_what_real_chains_ran_on() {
     for (inputs, chain, app) in [loom_era!("dpos"), loom_era!("dposV2"), loom_era!("dposV3")] {
@@ -105,6 +106,7 @@ fn composed_documents_are_what_real_chains_ran_on() {
 
 /// `dpos:1.0.0`, by the shape that builds of 2018 gave it: beside coin, karma, chainconfig, deployerwhitelist and gateways, in
 /// whatever order. Powers of the contract are numbers or texts, as they came.
+/// S5
 #[test]
 fn the_first_era_is_found_wherever_it_stands() {
     let nodes: Vec<_> = loom_era!("dpos").0.into_iter().enumerate().map(|(n, docs)| node(n, docs)).collect();
@@ -176,6 +178,7 @@ fn other_eras_of_the_contract_are_found_by_name() {
     assert_eq!(validators_of(&loom(), "app", &made["app"]).unwrap().len(), 4);
 }
 
+/// S5
 #[test]
 fn powers_keep_their_notation() {
     let mut nodes = era3();

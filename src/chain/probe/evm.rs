@@ -172,6 +172,7 @@ mod tests {
         };
     }
 
+    /// V3
     #[test]
     fn status_and_peers_of_a_running_node() {
         let status = status(recorded!("status")).unwrap();
@@ -207,6 +208,7 @@ mod tests {
         assert!(block(&other).unwrap().signed_by.iter().all(|by| !voters.contains(&by.as_str())));
     }
 
+    /// V3
     #[test]
     fn errors_are_said_in_the_nodes_own_words() {
         let unknown = block(recorded!("block-unknown")).unwrap_err().to_string();
@@ -217,6 +219,7 @@ mod tests {
         assert!(block(r#"[{"id":0,"result":null}]"#).is_err());
     }
 
+    /// V3
     #[test]
     fn a_request_names_the_chains_own_methods() {
         let methods = ProbeMethods { validators: Some("kaia_getCouncil".into()), block: None };
@@ -251,6 +254,7 @@ mod tests {
     }
 
     proptest! {
+        /// V3, P7
         #[test]
         fn no_answer_makes_it_panic(body in ".{0,80}", cut in 0_usize..3600) {
             let _ = (status(&body), net_info(&body), block(&body), validators(&body), made_at(&body));

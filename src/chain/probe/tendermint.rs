@@ -155,6 +155,7 @@ mod tests {
         };
     }
 
+    /// V3
     #[test]
     fn status_of_a_running_node_and_of_one_before_its_first_block() {
         let unborn = status(recorded!("status-unborn")).unwrap();
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(born.app_hash, "0000000000000000");
     }
 
+    /// V3
     #[test]
     fn peers_blocks_and_validators() {
         assert!(net_info(recorded!("net_info-alone")).unwrap().peers.is_empty());
@@ -182,6 +184,7 @@ mod tests {
         assert_eq!(consensus_step(recorded!("consensus_state")).unwrap(), "4/0/1");
     }
 
+    /// V3
     #[test]
     fn an_error_is_an_error_whatever_the_status_said() {
         let error = block(recorded!("block-unknown")).unwrap_err();
@@ -230,6 +233,7 @@ mod tests {
     }
 
     /// The forms of 0.27 and 0.32, by chains.md: the id in block_meta, precommits with nulls, no total.
+    /// V3
     #[test]
     fn older_releases() {
         let old = r#"{"jsonrpc":"2.0","id":"","result":{"block_meta":{"block_id":{"hash":"AB"}},"block":{"header":
@@ -246,6 +250,7 @@ mod tests {
     }
 
     proptest! {
+        /// V3, P7
         #[test]
         fn no_answer_makes_it_panic(body in ".{0,80}", cut in 0_usize..980) {
             let _ = (status(&body), net_info(&body), block(&body), validators(&body), consensus_step(&body));

@@ -327,6 +327,7 @@ mod tests {
         assert!(place.text.contains("biuld_url") && place.column == 3, "{place:?}");
     }
 
+    /// P8
     #[test]
     fn a_name_that_becomes_a_path_is_one_name() {
         for bad in ["../../x", "/etc/x", "..", ".x", "-x", "a/b", "a b", "a\\u0007", "", &"x".repeat(256)] {

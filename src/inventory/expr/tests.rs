@@ -100,6 +100,7 @@ fn what_is_not_asked_for_is_not_rendered() {
     assert!(error("x: '{{ y }}'\ny: {a: 1, b: '{{ nope }}'}").message.contains("nope"));
 }
 
+/// P7
 #[test]
 fn what_never_ends_is_ended() {
     let loops = "x: '{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}'";
@@ -127,6 +128,7 @@ fn what_asks_the_world_outside_is_refused() {
 }
 
 /// Values of the corpus's expressions, and what the fuzzer makes of them.
+/// P7
 #[test]
 fn fuzz_expressions() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/inventory/expressions.yaml");

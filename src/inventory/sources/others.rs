@@ -69,6 +69,7 @@ mod tests {
         warnings.into_iter().map(|warning| (warning.message, warning.help.unwrap_or_default())).collect()
     }
 
+    /// P8
     #[test]
     fn folders_that_others_may_write_to_are_warned_about_once_and_not_refused() {
         let (own, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

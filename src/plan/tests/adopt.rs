@@ -45,6 +45,7 @@ fn value(world: &mut World, cluster: &Cluster) -> Vec<Option<Text>> {
     nodes.map(|(node, at)| world.host(cluster, node).files[&at].content.clone()).collect()
 }
 
+/// S1: its genesis stays as it is.
 #[test]
 fn a_living_chain_is_taken_over_with_its_keys_and_documents() {
     for chain in ["cometbft", "loom"] {
@@ -67,6 +68,7 @@ fn a_living_chain_is_taken_over_with_its_keys_and_documents() {
     }
 }
 
+/// S1, S7
 #[test]
 fn a_killed_adoption_goes_on() {
     let (cluster, world) = foreign("cometbft", 2, 7);
@@ -84,6 +86,7 @@ fn a_killed_adoption_goes_on() {
     }
 }
 
+/// S1: its documents stay as they are.
 #[test]
 fn what_was_set_there_counts_on() {
     let (cluster, mut world) = foreign("loom", 4, 7);
@@ -101,6 +104,7 @@ fn what_was_set_there_counts_on() {
     assert!(text.contains("SessionDuration: 77") && text.contains("DPOSVersion: 3"), "{text}");
 }
 
+/// S1
 #[test]
 fn what_cannot_be_taken_over_says_why() {
     let refused_with = |height: u64, change: &dyn Fn(&mut World, &Cluster)| {
@@ -140,6 +144,7 @@ fn what_cannot_be_taken_over_says_why() {
 }
 
 /// Each chain has its id in a place of its own.
+/// S1
 #[test]
 fn a_chain_of_another_id_is_refused_before_it_is_marked_as_ours() {
     for (chain, at) in

@@ -30,6 +30,7 @@ fn validators(cluster: &Cluster, text: &str) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
+    /// S2: a second plan has no stage. S3: no fact and no plan holds what is in every private key.
     #[test]
     fn every_inventory_is_born_and_then_left_alone(wishes in wishes(40)) {
         let cluster = wishes.cluster();

@@ -314,6 +314,7 @@ fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_the
     assert!(empty.starts_with("Input n-1: the backup cannot be used"), "{empty}");
 }
 
+/// P5
 #[test]
 fn s13_what_one_node_claims_stops_a_restore_and_is_named() {
     let claimed = refusal(|_, _, _, shown| {
@@ -340,6 +341,7 @@ fn s13_what_one_node_claims_stops_a_restore_and_is_named() {
     );
 }
 
+/// P5
 #[test]
 fn s13_what_one_node_alone_says_is_asked_about() {
     let cluster = plain("cometbft", 2).cluster();

@@ -86,6 +86,7 @@ fn s8_nobody_knows_who_votes() {
     assert!(refused(&outcome.end).contains("no node says who votes"));
 }
 
+/// P5
 #[test]
 fn s8_nobody_restarts_by_the_word_of_one_node() {
     let (wishes, mut world) = living(4);

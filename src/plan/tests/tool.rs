@@ -41,6 +41,7 @@ fn marks(stages: &[Stage]) -> BTreeSet<(String, String)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3))]
 
+    /// S3: no fact and no plan holds what is in every private key.
     #[test]
     fn every_inventory_is_signed_collected_and_then_left_alone(wishes in wishes(6)) {
         let cluster = Wishes { chain: "cosmos", ..wishes }.cluster();

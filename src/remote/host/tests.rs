@@ -77,6 +77,7 @@ fact host seen "$seen"
 fact host environment "$(tr '\0\n' '  ' <"/proc/$$/environ")"
 finish 0"#;
 
+/// P4: a host that knows no nonce says no fact. P6.
 #[tokio::test]
 async fn s3_neither_nonce_nor_password_stand_in_arguments_or_environment() {
     for (password, prompts) in [(None, 0), (Some(PASSWORD), 0), (Some(PASSWORD), 1)] {
@@ -91,6 +92,7 @@ async fn s3_neither_nonce_nor_password_stand_in_arguments_or_environment() {
     }
 }
 
+/// P4, P6
 #[tokio::test]
 async fn s3_a_password_is_never_the_scripts_input_however_often_sudo_asks() {
     let body = "say ready; finish 0";
@@ -111,6 +113,7 @@ async fn s3_a_password_is_never_the_scripts_input_however_often_sudo_asks() {
     }
 }
 
+/// P2: nothing of the run outlives its session.
 #[tokio::test]
 async fn a_script_leads_a_session_of_its_own_without_a_terminal() {
     let body = r#"say ready

@@ -14,6 +14,16 @@ use crate::{
     types::ids::NodeName,
 };
 
+/// Whether a unit's own log can explain it; V4, V5 and V9 are about files and clocks.
+pub fn is_in_the_log(check: &Check) -> bool {
+    matches!(check.id, "V1" | "V2" | "V3" | "V6" | "V7" | "V8" | "V10")
+}
+
+/// Whether a document that was changed after the first start can explain it.
+pub fn is_of_the_chain(check: &Check) -> bool {
+    check.id != "V9"
+}
+
 /// What is so whatever a log says.
 pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
     if view.seen(node).is_none() {

@@ -38,6 +38,7 @@ fn weighed(readings: &[Reading]) -> Voting {
     weigh(&table(readings)).unwrap()
 }
 
+/// P5
 #[test]
 fn who_signs_for_a_roll_is_confirmed_and_who_may_sign_elsewhere_is_shown_by_any() {
     let honest = at(50, &[49, 49, 49, 0]);
@@ -57,6 +58,7 @@ fn who_signs_for_a_roll_is_confirmed_and_who_may_sign_elsewhere_is_shown_by_any(
     assert!(!seven(2) && seven(3));
 }
 
+/// P5
 #[test]
 fn a_lone_height_is_named_and_does_not_count() {
     let honest = at(640, &[639, 639, 639, 0]);
@@ -68,6 +70,7 @@ fn a_lone_height_is_named_and_does_not_count() {
     assert_eq!(common(&voting.heights), 640, "where all can be compared");
 }
 
+/// P5
 #[test]
 fn who_does_not_agree_on_the_validators_is_named_with_what_it_says() {
     let honest = at(50, &[49; 4]);
@@ -81,6 +84,7 @@ fn who_does_not_agree_on_the_validators_is_named_with_what_it_says() {
     assert_eq!(weigh(&table(&[Reading { height: 5, ..Reading::default() }])), None);
 }
 
+/// P5
 #[test]
 fn a_node_alone_has_its_word_and_is_known_to_be_alone() {
     let voting = weighed(&[at(50, &[49, 49, 0, 0])]);
@@ -94,6 +98,7 @@ fn a_node_alone_has_its_word_and_is_known_to_be_alone() {
     assert!(weigh(&Readings::new()).is_none());
 }
 
+/// P5
 #[test]
 fn a_cluster_of_many_is_read_at_seven_that_are_not_behind() {
     let heights: BTreeMap<NodeName, u64> =
@@ -186,6 +191,7 @@ proptest! {
         prop_assert_eq!(other, all.disagree.is_some());
     }
 
+    /// P5
     #[test]
     fn s13_one_liar_never_gives_a_key_back_that_the_others_would_not(
         first in 20..40_u64,

@@ -26,6 +26,7 @@ pub fn register(suite: &mut Suite) {
 const NOBODY: u32 = 65534;
 
 /// As an ordinary user whose umask hides nothing; cores are allowed.
+/// P6
 fn sockets_and_memory_are_closed_to_others(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     slow_init_on(lab, 0, 6);
@@ -111,6 +112,7 @@ fn serves(lab: &Lab) -> String {
 }
 
 /// Host 0 pulls with curl, host 1 with wget, for host 2 this machine does.
+/// P6
 fn a_password_in_a_url_is_seen_by_nobody(lab: &Lab) {
     let grounds: Vec<Ground> = (0..3).map(|host| Ground::new(lab, host)).collect();
     lab.lend(0, "curl");
@@ -173,6 +175,7 @@ fn harmful(text: &str) -> Option<String> {
     Some(line.chars().take(300).flat_map(char::escape_default).collect())
 }
 
+/// P4, P7
 fn escape_sequences_of_hosts_stay_there(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let inventory = ground.hostile_program(":");

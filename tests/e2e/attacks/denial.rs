@@ -11,6 +11,7 @@ pub fn register(suite: &mut Suite) {
     long(suite, tests![files_without_an_end_hold_nobody_up, an_init_without_an_end_is_interrupted]);
 }
 
+/// P2
 fn locks_are_closed_to_others(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.born();
@@ -36,6 +37,7 @@ fn locks_are_closed_to_others(lab: &Lab) {
 }
 
 /// The node's user may do everything by sudo, as the login user of a cloud image does.
+/// P3, P2
 fn init_gets_nothing_of_a_run(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let spy = "/usr/local/bin/attack spy $home/spied";
@@ -85,6 +87,7 @@ const ENDLESS: &[&str] = &[
 const LEFT: &str = "for p in $(grep -lsxE '(sha256sum|sed|head|base64|dd|awk)' /proc/[0-9]*/comm); do echo \"$(cat $p)\"; \
                     p=${p%/comm}; kill -9 ${p#/proc/}; done 2>/dev/null; true";
 
+/// P2
 fn files_without_an_end_hold_nobody_up(lab: &Lab) {
     on_all_hosts(lab, ENDLESS, |ground, harm| {
         ground.clean();
@@ -161,6 +164,7 @@ const NEVER: &[[&str; 2]] = &[
     ["it prints without end", "while :; do head -c 20000000 /dev/zero | tr '\\0' x; sleep 1; done"],
 ];
 
+/// P2, P3
 fn an_init_without_an_end_is_interrupted(lab: &Lab) {
     on_all_hosts(lab, NEVER, |ground, [name, hook]| {
         ground.clean();

@@ -23,6 +23,7 @@ pub fn register(suite: &mut Suite) {
 }
 
 /// By the node's account, which sees the environment of what works as itself.
+/// P6
 fn a_hand_shows_nothing_of_root(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.begin("chain", "sample", "/usr/local/bin/attack sample /home/chain/seen");
@@ -45,6 +46,7 @@ fn a_hand_shows_nothing_of_root(lab: &Lab) {
 }
 
 /// A configuration with a password, in a folder that only its owner reads.
+/// P6
 fn copies_are_closed_to_others(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let password = "canary-of-a-database";
@@ -74,6 +76,7 @@ fn copies_are_closed_to_others(lab: &Lab) {
 /// What looks has a minute, and the node two for its stop before systemd kills it.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// P2
 fn a_hand_that_is_stopped_holds_nobody_up(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.born();
@@ -93,6 +96,7 @@ fn a_hand_that_is_stopped_holds_nobody_up(lab: &Lab) {
     ground.loomctl(UP).ok();
 }
 
+/// P2
 fn thousands_of_ports_hide_no_node(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.begin("mallory", "listen", "-p LimitNOFILE=65536 /usr/local/bin/attack listen 9000");
@@ -106,6 +110,7 @@ fn thousands_of_ports_hide_no_node(lab: &Lab) {
     assert_eq!(up.code, Some(0), "{up}");
 }
 
+/// P1
 fn root_has_no_node_in_a_folder_of_somebody_elses(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let theirs = [
@@ -135,6 +140,7 @@ fn root_has_no_node_in_a_folder_of_somebody_elses(lab: &Lab) {
     ground.loomctl_with(&inventory, &["down", "--destroy", "--delete-keys", "--yes"]).ok();
 }
 
+/// P1
 fn a_folder_that_its_owner_has_closed_goes(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.born();
@@ -147,6 +153,7 @@ fn a_folder_that_its_owner_has_closed_goes(lab: &Lab) {
 }
 
 /// Two nodes of one cluster on one machine, each with an account of its own: what one does with links is not the other's harm.
+/// P1
 fn a_neighbour_of_another_account_is_not_touched(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let address = lab.address(0);
@@ -176,6 +183,7 @@ fn a_neighbour_of_another_account_is_not_touched(lab: &Lab) {
 }
 
 /// loomctl runs on the host as root, in somebody's terminal (TIOCSTI types into it).
+/// P1, P3
 fn a_run_on_its_own_host_lends_no_terminal(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     std::fs::copy(env!("CARGO_BIN_EXE_loomctl"), ground.path("usr/local/bin/loomctl")).unwrap();
@@ -216,6 +224,7 @@ fn unmounted(ground: &Ground, over: &str) {
 }
 
 /// As NFS with root squash and FUSE without allow_root have it: systemd has to show it to the node all the same.
+/// P1
 fn a_home_that_root_cannot_look_at(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.by("chain", "mkdir real home; chmod 700 real home").ok();
@@ -234,6 +243,7 @@ fn a_home_that_root_cannot_look_at(lab: &Lab) {
 }
 
 /// What root cannot look at is not there for it; once it works there, something else is.
+/// P1
 fn a_home_that_vanishes_leads_nowhere_else(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     for tool in ["mkdir", "install", "chown", "stat"] {

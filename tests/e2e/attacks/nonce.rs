@@ -36,6 +36,7 @@ fn nonces(ground: &Ground) -> BTreeSet<String> {
     nonces.collect()
 }
 
+/// P4, P6
 fn nonce_and_password_are_seen_by_nobody(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let inventory = with_a_password(&ground);
@@ -62,6 +63,7 @@ fn nonce_and_password_are_seen_by_nobody(lab: &Lab) {
     }
 }
 
+/// P4
 fn a_name_with_line_breaks_is_no_fact(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     let inventory = with_a_password(&ground);

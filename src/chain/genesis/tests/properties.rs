@@ -33,6 +33,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+    /// S5
     #[test]
     fn composing_never_panics(chain in any_json(), app in any_json(), part in any_json(), raw in ".{0,40}") {
         let mut nodes = era3();
@@ -71,6 +72,7 @@ proptest! {
     }
 
     /// A document that is kept as text comes out as a tree of values would.
+    /// S5
     #[test]
     fn an_outline_is_written_as_the_whole_tree(json in any_json(), more in prop::sample::select(vec!["a", "validators", "contracts[*].init", "[0]", "init.power", "contracts[name=dpos].init"])) {
         let json = json!({"contracts": json, "a": json, "validators": [json]});
@@ -83,6 +85,7 @@ proptest! {
         }
     }
 
+    /// S5
     #[test]
     fn documents_differ_where_their_trees_do(a in any_json(), b in any_json()) {
         for (a, b) in [(json!({"x": a, "y": 1}), json!({"y": 1, "x": b})), (json!({"x": a, "y": 1}), json!({"y": 1, "x": a}))] {
@@ -94,6 +97,7 @@ proptest! {
     }
 }
 
+/// S5
 #[test]
 fn keys_that_stand_twice_count_as_for_the_chain() {
     let text = r#"{"validators":[],"a":{"k":1,"x":[{"y":1,"\u0079":2}],"k":3},"b":0}"#;
@@ -104,6 +108,7 @@ fn keys_that_stand_twice_count_as_for_the_chain() {
 }
 
 /// Who came first does not matter: the inventory's order does.
+/// S5
 #[test]
 fn composing_does_not_know_the_order_of_arrival() {
     let wanted = composed(&era3(), &Overrides::new()).unwrap();
@@ -118,6 +123,7 @@ fn composing_does_not_know_the_order_of_arrival() {
 }
 
 /// Any bytes in place of a node's document, as the first one and as another; of both documents of loom and of CometBFT's.
+/// S5
 #[test]
 fn fuzz_genesis_documents() {
     let cometbft = include_str!("../../../../tests/fixtures/cometbft-0.38/genesis.json");

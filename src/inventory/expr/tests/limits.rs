@@ -183,6 +183,7 @@ fn attacked(name: &str, vars: &str) {
 }
 
 /// On a stack as small as any that renders.
+/// P7
 #[test]
 fn every_attack_ends_with_an_error_that_names_the_variable() {
     for attack in ATTACKS {
@@ -195,6 +196,7 @@ fn every_attack_ends_with_an_error_that_names_the_variable() {
 }
 
 /// The same again in a process of its own that may not have more.
+/// P7
 #[test]
 fn every_attack_ends_in_little_memory() {
     let program = std::env::current_exe().unwrap();
@@ -209,6 +211,7 @@ fn every_attack_ends_in_little_memory() {
     assert!(said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// P7
 #[test]
 fn what_is_within_the_limits_is_rendered() {
     assert_eq!(value("x: \"{{ ('ab' * 3) ~ [1] * 2 }}\""), "ababab[1, 1]");

@@ -159,6 +159,7 @@ mod tests {
         ]
     }
 
+    /// P7
     #[test]
     fn what_would_take_minutes_is_refused_by_name() {
         for (name, text, word) in attacks() {
@@ -171,6 +172,7 @@ mod tests {
         }
     }
 
+    /// P7
     #[test]
     fn what_is_just_allowed_is_read_in_no_time() {
         let key = format!("{}.{}", "k.".repeat(15) + &"h".repeat(440), "k.".repeat(10) + "k");

@@ -240,6 +240,7 @@ mod tests {
         }
     }
 
+    /// P7
     #[test]
     fn fuzz_plain_toml() {
         let corpus: Vec<&[u8]> = REAL.iter().chain(&[FORMS]).map(|text| text.as_bytes()).collect();
