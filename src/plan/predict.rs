@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Node},
-    facts::{Account, Facts, FileFact, FileKind, NodeFacts},
+    facts::{Account, Facts, FileFact, FileKind, NodeFacts, UnitFacts},
     steps::{self, Run, Step},
     types::{
         ids::{NodeId, NodeName, RemotePath, Sha256},
@@ -192,9 +192,15 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
             seen.home = seen.home.take().or_else(|| home.clone());
             seen.account = home.map(|home| Account { uid: 0, group: user.to_string(), home });
         }
-        Step::Folder { path, owner, mode, .. } => put(seen, path, FileKind::Folder, owner, *mode, None, None),
+        Step::Folder { path, owner, mode, strict } => {
+            // As `step_dir` does it: the mode is that of a new folder, unless it is to be changed.
+            let there = seen.file(path).filter(|_| !strict).map(|file| file.mode);
+            put(seen, path, FileKind::Folder, owner, there.unwrap_or(*mode), None, None);
+        }
         Step::File { path, owner, mode, content } => {
             put(seen, path, FileKind::File, owner, *mode, Some(content), None);
+            let is_its = |unit: &&mut UnitFacts| unit.load == "loaded" && unit.fragment == path.as_str();
+            seen.units_mut().filter(is_its).for_each(|unit| unit.needs_reload = true);
         }
         Step::Key { path, owner, content } => {
             put(seen, path, FileKind::File, owner, crate::steps::KEY_MODE, None, None);
@@ -245,7 +251,13 @@ fn bring_about(step: &Step, seen: &mut NodeFacts) {
         Step::Disabled { unit } => "disabled".clone_into(&mut seen.unit_of_mut(unit).file_state),
         Step::Unsigned { .. } => seen.signed_height = Some(0),
         Step::Reload => seen.units_mut().for_each(|unit| unit.needs_reload = false),
-        Step::Gone { path } | Step::EmptyGone { path } => drop(seen.files.remove(path)),
+        Step::Gone { path } => seen.files.retain(|at, _| at != path && !at.is_below(path)),
+        // What nobody was asked about may be in there all the same.
+        Step::EmptyGone { path } => {
+            if !seen.files.keys().any(|at| at.is_below(path)) {
+                seen.files.remove(path);
+            }
+        }
         Step::Unused { path } => drop(seen.binaries.remove(path)),
         Step::Fetch { .. } => {}
     }
@@ -260,7 +272,23 @@ fn put(
     content: Option<&Text>,
     target: Option<&RemotePath>,
 ) {
-    let file = FileFact {
+    // Of the folders that are made on the way a host is asked about these two.
+    let home = seen.home.clone().filter(|home| path.is_below(home));
+    let parent = path.parent().filter(|_| home.is_some() || kind == FileKind::Link);
+    for folder in parent.into_iter().chain(home) {
+        seen.files.entry(folder).or_insert_with(|| file(FileKind::Folder, owner, 0o755, None, None).into());
+    }
+    seen.files.insert(path.clone(), file(kind, owner, mode, content, target).into());
+}
+
+fn file(
+    kind: FileKind,
+    owner: &str,
+    mode: u32,
+    content: Option<&Text>,
+    target: Option<&RemotePath>,
+) -> FileFact {
+    FileFact {
         kind,
         mode,
         owner: owner.to_owned(),
@@ -271,6 +299,5 @@ fn put(
         sha256: content.map(|text| text.sha256().clone()),
         target: target.map(ToString::to_string),
         content: content.cloned(),
-    };
-    seen.files.insert(path.clone(), file.into());
+    }
 }

@@ -123,7 +123,7 @@ impl World {
         Self { fuel: Some(fuel), ..Self::default() }
     }
 
-    fn address(machine: &Machine) -> String {
+    pub fn address(machine: &Machine) -> String {
         machine.login.host.to_string()
     }
 

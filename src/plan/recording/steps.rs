@@ -26,7 +26,9 @@ impl World {
         let host = self.hosts.get_mut(address).unwrap();
         let mut parent = at.parent();
         while let Some(folder) = parent.filter(|folder| folder.as_str() != "/") {
-            host.files.entry(folder.clone()).or_insert_with(|| folder_of(&host.scope.owner(), 0o755));
+            // As whoever makes the file; a link says of nobody whose it is.
+            let owner = if file.kind == FileKind::Link { host.scope.owner() } else { file.owner.clone() };
+            host.files.entry(folder.clone()).or_insert_with(|| folder_of(&owner, 0o755));
             parent = folder.parent();
         }
         host.files.insert(at.clone(), FileFact { inode, mtime: ctime.clone(), ctime, ..file });
@@ -68,7 +70,10 @@ impl World {
             Step::Folder { path, owner, mode, strict } => match there(path) {
                 Some(file) if file.kind == FileKind::Link => Ok(()),
                 Some(file) if file.owner == *owner && (!strict || file.mode == *mode) => Ok(()),
-                Some(file) => self.put(address, path, FileFact { owner: owner.clone(), ..file }),
+                Some(file) => {
+                    let mode = if *strict { *mode } else { file.mode };
+                    self.put(address, path, FileFact { owner: owner.clone(), mode, ..file })
+                }
                 None => self.put(address, path, folder_of(owner, *mode)),
             },
             Step::File { path, owner, mode, content } => {

@@ -9,6 +9,7 @@ mod encoded;
 mod hostile;
 mod joined;
 mod life;
+mod real;
 mod refusals;
 mod relay;
 mod repair;
