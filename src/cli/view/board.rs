@@ -213,9 +213,16 @@ fn clock(time: Duration) -> String {
 
 /// One line of `width`; where it is too long, the end stays readable.
 fn with_end(text: &str, end: &str, width: usize) -> String {
-    let (text, end) = (log_line(text), truncate_str(end, width, ""));
+    let (text, end) = (log_line(text), cut(end, width, ""));
     let room = width - measure_text_width(&end);
-    format!("{}{end}", truncate_str(&text, room, if room > 1 { "…" } else { "" }))
+    format!("{}{end}", cut(&text, room, if room > 1 { "…" } else { "" }))
+}
+
+/// Signs are counted one by one where a text is cut, and two may be wider together (a digit and its keycap): then it is cut
+/// further.
+fn cut(text: &str, width: usize, tail: &str) -> String {
+    let cuts = (0..=width).rev().map(|at| truncate_str(text, at, tail));
+    cuts.map(String::from).find(|cut| measure_text_width(cut) <= width).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -224,6 +231,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn signs_that_are_wider_together_do_not_wrap() {
+        for width in 1..12 {
+            assert!(
+                measure_text_width(&with_end("0\u{fe0f}0\u{fe0f}0\u{fe0f}0\u{fe0f}0\u{fe0f}", "", width))
+                    <= width
+            );
+        }
+    }
 
     fn at(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
