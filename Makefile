@@ -31,7 +31,7 @@ lint:
 test:
 	@tests/lab/setup
 	@$(MAKE) --no-print-directory lint
-	cargo test --locked
+	LOOMCTL_FUZZ_SECONDS=$${LOOMCTL_FUZZ_SECONDS:-10} cargo test --locked
 
 # How many of each fault: FAULTS=step:20,loomctl:100,session:25,host:25; LOOMCTL_SEED replays.
 FAULTS ?= step:20,loomctl:100,session:25,host:25

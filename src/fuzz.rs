@@ -31,7 +31,7 @@ pub fn fuzz<T: Hash>(name: &str, corpus: &[&[u8]], target: impl Fn(&[u8]) -> T) 
     let number = |key: &str| env::var(key).ok().map(|text| text.parse::<u64>().expect("a number"));
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     let seed = number("LOOMCTL_FUZZ_SEED").unwrap_or_else(|| clock().into());
-    let time = Duration::from_secs(number("LOOMCTL_FUZZ_SECONDS").unwrap_or(10));
+    let time = Duration::from_secs(number("LOOMCTL_FUZZ_SECONDS").unwrap_or(1));
     let start = Instant::now();
     run(name, corpus, target, seed, |_| start.elapsed() < time);
 }
