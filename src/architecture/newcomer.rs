@@ -60,6 +60,21 @@ fn a_step_is_added_in_the_files_that_contributing_lists() {
     assert_eq!(outside, STEP, "files of a new step; where it is less, lower the constant: {touched:?}");
 }
 
+/// Its name stands in no code but in the list of profiles; its folder needs no more than the profile.
+#[test]
+fn a_chain_of_two_services_is_added_in_the_files_that_contributing_lists() {
+    let expected = ["templates/NAME/profile.yaml", "src/chain/profile/parse.rs"];
+    assert_eq!(
+        listed("Add a chain of two services"),
+        expected.map(str::to_owned).into(),
+        "the table in CONTRIBUTING.md"
+    );
+    let named = sources().into_iter().filter(|(_, code)| code.contains("\"cometbft-app\""));
+    assert_eq!(named.map(|(file, _)| file).collect::<Vec<_>>(), ["chain/profile/parse.rs"]);
+    assert_eq!(files("templates/cometbft-app", "yaml").len(), 1);
+    assert!(files("templates/cometbft-app", "service").is_empty());
+}
+
 #[test]
 fn a_check_is_added_in_the_files_that_contributing_lists() {
     let (sources, hints, all) = (sources(), "verify/cause/facts.rs", "verify/mod.rs");

@@ -336,7 +336,7 @@ proptest! {
     #[test]
     fn a_value_begins_no_line_of_its_own(word in hostile()) {
         let lines = |text: String| text.lines().count();
-        prop_assert_eq!(lines(words::status(&[status(&word)])), 2);
+        prop_assert_eq!(lines(words::status(&[status(&word)])), 3, "a heading, the node, its service");
         let pair = history::Entry { time: String::new(), host: word.clone(), who: word.clone(), stage: word.clone(), result: word.clone(), changed: vec![word.clone()] };
         prop_assert_eq!(lines(words::history(&[pair])), 1);
     }
