@@ -218,6 +218,11 @@ fn whole(
         }
     };
     let genesis = genesis_values(inventory, &profile, problems);
+    if joined.is_some() && nodes.iter().any(|node| node.state_sync) {
+        let problem =
+            Problem::error("state_sync: nodes of a joined network cannot begin with a snapshot yet");
+        problems.push(problem.help("leave `state_sync` out: they take all blocks"));
+    }
     if joined.is_some() && !genesis.is_empty() {
         let problem = Problem::error("genesis: the genesis of a joined network is never changed");
         problems.push(problem.help("leave `genesis` out"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, life, quorum};
+use super::{Class, Next, Options, Planned, Refusal, Stage, guard, life, quorum};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, UnitFacts},
@@ -75,9 +75,17 @@ pub(super) fn of(
 fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
     let refusals: Vec<Refusal> = nodes
         .iter()
-        .filter(|(_, seen)| seen.manifest.is_none())
         .flat_map(|(node, seen)| {
-            let runs = |program: &Program<'_>| !seen.unit_of(program.unit_name).is_stopped();
+            let is_listed = |program: &Program<'_>| match (program.service, &seen.manifest) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(_), Some(manifest)) => {
+                    manifest.services.iter().any(|entry| entry.unit == *program.unit_name)
+                }
+            };
+            let runs = move |program: &Program<'_>| {
+                !is_listed(program) && !seen.unit_of(program.unit_name).is_stopped()
+            };
             cluster.programs(node).filter(runs).map(move |program| (node, program.unit_name))
         })
         .map(|(node, unit)| {
@@ -85,8 +93,19 @@ fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refu
             Refusal::new(Class::Safety, Some(&node.name), message)
                 .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
+        .chain(nodes.iter().flat_map(|(node, seen)| gone_services(node, seen)))
         .collect();
     (!refusals.is_empty()).then_some(refusals)
+}
+
+/// Services that were installed by another profile: nobody would stop them.
+fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+    let entries = seen.manifest.iter().flat_map(|manifest| &manifest.services);
+    let gone = entries.filter(|entry| node.services.iter().all(|service| service.name != entry.service));
+    let refuse = |entry| {
+        Refusal::new(Class::Safety, Some(&node.name), guard::gone_service(entry)).advice(guard::GONE_SERVICE)
+    };
+    gone.map(refuse).collect()
 }
 
 /// S13: a sign state goes back to zero only when every node of the cluster is seen stopped.
@@ -99,7 +118,11 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
             !seen.is_some_and(|seen| seen.units().all(UnitFacts::is_stopped))
         })
         .map(|node| {
-            let state = facts.nodes.get(&node.name).map_or("not seen", |seen| seen.unit.active.as_str());
+            let running = |seen: &'_ NodeFacts| {
+                let unit = seen.units().find(|unit| !unit.is_stopped());
+                unit.map_or_else(|| seen.unit.active.clone(), |unit| unit.active.clone())
+            };
+            let state = facts.nodes.get(&node.name).map_or_else(|| "not seen".to_owned(), running);
             let message = format!("{} is {state}: the chain may still go on", node.name);
             Refusal::new(Class::Safety, Some(&node.name), message)
                 .advice("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")

@@ -8,8 +8,8 @@ use super::{Class, Options, Refusal, adopt, ask, birth, life, relay, rights, spr
 use crate::{
     chain::ports::PortUse,
     cluster::{Cluster, Node, Program},
-    facts::{Facts, MachineFacts, NodeFacts, sockets::Listener},
-    types::ids::{NodeName, RemotePath, ServiceName, Sha256, UnitName},
+    facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
+    types::ids::{NodeName, RemotePath, ServiceName, Sha256},
 };
 
 use keys::{has_lost_its_disk, keys_complete, keys_readable, no_clones, sign_state_is_whole};
@@ -52,7 +52,7 @@ fn node_may(
     if refusals.is_empty() {
         refusals.extend(ports_free(cluster, node, machine, seen));
         refusals.extend(is_ours(cluster, node, facts, seen, options));
-        refusals.extend(same_unit(cluster, node, seen));
+        refusals.extend(same_unit(node, seen));
         refusals.extend(rights::kept_elsewhere(cluster, node, seen));
         refusals.extend(keys_complete(cluster, node, seen));
         refusals.extend(keys_readable(cluster, node, seen));
@@ -208,11 +208,16 @@ fn is_ours(
                       use another working_directory, or move the files away after a backup of the keys";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }
-    let units = cluster.programs(node).map(|program| cluster.scope(node).unit_path(program.unit_name));
     let masked =
         |unit: &RemotePath| seen.file(unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
-    let may_be = seen.manifest.is_none() && !life::is_ours(cluster, node, seen);
-    for unit in units.filter(|unit| may_be && seen.has(unit) && !masked(unit)) {
+    let is_listed = |program: &Program<'_>| match (program.service, &seen.manifest) {
+        (None, manifest) => manifest.is_some() || life::is_ours(cluster, node, seen),
+        (Some(_), Some(manifest)) => manifest.services.iter().any(|entry| entry.unit == *program.unit_name),
+        (Some(_), None) => false,
+    };
+    let units = cluster.programs(node).filter(|program| !is_listed(program));
+    let units = units.map(|program| cluster.scope(node).unit_path(program.unit_name));
+    for unit in units.filter(|unit| seen.has(unit) && !masked(unit)) {
         let message = format!("{unit} is there, and loomctl has not made it");
         let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
@@ -220,24 +225,45 @@ fn is_ours(
     refusals
 }
 
-/// The units' names are the inventory's: under another one a program would run twice, with one key.
-fn same_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+/// The units' names are the inventory's: under another one a program would run twice, with one key; so would one that is no
+/// service of the profile any more.
+fn same_unit(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let Some(manifest) = &seen.manifest else { return Vec::new() };
-    let there = |program: Program<'_>| match program.service {
-        None => Some(manifest.unit.as_str()),
-        Some(service) => {
-            Some(manifest.services.iter().find(|entry| entry.service == *service)?.unit.as_str())
+    let refuse = |message: String, advice: String| {
+        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+    };
+    if manifest.unit != node.unit_name.as_str() {
+        let (there, unit) = (&manifest.unit, &node.unit_name);
+        let message = format!("its unit there is {there}, but by the inventory it is {unit}");
+        let advice = format!(
+            "set `unit_name: {there}` for this host (a machine that gets a second node gives its units other names)"
+        );
+        // Those of its services follow from it.
+        return vec![refuse(message, advice)];
+    }
+    let of_service = |entry: &ServiceEntry| {
+        let there = &entry.unit;
+        match node.services.iter().find(|service| service.name == entry.service) {
+            Some(service) if service.unit_name == *there => None,
+            Some(service) => Some(refuse(
+                format!(
+                    "the unit of its service {} there is {there}, but by the inventory it is {}",
+                    entry.service, service.unit_name
+                ),
+                format!("set `services: {{{}: {{unit_name: {there}}}}}` for this host", entry.service),
+            )),
+            None => Some(refuse(gone_service(entry), GONE_SERVICE.to_owned())),
         }
     };
-    let others = cluster.programs(node).filter_map(|program| Some((there(program)?, program.unit_name)));
-    let refuse = |(there, unit): (&str, &UnitName)| {
-        let message = format!("its unit there is {there}, but by the inventory it is {unit}");
-        Refusal::new(Class::Safety, Some(&node.name), message).advice(format!(
-            "set `unit_name: {there}` for this host (a machine that gets a second node gives its units other names)"
-        ))
-    };
-    others.filter(|(there, unit)| *there != unit.as_str()).map(refuse).collect()
+    manifest.services.iter().filter_map(of_service).collect()
 }
+
+/// What a manifest has and the profile has not.
+pub fn gone_service(entry: &ServiceEntry) -> String {
+    format!("its service {} ({}.service) is no service of the chain any more", entry.service, entry.unit)
+}
+
+pub const GONE_SERVICE: &str = "give the chain that it was made with; to leave that service, `down --destroy` (keys stay) with that chain first";
 
 /// S11: what is not pinned by a person must be the same on all hosts.
 pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {

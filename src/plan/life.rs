@@ -66,7 +66,12 @@ pub fn of_cluster(cluster: &Cluster, facts: &Facts) -> Life {
     if facts.voting.as_ref().is_some_and(Voting::has_block) {
         return Life::Live;
     }
-    each(&cluster.nodes, |node| of_node(cluster, node, facts)).into_iter().max().unwrap_or(Life::Absent)
+    let furthest = each(&cluster.nodes, |node| of_node(cluster, node, facts)).into_iter().max();
+    match furthest.unwrap_or(Life::Absent) {
+        // Its nodes do not sign, so that no file of theirs says how far the network is: it was there before them.
+        Life::Started if cluster.joined.is_some() => Life::Live,
+        life => life,
+    }
 }
 
 fn has_keys(cluster: &Cluster, seen: &NodeFacts) -> bool {

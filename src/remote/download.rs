@@ -61,15 +61,28 @@ pub enum DownloadError {
 type Outcome = Result<Arc<Download>, DownloadError>;
 
 /// The downloads of one run, by URL.
-#[derive(Default)]
-pub struct Downloads(Mutex<BTreeMap<String, Arc<OnceCell<Outcome>>>>);
+pub struct Downloads {
+    by_url: Mutex<BTreeMap<String, Arc<OnceCell<Outcome>>>>,
+    /// Bytes of each at the most.
+    limit: u64,
+}
+
+impl Default for Downloads {
+    fn default() -> Self {
+        Self::of_at_most(u64::MAX)
+    }
+}
 
 impl Downloads {
+    pub fn of_at_most(limit: u64) -> Self {
+        Self { by_url: Mutex::default(), limit }
+    }
+
     /// The file of this URL. Who comes first downloads it, the others wait for that one; when all of them have gone away
     /// (Ctrl-C), the download ends too.
     pub async fn get(&self, url: &str) -> Outcome {
-        let cell = Arc::clone(self.0.lock().await.entry(url.to_owned()).or_default());
-        cell.get_or_init(|| download(url)).await.clone()
+        let cell = Arc::clone(self.by_url.lock().await.entry(url.to_owned()).or_default());
+        cell.get_or_init(|| download(url, self.limit)).await.clone()
     }
 }
 
@@ -92,7 +105,7 @@ fn place() -> PathBuf {
     chosen.or_else(on_disk).unwrap_or_else(std::env::temp_dir)
 }
 
-async fn download(url: &str) -> Outcome {
+async fn download(url: &str, limit: u64) -> Outcome {
     let place = place();
     let no_place = |e: io::Error| DownloadError::NoPlace(place.display().to_string(), e.to_string());
     let failed = |e: io::Error| DownloadError::Failed(e.to_string());
@@ -100,8 +113,12 @@ async fn download(url: &str) -> Outcome {
     let file = tempfile::tempfile_in(&place).map_err(no_place)?;
     let mut to = tokio::fs::File::from_std(file.try_clone().map_err(no_place)?);
     let (mut child, stdout, stderr) = start(url).await.map_err(failed)?;
-    let (copied, said) = tokio::join!(copy(stdout, &mut to), read_all(stderr));
-    let sha256 = copied.map_err(no_place)?;
+    let copied = copy(stdout, &mut to, limit).await.map_err(no_place)?;
+    // Not before: who goes on sending is ended with the child, and may have its stderr open until then.
+    let Some(sha256) = copied else {
+        return Err(DownloadError::Failed(format!("it has more than {limit} bytes")));
+    };
+    let said = read_all(stderr).await;
     let status = child.wait().await.map_err(failed)?;
     if status.success() {
         return Ok(Arc::new(Download { sha256, file }));
@@ -129,19 +146,23 @@ async fn start(url: &Url) -> io::Result<(Child, ChildStdout, ChildStderr)> {
     }
 }
 
-/// The whole stream into the file, hashed on the way.
-async fn copy(mut from: ChildStdout, to: &mut tokio::fs::File) -> io::Result<Sha256> {
-    let (mut hash, mut buffer) = (sha2::Sha256::new(), vec![0; 256 * 1024]);
+/// The whole stream into the file, hashed on the way; `None`: it is longer than `limit`.
+async fn copy(mut from: ChildStdout, to: &mut tokio::fs::File, limit: u64) -> io::Result<Option<Sha256>> {
+    let (mut hash, mut buffer, mut size) = (sha2::Sha256::new(), vec![0; 256 * 1024], 0_u64);
     loop {
         let read = from.read(&mut buffer).await?;
         if read == 0 {
             break;
         }
+        size += read as u64;
+        if size > limit {
+            return Ok(None);
+        }
         hash.update(&buffer[..read]);
         to.write_all(&buffer[..read]).await?;
     }
     to.flush().await?;
-    Sha256::new(hex::encode(hash.finalize())).map_err(io::Error::other)
+    Sha256::new(hex::encode(hash.finalize())).map(Some).map_err(io::Error::other)
 }
 
 async fn read_all(mut from: ChildStderr) -> String {

@@ -118,7 +118,7 @@ json_value() {
       "in:$2:") value=$word && break ;;
     esac
     case $within$last$word in "in:$2:"[0-9]*) value=${word#:} value=${value%%[,\}]*} && break ;; esac
-    case $1$word in ?*\}*) within='' ;; esac
+    [ -z "$1" ] || case $word in *\}*) within='' ;; esac
     before=$last last=$word
   done
   unset IFS

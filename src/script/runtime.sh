@@ -361,6 +361,7 @@ keep() {
   # What the node keeps to itself (a password in its configuration) is nobody else's here either.
   mkdir -p "$1/pristine" && chmod 700 "$1/pristine" || return 1
   keep_state=$1 keep_asked=$newline$2
+  [ "$(printf '%s\n' "$3" | wc -l)" -le "$(($(printf '%s\n' "$2" | wc -l) + 1))" ] || { echo "more was brought than was asked for"; return 1; }
   # Not by read(1p), which takes a long line byte by byte.
   set -f
   IFS=$newline
@@ -376,7 +377,7 @@ keep() {
 }
 # brings FUNCTION ARG…: $brought is what the hand says the documents hold (`documents_of`).
 brings() {
-  brought=$({ in_hand "$@"; echo " $?"; } | head -c 50331648)
+  brought=$({ in_hand "$@" 2>&1; echo " $?"; } | head -c 50331648)
   case $brought in *" 0") brought=${brought%" 0"} ;; *) printf '%s\n' "${brought% *}" | tail -c 4096 && return 1 ;; esac
 }
 

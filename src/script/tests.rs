@@ -110,6 +110,10 @@ fn s3_the_nonce_is_given_to_nothing_but_printf() {
 #[test]
 fn p2_what_a_step_says_has_a_limit() {
     let root = tempfile::tempdir().unwrap();
+    // What brings documents has a limit of its own.
+    let endless = "ulimit -v 300000; hand_user=$(id -un) hand_group=$(id -gn) hand_home=/; \
+                   step s brings sh -c 'head -c 200000000 /dev/zero | tr \\\\0 x >&2'";
+    assert!(said(root.path(), endless).contains(" failed s 1 "), "it is cut off");
     let flood = "ulimit -v 100000; hand_user=$(id -un) hand_group=$(id -gn) hand_home=/; \
                  step s hand_does sh -c 'head -c 200000000 /dev/zero | tr \\\\0 x; echo; echo its end; exit 3'";
     let said = said(root.path(), flood);

@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Member, nothing_early},
-    plan::{Class, Gate, Next, Options, Planned, Refusal, Stage, ask, early, restore::Shown, roll, sync},
+    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, restore::Shown, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     steps::{Run as Start, Step},
@@ -151,6 +151,7 @@ impl Run {
                 Err(error) => drop(errors.insert(machine, error)),
             }
         }
+        joined::note_what_hosts_hold(&mut self.cluster, &self.facts);
         self.may_be_absent(errors, how)?;
         self.members = self.present();
         Ok(())
@@ -223,7 +224,12 @@ impl Run {
 
     /// Everything that hosts do not say and that has to be known before anything is decided.
     pub async fn ask_what_is_wanted(&mut self, options: &Options) {
-        joined::note(&mut self.cluster, &self.facts).await;
+        let mut interrupt = self.fleet.interrupt.clone();
+        tokio::select! {
+            () = joined::note(&mut self.cluster, &self.facts) => {}
+            // Whoever goes on looks at the interrupt itself.
+            () = interrupt.wait() => {}
+        }
         if roll::starts_a_validator(&self.cluster, &self.facts, options) {
             self.ask_the_chain().await;
         }
@@ -311,11 +317,12 @@ impl Run {
                 Err(error) => errors.push((self.cluster.machine_name(machine), error)),
             }
         }
-        let starts =
-            |planned: &Planned| matches!(planned.step, Step::Unit { run: Start::Start | Start::Restart, .. });
-        for (node, _) in stage.steps.iter().filter(|(_, steps)| steps.iter().any(starts)) {
-            if let Some(seen) = self.facts.nodes.get_mut(node) {
-                seen.unit.tried = true;
+        for (node, steps) in &stage.steps {
+            let Some(seen) = self.facts.nodes.get_mut(node) else { continue };
+            for planned in steps {
+                if let Step::Unit { name, run: Start::Start | Start::Restart, .. } = &planned.step {
+                    seen.unit_of_mut(name).tried = true;
+                }
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }

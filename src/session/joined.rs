@@ -1,6 +1,8 @@
 //! The genesis document of a joined network: from a host that holds it, else from where the inventory says. Whoever it comes
 //! from, its bytes have the checksum that the inventory names.
 
+use std::time::Duration;
+
 use crate::{
     chain::genesis::single,
     cluster::{Cluster, Source, network::Joined},
@@ -9,15 +11,28 @@ use crate::{
     types::{ids::Sha256, limited, problem::Problem, text::Text},
 };
 
+/// For a document of at most 4 MiB, from wherever it is.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Writes it into the cluster, or why it is not known. Nothing is asked of anybody where the network is made here, or where
 /// a host has the document.
 pub async fn note(cluster: &mut Cluster, facts: &Facts) {
-    let Some(joined) = &cluster.joined else { return };
-    let read = match on_a_host(facts, &joined.sha256) {
-        Some(text) => Ok(text),
-        None => read(joined).await,
-    };
+    note_what_hosts_hold(cluster, facts);
+    let Some(joined) = cluster.joined.as_ref().filter(|joined| joined.document.is_err()) else { return };
+    let limit = format!("it did not arrive within {} s", PATIENCE.as_secs());
+    let late = |_| Err(Problem::error(format!("network.joined.genesis: {limit}")));
+    let read = tokio::time::timeout(PATIENCE, read(joined)).await.unwrap_or_else(late);
     let document = read.and_then(|text| is_of_chain(cluster, &text).map(|()| text));
+    if let Some(joined) = &mut cluster.joined {
+        joined.document = document;
+    }
+}
+
+/// The same without asking anybody.
+pub fn note_what_hosts_hold(cluster: &mut Cluster, facts: &Facts) {
+    let Some(joined) = &cluster.joined else { return };
+    let Some(text) = on_a_host(facts, &joined.sha256) else { return };
+    let document = is_of_chain(cluster, &text).map(|()| text);
     if let Some(joined) = &mut cluster.joined {
         joined.document = document;
     }
@@ -35,7 +50,7 @@ async fn read(joined: &Joined) -> Result<Text, Problem> {
         Source::Url(url) => {
             let name = url.name();
             let help = "is the address right, and the server up? A file on this machine can be named instead";
-            let download = Downloads::default().get(url.as_str()).await;
+            let download = Downloads::of_at_most(LARGEST_TEXT).get(url.as_str()).await;
             let download = download.map_err(|why| wrong(&name, why.to_string()).help(help))?;
             (name, download.path(), Some(download))
         }

@@ -231,7 +231,7 @@ fn proof(events: &[Value]) -> Vec<Proof> {
             good: 0,
             rows: Vec::new(),
         });
-        line.good += usize::from(check["result"] == "ok");
+        line.good += usize::from(check["result"] != "failed");
         line.rows.push(ProofRow {
             host: text(check, "host"),
             result: text(check, "result"),

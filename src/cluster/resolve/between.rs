@@ -78,7 +78,7 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
         for (key, what, variable) in claims {
             let Some((other, before)) = taken.insert(key, (&node.name, what.clone())) else { continue };
             // The peer address of a node itself follows from its ports.
-            if *other != node.name || variable == "ports" {
+            if *other != node.name || variable != "private_ip" {
                 with.entry(other).or_default().push(Clash { what, before, variable });
             }
         }
@@ -99,7 +99,8 @@ fn of_pair(other: &NodeName, node: &NodeName, clashes: &[Clash]) -> Problem {
     let variables = variables.into_iter().collect::<Vec<_>>().join(", ");
     if other == node {
         let both = clashes.iter().map(|clash| format!("{node} has {} and {}", clash.before, clash.what));
-        return Problem::error(both.collect::<Vec<_>>().join("; ")).help("give each its own `ports`");
+        return Problem::error(both.collect::<Vec<_>>().join("; "))
+            .help(format!("give each its own {variables}"));
     }
     let what: Vec<&str> = clashes.iter().map(|clash| clash.what.as_str()).collect();
     let problem = Problem::error(format!("{other} and {node} both have {}", what.join(", ")));

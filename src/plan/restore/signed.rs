@@ -16,13 +16,12 @@ pub(super) fn may_still_sign(
     kept: &Kept,
     shown: &Shown,
 ) -> Option<Refusal> {
-    if !seen.unit.is_stopped() {
+    let runs = cluster.programs(node).find(|program| !seen.unit_of(program.unit_name).is_stopped());
+    if let Some(program) = runs {
+        let active = &seen.unit_of(program.unit_name).active;
         return Some(
-            safety(
-                &node.name,
-                format!("{}.service is {} there: it may still sign", node.unit_name, seen.unit.active),
-            )
-            .advice("stop it (`loomctl down --limit NODE`) and run again"),
+            safety(&node.name, format!("{}.service is {active} there: it may still sign", program.unit_name))
+                .advice("stop it (`loomctl down --limit NODE`) and run again"),
         );
     }
     let stop = "find the process that signs with this key and stop it for good, then run again";

@@ -48,6 +48,16 @@ fn s1_its_genesis_is_the_published_one_and_its_peers_are_dialled() {
         assert!(config.contains(&peer), "{config}");
     }
     assert!(again(&mut world, &cluster).stages.is_empty());
+    // It is a live chain, though none of them signs: nothing is restarted, and nothing removed, without consent (S8).
+    let mut changed = cluster.clone();
+    let settings = [("log_level".to_owned(), "debug".into())].into_iter().collect();
+    changed.nodes[0].settings.insert("config.toml".to_owned(), settings);
+    let outcome = world.clone().up(&changed, &Options::default()).unwrap();
+    let Next::Done(pending) = &outcome.end else { panic!("{:?}", outcome.end) };
+    assert_eq!((pending.len(), restarts(&outcome.stages)), (1, 0), "{pending:?}");
+    let reset = Options { reset: true, ..Options::default() };
+    let said = refused(&crate::plan::reset::next(&cluster, &world.clone().gather(&cluster), &reset));
+    assert!(said.contains("the chain has made blocks"), "{said}");
     // Who joins later begins with the same.
     let more = joining(&made, &text, 4);
     let outcome = world.up(&more, &Options::default()).unwrap();

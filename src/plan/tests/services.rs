@@ -113,7 +113,43 @@ fn s8_a_service_keeps_its_name() {
     let (mut world, _) = born(&plain(APP, 1).cluster(), 3);
     let yaml = plain(APP, 1).yaml().replace("'/bin/cat'", "'/bin/cat', unit_name: other");
     let said = refused(&again(&mut world, &cluster(&yaml)).end);
-    assert!(said.contains("its unit there is cometbft-app, but by the inventory it is other"), "{said}");
+    assert!(
+        said.contains("the unit of its service app there is cometbft-app, but by the inventory it is other"),
+        "{said}"
+    );
+    assert!(said.contains("services: {app: {unit_name: cometbft-app}}"), "{said}");
+}
+
+#[test]
+fn s8_a_service_that_the_chain_has_no_more_is_neither_forgotten_nor_left_running() {
+    let (mut world, _) = born(&plain(APP, 1).cluster(), 3);
+    let without = plain(APP, 1)
+        .yaml()
+        .replace("cometbft-app", "cometbft")
+        .replace(", services: {app: {binary: '/bin/cat'}}", "");
+    let mut without = cluster(&without);
+    without.name = plain(APP, 1).cluster().name;
+    without.chain_id = plain(APP, 1).cluster().chain_id;
+    let said = refused(&again(&mut world, &without).end);
+    assert!(
+        said.contains("its service app (cometbft-app.service) is no service of the chain any more"),
+        "{said}"
+    );
+    let down = down::next(&without, &world.gather(&without), &Options::default(), down::Down::Stop);
+    assert!(refused(&down).contains("is no service of the chain any more"), "{down:?}");
+}
+
+#[test]
+fn s9_a_unit_of_somebody_elses_is_no_service() {
+    let plain_node = plain("cometbft", 1).cluster();
+    let (mut world, _) = born(&plain_node, 3);
+    let mut with = plain(APP, 1).cluster();
+    (with.name, with.chain_id) = (plain_node.name.clone(), plain_node.chain_id.clone());
+    let at = with.scope(&with.nodes[0]).unit_path(&with.nodes[0].services[0].unit_name);
+    let file = world.host(&with, &with.nodes[0]).files[&with.unit_path(&with.nodes[0])].clone();
+    world.host(&with, &with.nodes[0]).files.insert(at.clone(), file);
+    let said = refused(&again(&mut world, &with).end);
+    assert!(said.contains(&format!("{at} is there, and loomctl has not made it")), "{said}");
 }
 
 #[test]

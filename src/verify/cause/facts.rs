@@ -83,8 +83,14 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 
 /// It does not run, or only from one restart to the next.
 fn stands(view: &View<'_>, node: &Node) -> bool {
-    let before = view.before.nodes.get(&node.name).map_or(0, |seen| seen.unit.restarts);
-    view.seen(node).is_some_and(|seen| seen.unit.active != "active" || seen.unit.restarts > before)
+    let before = view.before.nodes.get(&node.name);
+    view.seen(node).is_some_and(|seen| {
+        view.cluster.programs(node).any(|program| {
+            let unit = seen.unit_of(program.unit_name);
+            let restarts = before.map_or(0, |before| before.unit_of(program.unit_name).restarts);
+            unit.active != "active" || unit.restarts > restarts
+        })
+    })
 }
 
 /// Of a node that does not answer.
@@ -157,8 +163,9 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
 fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
     let ports = node::ports(view.cluster, node, view.seen(node)?);
     let machine = view.machine(node)?;
-    let own = |l: &&Listener| l.is_of(&node.unit_name, view.cluster.scope(node));
     let held = ports.iter().filter(|(_, port)| port.expected).find_map(|(name, port)| {
+        let unit = view.cluster.unit_of(node, port.service.as_ref());
+        let own = |l: &&Listener| l.is_of(unit, view.cluster.scope(node));
         let there = machine.listeners.iter().filter(|l| l.port == port.port);
         let other = there.clone().find(|l| !own(l))?;
         (!there.clone().any(|l| own(&l))).then_some((name, port.port, other))
