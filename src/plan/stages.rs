@@ -326,11 +326,13 @@ impl Starting<'_> {
         planned
     }
 
-    /// The units in their order. Whoever depends on a service that is restarted is stopped first, and started behind it.
+    /// The units in their order. Whoever depends on a service that is restarted, or was down, is stopped first and started behind
+    /// it: without its service it does not take part any more, though its process may stay (CometBFT stops all but itself).
     fn units(&self, programs: &[Starts<'_>], restart: bool, changes: &[Planned]) -> Vec<Planned> {
         let Self { cluster, node, seen, .. } = *self;
         let restarts = |starts: &Starts<'_>| restart && starts.stale.is_some();
-        let below = programs.iter().any(|starts| starts.program.service.is_some() && restarts(starts));
+        let is_new = |starts: &Starts<'_>| restarts(starts) || !starts.runs;
+        let below = programs.iter().any(|starts| starts.program.service.is_some() && is_new(starts));
         let mut units = Vec::new();
         for starts in programs {
             let Starts { program, on, runs, .. } = starts;

@@ -82,13 +82,15 @@ fn a_setting_of_the_node_leaves_its_service_alone() {
 }
 
 #[test]
-fn a_service_that_has_died_is_started_and_its_node_left_alone() {
+fn a_service_that_has_died_is_started_and_its_node_behind_it() {
     let cluster = plain(APP, 1).cluster();
     let (mut world, _) = born(&cluster, 7);
     let unit = cluster.nodes[0].services[0].unit_name.clone();
     world.host(&cluster, &cluster.nodes[0]).units.get_mut(&unit).unwrap().main_pid = 0;
     let outcome = again(&mut world, &cluster);
-    assert_eq!(units(&outcome.stages), ["n-0: unit cometbft-app start"]);
+    let said = units(&outcome.stages);
+    assert_eq!(said, ["n-0: stopped cometbft", "n-0: unit cometbft-app start", "n-0: unit cometbft restart"]);
+    assert!(again(&mut world, &cluster).stages.is_empty());
 }
 
 #[test]
