@@ -92,11 +92,13 @@ fn is_shown(lab: &Lab, at: &str) {
     assert!(run.stderr.contains("did you mean `app`?"), "{run}");
 }
 
-/// `verify` names the one that is down, and `up` starts it without touching the others.
+/// `verify` names the one that is down, and `up` starts it, and its node behind it, without touching the others. The node is
+/// held meanwhile: CometBFT without its application either stays as it is, or ends, and systemd then starts both.
 fn dies(lab: &Lab, at: &str) {
     let others: Vec<String> = (0..3).map(|host| invocation(lab, host, "cometbft")).collect();
-    lab.root(3, "systemctl stop cometbft-app").ok();
-    let run = lab.loomctl(&["verify", "-i", at, "--json", "--blocks-timeout", "5"]).exits(1);
+    lab.root(3, "systemctl kill -s STOP cometbft && systemctl stop cometbft-app").ok();
+    let run =
+        lab.loomctl(&["verify", "-i", at, "--json", "--blocks-timeout", "5", "--rpc-timeout", "5"]).exits(1);
     let events = run.events();
     let unit = check(&events, "V1", "node-3");
     assert!(unit["seen"].as_str().unwrap().contains("cometbft-app.service: inactive"), "{unit}");
