@@ -1,4 +1,4 @@
-//! A chain by what a person calls it: a name that is in the program, or a folder of one's own.
+//! A chain by what a person calls it: a name that is in the program, or a custom folder.
 
 use std::path::{Path, PathBuf};
 

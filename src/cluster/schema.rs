@@ -78,7 +78,7 @@ mod tests {
         inventory::parse_yaml,
     };
 
-    /// `INSTA_UPDATE=always` writes it anew.
+    /// `INSTA_UPDATE=always` rewrites it.
     #[test]
     fn the_published_schema_is_the_one_of_the_variables() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/inventory.schema.json");

@@ -26,7 +26,7 @@ pub use voting::{LAST_COMMITS, NEAR, Voter, Voting};
 /// Bytes; what is larger is looked at, but its text is not brought (`texts` in gather.sh).
 pub const LARGEST_TEXT: u64 = 4 << 20;
 
-/// What one machine says of itself.
+/// What one machine reports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MachineFacts {
     pub hostname: String,

@@ -41,7 +41,7 @@ pub fn read(text: &str, cluster: &Cluster) -> Result<Facts, (usize, String)> {
     Ok(facts)
 }
 
-/// Who logged in without root when the facts were taken: a connection would say it anew.
+/// Who logged in without root when the facts were taken: a connection would show it again.
 pub fn scopes(cluster: &mut Cluster, facts: &Facts) {
     let user = |node: &Node| {
         let uid = facts.machines.get(&node.machine)?.uid.parse().ok().filter(|uid| *uid != 0)?;

@@ -154,7 +154,7 @@ impl Reader<'_> {
         for entry in variables.values() {
             let (name, mut var) = yaml::variable(entry, origin.clone());
             if literal {
-                // What a group says of itself without `vars` is no template.
+                // What a group defines without `vars` is no template.
                 std::sync::Arc::make_mut(&mut var).marks.literal.push(String::new());
             }
             if let Err(message) = self.builder.set_group_var(group, &name, var) {

@@ -51,7 +51,7 @@ pub fn accounts(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<S
     Stage::of("accounts", steps)
 }
 
-/// Only before init: an account made anew may have another uid than the one that the node's files belong to.
+/// Only before init: a new account may have another uid than the one that the node's files belong to.
 pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
     node.create_user && !life::is_ours(cluster, node, seen)
 }

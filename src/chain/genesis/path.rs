@@ -1,4 +1,4 @@
-//! Where something stands in a JSON document: by key, by index, or by what an entry says of itself.
+//! Where something stands in a JSON document: by key, by index, or by what an entry contains.
 //!
 //! `contracts[name=dposV3|dposV2].init.validators`, `contracts[*].init.owner`, `validators[0].power`. A part in
 //! double quotes may hold dots. A plain number on an array is an index (`validators.0.power`).

@@ -29,7 +29,7 @@ mod tests {
         schema.to_value()
     }
 
-    /// `INSTA_UPDATE=always` writes it anew.
+    /// `INSTA_UPDATE=always` rewrites it.
     #[test]
     fn the_published_schema_is_the_one_of_the_types() {
         let schema = of_the_types();

@@ -13,7 +13,7 @@ use crate::types::{
     harmless,
 };
 
-/// The moving lines are drawn anew so often, for their times.
+/// The moving lines are redrawn so often, for their times.
 const TICK: Duration = Duration::from_millis(100);
 
 pub struct Progress {

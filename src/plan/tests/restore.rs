@@ -137,7 +137,7 @@ fn s7_a_restore_that_was_cut_anywhere_is_finished_by_the_next() {
             let killed = try_back(&mut world, &cluster, &kept, &at(20)).is_err()
                 || world.up(&cluster, &Options::default()).is_err();
             world.fuel = None;
-            // What is half there is neither made anew nor started.
+            // What is half there is neither made again nor started.
             let facts = world.gather(&cluster);
             if signed(&facts, &cluster, 2).is_none()
                 || facts.nodes[&cluster.nodes[2].name].validator_key.is_none()

@@ -136,7 +136,7 @@ fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
     }
 }
 
-/// A change before the first start is signed and collected anew, with the keys that are there.
+/// A change before the first start is signed and collected again, with the keys that are there.
 #[test]
 fn what_changes_before_birth_is_signed_again() {
     let mut wishes = plain("cosmos", 3);

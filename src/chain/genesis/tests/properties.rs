@@ -143,7 +143,7 @@ fn fuzz_genesis_documents() {
     });
 }
 
-/// The properties, and what was said: digits and names of one's own left out, so that kinds of problems are few.
+/// The properties, and what was said: digits and names that a person chose left out, so that kinds of problems are few.
 fn documents_hold(profile: &Profile, name: &str, text: &str, other: &str) -> BTreeSet<String> {
     let tree = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
     let sound = Sound::read(name, text);
