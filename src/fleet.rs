@@ -1,6 +1,6 @@
 //! All machines of a run at once: connected, locked and asked what they are.
 
-mod lanes;
+mod upload_slots;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-use lanes::Lanes;
+use upload_slots::UploadSlots;
 
 /// So long a host waits for its own locks at the most, beyond `--lock-wait` for each of the three.
 const LOCKS: Duration = Duration::from_secs(35);
@@ -47,7 +47,7 @@ const NODES: usize = 8;
 
 /// One machine of the run. `name` is what people call it: its node, or the first of them.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub struct Target {
     pub machine: usize,
     pub name: String,
     pub login: Arc<Login>,
@@ -87,7 +87,7 @@ pub struct Fleet {
     /// What this run has sent up: machine and checksum.
     sent: Mutex<BTreeSet<(usize, Sha256)>>,
     forks: Arc<Semaphore>,
-    lanes: Lanes,
+    lanes: UploadSlots,
     /// How many connections were given up: each new one has a socket of its own, since an old master removes its at its end.
     forgotten: usize,
     /// Binaries are hashed whatever their stamps say.
@@ -108,7 +108,7 @@ impl Fleet {
             locks: Vec::new(),
             sent: Mutex::default(),
             forks: Arc::new(Semaphore::new(forks.max(1))),
-            lanes: Lanes::default(),
+            lanes: UploadSlots::default(),
             forgotten: 0,
             deep: false,
             limit,
@@ -131,12 +131,12 @@ impl Fleet {
         Arc::clone(&self.forks)
     }
 
-    /// Connects to every member; those that could not be reached come back with the reason.
-    pub async fn connect(&mut self, members: &[Member]) -> BTreeMap<usize, HostError> {
-        self.tell_begins("connect", members);
+    /// Connects to every target; those that could not be reached come back with the reason.
+    pub async fn connect(&mut self, targets: &[Target]) -> BTreeMap<usize, HostError> {
+        self.tell_begins("connect", targets);
         let connected: Vec<_> = {
             let this = &*self;
-            let all: FuturesUnordered<_> = members.iter().map(|member| this.connect_one(member)).collect();
+            let all: FuturesUnordered<_> = targets.iter().map(|target| this.connect_one(target)).collect();
             all.collect().await
         };
         let mut errors = BTreeMap::new();
@@ -149,32 +149,32 @@ impl Fleet {
         errors
     }
 
-    async fn connect_one(&self, member: &Member) -> (usize, Result<Arc<Host>, HostError>) {
+    async fn connect_one(&self, target: &Target) -> (usize, Result<Arc<Host>, HostError>) {
         let _turn = self.forks.acquire().await;
         let start = Instant::now();
-        self.tell_turn(member, "connect");
-        let result = self.connected(member).await;
+        self.tell_turn(target, "connect");
+        let result = self.connected(target).await;
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        self.tell_stage(member, "connect", outcome, start.elapsed());
-        (member.machine, result)
+        self.tell_stage(target, "connect", outcome, start.elapsed());
+        (target.machine, result)
     }
 
-    /// Asks members that are connected what they are.
-    pub async fn look(&self, members: &[Member]) -> Answers {
-        self.tell_begins("gather", members);
+    /// Asks targets that are connected what they are.
+    pub async fn look(&self, targets: &[Target]) -> Answers {
+        self.tell_begins("gather", targets);
         let all: FuturesUnordered<_> =
-            members.iter().map(|member| self.gather_one(member, None, &nothing_early)).collect();
+            targets.iter().map(|target| self.gather_one(target, None, &nothing_early)).collect();
         all.map(|(machine, _, answer)| (machine, answer.map(|(answer, _)| answer))).collect().await
     }
 
-    /// Asks every member, which is connected first if need be; with a lock, holds it from then on. One host's failure is
+    /// Asks every target, which is connected first if need be; with a lock, holds it from then on. One host's failure is
     /// its own. `early`: what goes up to a machine as soon as it has answered, while others are still asked.
-    pub async fn gather(&mut self, members: &[Member], lock: Option<&Lock>, early: Early<'_>) -> Answers {
-        self.tell_begins("gather", members);
+    pub async fn gather(&mut self, targets: &[Target], lock: Option<&Lock>, early: Early<'_>) -> Answers {
+        self.tell_begins("gather", targets);
         let asked: Vec<_> = {
             let this = &*self;
             let mut all: FuturesUnordered<_> =
-                members.iter().map(|member| this.gather_one(member, lock, early)).collect();
+                targets.iter().map(|target| this.gather_one(target, lock, early)).collect();
             let mut asked = Vec::new();
             while let Some(one) = all.next().await {
                 // Where the cluster's own lock is denied, the others wait for nothing.
@@ -200,23 +200,23 @@ impl Fleet {
 
     async fn gather_one(
         &self,
-        member: &Member,
+        target: &Target,
         lock: Option<&Lock>,
         early: Early<'_>,
     ) -> (usize, Option<Arc<Host>>, Result<(Answer, Option<Running>), HostError>) {
         let _turn = self.forks.acquire().await;
-        let host = match self.connected(member).await {
+        let host = match self.connected(target).await {
             Ok(host) => host,
-            Err(error) => return (member.machine, None, Err(error)),
+            Err(error) => return (target.machine, None, Err(error)),
         };
         let start = Instant::now();
-        self.tell_turn(member, "gather");
+        self.tell_turn(target, "gather");
         let mut interrupt = self.interrupt.clone();
         let work = async {
-            let asked = ask_host(&host, member, lock, self.limit, self.deep).await?;
-            for upload in early(member.machine, &asked.0) {
+            let asked = ask_host(&host, target, lock, self.limit, self.deep).await?;
+            for upload in early(target.machine, &asked.0) {
                 // What fails is tried again by the stage that needs it, and told then.
-                let _ = self.send_up(&host, member, "gather", &upload).await;
+                let _ = self.send_up(&host, target, "gather", &upload).await;
             }
             Ok(asked)
         };
@@ -225,15 +225,15 @@ impl Fleet {
             () = interrupt.wait() => Err(HostError::Interrupted),
         };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        self.tell_stage(member, "gather", outcome, start.elapsed());
-        (member.machine, Some(host), result)
+        self.tell_stage(target, "gather", outcome, start.elapsed());
+        (target.machine, Some(host), result)
     }
 
-    async fn connected(&self, member: &Member) -> Result<Arc<Host>, HostError> {
-        if let Some(host) = self.hosts.get(&member.machine) {
+    async fn connected(&self, target: &Target) -> Result<Arc<Host>, HostError> {
+        if let Some(host) = self.hosts.get(&target.machine) {
             return Ok(Arc::clone(host));
         }
-        let (login, name) = (Arc::clone(&member.login), format!("{}r{}", member.machine, self.forgotten));
+        let (login, name) = (Arc::clone(&target.login), format!("{}r{}", target.machine, self.forgotten));
         let mut interrupt = self.interrupt.clone();
         let nonce = nonce();
         tokio::select! {
@@ -246,15 +246,15 @@ impl Fleet {
     pub async fn send_up(
         &self,
         host: &Host,
-        member: &Member,
+        target: &Target,
         stage: &'static str,
         upload: &Upload,
     ) -> Result<(), HostError> {
-        let what = (member.machine, upload.sha256.clone());
+        let what = (target.machine, upload.sha256.clone());
         if self.sent.lock().is_ok_and(|sent| sent.contains(&what)) {
             return Ok(());
         }
-        let result = self.lanes.go(self.upload(host, member, stage, upload)).await;
+        let result = self.lanes.go(self.upload(host, target, stage, upload)).await;
         if let (Ok(()), Ok(mut sent)) = (&result, self.sent.lock()) {
             sent.insert(what);
         }
@@ -264,11 +264,11 @@ impl Fleet {
     async fn upload(
         &self,
         host: &Host,
-        member: &Member,
+        target: &Target,
         stage: &'static str,
         upload: &Upload,
     ) -> Result<(), HostError> {
-        let (start, name, step) = (Instant::now(), member.name.clone(), format!("upload {}", upload.name));
+        let (start, name, step) = (Instant::now(), target.name.clone(), format!("upload {}", upload.name));
         self.events.tell(Event::Started { host: name.clone(), stage, step: step.clone() });
         let total = std::fs::metadata(&upload.source).map_or(0, |m| m.len());
         let events = &self.events;
@@ -280,17 +280,17 @@ impl Fleet {
         result
     }
 
-    fn tell_begins(&self, stage: &'static str, members: &[Member]) {
-        let hosts = members.iter().map(|member| member.name.clone()).collect();
+    fn tell_begins(&self, stage: &'static str, targets: &[Target]) {
+        let hosts = targets.iter().map(|target| target.name.clone()).collect();
         self.events.tell(Event::Begins { stage, hosts });
     }
 
-    fn tell_turn(&self, member: &Member, stage: &'static str) {
-        self.events.tell(Event::Turn { host: member.name.clone(), stage });
+    fn tell_turn(&self, target: &Target, stage: &'static str) {
+        self.events.tell(Event::Turn { host: target.name.clone(), stage });
     }
 
-    fn tell_stage(&self, member: &Member, stage: &'static str, outcome: Outcome, took: Duration) {
-        self.events.tell(Event::Stage { host: member.name.clone(), stage, outcome, took });
+    fn tell_stage(&self, target: &Target, stage: &'static str, outcome: Outcome, took: Duration) {
+        self.events.tell(Event::Stage { host: target.name.clone(), stage, outcome, took });
     }
 
     /// Lets the locks go and ends the connections. That the hosts have noticed is not waited for, since that would cost a
@@ -310,7 +310,7 @@ pub fn now() -> f64 {
 
 async fn ask_host(
     host: &Host,
-    member: &Member,
+    target: &Target,
     lock: Option<&Lock>,
     limit: Duration,
     deep: bool,
@@ -319,12 +319,12 @@ async fn ask_host(
     script.set("deep", if deep { "1" } else { "" });
     script.line("say ready\nwatch");
     if let Some(lock) = lock {
-        let first = if lock.first == member.machine { "1" } else { "0" };
+        let first = if lock.first == target.machine { "1" } else { "0" };
         let wait = lock.wait.as_secs().to_string();
         script.line("own_uid\nfact host uid \"$uid\"");
         script.line(words(["take_locks", &lock.cluster, first, &wait, &lock.who]));
     }
-    ask::gather(&mut script, &member.questions);
+    ask::gather(&mut script, &target.questions);
     script.line(if lock.is_some() { "hold" } else { "say gathered\nfinish 0" });
     let sent = now();
     let begun = tokio::time::timeout(limit, host.start(&script, "gathering facts")).await;
@@ -335,7 +335,7 @@ async fn ask_host(
     // Until it looks at the first thing it may wait for its locks.
     let locks = lock.map_or(Duration::ZERO, |lock| LOCKS.saturating_add(lock.wait.saturating_mul(3)));
     let mut patience = limit.saturating_add(locks);
-    running.ends_within(locks.saturating_add(gather_takes(limit, member.questions.len())));
+    running.ends_within(locks.saturating_add(gather_takes(limit, target.questions.len())));
     while let Some(record) = running.next_within(patience).await? {
         match record {
             Record::At { what } => {
@@ -350,7 +350,7 @@ async fn ask_host(
             record => collector.take(record, now()),
         }
     }
-    let seen = collector.finish(&member.questions).map_err(HostError::Odd)?;
+    let seen = collector.finish(&target.questions).map_err(HostError::Odd)?;
     Ok((seen, lock.map(|_| running)))
 }
 

@@ -6,15 +6,15 @@ pub mod encode;
 pub mod genesis;
 pub mod identity;
 pub mod peers;
+pub(crate) mod placeholders;
+pub mod placement;
 pub mod ports;
 pub mod probe;
 pub mod profile;
 pub mod render;
-pub mod ring;
-pub mod signs;
+pub mod sign_state;
 pub mod topology;
 pub mod unit;
-pub(crate) mod words;
 
 /// No chain has more; CometBFT itself refuses a set of over 10 000. Nor does anything else that a node lists have more of
 /// them: signatures, seals, peers.

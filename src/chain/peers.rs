@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    placeholders::filled,
     profile::Profile,
     topology::{Role, Spot, Topology},
-    words::filled,
 };
 use crate::types::ids::{HostAddr, NodeId, NodeName, PeerAddr};
 
@@ -32,7 +32,7 @@ pub enum Strategy {
     #[default]
     Auto,
     Mesh,
-    Ring,
+    Placement,
 }
 
 /// Two nodes that are one to the chain (S4), or a node that is not in the list.
@@ -261,7 +261,7 @@ mod tests {
     /// Tendermint allows a node (10 and 40).
     fn is_sound(count: usize) {
         let all = nodes(count);
-        for strategy in [Strategy::Auto, Strategy::Ring] {
+        for strategy in [Strategy::Auto, Strategy::Placement] {
             let lists = lists(&all, strategy);
             let (reached, most) = reached_and_dialled(&lists);
             assert_eq!(reached, count, "{strategy:?}: one network");

@@ -20,9 +20,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    placeholders,
     render::{Basics, Template},
     topology::{Role, Spot},
-    words,
 };
 use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, ServiceName, UnitName};
 
@@ -298,7 +298,7 @@ impl Profile {
     /// init's arguments after the binary, for the folder that it runs in.
     pub fn init_argv(&self, basics: &Basics, home: &RemotePath) -> Vec<String> {
         let word = |word: &str| basics.word(word).or_else(|| (word == "home").then(|| home.to_string()));
-        self.init.argv.iter().filter_map(|argument| words::filled(argument, word)).collect()
+        self.init.argv.iter().filter_map(|argument| placeholders::filled(argument, word)).collect()
     }
 
     /// The arguments of the running node after the binary, without peers.
@@ -324,7 +324,7 @@ impl Profile {
                 let number = word.strip_suffix("_port").and_then(&port).map(|port| port.to_string());
                 number.or_else(|| Some(format!("{{{word}}}")))
             };
-            words::filled(argument, word).unwrap_or_else(|| argument.clone())
+            placeholders::filled(argument, word).unwrap_or_else(|| argument.clone())
         };
         Self::run_words(&service.argv.iter().map(with_ports).collect::<Vec<_>>(), basics, home)
     }
@@ -336,7 +336,7 @@ impl Profile {
             _ => None,
         };
         argv.iter()
-            .map(|argument| words::filled(argument, word).unwrap_or_else(|| argument.clone()))
+            .map(|argument| placeholders::filled(argument, word).unwrap_or_else(|| argument.clone()))
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{peers::Strategy, ring::Ring};
+use super::{peers::Strategy, placement::Placement};
 use crate::types::ids::NodeName;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ pub struct Topology<'a> {
     strategy: Strategy,
     spots: BTreeMap<&'a NodeName, &'a Spot>,
     /// Those in the open who stay connected. A seed hangs up on who has dialled it and got its answer.
-    staying: Ring<'a>,
+    staying: Placement<'a>,
     /// By sentry.
     hidden: BTreeMap<&'a NodeName, Vec<&'a NodeName>>,
 }
@@ -76,7 +76,7 @@ impl<'a> Topology<'a> {
             }
         }
         let stays = |spot: &&&Spot| !spot.is_hidden() && spot.role != Role::Seed;
-        let staying = Ring::of(spots.values().filter(stays).map(|spot| &spot.name));
+        let staying = Placement::of(spots.values().filter(stays).map(|spot| &spot.name));
         Self { strategy, spots, staying, hidden }
     }
 
@@ -213,7 +213,7 @@ mod tests {
                 all.push(spot(&format!("v{n}"), Role::Validator, &behind));
             }
             prop_assert_eq!(problems(&all, Strategy::Auto), []);
-            prop_assert_eq!(problems(&all, Strategy::Ring), []);
+            prop_assert_eq!(problems(&all, Strategy::Placement), []);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     chain::{
-        genesis::{GenesisProblem, compare, single, text::Sound},
+        genesis::{GenesisProblem, compare, standalone, text::Sound},
         profile::{GenesisHow, Profile, builtin_names},
     },
     cluster::profiles,
@@ -55,7 +55,9 @@ fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u
     let wanted = chain_id.map(ChainId::new).transpose();
     let wanted = wanted.map_err(|why| vec![Problem::error(why.to_string())])?;
     let mut unread = Vec::new();
-    let Some(mut documents) = single::Files::new(&profile, &document, wanted) else { return Ok(error::OK) };
+    let Some(mut documents) = standalone::Files::new(&profile, &document, wanted) else {
+        return Ok(error::OK);
+    };
     for path in paths {
         match files::read(path) {
             Ok(text) => documents.add(&path.display().to_string(), text),
@@ -76,7 +78,7 @@ fn check(of: &DocumentOf, file: &Path) -> Result<u8, Vec<Problem>> {
     let profile = profiles::profile(&of.chain, Path::new("."))?;
     let document = document_of(&profile, of.document.as_deref())?;
     let text = files::read(file).map_err(|problem| vec![problem])?;
-    let problems = single::check_one(&profile, &document, &text, now());
+    let problems = standalone::check_one(&profile, &document, &text, now());
     if !problems.is_empty() {
         return Err(all_words(problems));
     }

@@ -8,7 +8,7 @@ use super::{
     view::{checked, inventory as view, offline, out},
 };
 use crate::{
-    cluster::resolve::{self, Given},
+    cluster::resolve::{self, Supplied},
     inventory::{self, Inventory, listing, vagrant},
     session::error,
     types::problem::{Problem, nearest},
@@ -71,8 +71,8 @@ fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec
 /// The cluster that comes of it. All that is wrong is an error, and with it nothing is shown.
 fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
     let inventory = read(desired)?;
-    let given = Given { connect_timeout: Duration::default(), become_password: None };
-    let (cluster, warnings) = resolve::resolve(&inventory, &given)?;
+    let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
+    let (cluster, warnings) = resolve::resolve(&inventory, &supplied)?;
     offline::warn(&inventory.unread);
     offline::warn(&warnings);
     if json {

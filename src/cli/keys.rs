@@ -7,9 +7,8 @@ use std::{
 
 use super::{
     args::{KeysBackup, KeysList, KeysRestore},
-    keyfile,
-    look::end,
-    question, start,
+    keyfile, question, start,
+    start::end,
     view::{View, notes},
 };
 use crate::{
@@ -19,16 +18,16 @@ use crate::{
         keys,
     },
     plan::{Class, Options, Pending, Refusal, restore},
-    session::{converge::Run, error::Failure, read::Look},
+    session::{converge::Run, error::Failure, read::ReadSession},
     types::{ids::NodeName, login::Secret},
 };
 
 pub async fn list(args: KeysList) -> u8 {
     match start::look(&args.hosts, "keys list").await {
-        Ok((view, mut look)) => {
-            look.gather().await;
-            view.keys(&keys::list(&look));
-            end(view, look).await
+        Ok((view, mut session)) => {
+            session.gather().await;
+            view.keys(&keys::list(&session));
+            end(view, session).await
         }
         Err(exit) => exit,
     }
@@ -48,54 +47,54 @@ pub async fn backup(args: KeysBackup) -> u8 {
     if let Err(problem) = keyfile::may_write(&args.output) {
         return start::refuse(&args.hosts, COMMAND, vec![problem]);
     }
-    let (view, mut look) = match start::look(&args.hosts, COMMAND).await {
+    let (view, mut session) = match start::look(&args.hosts, COMMAND).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    let written = write(&args, &mut look, &recipients, identities.as_ref()).await;
+    let written = write(&args, &mut session, &recipients, identities.as_ref()).await;
     let notes: Vec<String> =
         written.iter().map(|nodes| notes::backed_up(&args.output, *nodes, identities.is_some())).collect();
-    let exit = view.finish_look_with(&look, written.as_ref().err(), &notes);
-    look.fleet.close().await;
+    let exit = view.finish_look_with(&session, written.as_ref().err(), &notes);
+    session.fleet.close().await;
     exit
 }
 
 /// All nodes or none; how many there are.
 async fn write(
     args: &KeysBackup,
-    look: &mut Look,
+    session: &mut ReadSession,
     recipients: &Recipients,
     identities: Option<&Identities>,
 ) -> Result<usize, Failure> {
-    look.gather().await;
-    all_there(look)?;
-    let lacking = keys::without_keys(look);
+    session.gather().await;
+    all_there(session)?;
+    let lacking = keys::without_keys(session);
     if !lacking.is_empty() {
         return Err(Failure::Refused(lacking));
     }
-    let mut interrupt = look.fleet.interrupt.clone();
+    let mut interrupt = session.fleet.interrupt.clone();
     let nodes = tokio::select! {
-        nodes = keys::read(look) => nodes.map_err(Failure::Refused)?,
+        nodes = keys::read(session) => nodes.map_err(Failure::Refused)?,
         () = interrupt.wait() => return Err(Failure::Interrupted),
     };
-    all_there(look)?;
+    all_there(session)?;
     let count = nodes.len();
-    let text = document(look, nodes);
+    let text = document(session, nodes);
     let sealed = encryption::seal(&text, recipients).map_err(Failure::Here)?;
     let test = identities.map(|identities| (identities, &text));
     keyfile::write(&args.output, &sealed, test).map_err(|problem| Failure::Input(vec![problem]))?;
     Ok(count)
 }
 
-fn all_there(look: &Look) -> Result<(), Failure> {
-    look.failure().map_or(Ok(()), Err)
+fn all_there(session: &ReadSession) -> Result<(), Failure> {
+    session.failure().map_or(Ok(()), Err)
 }
 
-fn document(look: &Look, nodes: BTreeMap<NodeName, Kept>) -> Secret {
+fn document(session: &ReadSession, nodes: BTreeMap<NodeName, Kept>) -> Secret {
     let backup = Backup {
         format: FORMAT,
-        cluster: look.cluster.name.clone(),
-        chain_id: look.cluster.chain_id.clone(),
+        cluster: session.cluster.name.clone(),
+        chain_id: session.cluster.chain_id.clone(),
         time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         nodes,
     };

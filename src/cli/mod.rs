@@ -2,21 +2,25 @@
 
 pub mod args;
 mod chains;
+mod doctor;
 mod down;
+mod facts;
 mod files;
 mod genesis;
+mod history;
 mod inventory;
 mod keyfile;
 mod keys;
 mod logs;
-mod look;
 mod offline;
 mod plan;
 mod planfile;
 mod question;
 mod report;
 mod start;
+mod status;
 mod up;
+mod verify;
 pub mod view;
 mod watch;
 
@@ -57,12 +61,12 @@ async fn dispatch(command: Command) -> u8 {
     match command {
         Command::Up(args) => up::up(args).await,
         Command::Plan(args) => plan::plan(args).await,
-        Command::Verify(args) => look::verify(args).await,
-        Command::Status(args) => look::status(args).await,
-        Command::Facts(args) => look::facts(args).await,
-        Command::Doctor(args) => look::doctor(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Facts(args) => facts::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Logs(args) => logs::logs(args).await,
-        Command::History(args) => look::history(args).await,
+        Command::History(args) => history::run(args).await,
         Command::Keys(Keys::List(args)) => keys::list(args).await,
         Command::Keys(Keys::Backup(args)) => keys::backup(args).await,
         Command::Keys(Keys::Restore(args)) => keys::restore(args).await,

@@ -14,14 +14,14 @@ use super::{
 use crate::{
     cluster::{
         Cluster,
-        resolve::{self, Given},
+        resolve::{self, Supplied},
     },
     inventory::{self, Asked, Inventory, vagrant},
     plan::Options,
     session::{
         converge::{How, Run},
         error::Failure,
-        read::Look,
+        read::ReadSession,
     },
     types::{ids::NodeName, interrupt::Interrupt, login::Secret, problem::Problem},
     verify::Limits,
@@ -112,10 +112,10 @@ impl Started {
 
 /// Reads the inventory and connects for a look at the nodes that `--limit` names; hosts that cannot be reached do not
 /// end it.
-pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, Look), u8> {
+pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, ReadSession), u8> {
     let Started { view, cluster, options, how } = read(hosts, command, None)?;
-    match Look::reach(cluster, view.events(), how, options.limit.as_ref()).await {
-        Ok(look) => Ok((view, look)),
+    match ReadSession::reach(cluster, view.events(), how, options.limit.as_ref()).await {
+        Ok(session) => Ok((view, session)),
         Err(failure) => Err(view.end_with(&failure)),
     }
 }
@@ -148,8 +148,8 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
 pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
     let (inventory, mut warnings) = load(source)?;
-    let given = Given { connect_timeout: Duration::default(), become_password: None };
-    let (cluster, more) = resolve::resolve(&inventory, &given)?;
+    let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
+    let (cluster, more) = resolve::resolve(&inventory, &supplied)?;
     warnings.extend(more);
     Ok((cluster, warnings))
 }
@@ -157,8 +157,8 @@ pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>
 fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
     let (inventory, mut warnings) = load(&hosts.desired)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
-    let given = Given { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
-    let (cluster, more) = resolve::resolve(&inventory, &given)?;
+    let supplied = Supplied { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
+    let (cluster, more) = resolve::resolve(&inventory, &supplied)?;
     warnings.extend(more);
     let mut options = Options::default();
     if let Some(pattern) = &hosts.limit {
@@ -191,4 +191,11 @@ fn log_to_stderr(hosts: &Hosts) {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or(level);
     let lines = tracing_subscriber::fmt::layer().with_writer(Log::default).with_ansi(false).without_time();
     let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
+}
+
+/// Hosts that were lost on the way are the command's failure.
+pub async fn end(view: View, session: ReadSession) -> u8 {
+    let exit = view.finish_look(&session, session.failure().as_ref());
+    session.fleet.close().await;
+    exit
 }

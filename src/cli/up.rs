@@ -20,7 +20,7 @@ use crate::{
         converge::Run,
         error::{self, Failure},
     },
-    verify::{self, first::Heights},
+    verify::{self, baseline::Heights},
 };
 
 pub async fn up(args: Up) -> u8 {
@@ -37,7 +37,7 @@ pub async fn up(args: Up) -> u8 {
         if let Err(problem) = reported::may_be_written(path) {
             return started.view.end_with(&Failure::Input(vec![problem]));
         }
-        started.view.tape.roll();
+        started.view.recorder.roll();
     }
     // A saved plan is compared with the hosts before anything of it is done.
     if !args.check && saved.is_none() {
@@ -149,7 +149,7 @@ pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadline
     // What was said before something changed says nothing of now.
     let first = if run.changed.is_empty() { std::mem::take(&mut run.first) } else { Heights::new() };
     let checks = tokio::select! {
-        checks = verify::run(&run.fleet, &run.members, &run.cluster, &run.facts, &first, &limits) => checks,
+        checks = verify::run(&run.fleet, &run.targets, &run.cluster, &run.facts, &first, &limits) => checks,
         // What nobody has looked at has not failed.
         () = interrupt.wait() => return Err(Failure::Interrupted),
     };

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::{look::end, view::View};
-use crate::{commands::watch::Watch, session::read::Look};
+use super::{start::end, view::View};
+use crate::{commands::watch::Watch, session::read::ReadSession};
 
-pub async fn watch(view: View, mut look: Look, pause: Duration) -> u8 {
-    let mut watch = Watch::begin(&mut look, pause);
-    let mut interrupt = look.fleet.interrupt.clone();
+pub async fn watch(view: View, mut session: ReadSession, pause: Duration) -> u8 {
+    let mut watch = Watch::begin(&mut session, pause);
+    let mut interrupt = session.fleet.interrupt.clone();
     let mut ticks = tokio::time::interval(pause);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let watching = async {
         loop {
             ticks.tick().await;
-            let now = watch.look(&mut look).await;
+            let now = watch.look(&mut session).await;
             // What an interruption has ended is not shown as what was seen.
-            if look.fleet.interrupt.is_set() || !view.watch(&now) {
+            if session.fleet.interrupt.is_set() || !view.watch(&now) {
                 return;
             }
         }
@@ -24,5 +24,5 @@ pub async fn watch(view: View, mut look: Look, pause: Duration) -> u8 {
         () = interrupt.wait() => {}
         () = watching => {}
     }
-    end(view, look).await
+    end(view, session).await
 }

@@ -30,14 +30,14 @@ use between::{clashes, name_units, warn_public_rpc};
 
 /// What the command line adds to the inventory.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct Supplied {
     pub connect_timeout: Duration,
     /// `-K`
     pub become_password: Option<Secret>,
 }
 
 /// The cluster with warnings, or every problem.
-pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
+pub fn resolve(inventory: &Inventory, supplied: &Supplied) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
     let mut problems = near_misses(inventory);
     let Some(profile) = one_profile(inventory, &mut problems) else { return Err(problems) };
     let profile = Arc::new(profile);
@@ -45,7 +45,7 @@ pub fn resolve(inventory: &Inventory, given: &Given) -> Result<(Cluster, Vec<Pro
     let mut nodes = Vec::new();
     for host in inventory.hosts.values() {
         let mut reader = Reader { host, problems: &mut problems };
-        let Some(login) = host::login(&mut reader, &inventory.base, given) else { continue };
+        let Some(login) = host::login(&mut reader, &inventory.base, supplied) else { continue };
         let machine = machine_of(&mut machines, login);
         if let Some(node) =
             node::node(&mut reader, &inventory.base, &profile, &machines[machine].login, machine)
@@ -211,7 +211,7 @@ fn whole(
     let strategy = match shared_text(inventory, "peers_strategy", problems).as_deref() {
         None | Some("auto") => Strategy::Auto,
         Some("mesh") => Strategy::Mesh,
-        Some("ring") => Strategy::Ring,
+        Some("ring") => Strategy::Placement,
         Some(other) => {
             problems.push(Problem::error(format!("peers_strategy {other:?}: auto, mesh or ring")));
             Strategy::Auto
@@ -277,7 +277,7 @@ mod tests {
     /// The inventories that we hand out are what they say: no problem, and no warning but of what is wanted.
     #[test]
     fn the_example_inventories_are_clusters() {
-        let given = Given { connect_timeout: Duration::from_secs(1), become_password: None };
+        let supplied = Supplied { connect_timeout: Duration::from_secs(1), become_password: None };
         for (file, nodes, extra) in [("full", 5, "binary=/bin/sh"), ("playbook", 2, "loom_build=/bin/sh")] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("inventories/{file}.yaml"));
             let (inventory, warnings) = crate::inventory::load(&Asked {
@@ -287,7 +287,7 @@ mod tests {
             })
             .unwrap();
             assert_eq!(warnings, []);
-            let (cluster, warnings) = resolve(&inventory, &given).unwrap();
+            let (cluster, warnings) = resolve(&inventory, &supplied).unwrap();
             assert!(cluster.nodes.len() >= nodes, "{file}: {}", cluster.nodes.len());
             assert!(
                 warnings.iter().all(|w| w.message.contains("listens on a public address")),

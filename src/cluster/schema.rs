@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cluster::resolve::{Given, resolve},
+        cluster::resolve::{Supplied, resolve},
         inventory::parse_yaml,
     };
 
@@ -113,8 +113,8 @@ mod tests {
             let lines: Vec<String> = needed.map(str::to_owned).chain([format!("{name}: {wrong}")]).collect();
             let text = format!("all:\n  hosts:\n    h:\n      {}\n", lines.join("\n      "));
             let (inventory, _) = parse_yaml("i.yaml", &text).unwrap();
-            let given = Given { connect_timeout: Duration::default(), become_password: None };
-            let problems = resolve(&inventory, &given).unwrap_err();
+            let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
+            let problems = resolve(&inventory, &supplied).unwrap_err();
             assert!(problems.iter().any(|p| p.message.contains(name)), "{name}: {problems:?}");
         }
     }

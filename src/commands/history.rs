@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    fleet::Member,
+    fleet::Target,
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
-    session::read::Look,
+    session::read::ReadSession,
 };
 
 /// So many of a node's last entries: an audit log has a line only when something changed, and no end.
@@ -35,12 +35,12 @@ pub struct Entry {
 }
 
 /// In time order; entries of one second in inventory order. Who cannot be asked is lost.
-pub async fn history(look: &mut Look) -> Vec<Entry> {
-    let limit = look.fleet.limit;
+pub async fn history(session: &mut ReadSession) -> Vec<Entry> {
+    let limit = session.fleet.limit;
     let read: Vec<_> = {
-        let all: FuturesUnordered<_> = look
+        let all: FuturesUnordered<_> = session
             .reached()
-            .map(|(member, host)| async move { (member.machine, of_machine(host, member, limit).await) })
+            .map(|(target, host)| async move { (target.machine, of_machine(host, target, limit).await) })
             .collect();
         all.collect().await
     };
@@ -50,22 +50,22 @@ pub async fn history(look: &mut Look) -> Vec<Entry> {
             Ok(entries) => entries.into_iter().for_each(|entry| {
                 of_node.entry(entry.host.clone()).or_default().push(entry);
             }),
-            Err(error) => drop(look.lost.insert(machine, error)),
+            Err(error) => drop(session.lost.insert(machine, error)),
         }
     }
-    let in_order = look.cluster.nodes.iter().filter_map(|node| of_node.remove(node.name.as_str()));
+    let in_order = session.cluster.nodes.iter().filter_map(|node| of_node.remove(node.name.as_str()));
     let mut entries: Vec<Entry> = in_order.flatten().collect();
     entries.sort_by(|a, b| a.time.cmp(&b.time));
     entries
 }
 
-async fn of_machine(host: &Host, member: &Member, limit: Duration) -> Result<Vec<Entry>, HostError> {
+async fn of_machine(host: &Host, target: &Target, limit: Duration) -> Result<Vec<Entry>, HostError> {
     let mut script = Script::new(&nonce());
     script.line("say ready\nwatch");
     script.line(format!(
         "log() {{ [ ! -f \"$2\" ] || printf '%s blob %s audit %s\\n' \"$NONCE\" \"$1\" \"$(tail -n {ENTRIES} \"$2\" | base64 -w0)\"; }}"
     ));
-    for (number, question) in member.questions.iter().enumerate() {
+    for (number, question) in target.questions.iter().enumerate() {
         script.line(words(["log", &number.to_string(), &format!("{}/audit.log", question.state)]));
     }
     script.line("finish 0");
@@ -74,7 +74,7 @@ async fn of_machine(host: &Host, member: &Member, limit: Duration) -> Result<Vec
     let mut entries = Vec::new();
     while let Some(record) = running.next_within(limit).await? {
         if let Record::Blob { scope, bytes, .. } = record
-            && let Some(question) = scope.parse().ok().and_then(|number: usize| member.questions.get(number))
+            && let Some(question) = scope.parse().ok().and_then(|number: usize| target.questions.get(number))
         {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             entries.extend(text.lines().take(ENTRIES).filter_map(|line| entry(question.node.as_str(), line)));

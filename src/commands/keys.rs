@@ -12,18 +12,18 @@ use crate::{
     chain::{
         identity,
         profile::{HomePath, NodeKeyReader, Profile, ValidatorKeyReader},
-        signs,
+        sign_state,
     },
     cluster::{
         Cluster, Node,
         backup::{Kept, KeptFile},
     },
     facts::{NodeFacts, ask},
-    fleet::Member,
+    fleet::Target,
     plan::{Class, Refusal},
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
-    session::read::Look,
+    session::read::ReadSession,
     types::ids::{NodeId, NodeName, ValidatorKey},
 };
 
@@ -41,9 +41,9 @@ pub struct KeyRow {
 }
 
 /// In inventory order.
-pub fn list(look: &Look) -> Vec<KeyRow> {
+pub fn list(session: &ReadSession) -> Vec<KeyRow> {
     let row = |node: &Node| {
-        let seen = look.facts.nodes.get(&node.name);
+        let seen = session.facts.nodes.get(&node.name);
         let key = seen.and_then(|seen| seen.validator_key.clone());
         KeyRow {
             host: node.name.to_string(),
@@ -53,18 +53,18 @@ pub fn list(look: &Look) -> Vec<KeyRow> {
             signed_height: seen.and_then(|seen| seen.signed_height),
         }
     };
-    look.nodes().map(row).collect()
+    session.nodes().map(row).collect()
 }
 
 /// What a backup would lack.
-pub fn without_keys(look: &Look) -> Vec<Refusal> {
+pub fn without_keys(session: &ReadSession) -> Vec<Refusal> {
     let lacks = |node: &Node| {
-        let seen = look.facts.nodes.get(&node.name)?;
-        let signs = look.cluster.profile.sign_state.is_none() || seen.signed_height.is_some();
+        let seen = session.facts.nodes.get(&node.name)?;
+        let signs = session.cluster.profile.sign_state.is_none() || seen.signed_height.is_some();
         let whole = seen.node_id.is_some() && seen.validator_key.is_some() && signs;
         (!whole).then(|| incomplete(&node.name, "its node key, validator key or sign state is not there"))
     };
-    look.nodes().filter_map(lacks).collect()
+    session.nodes().filter_map(lacks).collect()
 }
 
 fn incomplete(node: &NodeName, why: impl Into<String>) -> Refusal {
@@ -85,11 +85,11 @@ type Files = BTreeMap<(usize, usize), Sent>;
 
 /// The keys of every node that is looked at. Who cannot be read is lost; what does not fit what its host said before is
 /// refused.
-pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refusal>> {
-    let all: FuturesUnordered<_> = look
+pub async fn read(session: &mut ReadSession) -> Result<BTreeMap<NodeName, Kept>, Vec<Refusal>> {
+    let all: FuturesUnordered<_> = session
         .reached()
         .map(|(member, host)| {
-            let (cluster, limit) = (&look.cluster, look.fleet.limit);
+            let (cluster, limit) = (&session.cluster, session.fleet.limit);
             async move { (member.clone(), of_machine(host, member, cluster, limit).await) }
         })
         .collect();
@@ -97,11 +97,11 @@ pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refus
     let (mut nodes, mut refusals) = (BTreeMap::new(), Vec::new());
     for (member, answer) in answers {
         match answer {
-            Err(error) => drop(look.lost.insert(member.machine, error)),
+            Err(error) => drop(session.lost.insert(member.machine, error)),
             Ok(files) => {
                 for (number, question) in member.questions.iter().enumerate() {
-                    let Some(seen) = look.facts.nodes.get(&question.node) else { continue };
-                    match kept(&look.cluster, seen, number, &files) {
+                    let Some(seen) = session.facts.nodes.get(&question.node) else { continue };
+                    match kept(&session.cluster, seen, number, &files) {
                         Ok(kept) => drop(nodes.insert(question.node.clone(), kept)),
                         Err(why) => refusals.push(incomplete(&question.node, why)),
                     }
@@ -115,7 +115,7 @@ pub async fn read(look: &mut Look) -> Result<BTreeMap<NodeName, Kept>, Vec<Refus
 /// The files in the profile's order: the sign state after its key.
 async fn of_machine(
     host: &Host,
-    member: &Member,
+    member: &Target,
     cluster: &Cluster,
     limit: Duration,
 ) -> Result<Files, HostError> {
@@ -212,7 +212,7 @@ fn kept(cluster: &Cluster, seen: &NodeFacts, number: usize, files: &Files) -> Re
         is_own_key(profile, path, text, seen)?;
         if let Some(signs) = profile.sign_state.as_ref().filter(|signs| signs.file == *path) {
             signed_height =
-                signs::height(text, &signs.prefix).map_err(|e| format!("{}: {e}", path.as_str()))?;
+                sign_state::height(text, &signs.prefix).map_err(|e| format!("{}: {e}", path.as_str()))?;
         }
         let (mode, owner) = sent.stat.split_once(' ').unwrap_or_default();
         kept.insert(path.as_str().to_owned(), KeptFile::new(mode.to_owned(), owner.to_owned(), &sent.bytes));

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     cluster::{Node, Service},
     facts::UnitFacts,
-    session::read::Look,
+    session::read::ReadSession,
     verify::client::Client,
 };
 
@@ -47,14 +47,14 @@ pub struct NodeStatus {
 }
 
 /// In inventory order; all are asked at once.
-pub async fn status(look: &Look) -> Vec<NodeStatus> {
-    let all: FuturesOrdered<_> = look.nodes().map(|node| of_node(look, node)).collect();
+pub async fn status(session: &ReadSession) -> Vec<NodeStatus> {
+    let all: FuturesOrdered<_> = session.nodes().map(|node| of_node(session, node)).collect();
     all.collect().await
 }
 
-async fn of_node(look: &Look, node: &Node) -> NodeStatus {
-    let lost = look.lost.get(&node.machine);
-    let seen = look.facts.nodes.get(&node.name).filter(|_| lost.is_none());
+async fn of_node(session: &ReadSession, node: &Node) -> NodeStatus {
+    let lost = session.lost.get(&node.machine);
+    let seen = session.facts.nodes.get(&node.name).filter(|_| lost.is_none());
     let state = |unit: &UnitFacts| format!("{} ({})", unit.active, unit.sub);
     let service = |service: &Service| {
         let unit = seen.map(|seen| seen.unit_of(&service.unit_name));
@@ -84,7 +84,7 @@ async fn of_node(look: &Look, node: &Node) -> NodeStatus {
         status.rpc_error = Some(why.to_string());
         return status;
     }
-    let Some(client) = Client::new(&look.fleet, &look.cluster, node, &look.facts, ANSWER) else {
+    let Some(client) = Client::new(&session.fleet, &session.cluster, node, &session.facts, ANSWER) else {
         status.rpc_error = Some("its host was not reached".to_owned());
         return status;
     };

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::status::{NodeStatus, status};
 use crate::{
-    cluster::Node, facts::Voting, fleet::Member, session::read::Look, types::event::Events, verify::voting,
+    cluster::Node, facts::Voting, fleet::Target, session::read::ReadSession, types::event::Events,
+    verify::voting,
 };
 
 /// Rates are over so many looks: enough for a calm number, few enough to follow a change.
@@ -63,25 +64,32 @@ pub struct Watch {
 
 impl Watch {
     /// From now on only what is seen is told, not each connection and question.
-    pub fn begin(look: &mut Look, pause: Duration) -> Self {
-        look.fleet.events = Events::new(|_| {});
-        look.fleet.limit = SILENT.max(pause);
+    pub fn begin(session: &mut ReadSession, pause: Duration) -> Self {
+        session.fleet.events = Events::new(|_| {});
+        session.fleet.limit = SILENT.max(pause);
         Self { begun: Instant::now(), track: Track::default() }
     }
 
-    pub async fn look(&mut self, look: &mut Look) -> Now {
-        if !look.lost.is_empty() {
-            look.reach_again(AGAIN).await;
+    pub async fn look(&mut self, session: &mut ReadSession) -> Now {
+        if !session.lost.is_empty() {
+            session.reach_again(AGAIN).await;
         }
-        look.gather().await;
-        let reached: Vec<Member> = look.reached().map(|(member, _)| member.clone()).collect();
-        let (seen, voting) =
-            futures::join!(status(look), voting::ask(&look.fleet, &reached, &look.cluster, &look.facts));
-        let voting = voting.map(|voting| of_those_up(look, voting));
+        session.gather().await;
+        let reached: Vec<Target> = session.reached().map(|(member, _)| member.clone()).collect();
+        let (seen, voting) = futures::join!(
+            status(session),
+            voting::ask(&session.fleet, &reached, &session.cluster, &session.facts)
+        );
+        let voting = voting.map(|voting| of_those_up(session, voting));
         let at = self.begun.elapsed().as_secs_f64();
         let free = |node: &NodeStatus| {
-            let node = look.nodes().find(|other| other.name.as_str() == node.host)?;
-            look.facts.machines.get(&node.machine).filter(|_| !look.lost.contains_key(&node.machine))?.free_kb
+            let node = session.nodes().find(|other| other.name.as_str() == node.host)?;
+            session
+                .facts
+                .machines
+                .get(&node.machine)
+                .filter(|_| !session.lost.contains_key(&node.machine))?
+                .free_kb
         };
         let seen = seen.into_iter().map(|node| (free(&node), node)).collect();
         Now { nodes: self.track.moving(at, seen), voting }
@@ -89,13 +97,13 @@ impl Watch {
 }
 
 /// The last commits of a chain that has stopped are signed by nodes that are down by now.
-fn of_those_up(look: &Look, mut voting: Voting) -> Voting {
+fn of_those_up(session: &ReadSession, mut voting: Voting) -> Voting {
     for voter in &mut voting.voters {
-        let seen = |node: &&Node| look.facts.nodes.get(&node.name);
+        let seen = |node: &&Node| session.facts.nodes.get(&node.name);
         let own = |node: &&Node| seen(node).and_then(|seen| seen.validator_key.as_ref()) == Some(&voter.key);
-        let Some(node) = look.nodes().find(own) else { continue };
+        let Some(node) = session.nodes().find(own) else { continue };
         let runs = seen(&node).is_some_and(|seen| seen.unit.is_running());
-        voter.signed &= runs && !look.lost.contains_key(&node.machine);
+        voter.signed &= runs && !session.lost.contains_key(&node.machine);
     }
     voting
 }

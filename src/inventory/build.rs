@@ -12,7 +12,7 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::beside::Beside;
+use super::adjacent::AdjacentVars;
 use super::expr::World;
 use super::{Host, Inventory, Var, Vars, Vault};
 use crate::types::problem::{Place, Problem};
@@ -179,7 +179,7 @@ impl Builder {
     /// variables over everything.
     pub fn finish(
         mut self,
-        beside: &Beside,
+        adjacent: &AdjacentVars,
         extra: &Vars,
         vault: &Arc<Vault>,
         problems: &mut Vec<Problem>,
@@ -199,7 +199,7 @@ impl Builder {
         }
         self.warn_of_shared_names(problems);
         let ranked = self.all_ranked().and_then(|ranked| {
-            self.charge_all(&ranked, beside, extra)?;
+            self.charge_all(&ranked, adjacent, extra)?;
             Ok(ranked)
         });
         let ranked = match ranked {
@@ -212,11 +212,12 @@ impl Builder {
         let mut shared = HashMap::new();
         let mut hosts = IndexMap::with_capacity(ranked.len());
         for (id, groups) in &ranked {
-            let base = shared.entry(groups.clone()).or_insert_with(|| self.shared(groups, beside));
-            let host = self.host_of(*id, base, beside, extra);
+            let base = shared.entry(groups.clone()).or_insert_with(|| self.shared(groups, adjacent));
+            let host = self.host_of(*id, base, adjacent, extra);
             hosts.extend(host.map(|(name, host)| (name, Host { vault: vault.clone(), ..host })));
         }
-        let groups = self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team, beside)));
+        let groups =
+            self.groups.iter().map(|(name, team)| (name.clone(), self.group_of(name, team, adjacent)));
         let mut inventory = Inventory { hosts, groups: groups.collect(), ..Inventory::default() };
         let world = Arc::new(World::of(&inventory));
         inventory.hosts.values_mut().for_each(|host| host.world = world.clone());

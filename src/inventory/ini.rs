@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::build::{Builder, GroupId, UNGROUPED};
 use super::literal::evaluate;
-use super::words::{self, Word};
+use super::shlex::{self, Word};
 use super::{Origin, Source, Var, names};
 use crate::types::{
     problem::{Place, Problem, nearest},
@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 
     fn hosts(&mut self, line: &Line<'_>) {
-        let words = match words::split(line.text) {
+        let words = match shlex::split(line.text) {
             Ok(words) => words,
             Err((message, at)) => {
                 return self.error(line, at..usize::MAX, message, Some("close it, or put it in quotes"));

@@ -82,10 +82,10 @@ pub fn shown(vars: &Vars) -> impl Iterator<Item = (&str, &Var)> {
 /// What a group says itself: in the sources, over that beside them, and its priority.
 pub fn of_group(group: &Group) -> Vec<(&str, Value)> {
     let mut vars = group.vars.clone();
-    vars.extend(group.beside.iter().map(|(name, var)| (name.clone(), var.clone())));
+    vars.extend(group.adjacent.iter().map(|(name, var)| (name.clone(), var.clone())));
     let mut found: Vec<(&str, Value)> = Vec::new();
     for (name, _) in shown(&vars) {
-        let of = group.beside.get_key_value(name).or_else(|| group.vars.get_key_value(name));
+        let of = group.adjacent.get_key_value(name).or_else(|| group.vars.get_key_value(name));
         found.extend(of.map(|(name, var)| (&**name, visible(var))));
     }
     if group.priority != 1 {

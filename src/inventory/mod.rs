@@ -10,7 +10,7 @@
 //! Where Ansible warns about something that it could not use and goes on, this reader refuses: a network
 //! half read is a network half built.
 
-mod beside;
+mod adjacent;
 mod build;
 mod document;
 mod dynamic;
@@ -24,11 +24,11 @@ mod names;
 mod pattern;
 pub mod python;
 mod scalar;
+mod shlex;
 mod sources;
 mod timestamp;
 pub mod vagrant;
 mod vault;
-mod words;
 mod yaml;
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ pub struct Group {
     /// Set for this group itself, in the sources.
     pub vars: Vars,
     /// Set for this group beside the sources, in `group_vars/`.
-    pub beside: Vars,
+    pub adjacent: Vars,
     /// Hosts of this group itself, without those of its children.
     pub hosts: Vec<String>,
     pub children: Vec<String>,
@@ -244,10 +244,10 @@ fn assemble(
     }
     let (groups, hosts): (Vec<&str>, Vec<&str>) =
         (builder.group_names().collect(), builder.host_names().collect());
-    let beside = beside::read(folders, &groups, &hosts, &mut problems);
+    let adjacent = adjacent::read(folders, &groups, &hosts, &mut problems);
     let extra = extra::read(extra, &mut problems);
-    let mut inventory = builder.finish(&beside, &extra, vault, &mut problems);
-    inventory.unread = beside.strays;
+    let mut inventory = builder.finish(&adjacent, &extra, vault, &mut problems);
+    inventory.unread = adjacent.strays;
     let is_wrong = problems.iter().any(Problem::is_error);
     let said = some(problems);
     if is_wrong { Err(said) } else { Ok((inventory, said)) }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Class, Options, Planned, Refusal, Stage, ask,
-    guard::keys::lacks_sign_state,
     life::{self, Life},
+    preflight::keys::lacks_sign_state,
 };
 use crate::{
     chain::genesis,
@@ -116,7 +116,7 @@ fn other_owner(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refus
 fn another_chain(cluster: &Cluster, seen: &NodeFacts) -> Option<ChainId> {
     let home = seen.home.as_ref()?;
     let ids = cluster.profile.documents.iter().filter_map(|(name, document)| {
-        genesis::single::chain_id(&cluster.profile, name, seen.text(&document.path.under(home))?)
+        genesis::standalone::chain_id(&cluster.profile, name, seen.text(&document.path.under(home))?)
     });
     ids.into_iter().find(|id| *id != cluster.chain_id)
 }

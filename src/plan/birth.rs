@@ -108,7 +108,7 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
 /// The chain has another id than the inventory says.
 fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
     let other = agreed.iter().find_map(|(name, text)| {
-        let id = genesis::single::chain_id(&cluster.profile, name, text)?;
+        let id = genesis::standalone::chain_id(&cluster.profile, name, text)?;
         (id != cluster.chain_id).then_some(id)
     });
     let refuse = |id: ChainId| {
@@ -125,7 +125,7 @@ fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
 /// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.
 fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
     let read = |(name, text): (&String, &String)| genesis::validators_of(&cluster.profile, name, text).ok();
-    let members: Vec<genesis::Member> = agreed.iter().filter_map(read).flatten().collect();
+    let members: Vec<genesis::Validator> = agreed.iter().filter_map(read).flatten().collect();
     let stranger = |node: &&Node| {
         let key = facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
         key.is_some_and(|key| members.iter().all(|member| member.key.value != key.value))
@@ -269,7 +269,7 @@ fn nowhere(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
     let refuse = |(name, document): (&String, &crate::chain::profile::Document)| {
         let message = format!("no host holds the `{name}` document any more ({})", document.path);
         Refusal::new(Class::Safety, None, message)
-            .advice("the chain is live, so it is never made anew: put it back on one host from a backup, and run again")
+            .advice("the chain is live, so loomctl does not make a new one: put it back on one host from a backup, and run again")
     };
     cluster.profile.documents.iter().filter(|(name, _)| !agreed.contains_key(*name)).map(refuse).collect()
 }

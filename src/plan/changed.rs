@@ -122,7 +122,7 @@ fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<String> {
 }
 
 /// Of the first document that names validators.
-fn members(cluster: &Cluster, seen: &NodeFacts) -> Option<Vec<crate::chain::genesis::Member>> {
+fn members(cluster: &Cluster, seen: &NodeFacts) -> Option<Vec<crate::chain::genesis::Validator>> {
     cluster.profile.documents.iter().find_map(|(name, document)| {
         let text = seen.text(&document.path.under(seen.home.as_ref()?))?;
         validators_of(&cluster.profile, name, text).ok().filter(|members| !members.is_empty())

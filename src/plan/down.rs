@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, guard, life, quorum};
+use super::{Class, Next, Options, Planned, Refusal, Stage, life, preflight, quorum};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, UnitFacts},
@@ -103,7 +103,8 @@ fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let entries = seen.manifest.iter().flat_map(|manifest| &manifest.services);
     let gone = entries.filter(|entry| node.services.iter().all(|service| service.name != entry.service));
     let refuse = |entry| {
-        Refusal::new(Class::Safety, Some(&node.name), guard::gone_service(entry)).advice(guard::GONE_SERVICE)
+        Refusal::new(Class::Safety, Some(&node.name), preflight::gone_service(entry))
+            .advice(preflight::GONE_SERVICE)
     };
     gone.map(refuse).collect()
 }

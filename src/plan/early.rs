@@ -1,9 +1,9 @@
 //! What may go up before all machines have been asked: the cache of binaries is the one thing that is written by then.
 
 use super::{
-    Options, Upload, guard,
+    Options, Upload,
     life::{self, Life},
-    stages,
+    preflight, stages,
 };
 use crate::{cluster::Cluster, facts::Facts};
 
@@ -16,10 +16,10 @@ pub fn uploads(cluster: &Cluster, machine: usize, facts: &Facts, options: &Optio
     let may_serve = nodes.all(|node| {
         let Some(facts_of_node) = facts.nodes.get(&node.name) else { return false };
         life::of_node(cluster, node, facts) == Life::Absent
-            && guard::can_host(cluster, node, seen, facts_of_node).is_empty()
-            && guard::ports_free(cluster, node, seen, facts_of_node).is_empty()
+            && preflight::can_host(cluster, node, seen, facts_of_node).is_empty()
+            && preflight::ports_free(cluster, node, seen, facts_of_node).is_empty()
     });
-    if !may_serve || !guard::one_binary(cluster, facts).is_empty() {
+    if !may_serve || !preflight::one_binary(cluster, facts).is_empty() {
         return Vec::new();
     }
     let prepare = stages::prepare(cluster, facts, options);

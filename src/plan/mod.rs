@@ -6,10 +6,10 @@ pub mod birth;
 pub mod changed;
 pub mod down;
 pub mod early;
-pub mod guard;
 pub mod life;
 pub mod node;
 pub mod predict;
+pub mod preflight;
 pub mod quorum;
 #[cfg(test)]
 pub(crate) mod recording;
@@ -217,14 +217,14 @@ pub fn contradictions(facts: &Facts) -> Vec<String> {
 
 /// What is worth a word before the plan, and stops nothing.
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
-    [guard::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
+    [preflight::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
 }
 
 /// The next stage towards the cluster, `Done` when there is none, or why there may be none.
 pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     let (cluster, upgrades) = roll::keep_binaries(cluster, facts, options);
     let cluster = cluster.as_ref();
-    let refusals = guard::accept(cluster, facts, options);
+    let refusals = preflight::accept(cluster, facts, options);
     if !refusals.is_empty() {
         return Next::Refused(refusals);
     }

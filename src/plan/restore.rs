@@ -7,9 +7,9 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet};
 
 use signed::{first_height, is_live, may_still_sign};
-pub use signing::{Shown, Signing};
+pub use signing::{Evidence, Signing};
 
-use super::{Class, Next, Options, Refusal, Stage, adopt, guard, life, stages};
+use super::{Class, Next, Options, Refusal, Stage, adopt, life, preflight, stages};
 use crate::{
     cluster::{
         Cluster, Node,
@@ -34,7 +34,7 @@ pub struct Restoration {
 }
 
 /// Everything at once, or the first reasons why not.
-pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup, shown: &Shown) -> Next {
+pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup, shown: &Evidence) -> Next {
     let restorations = match plan(cluster, facts, options, backup, shown) {
         Ok(restorations) => restorations,
         Err(refusals) => return Next::Refused(refusals),
@@ -66,7 +66,7 @@ pub fn plan(
     facts: &Facts,
     options: &Options,
     backup: &Backup,
-    shown: &Shown,
+    shown: &Evidence,
 ) -> Result<Vec<Restoration>, Vec<Refusal>> {
     let mut refusals = other_cluster(cluster, backup);
     let mut restorations = Vec::new();
@@ -87,7 +87,7 @@ pub fn plan(
     if refusals.is_empty() { Ok(restorations) } else { Err(refusals) }
 }
 
-fn restoration(cluster: &Cluster, node: &Node, facts: &Facts, kept: &Kept, shown: &Shown) -> Restoration {
+fn restoration(cluster: &Cluster, node: &Node, facts: &Facts, kept: &Kept, shown: &Evidence) -> Restoration {
     let lives = is_live(cluster, facts, kept);
     Restoration {
         node: node.name.clone(),
@@ -118,7 +118,7 @@ pub fn lacking(
 fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
     seen.validator_key.as_ref() == Some(&kept.validator_key)
         && seen.node_id.as_ref() == Some(&kept.node_id)
-        && !guard::keys::lacks_sign_state(cluster, seen)
+        && !preflight::keys::lacks_sign_state(cluster, seen)
 }
 
 fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {
@@ -153,11 +153,11 @@ fn refused(
     facts: &Facts,
     seen: &NodeFacts,
     kept: &Kept,
-    shown: &Shown,
+    shown: &Evidence,
 ) -> Vec<Refusal> {
     let machine = facts.machines.get(&node.machine);
     let mut refusals =
-        machine.map(|machine| guard::can_host(cluster, node, machine, seen)).unwrap_or_default();
+        machine.map(|machine| preflight::can_host(cluster, node, machine, seen)).unwrap_or_default();
     refusals.extend(other_keys(node, seen, kept));
     refusals.extend(unknown_key(cluster, node, seen, kept));
     refusals.extend(occupied(cluster, node, seen));

@@ -69,7 +69,7 @@ impl HostError {
             }
             Self::NoSuchName(_) => "check ansible_host, /etc/hosts and DNS",
             Self::HostKey(_) => {
-                "if the machine was really made anew, remove its old key with `ssh-keygen -R HOST`; else somebody may be in between"
+                "if the machine was really reinstalled, remove its old key with `ssh-keygen -R HOST`; else somebody may be in between"
             }
             Self::LoginRefused(_) => {
                 "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key, and a key with a passphrase must be in an ssh agent (`ssh-add`)"

@@ -167,7 +167,7 @@ key_file() {
   stat -L -c '%04a %U:%G' "$1" && key_text "$1" | base64 -w0
 }
 
-# stage FOLDER: made anew, with the files that come in, `BASE64|PATH` a line. Status 3: what a run before has made there is
+# stage FOLDER: emptied and made again, with the files that come in, `BASE64|PATH` a line. Status 3: what a run before has made there is
 # complete.
 stage() {
   [ ! -e "$1/.complete" ] || return 3

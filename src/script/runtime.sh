@@ -344,7 +344,7 @@ fetched() {
   return 1
 }
 # came_from SHA256 URL: what the next run knows the checksum by. For us alone: a short password could be guessed by the
-# checksum of its URL. The file is made anew: an older one of ours held the URL itself.
+# checksum of its URL. The file is written again: an older one of ours held the URL itself.
 came_from() {
   named "$2"
   gone "$lib/bin/$1/.url" || return 1

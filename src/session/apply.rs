@@ -16,7 +16,7 @@ use crate::{
         ask::{self, NodeQuestion},
         parse::Collector,
     },
-    fleet::{Fleet, Member, gather_takes, now},
+    fleet::{Fleet, Target, gather_takes, now},
     plan::Stage,
     remote::{error::HostError, host::Host, http::nonce, running::Running},
     script::{
@@ -72,17 +72,17 @@ pub struct By<'a> {
     pub holder: &'a str,
 }
 
-pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>) -> Results {
-    let of_member = |member: &Member| -> Work {
-        let nodes = member.questions.iter().filter_map(|q| stage.steps.get_key_value(&q.node));
+pub async fn stage(fleet: &Fleet, targets: &[Target], stage: &Stage, by: By<'_>) -> Results {
+    let of_target = |target: &Target| -> Work {
+        let nodes = target.questions.iter().filter_map(|q| stage.steps.get_key_value(&q.node));
         nodes.flat_map(|(node, steps)| steps.iter().map(move |planned| (node, &planned.step))).collect()
     };
-    let works = members.iter().map(|member| (member, of_member(member)));
+    let works = targets.iter().map(|target| (target, of_target(target)));
     let works: Vec<_> = works.filter(|(_, work)| !work.is_empty()).collect();
-    let hosts = works.iter().map(|(member, _)| member.name.clone()).collect();
+    let hosts = works.iter().map(|(target, _)| target.name.clone()).collect();
     fleet.events.tell(Event::Begins { stage: stage.name, hosts });
     let all: FuturesUnordered<_> =
-        works.into_iter().map(|(member, work)| on_machine(fleet, member, stage, work, by)).collect();
+        works.into_iter().map(|(target, work)| on_machine(fleet, target, stage, work, by)).collect();
     let mut results: Results = all.collect().await;
     if results.values().any(|worked| worked.result.is_err()) {
         let unpulled = |done: &Done| done.failed.clone();
@@ -97,7 +97,7 @@ pub async fn stage(fleet: &Fleet, members: &[Member], stage: &Stage, by: By<'_>)
 
 async fn on_machine(
     fleet: &Fleet,
-    member: &Member,
+    target: &Target,
     stage: &Stage,
     work: Work<'_>,
     by: By<'_>,
@@ -106,12 +106,12 @@ async fn on_machine(
     let forks = fleet.forks();
     let _turn = forks.acquire().await;
     let start = Instant::now();
-    fleet.events.tell(Event::Turn { host: member.name.clone(), stage: stage.name });
-    let result = match fleet.host(member.machine) {
+    fleet.events.tell(Event::Turn { host: target.name.clone(), stage: stage.name });
+    let result = match fleet.host(target.machine) {
         None => Err(HostError::Lost("beginning the stage".to_owned())),
         Some(host) => {
             let mut interrupt = fleet.interrupt.clone();
-            let work = carry_out(fleet, host, member, stage, &work, by, &changed);
+            let work = carry_out(fleet, host, target, stage, &work, by, &changed);
             tokio::select! {
                 result = work => result,
                 // Dropping the script cuts its life line: the host ends it between two steps.
@@ -126,33 +126,33 @@ async fn on_machine(
         Ok(_) if changed.is_empty() => Outcome::Ok,
         Ok(_) => Outcome::Changed,
     };
-    let (host, took) = (member.name.clone(), start.elapsed());
+    let (host, took) = (target.name.clone(), start.elapsed());
     fleet.events.tell(Event::Stage { host, stage: stage.name, outcome, took });
-    (member.machine, Worked { changed, result })
+    (target.machine, Worked { changed, result })
 }
 
 async fn carry_out(
     fleet: &Fleet,
     host: &Host,
-    member: &Member,
+    target: &Target,
     stage: &Stage,
     work: &Work<'_>,
     by: By<'_>,
     changed: &Mutex<Changed>,
 ) -> Result<Done, HostError> {
-    for upload in stage.uploads.get(&member.machine).into_iter().flatten() {
-        fleet.send_up(host, member, stage.name, upload).await?;
+    for upload in stage.uploads.get(&target.machine).into_iter().flatten() {
+        fleet.send_up(host, target, stage.name, upload).await?;
     }
-    let relayed = relay::send(fleet, host, member, stage.name, work).await?;
+    let relayed = relay::send(fleet, host, target, stage.name, work).await?;
     let mut script = Script::new(&nonce());
-    audit(&mut script, member, stage, work, by.who);
+    audit(&mut script, target, stage, work, by.who);
     script.line("say ready\nwatch");
     script.line(words(["take_work", by.cluster, WORK_WAIT, by.holder]));
     script.line(words(["still_mine", by.cluster, by.holder]));
     let mut hand = None;
     for (number, (node, step)) in work.iter().enumerate() {
         if hand.replace(*node) != Some(*node) {
-            let question = member.questions.iter().find(|question| question.node == **node);
+            let question = target.questions.iter().find(|question| question.node == **node);
             if let Some(question) = question {
                 script.line(ask::hand_is(question));
             }
@@ -162,7 +162,7 @@ async fn carry_out(
         }
         render::steps(&mut script, std::slice::from_ref(*step), number);
     }
-    let questions: Vec<NodeQuestion> = member.questions.clone();
+    let questions: Vec<NodeQuestion> = target.questions.clone();
     ask::nodes(&mut script, &questions);
     script.line("observe_pulled\nfinish 0");
     let mut running = host.start(&script, &format!("carrying out `{}`", stage.name)).await?;
@@ -172,7 +172,7 @@ async fn carry_out(
     let mut collector = Collector::new(now());
     follow.until_end(&mut running, &mut collector).await.inspect_err(|_| follow.give_up())?;
     let mut done = follow.done;
-    let (machine, nodes) = collector.finish(&member.questions).map_err(HostError::Odd)?;
+    let (machine, nodes) = collector.finish(&target.questions).map_err(HostError::Odd)?;
     (done.pulled.pulled, done.nodes) = (machine.pulled, nodes);
     Ok(done)
 }
@@ -184,9 +184,9 @@ fn stage_takes(limit: Duration, steps: usize, nodes: usize) -> Duration {
 }
 
 /// What the script writes into the audit log of each node, at its end: what it has changed by then.
-fn audit(script: &mut Script, member: &Member, stage: &Stage, work: &Work<'_>, who: &str) {
+fn audit(script: &mut Script, target: &Target, stage: &Stage, work: &Work<'_>, who: &str) {
     script.line("at_end() {\nat_end=$1");
-    for question in member.questions.iter().filter(|question| stage.steps.contains_key(&question.node)) {
+    for question in target.questions.iter().filter(|question| stage.steps.contains_key(&question.node)) {
         let begin = serde_json::json!({"who": who, "stage": stage.name, "node": question.node}).to_string();
         let begin = words([question.state.as_str(), begin.trim_end_matches('}')]);
         let mut line = format!("audit \"$at_end\" {begin}");

@@ -11,8 +11,8 @@ use futures::future::join_all;
 use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
-    fleet::{Answer, Early, Fleet, Lock, Member, nothing_early},
-    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, restore::Shown, roll, sync},
+    fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
+    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, restore::Evidence, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     steps::{Run as Start, Step},
@@ -24,8 +24,8 @@ use crate::{
     },
     verify::{
         Limits,
-        first::{self, Heights},
-        gate, shown, trusted, voting,
+        baseline::{self, Heights},
+        evidence, gate, trusted, voting,
     },
 };
 
@@ -33,7 +33,7 @@ use crate::{
 pub struct Run {
     pub cluster: Cluster,
     pub fleet: Fleet,
-    pub members: Vec<Member>,
+    pub targets: Vec<Target>,
     pub facts: Facts,
     /// Machines that could not be asked, and that this run does not touch.
     pub absent: BTreeMap<usize, HostError>,
@@ -86,8 +86,8 @@ impl Run {
         fleet.deep = how.deep;
         let names = binary::named(&cluster);
         let hashing = tokio::task::spawn_blocking(move || binary::measure(names));
-        let members = members(&cluster, &Facts::default());
-        let connected = fleet.connect(&members).await;
+        let targets = targets(&cluster, &Facts::default());
+        let connected = fleet.connect(&targets).await;
         learn_scopes(&mut cluster, &fleet);
         let measured = match hashing.await {
             Ok(measured) => measured,
@@ -100,7 +100,7 @@ impl Run {
         let mut run = Self {
             cluster,
             fleet,
-            members: Vec::new(),
+            targets: Vec::new(),
             facts: Facts { downloads_here: download::is_possible(), ..Facts::default() },
             absent: BTreeMap::new(),
             changed: Vec::new(),
@@ -119,7 +119,7 @@ impl Run {
     /// Gathers from the machines that are connected, under the lock if there is to be one.
     async fn reached(&mut self, connected: BTreeMap<usize, HostError>, how: &How) -> Result<(), Failure> {
         self.may_be_absent(connected, how)?;
-        self.members = self.present();
+        self.targets = self.present();
         let lock = match how.lock {
             Some(wait) => Some(Lock {
                 cluster: self.cluster.name.to_string(),
@@ -129,17 +129,17 @@ impl Run {
             }),
             None => None,
         };
-        let (cluster, members) = (&self.cluster, &self.members);
+        let (cluster, targets) = (&self.cluster, &self.targets);
         let options = Options { limit: how.only.clone(), ..Options::default() };
         let early = |machine: usize, (seen, nodes): &Answer| {
             let mut facts = Facts::default();
             facts.machines.insert(machine, seen.clone());
-            facts.nodes.extend(named(members, machine, nodes.clone()));
+            facts.nodes.extend(named(targets, machine, nodes.clone()));
             early::uploads(cluster, machine, &facts, &options)
         };
         let early: Early<'_> = if how.early { &early } else { &nothing_early };
-        let first = how.proves.then(|| first::Look::begin(&self.fleet, &self.cluster));
-        let answers = self.fleet.gather(&self.members, lock.as_ref(), early).await;
+        let first = how.proves.then(|| baseline::Baseline::begin(&self.fleet, &self.cluster));
+        let answers = self.fleet.gather(&self.targets, lock.as_ref(), early).await;
         self.first = first.map(|first| first.said()).unwrap_or_default();
         let mut errors = BTreeMap::new();
         for (machine, answer) in answers {
@@ -153,7 +153,7 @@ impl Run {
         }
         joined::note_what_hosts_hold(&mut self.cluster, &self.facts);
         self.may_be_absent(errors, how)?;
-        self.members = self.present();
+        self.targets = self.present();
         Ok(())
     }
 
@@ -198,20 +198,20 @@ impl Run {
         Ok(node.machine)
     }
 
-    fn present(&self) -> Vec<Member> {
-        let all = members(&self.cluster, &self.facts).into_iter();
-        all.filter(|member| !self.absent.contains_key(&member.machine)).collect()
+    fn present(&self) -> Vec<Target> {
+        let all = targets(&self.cluster, &self.facts).into_iter();
+        all.filter(|target| !self.absent.contains_key(&target.machine)).collect()
     }
 
     fn take_nodes(&mut self, machine: usize, nodes: BTreeMap<usize, NodeFacts>) {
-        let named: Vec<_> = named(&self.members, machine, nodes).collect();
+        let named: Vec<_> = named(&self.targets, machine, nodes).collect();
         self.facts.nodes.extend(named);
     }
 
     /// Who votes on the chain now, for whoever decides on restarts. Who did not show a commit when it was waited for
     /// has not signed until it does: its older signatures say nothing of now.
     pub async fn ask_the_chain(&mut self) {
-        let mut voting = voting::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+        let mut voting = voting::ask(&self.fleet, &self.targets, &self.cluster, &self.facts).await;
         for voter in voting.iter_mut().flat_map(|voting| &mut voting.voters) {
             let silent = |(name, height): (&NodeName, &u64)| {
                 let key = self.facts.nodes.get(name).and_then(|seen| seen.validator_key.as_ref());
@@ -234,14 +234,14 @@ impl Run {
             self.ask_the_chain().await;
         }
         if sync::wants_trust(&self.cluster, &self.facts, options) {
-            let trusted = trusted::ask(&self.fleet, &self.members, &self.cluster, &self.facts).await;
+            let trusted = trusted::ask(&self.fleet, &self.targets, &self.cluster, &self.facts).await;
             self.facts.trusted = Some(trusted);
         }
     }
 
     /// What the chain shows before keys go back to a host: whether one of these still signs is waited for.
-    pub async fn shown(&self, keys: &BTreeSet<ValidatorKey>) -> Shown {
-        shown::ask(&self.fleet, &self.members, &self.cluster, &self.facts, keys).await
+    pub async fn shown(&self, keys: &BTreeSet<ValidatorKey>) -> Evidence {
+        evidence::ask(&self.fleet, &self.targets, &self.cluster, &self.facts, keys).await
     }
 
     /// The same, once those that were just started have signed; who does not counts as offline.
@@ -298,10 +298,10 @@ impl Run {
 
     async fn carry_out(&mut self, stage: &Stage) -> Result<(), Failure> {
         // The binary's checksum may have become known since: the questions name it.
-        self.members = self.present();
+        self.targets = self.present();
         let by = apply::By { cluster: self.cluster.name.as_str(), who: &self.who, holder: &self.holder };
         let begun = std::time::Instant::now();
-        let results = apply::stage(&self.fleet, &self.members, stage, by).await;
+        let results = apply::stage(&self.fleet, &self.targets, stage, by).await;
         self.facts.pass(begun.elapsed());
         let mut errors = Vec::new();
         for (machine, worked) in results {
@@ -331,12 +331,12 @@ impl Run {
 
 /// Nodes by their names instead of the numbers of their questions.
 fn named(
-    members: &[Member],
+    targets: &[Target],
     machine: usize,
     nodes: BTreeMap<usize, NodeFacts>,
 ) -> impl Iterator<Item = (NodeName, NodeFacts)> {
-    let member = members.iter().find(|member| member.machine == machine);
-    let name = move |number: usize| Some(member?.questions.get(number)?.node.clone());
+    let target = targets.iter().find(|target| target.machine == machine);
+    let name = move |number: usize| Some(target?.questions.get(number)?.node.clone());
     nodes.into_iter().filter_map(move |(number, node)| Some((name(number)?, node)))
 }
 
@@ -357,8 +357,8 @@ pub fn learn_scopes(cluster: &mut Cluster, fleet: &Fleet) {
 }
 
 /// The machines with what is to be asked of their nodes, as far as it is known by now.
-pub fn members(cluster: &Cluster, facts: &Facts) -> Vec<Member> {
-    let member = |(number, machine): (usize, &crate::cluster::Machine)| Member {
+pub fn targets(cluster: &Cluster, facts: &Facts) -> Vec<Target> {
+    let target = |(number, machine): (usize, &crate::cluster::Machine)| Target {
         machine: number,
         name: cluster.machine_name(number),
         login: Arc::clone(&machine.login),
@@ -368,7 +368,7 @@ pub fn members(cluster: &Cluster, facts: &Facts) -> Vec<Member> {
             .map(|&node| ask::question(cluster, &cluster.nodes[node], facts))
             .collect(),
     };
-    cluster.machines.iter().enumerate().map(member).collect()
+    cluster.machines.iter().enumerate().map(target).collect()
 }
 
 /// `user@host`, for people who find our lock or read the audit log.

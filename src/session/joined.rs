@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    chain::genesis::single,
+    chain::genesis::standalone,
     cluster::{Cluster, Source, network::Joined},
     facts::{Facts, LARGEST_TEXT},
     remote::download::Downloads,
@@ -66,7 +66,7 @@ async fn read(joined: &Joined) -> Result<Text, Problem> {
 
 fn is_of_chain(cluster: &Cluster, text: &Text) -> Result<(), Problem> {
     let (profile, wanted) = (&cluster.profile, &cluster.chain_id);
-    match profile.documents.keys().next().map(|name| single::chain_id(profile, name, text)) {
+    match profile.documents.keys().next().map(|name| standalone::chain_id(profile, name, text)) {
         Some(Some(id)) if id == *wanted => Ok(()),
         Some(Some(id)) => {
             let message =

@@ -10,26 +10,26 @@ use std::{
 use crate::{
     cluster::{Cluster, Node},
     facts::Facts,
-    fleet::{Fleet, Member},
+    fleet::{Fleet, Target},
     remote::{error::HostError, host::Host},
     session::{
-        converge::{How, learn_scopes, members},
+        converge::{How, learn_scopes, targets},
         error::Failure,
     },
     types::{event::Events, ids::NodeName},
 };
 
-pub struct Look {
+pub struct ReadSession {
     pub cluster: Cluster,
     pub fleet: Fleet,
     /// The machines that are looked at, those that are lost included.
-    pub members: Vec<Member>,
+    pub targets: Vec<Target>,
     pub facts: Facts,
     /// Why a machine could not be reached or asked.
     pub lost: BTreeMap<usize, HostError>,
 }
 
-impl Look {
+impl ReadSession {
     /// `only`: the nodes that are looked at; `None`: all. No other node's machine is dialled.
     pub async fn reach(
         mut cluster: Cluster,
@@ -39,19 +39,19 @@ impl Look {
     ) -> Result<Self, Failure> {
         let here = |e: std::io::Error| Failure::Here(format!("no folder for control sockets: {e}"));
         let mut fleet = Fleet::new(events, how.interrupt, how.forks, how.limit).map_err(here)?;
-        let asked = |cluster: &Cluster| narrowed(members(cluster, &Facts::default()), only);
+        let asked = |cluster: &Cluster| narrowed(targets(cluster, &Facts::default()), only);
         let lost = fleet.connect(&asked(&cluster)).await;
         learn_scopes(&mut cluster, &fleet);
-        let members = asked(&cluster);
-        Ok(Self { cluster, fleet, members, facts: Facts::default(), lost })
+        let targets = asked(&cluster);
+        Ok(Self { cluster, fleet, targets, facts: Facts::default(), lost })
     }
 
     /// Asks those that were reached what they are; who gives no answer is lost as well.
     pub async fn gather(&mut self) {
-        let reached: Vec<Member> = self.reached().map(|(member, _)| member.clone()).collect();
+        let reached: Vec<Target> = self.reached().map(|(target, _)| target.clone()).collect();
         for (machine, answer) in self.fleet.look(&reached).await {
-            let member = reached.iter().find(|member| member.machine == machine);
-            let questions = member.map_or(&[][..], |member| &member.questions);
+            let target = reached.iter().find(|target| target.machine == machine);
+            let questions = target.map_or(&[][..], |target| &target.questions);
             match answer {
                 Ok((facts, nodes)) => {
                     self.facts.machines.insert(machine, facts);
@@ -65,31 +65,31 @@ impl Look {
 
     /// Connects again to those that were lost, as far as that takes no longer than `limit`.
     pub async fn reach_again(&mut self, limit: Duration) {
-        let is_lost = |member: &&Member| self.lost.contains_key(&member.machine);
-        let lost: Vec<Member> = self.members.iter().filter(is_lost).cloned().collect();
-        for member in &lost {
-            self.fleet.forget(member.machine).await;
+        let is_lost = |target: &&Target| self.lost.contains_key(&target.machine);
+        let lost: Vec<Target> = self.targets.iter().filter(is_lost).cloned().collect();
+        for target in &lost {
+            self.fleet.forget(target.machine).await;
         }
         if let Ok(errors) = tokio::time::timeout(limit, self.fleet.connect(&lost)).await {
             self.lost = errors;
         }
         learn_scopes(&mut self.cluster, &self.fleet);
         let only = self.nodes().map(|node| node.name.clone()).collect();
-        self.members = narrowed(members(&self.cluster, &Facts::default()), Some(&only));
+        self.targets = narrowed(targets(&self.cluster, &Facts::default()), Some(&only));
     }
 
-    pub fn reached(&self) -> impl Iterator<Item = (&Member, &Arc<Host>)> {
-        let there = |member: &&Member| !self.lost.contains_key(&member.machine);
-        self.members
+    pub fn reached(&self) -> impl Iterator<Item = (&Target, &Arc<Host>)> {
+        let there = |target: &&Target| !self.lost.contains_key(&target.machine);
+        self.targets
             .iter()
             .filter(there)
-            .filter_map(|member| Some((member, self.fleet.host(member.machine)?)))
+            .filter_map(|target| Some((target, self.fleet.host(target.machine)?)))
     }
 
     /// The nodes that are looked at, in inventory order.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         let asked = |node: &&Node| {
-            self.members.iter().flat_map(|member| &member.questions).any(|q| q.node == node.name)
+            self.targets.iter().flat_map(|target| &target.questions).any(|q| q.node == node.name)
         };
         self.cluster.nodes.iter().filter(asked)
     }
@@ -106,12 +106,12 @@ impl Look {
 }
 
 /// The machines of these nodes alone.
-pub fn narrowed(mut members: Vec<Member>, only: Option<&BTreeSet<NodeName>>) -> Vec<Member> {
+pub fn narrowed(mut targets: Vec<Target>, only: Option<&BTreeSet<NodeName>>) -> Vec<Target> {
     if let Some(only) = only {
-        for member in &mut members {
-            member.questions.retain(|question| only.contains(&question.node));
+        for target in &mut targets {
+            target.questions.retain(|question| only.contains(&question.node));
         }
-        members.retain(|member| !member.questions.is_empty());
+        targets.retain(|target| !target.questions.is_empty());
     }
-    members
+    targets
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::view::majority;
 use crate::{
-    chain::genesis::{Member, single, validators_of},
+    chain::genesis::{Validator, standalone, validators_of},
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     types::text::Text,
@@ -17,7 +17,7 @@ pub struct Document {
     pub initial_height: u64,
     /// Seconds since 1970; `None`: no time, or one before 1970 (Go's zero time).
     pub genesis_time: Option<f64>,
-    pub members: Vec<Member>,
+    pub members: Vec<Validator>,
 }
 
 /// The name of the document that consensus runs on: the one with a genesis_time.
@@ -40,7 +40,7 @@ pub fn on_host(cluster: &Cluster, seen: &NodeFacts) -> Option<Document> {
     let time = json["genesis_time"].as_str().and_then(|time| humantime::parse_rfc3339_weak(time).ok());
     let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     Some(Document {
-        chain_id: single::chain_id(&cluster.profile, name(cluster)?, text).map(|id| id.to_string()),
+        chain_id: standalone::chain_id(&cluster.profile, name(cluster)?, text).map(|id| id.to_string()),
         initial_height: first_height(&json),
         genesis_time: since.map(|since| since.as_secs_f64()),
         members: validators_of(&cluster.profile, name(cluster)?, text).unwrap_or_default(),

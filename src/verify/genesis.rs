@@ -5,7 +5,7 @@ use super::{
     view::{UNKNOWN, View, majority},
 };
 use crate::{
-    chain::{genesis::Member, probe::RpcValidator},
+    chain::{genesis::Validator, probe::RpcValidator},
     cluster::Node,
     plan::life::{self, Life},
     types::ids::{Power, Sha256, ValidatorKey},
@@ -144,7 +144,7 @@ fn is_being_born(view: &View<'_>) -> bool {
 /// What the genesis gives otherwise than the inventory. A power that the inventory names counts whenever it is looked at.
 /// At the birth nobody may be there whom it does not name, and those without a power have the same; later hosts have left
 /// it, and joined without a vote.
-fn not_of_inventory(wanted: &[Wanted], members: &[Member], birth: bool) -> Vec<String> {
+fn not_of_inventory(wanted: &[Wanted], members: &[Validator], birth: bool) -> Vec<String> {
     let member = |one: &Wanted| members.iter().find(|member| member.key.value == one.key.value);
     let unnamed =
         wanted.iter().filter(|one| one.power.is_none()).filter_map(|one| Some(member(one)?.power.get()));
@@ -165,7 +165,7 @@ fn not_of_inventory(wanted: &[Wanted], members: &[Member], birth: bool) -> Vec<S
     differ
 }
 
-fn differences(planned: &[Member], seen: &[RpcValidator]) -> Vec<String> {
+fn differences(planned: &[Validator], seen: &[RpcValidator]) -> Vec<String> {
     let mut differ = Vec::new();
     for member in planned {
         let called = member.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&member.key.value);
@@ -184,7 +184,7 @@ fn differences(planned: &[Member], seen: &[RpcValidator]) -> Vec<String> {
 }
 
 /// What the chain has changed by itself since its birth: shown, no failure.
-fn changes(born: &[Member], now: &[RpcValidator]) -> String {
+fn changes(born: &[Validator], now: &[RpcValidator]) -> String {
     let differ = differences(born, now);
     if born.is_empty() || differ.is_empty() {
         return String::new();
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn v5_members_and_powers_at_birth() {
-        let member = |name: &str| Member {
+        let member = |name: &str| Validator {
             address: None,
             key: key(name),
             power: Power::new(10, true).unwrap(),
@@ -221,7 +221,7 @@ mod tests {
     }
     #[test]
     fn v5_the_genesis_is_held_against_the_inventory() {
-        let member = |name: &str, power| Member {
+        let member = |name: &str, power| Validator {
             address: None,
             key: key(name),
             power: Power::new(power, true).unwrap(),

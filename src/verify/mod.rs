@@ -1,12 +1,13 @@
 //! The proof after a rollout: reads, never writes. `observe` fetches, the checks V1 to V10 decide over what it saw,
 //! `cause` says why.
 
+pub mod baseline;
 pub mod blocks;
 pub mod cause;
 pub mod client;
 pub mod clocks;
 pub mod document;
-pub mod first;
+pub mod evidence;
 pub mod gate;
 pub mod genesis;
 pub mod journal;
@@ -14,7 +15,6 @@ pub mod observe;
 pub mod peers;
 pub mod ports;
 pub mod rpc;
-pub mod shown;
 pub mod trusted;
 pub mod units;
 pub mod view;
@@ -30,10 +30,10 @@ use serde::Serialize;
 use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
-    fleet::{Answers, Fleet, Member},
+    fleet::{Answers, Fleet, Target},
     types::ids::NodeName,
 };
-use first::Heights;
+use baseline::Heights;
 use view::View;
 use wait::Wait;
 use watch::Watch;
@@ -126,7 +126,7 @@ impl Default for Limits {
     }
 }
 
-/// All checks of the members' nodes, in the order V1 to V10 and of the inventory. `facts`: what the hosts said when
+/// All checks of the targets' nodes, in the order V1 to V10 and of the inventory. `facts`: what the hosts said when
 /// the run began, or after its last stage.
 ///
 /// The hosts are asked again as soon as all nodes answer, while blocks are waited for. That is the proof if all of it
@@ -134,19 +134,19 @@ impl Default for Limits {
 /// `first`: heights that nodes have said since when nothing was changed.
 pub async fn run(
     fleet: &Fleet,
-    members: &[Member],
+    targets: &[Target],
     cluster: &Cluster,
     facts: &Facts,
     first: &Heights,
     limits: &Limits,
 ) -> Vec<Check> {
-    let asked = observe::asked(fleet, members, cluster, facts, limits);
+    let asked = observe::asked(fleet, targets, cluster, facts, limits);
     let initial = document::initial_height(cluster, facts);
     let watch = Watch::over(&asked);
-    let wait = Wait::of(&asked, watch.live(), (cluster, facts), members, first, limits);
+    let wait = Wait::of(&asked, watch.live(), (cluster, facts), targets, first, limits);
     // Whose connection failed stays failed: nothing is dialled again here.
-    let reached: Vec<Member> =
-        members.iter().filter(|member| fleet.host(member.machine).is_some()).cloned().collect();
+    let reached: Vec<Target> =
+        targets.iter().filter(|member| fleet.host(member.machine).is_some()).cloned().collect();
     let mut answering = wait.answering();
     let meanwhile = async {
         answering.wait_for(|so_far| *so_far == asked.len()).await.ok()?;
@@ -160,7 +160,7 @@ pub async fn run(
     };
     let (rpc, meanwhile, ()) = futures::join!(waited, meanwhile, watch.look());
     let judged = |answers| {
-        let view = view(cluster, facts, members, answers, rpc.clone(), initial);
+        let view = view(cluster, facts, targets, answers, rpc.clone(), initial);
         let checks = prove(&view);
         (view, checks)
     };
@@ -196,14 +196,14 @@ pub fn prove(view: &View<'_>) -> Vec<Check> {
 fn view<'a>(
     cluster: &'a Cluster,
     before: &'a Facts,
-    members: &[Member],
+    targets: &[Target],
     answers: Answers,
     rpc: observe::Answered,
     initial: u64,
 ) -> View<'a> {
     let mut view = View::new(cluster, before, initial);
     view.rpc = rpc;
-    for member in members {
+    for member in targets {
         view.nodes.extend(member.questions.iter().map(|question| question.node.clone()));
     }
     let place = |name: &NodeName| cluster.nodes.iter().position(|node| node.name == *name);
@@ -212,7 +212,7 @@ fn view<'a>(
         match answer {
             Err(error) => drop(view.lost.insert(machine, error.to_string())),
             Ok((facts, nodes)) => {
-                let names = members.iter().find(|member| member.machine == machine);
+                let names = targets.iter().find(|member| member.machine == machine);
                 let questions = names.map_or(&[][..], |member| &member.questions[..]);
                 for (number, node) in nodes {
                     if let Some(question) = questions.get(number) {

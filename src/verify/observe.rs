@@ -15,7 +15,7 @@ use crate::{
     },
     cluster::Cluster,
     facts::{Facts, NodeFacts},
-    fleet::{Fleet, Member},
+    fleet::{Fleet, Target},
     types::ids::{NodeId, NodeName, UnitName},
 };
 
@@ -104,13 +104,13 @@ pub struct Asked {
 
 pub fn asked(
     fleet: &Fleet,
-    members: &[Member],
+    targets: &[Target],
     cluster: &Cluster,
     facts: &Facts,
     limits: &Limits,
 ) -> Vec<Asked> {
     let mut all = Vec::new();
-    for member in members {
+    for member in targets {
         for (number, question) in member.questions.iter().enumerate() {
             let Some(node) = cluster.node(&question.node) else { continue };
             let Some(client) = Client::new(fleet, cluster, node, facts, limits.answer) else { continue };

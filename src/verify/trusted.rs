@@ -8,7 +8,7 @@ use super::{Limits, observe};
 use crate::{
     cluster::Cluster,
     facts::{Facts, Trusted},
-    fleet::{Fleet, Member},
+    fleet::{Fleet, Target},
     types::ids::NodeName,
 };
 
@@ -19,11 +19,11 @@ const STEP: u64 = 100;
 /// nodes have different ones nothing can be trusted.
 pub async fn ask(
     fleet: &Fleet,
-    members: &[Member],
+    targets: &[Target],
     cluster: &Cluster,
     facts: &Facts,
 ) -> Result<Trusted, String> {
-    let mut asked = observe::asked(fleet, members, cluster, facts, &Limits::default());
+    let mut asked = observe::asked(fleet, targets, cluster, facts, &Limits::default());
     asked.retain(|asked| facts.nodes.get(&asked.name).is_some_and(|seen| seen.unit.is_running()));
     let heights: FuturesUnordered<_> = asked.iter().map(|asked| asked.client.status()).collect();
     let answers: Vec<_> = heights.collect().await;

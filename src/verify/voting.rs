@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     facts::{Facts, LAST_COMMITS, Voting},
-    fleet::{Fleet, Member},
+    fleet::{Fleet, Target},
     types::ids::NodeName,
 };
 
@@ -28,10 +28,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 const BLOCKS: Duration = Duration::from_secs(20);
 
 /// `None`: nobody answers, or nobody says who votes.
-pub async fn ask(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts) -> Option<Voting> {
+pub async fn ask(fleet: &Fleet, targets: &[Target], cluster: &Cluster, facts: &Facts) -> Option<Voting> {
     let limits = Limits { answer: ANSWER, ..Limits::default() };
     let runs = |name: &NodeName| facts.nodes.get(name).is_some_and(|seen| seen.unit.may_run());
-    let asked = observe::asked(fleet, members, cluster, facts, &limits);
+    let asked = observe::asked(fleet, targets, cluster, facts, &limits);
     // There is no `reference_rpc` yet: one more client here, under a name of its own, would be one more reading.
     let clients: BTreeMap<&NodeName, &Client> =
         asked.iter().filter(|asked| runs(&asked.name)).map(|asked| (&asked.name, &asked.client)).collect();
@@ -58,15 +58,15 @@ async fn read(client: &Client, height: u64, common: u64, witness: Option<usize>)
     if height == 0 {
         return Reading { height, ..Reading::default() };
     }
-    let members = client.validators(common).await.ok();
+    let validators = client.validators(common).await.ok();
     let signed = match witness {
         Some(number) => {
-            let all = members.as_ref().filter(|_| number < LOOK_FAR_BACK).map_or(0, Vec::len);
+            let all = validators.as_ref().filter(|_| number < LOOK_FAR_BACK).map_or(0, Vec::len);
             Some(signatures(client, height, all).await)
         }
         None => None,
     };
-    Reading { height, members, signed }
+    Reading { height, validators, signed }
 }
 
 /// By address: the highest commit, in the last blocks, and further back until so many have been found.

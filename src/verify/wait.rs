@@ -9,8 +9,9 @@ use tokio::{
 };
 
 use super::{
-    Limits, document,
-    first::Heights,
+    Limits,
+    baseline::Heights,
+    document,
     observe::{Answered, Asked, Rpc},
     watch::Live,
 };
@@ -18,7 +19,7 @@ use crate::{
     chain::probe::Status,
     cluster::Cluster,
     facts::{Facts, Voting},
-    fleet::{Member, now},
+    fleet::{Target, now},
     types::{
         event::{Event, Events},
         ids::NodeName,
@@ -56,7 +57,7 @@ impl<'a> Wait<'a> {
         asked: &'a [Asked],
         live: Receiver<Live>,
         (cluster, facts): (&Cluster, &Facts),
-        members: &[Member],
+        members: &[Target],
         first: &'a Heights,
         limits: &'a Limits,
     ) -> Self {
@@ -258,7 +259,7 @@ fn far_behind(heights: &BTreeMap<NodeName, u64>, name: &NodeName, height: u64) -
 }
 
 /// Voting power by node, as the genesis has it.
-fn powers(cluster: &Cluster, facts: &Facts, members: &[Member]) -> Powers {
+fn powers(cluster: &Cluster, facts: &Facts, members: &[Target]) -> Powers {
     let seen = members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
     let document = document::of_most(cluster, seen);
     let validators = document.map(|document| document.members).unwrap_or_default();

@@ -28,15 +28,15 @@ const LAST_WORD: Duration = Duration::from_secs(5);
 pub struct Live {
     /// By machine, of the ports that were asked for, those that listen; a machine where nobody looks is not in it.
     open: BTreeMap<usize, BTreeSet<u16>>,
-    units: BTreeMap<NodeName, Look>,
+    units: BTreeMap<NodeName, UnitState>,
     /// The same, as the last word.
-    last: BTreeMap<NodeName, Look>,
+    last: BTreeMap<NodeName, UnitState>,
     /// Log lines after which a process that lives is of no use.
     dead: BTreeMap<NodeName, String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Look {
+struct UnitState {
     active: String,
     sub: String,
     restarts: u32,
@@ -67,7 +67,7 @@ impl Live {
     }
 }
 
-impl Look {
+impl UnitState {
     fn parse(text: &str) -> Self {
         let value = |key: &str| {
             let words = text.split_whitespace().filter_map(|word| word.split_once('='));
@@ -185,8 +185,8 @@ impl<'a> Watch<'a> {
         } else if let Some(asked) = scope.parse().ok().and_then(|number: usize| nodes.get(number)) {
             let name = asked.name.clone();
             self.tell.send_modify(|live| match key.as_str() {
-                "look" => drop(live.units.insert(name, Look::parse(&value))),
-                "last" => drop(live.last.insert(name, Look::parse(&value))),
+                "look" => drop(live.units.insert(name, UnitState::parse(&value))),
+                "last" => drop(live.last.insert(name, UnitState::parse(&value))),
                 _ => drop(live.dead.insert(name, value)),
             });
         }
@@ -265,7 +265,7 @@ mod tests {
         };
         let good = "ActiveState=active SubState=running NRestarts=1 InvocationID=ab12";
         let confirms = |text: &str| {
-            let last = [(name.clone(), Look::parse(text))].into();
+            let last = [(name.clone(), UnitState::parse(text))].into();
             Live { last, ..Live::default() }.confirms(&name, &unit)
         };
         assert!(confirms(good));
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_unit_that_ends_a_wait() {
-        let look = |text: &str| Look::parse(text).down(1);
+        let look = |text: &str| UnitState::parse(text).down(1);
         let good = "ActiveState=active SubState=running NRestarts=1 Result=success ExecMainStatus=0 ";
         assert_eq!(look(good), None);
         assert_eq!(

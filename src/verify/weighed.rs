@@ -27,7 +27,7 @@ const LONGEST_KEY: usize = 100;
 pub struct Reading {
     pub height: u64,
     /// Who votes at the common height, if it says that.
-    pub members: Option<Vec<RpcValidator>>,
+    pub validators: Option<Vec<RpcValidator>>,
     /// The last commit that each address has signed, in the blocks that it shows; `None`: it was not asked.
     pub signed: Option<BTreeMap<String, u64>>,
 }
@@ -67,8 +67,8 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
     if heights.values().all(|height| *height == 0) && !heights.is_empty() {
         return Some(Voting { heights, ..Voting::default() });
     }
-    let members = all_members(readings);
-    if members.is_empty() {
+    let validators = all_members(readings);
+    if validators.is_empty() {
         return None;
     }
     let asked = readings.values().filter(|reading| reading.signed.is_some()).count();
@@ -90,7 +90,7 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
             confirmed,
         }
     };
-    let voters = members.into_iter().map(voter).collect();
+    let voters = validators.into_iter().map(voter).collect();
     Some(Voting { height, voters, disagree: disagreement(readings), heights })
 }
 
@@ -98,11 +98,11 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
 fn all_members(readings: &Readings) -> Vec<(ValidatorKey, i64)> {
     let mut all: Vec<(ValidatorKey, i64)> = Vec::new();
     let mut places: BTreeMap<&ValidatorKey, usize> = BTreeMap::new();
-    for member in readings.values().filter_map(|reading| reading.members.as_ref()).flatten() {
-        let place = *places.entry(&member.key).or_insert(all.len());
+    for validator in readings.values().filter_map(|reading| reading.validators.as_ref()).flatten() {
+        let place = *places.entry(&validator.key).or_insert(all.len());
         match all.get_mut(place) {
-            Some((_, power)) => *power = (*power).max(member.power),
-            None => all.push((member.key.clone(), member.power)),
+            Some((_, power)) => *power = (*power).max(validator.power),
+            None => all.push((validator.key.clone(), validator.power)),
         }
     }
     all
@@ -112,9 +112,9 @@ fn all_members(readings: &Readings) -> Vec<(ValidatorKey, i64)> {
 fn last_signed(reading: &Reading) -> Option<BTreeMap<&ValidatorKey, u64>> {
     let signed = reading.signed.as_ref()?;
     let mut last = BTreeMap::new();
-    for member in reading.members.iter().flatten() {
-        let here = signed.get(&member.address).copied().unwrap_or(0);
-        let before = last.entry(&member.key).or_insert(here);
+    for validator in reading.validators.iter().flatten() {
+        let here = signed.get(&validator.address).copied().unwrap_or(0);
+        let before = last.entry(&validator.key).or_insert(here);
         *before = here.max(*before);
     }
     Some(last)
@@ -125,8 +125,8 @@ fn disagreement(readings: &Readings) -> Option<String> {
     type Set<'a> = BTreeMap<&'a ValidatorKey, i64>;
     let mut said: Vec<(Set<'_>, Vec<&str>)> = Vec::new();
     for (name, reading) in readings {
-        let Some(members) = &reading.members else { continue };
-        let set: Set<'_> = members.iter().map(|member| (&member.key, member.power)).collect();
+        let Some(validators) = &reading.validators else { continue };
+        let set: Set<'_> = validators.iter().map(|validator| (&validator.key, validator.power)).collect();
         match said.iter_mut().find(|(other, _)| *other == set) {
             Some((_, by)) => by.push(name.as_str()),
             None => said.push((set, vec![name.as_str()])),

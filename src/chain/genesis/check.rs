@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{
     GenesisProblem,
-    members::{Member, lists, members},
-    outline::Outline,
+    partial::Partial,
     path::{DocPath, Place},
     time::unix_seconds,
+    validators::{Validator, lists, members},
 };
 use crate::{
     chain::{
@@ -34,7 +34,7 @@ pub fn check(
     let mut parsed = BTreeMap::new();
     for (name, text) in documents {
         let Some(rule) = profile.documents.get(name) else { continue };
-        match Outline::read(name, rule, text) {
+        match Partial::read(name, rule, text) {
             Ok(outline) => drop(parsed.insert(name.clone(), outline)),
             Err(problem) => problems.push(problem),
         }
@@ -47,7 +47,7 @@ pub fn check(
 
 pub(super) fn check_values(
     profile: &Profile,
-    documents: &BTreeMap<String, Outline<'_>>,
+    documents: &BTreeMap<String, Partial<'_>>,
     chain_id: &ChainId,
     now: i64,
 ) -> Vec<GenesisProblem> {
@@ -156,7 +156,7 @@ fn check_members(
     json: &Value,
     rule: &ValidatorRule,
     list: &Place,
-    members: &[Member],
+    members: &[Validator],
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
     let empty = match rule.encoded {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{GenesisProblem, members::member, path::Place};
+use super::{GenesisProblem, path::Place, validators::member};
 use crate::{
     chain::profile::ValidatorRule,
     types::ids::{Power, ValidatorKey},
@@ -100,11 +100,11 @@ fn most<'a>(claims: &[&'a Claim], same: impl Fn(&Claim, &Claim) -> bool) -> Opti
     counted.into_iter().find(|(count, _)| *count == best).map(|(_, claim)| claim)
 }
 
-/// Members of a document that has come as a whole, against what the inventory says of their nodes: power, and name.
+/// Validators of a document that has come as a whole, against what the inventory says of their nodes: power, and name.
 pub(super) fn unlike<'a>(
     document: &str,
     wanted: impl Iterator<Item = (&'a str, &'a ValidatorKey, i64)>,
-    members: &[super::Member],
+    members: &[super::Validator],
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
     for (whose, key, power) in wanted {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    GenesisProblem, Member,
+    GenesisProblem, Validator,
     diff::{Difference, differences},
-    members::{first_members, lists},
-    outline::Outline,
+    partial::Partial,
     path::Place,
     text::Sound,
+    validators::{first_validators, lists},
 };
 use crate::{
     chain::profile::{Document, Profile},
@@ -18,14 +18,14 @@ use crate::{
 /// One thing that the right document has otherwise than the left.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<'a> {
-    Added(Member),
-    Removed(Member),
+    Added(Validator),
+    Removed(Validator),
     Power {
-        of: Member,
+        of: Validator,
         to: Power,
     },
     Name {
-        of: Member,
+        of: Validator,
         to: Option<String>,
     },
     /// The same validators, in another order.
@@ -45,8 +45,8 @@ pub fn guess<'a>(
     right: &Sound<'_>,
 ) -> Option<(&'a Profile, &'a str)> {
     let fits = |name: &str, rule: &Document, text: &Sound<'_>| {
-        let outline = Outline::of(text.lend(), rule, &[]);
-        first_members(&rule.validators, name, &outline.tree).is_ok_and(|members| !members.is_empty())
+        let outline = Partial::of(text.lend(), rule, &[]);
+        first_validators(&rule.validators, name, &outline.tree).is_ok_and(|members| !members.is_empty())
     };
     let all = profiles.iter().flat_map(|p| p.documents.iter().map(move |(name, rule)| (p, name, rule)));
     let found = all.into_iter().find(|(_, name, rule)| fits(name, rule, left) && fits(name, rule, right));
@@ -80,14 +80,14 @@ fn listed(
     name: &str,
     rule: &Document,
     text: &Sound<'_>,
-) -> Result<(Vec<Member>, Place), Vec<GenesisProblem>> {
-    let Outline { tree, .. } = Outline::of(text.lend(), rule, &[]);
+) -> Result<(Vec<Validator>, Place), Vec<GenesisProblem>> {
+    let Partial { tree, .. } = Partial::of(text.lend(), rule, &[]);
     let place = lists(&rule.validators, name, &tree).map_err(|problem| vec![problem])?.remove(0);
-    Ok((first_members(&rule.validators, name, &tree)?, place))
+    Ok((first_validators(&rule.validators, name, &tree)?, place))
 }
 
-fn memberships<'a>(was: &[Member], is: &[Member]) -> Vec<Change<'a>> {
-    let by_key = |members: &[Member]| -> BTreeMap<String, Member> {
+fn memberships<'a>(was: &[Validator], is: &[Validator]) -> Vec<Change<'a>> {
+    let by_key = |members: &[Validator]| -> BTreeMap<String, Validator> {
         members.iter().map(|member| (member.key.value.clone(), member.clone())).collect()
     };
     let after = by_key(is);
@@ -104,7 +104,7 @@ fn memberships<'a>(was: &[Member], is: &[Member]) -> Vec<Change<'a>> {
             found.push(Change::Name { of: member.clone(), to: now.name.clone() });
         }
     }
-    let order = |members: &[Member]| members.iter().map(|m| m.key.value.clone()).collect::<Vec<_>>();
+    let order = |members: &[Validator]| members.iter().map(|m| m.key.value.clone()).collect::<Vec<_>>();
     if same_members && order(was) != order(is) {
         found.push(Change::Order);
     }
@@ -112,12 +112,12 @@ fn memberships<'a>(was: &[Member], is: &[Member]) -> Vec<Change<'a>> {
 }
 
 /// Those that the others do not have, or not so often.
-fn beyond(of: &[Member], others: &[Member]) -> impl Iterator<Item = Member> {
+fn beyond(of: &[Validator], others: &[Validator]) -> impl Iterator<Item = Validator> {
     let mut left: BTreeMap<&str, usize> = BTreeMap::new();
     for other in others {
         *left.entry(&other.key.value).or_default() += 1;
     }
-    let more = |member: &&Member| match left.get_mut(member.key.value.as_str()) {
+    let more = |member: &&Validator| match left.get_mut(member.key.value.as_str()) {
         Some(number) if *number > 0 => {
             *number -= 1;
             false

@@ -9,7 +9,7 @@ use super::{
     check::check_values,
     istanbul,
     merge::{overridden_paths, set_chain_id, set_overrides, twice},
-    outline::Outline,
+    partial::Partial,
     text::Sound,
     tool::others,
 };
@@ -22,7 +22,7 @@ pub fn composed(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<Genesi
         return Ok(BTreeMap::new());
     };
     let sound = Sound::read(name, &**base).map_err(|problem| vec![problem])?;
-    let mut outline = Outline::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
+    let mut outline = Partial::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
     let mut problems = twice(name, ask.nodes.iter().map(|node| (node.whose.as_str(), &node.key)));
     problems.extend(unequal_votes(ask, name));
     if ask.nodes.is_empty() {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::{
         chain::{
-            genesis::{NodeDocs, Overrides, check, single, validators_of},
+            genesis::{NodeDocs, Overrides, check, standalone, validators_of},
             identity::evm_validator,
             profile::Profile,
         },
@@ -119,8 +119,8 @@ mod tests {
         let read = validators_of(&profile, "chain", RAN).unwrap();
         let read: Vec<String> = read.into_iter().map(|member| member.key.value).collect();
         assert_eq!(read, VALIDATORS.map(str::to_lowercase));
-        assert_eq!(single::chain_id(&profile, "chain", RAN).unwrap().as_str(), "2024");
-        assert!(single::check_one(&profile, "chain", RAN, 1_900_000_000).is_empty());
+        assert_eq!(standalone::chain_id(&profile, "chain", RAN).unwrap().as_str(), "2024");
+        assert!(standalone::check_one(&profile, "chain", RAN, 1_900_000_000).is_empty());
         let documents = BTreeMap::from([("chain".to_owned(), RAN.to_owned())]);
         let other = check(&profile, &documents, &ChainId::new("2025").unwrap(), 1_900_000_000);
         assert!(other[0].to_string().contains("is 2024, the chain id is 2025"), "{other:?}");

@@ -9,10 +9,10 @@ use super::{
     check::check_values,
     claims::{self, Claim},
     diff::{Difference, differences},
-    members::{key, lists, member},
-    outline::Outline,
+    partial::Partial,
     path::{DocPath, Place},
     text::Sound,
+    validators::{key, lists, member},
 };
 use crate::{
     chain::profile::{ChainIdForm, ChainIdWriter, Document, Profile},
@@ -40,7 +40,7 @@ pub struct Contribution<'a> {
     pub whose: String,
     pub key: ValidatorKey,
     pub power: Option<Power>,
-    pub outline: Outline<'a>,
+    pub outline: Partial<'a>,
 }
 
 /// One document in the making. What comes is compared and gives its validator; only the first is kept.
@@ -89,7 +89,7 @@ pub fn overridden(
         let Some(rule) = profile.documents.get(name) else { continue };
         match Sound::read(name, text) {
             Ok(sound) => {
-                let outline = Outline::of(sound, rule, &overridden_paths(name, rule, overrides));
+                let outline = Partial::of(sound, rule, &overridden_paths(name, rule, overrides));
                 parsed.insert(name.clone(), outline);
             }
             Err(problem) => problems.push(problem),
@@ -129,7 +129,7 @@ fn one_document<'a>(
     ask: Compose<'a>,
     name: &'a str,
     rule: &'a Document,
-) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+) -> Result<Partial<'a>, Vec<GenesisProblem>> {
     let more = overridden_paths(name, rule, ask.overrides);
     let mut merging = Merging::new(name, rule, ask.chain_id.clone()).of_inventory();
     for node in ask.nodes {
@@ -139,7 +139,7 @@ fn one_document<'a>(
                 whose: node.whose.clone(),
                 key: node.key.clone(),
                 power: node.power,
-                outline: Outline::of(sound, rule, &more),
+                outline: Partial::of(sound, rule, &more),
             }),
             Err(problem) => merging.problems.push(problem.of(&node.whose)),
         }
@@ -189,7 +189,7 @@ impl<'a> Merging<'a> {
     }
 
     /// The document of all who came; else everything that is wrong with what they brought.
-    pub fn finish(mut self) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+    pub fn finish(mut self) -> Result<Partial<'a>, Vec<GenesisProblem>> {
         let Some(base) = self.base else {
             let none = GenesisProblem::new(self.name, "there is no validator to compose it from");
             self.problems.push(none);
@@ -339,7 +339,7 @@ pub(super) fn overridden_paths(name: &str, rule: &Document, overrides: &Override
 
 pub(super) fn set_overrides(
     profile: &Profile,
-    composed: &mut BTreeMap<String, Outline<'_>>,
+    composed: &mut BTreeMap<String, Partial<'_>>,
     overrides: &Overrides,
 ) -> Vec<GenesisProblem> {
     let mut problems = Vec::new();
@@ -356,7 +356,7 @@ pub(super) fn set_overrides(
             continue;
         };
         // Not composed: its own problems are enough.
-        let Some(Outline { tree, .. }) = composed.get_mut(document) else { continue };
+        let Some(Partial { tree, .. }) = composed.get_mut(document) else { continue };
         for (path, value) in values {
             if let Err(message) = set_path(tree, path, value) {
                 problems.push(GenesisProblem::new(document, message).at(path));

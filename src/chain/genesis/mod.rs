@@ -8,16 +8,16 @@ pub mod diff;
 pub mod encode;
 pub mod istanbul;
 mod layout;
-pub mod members;
 pub mod merge;
-pub mod outline;
+pub mod partial;
 pub mod path;
-pub mod single;
+pub mod standalone;
 #[cfg(test)]
 mod tests;
 pub mod text;
 mod time;
 pub mod tool;
+pub mod validators;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -27,8 +27,8 @@ use crate::types::ids::{Power, ValidatorKey};
 
 pub use check::check;
 pub use diff::{Difference, difference};
-pub use members::{Member, validators_of};
 pub use merge::{Compose, Merging, compose, overridden};
+pub use validators::{Validator, validators_of};
 
 /// What one validator's init made, untouched.
 #[derive(Debug, Clone)]

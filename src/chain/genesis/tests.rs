@@ -150,7 +150,7 @@ fn the_first_era_is_found_wherever_it_stands() {
         let profile = loom();
         let mut json: Value = serde_json::from_str(&made[document]).unwrap();
         *path::DocPath::parse(path).unwrap().places(&json)[0].get_mut(&mut json).unwrap() = power.clone();
-        let found = single::check_one(&profile, document, &json.to_string(), NOW);
+        let found = standalone::check_one(&profile, document, &json.to_string(), NOW);
         assert_eq!(!found.is_empty(), refused, "{document} {path} {power}: {found:?}");
     }
 }

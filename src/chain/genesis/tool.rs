@@ -9,16 +9,16 @@ use super::{
     Compose, GenesisProblem,
     check::check_values,
     claims::unlike,
-    members::validators_of,
     merge::{overridden_paths, set_overrides},
-    outline::Outline,
+    partial::Partial,
     text::Sound,
+    validators::validators_of,
 };
 use crate::{
     chain::{
+        placeholders::filled,
         profile::{Profile, ToolRun, ToolStep},
         render::Basics,
-        words::filled,
     },
     types::ids::{HostAddr, Power, RemotePath},
 };
@@ -103,7 +103,7 @@ fn stake(profile: &Profile, power: Option<Power>) -> String {
 pub fn finished(ask: Compose<'_>, text: &str) -> Result<BTreeMap<String, String>, Vec<GenesisProblem>> {
     let Some((name, rule)) = ask.profile.documents.first_key_value() else { return Ok(BTreeMap::new()) };
     let sound = Sound::read(name, text).map_err(|problem| vec![problem])?;
-    let outline = Outline::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
+    let outline = Partial::of(sound, rule, &overridden_paths(name, rule, ask.overrides));
     let mut made = BTreeMap::from([(name.clone(), outline)]);
     let mut problems = set_overrides(ask.profile, &mut made, ask.overrides);
     problems.extend(check_values(ask.profile, &made, ask.chain_id, ask.now));

@@ -6,7 +6,7 @@ use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter a
 
 use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
 use crate::{
-    chain::{ports::P2P, render, unit, words},
+    chain::{placeholders, ports::P2P, render, unit},
     types::{
         ids::{FileName, ServiceName, Url},
         problem::{Place, Problem, nearest},
@@ -111,7 +111,7 @@ impl Profile {
             .services
             .values()
             .flat_map(|service| &service.argv)
-            .flat_map(|argument| words::words(argument));
+            .flat_map(|argument| placeholders::names(argument));
         for port in words.filter_map(|word| word.strip_suffix("_port")) {
             refer(port, "`ports` has no", self.ports.keys().map(String::as_str).collect());
         }

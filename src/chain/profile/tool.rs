@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{GenesisHow, HomePath, Profile};
-use crate::chain::words::words;
+use crate::chain::placeholders::names;
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +81,7 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
     let values: BTreeSet<&str> = genesis.values.keys().map(String::as_str).collect();
     let init: BTreeSet<&str> = INIT_WORDS.into_iter().chain(values.iter().copied()).collect();
     for argument in &profile.init.argv {
-        for word in words(argument).filter(|word| !init.contains(word)) {
+        for word in names(argument).filter(|word| !init.contains(word)) {
             report(argument, format!("{{{word}}} stands for nothing here"));
         }
     }
@@ -89,7 +89,7 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
     let mut texts: BTreeSet<&str> = profile.documents.keys().map(String::as_str).collect();
     for step in &genesis.steps {
         for argument in step.run.iter().flat_map(|run| &run.argv) {
-            for word in words(argument).filter(|word| !known.contains(word)) {
+            for word in names(argument).filter(|word| !known.contains(word)) {
                 report(argument, format!("{{{word}}} stands for nothing here"));
             }
         }

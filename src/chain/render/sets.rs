@@ -7,9 +7,9 @@ use crate::{
     chain::{
         config::{Parsed, flatten},
         peers::{peer_text, peers_string},
+        placeholders::filled,
         ports::listen_of,
         profile::{Bind, ConfigFile, HomePath, Profile, RoleWords},
-        words::filled,
     },
     types::problem::{Problem, nearest},
 };

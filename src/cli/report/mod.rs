@@ -26,7 +26,7 @@ use graph::Graph;
 const PAGE: &str = include_str!("../../../templates/report.html");
 
 /// What the page is made from.
-pub struct Told<'a> {
+pub struct RunReport<'a> {
     pub cluster: &'a Cluster,
     pub facts: &'a Facts,
     /// As `--json` has them, the summary last.
@@ -116,8 +116,8 @@ pub fn may_be_written(path: &Path) -> Result<(), Problem> {
 
 /// Readable for its owner alone: it shows configurations, though without their secrets.
 pub fn write(path: &Path, view: &View, run: &Run, failure: Option<&Failure>) -> Result<(), Problem> {
-    let events = view.tape.events();
-    let told = Told {
+    let events = view.recorder.events();
+    let report = RunReport {
         cluster: &run.cluster,
         facts: &run.facts,
         events: &events,
@@ -126,28 +126,28 @@ pub fn write(path: &Path, view: &View, run: &Run, failure: Option<&Failure>) -> 
         began: humantime::format_rfc3339_seconds(SystemTime::now() - view.since_begun()).to_string(),
     };
     let page =
-        html(&told).map_err(|error| Problem::error(format!("--report {}: {error}", path.display())))?;
+        html(&report).map_err(|error| Problem::error(format!("--report {}: {error}", path.display())))?;
     files::replace(path, |file| file.write_all(page.as_bytes()))
 }
 
 /// The page, harmless as a text. What was encrypted with Ansible Vault is in none of its texts.
-pub fn html(told: &Told<'_>) -> Result<String, tera::Error> {
-    let mut events = told.events.to_vec();
+pub fn html(report: &RunReport<'_>) -> Result<String, tera::Error> {
+    let mut events = report.events.to_vec();
     events.iter_mut().for_each(without_vault);
     let summary = events.iter().rev().find(|event| event["event"] == "summary").cloned().unwrap_or_default();
-    let names: Vec<&str> = told.cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    let names: Vec<&str> = report.cluster.nodes.iter().map(|node| node.name.as_str()).collect();
     let page = Page {
-        cluster: told.cluster.name.to_string(),
+        cluster: report.cluster.name.to_string(),
         result: text(&summary, "result"),
         exit: summary["exit"].to_string(),
         seconds: format!("{:.1}", summary["seconds"].as_f64().unwrap_or_default()),
-        began: told.began.clone(),
-        command: redact::vaulted(&redact::line(&told.command)),
-        failure: told.failure.iter().map(|text| redact::vaulted(text)).collect(),
-        versions: versions(told),
-        hosts: told.cluster.nodes.iter().map(|node| host_row(told, &summary, node)).collect(),
+        began: report.began.clone(),
+        command: redact::vaulted(&redact::line(&report.command)),
+        failure: report.failure.iter().map(|text| redact::vaulted(text)).collect(),
+        versions: versions(report),
+        hosts: report.cluster.nodes.iter().map(|node| host_row(report, &summary, node)).collect(),
         chart: Chart::of(&names, &events),
-        graph: graph(told),
+        graph: graph(report),
         proof: proof(&events),
         changes: events.iter().filter(|event| event["event"] == "plan").map(change).collect(),
         notes: texts(&summary["notes"]),
@@ -178,28 +178,28 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
 }
 
-fn versions(told: &Told<'_>) -> Vec<(&'static str, String)> {
+fn versions(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
     let mut binaries: Vec<String> = Vec::new();
-    for node in &told.cluster.nodes {
-        let known = crate::plan::ask::binary_sha256(node, told.facts);
-        let binary = known.map(|sum| format!("{} {}", told.cluster.profile.binary.name, sum.short()));
+    for node in &report.cluster.nodes {
+        let known = crate::plan::ask::binary_sha256(node, report.facts);
+        let binary = known.map(|sum| format!("{} {}", report.cluster.profile.binary.name, sum.short()));
         binaries.extend(binary.filter(|binary| !binaries.contains(binary)));
     }
     vec![
         ("loomctl", env!("CARGO_PKG_VERSION").to_owned()),
-        ("chain", told.cluster.profile.name.clone()),
-        ("chain id", told.cluster.chain_id.to_string()),
+        ("chain", report.cluster.profile.name.clone()),
+        ("chain id", report.cluster.chain_id.to_string()),
         ("binary", binaries.join(", ")),
     ]
 }
 
-fn host_row(told: &Told<'_>, summary: &Value, node: &Node) -> HostRow {
-    let machine = told.facts.machines.get(&node.machine);
+fn host_row(report: &RunReport<'_>, summary: &Value, node: &Node) -> HostRow {
+    let machine = report.facts.machines.get(&node.machine);
     let became = &summary["hosts"][node.name.as_str()];
     HostRow {
         name: node.name.to_string(),
         role: node.role.as_str(),
-        address: told.cluster.machines[node.machine].login.host.to_string(),
+        address: report.cluster.machines[node.machine].login.host.to_string(),
         system: machine.map(|m| format!("{}, {} {}", m.os, m.kernel, m.arch)).unwrap_or_default(),
         result: text(became, "result"),
         changed: became["changed"].as_u64().unwrap_or_default().to_string(),
@@ -209,15 +209,15 @@ fn host_row(told: &Told<'_>, summary: &Value, node: &Node) -> HostRow {
 }
 
 /// Who dials whom, as the configuration says it.
-fn graph(told: &Told<'_>) -> Graph {
-    let all = node::peers(told.cluster, told.facts);
-    let network = told.cluster.peering(&all);
+fn graph(report: &RunReport<'_>) -> Graph {
+    let all = node::peers(report.cluster, report.facts);
+    let network = report.cluster.peering(&all);
     let dials = |node: &Node| {
         let peers = network.peers_of(&node.name);
         let names = peers.unwrap_or_default().into_iter().map(|peer| peer.spot.name.to_string());
         (node.name.to_string(), node.role.as_str(), names.collect())
     };
-    Graph::of(&told.cluster.nodes.iter().map(dials).collect::<Vec<_>>())
+    Graph::of(&report.cluster.nodes.iter().map(dials).collect::<Vec<_>>())
 }
 
 fn proof(events: &[Value]) -> Vec<Proof> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Told, chart::Chart, html};
+use super::{RunReport, chart::Chart, html};
 use crate::plan::{
     Options,
     recording::{World, cluster},
@@ -62,7 +62,7 @@ fn page(hosts: usize) -> String {
     let failed = json!({"result": "failed", "changed": 1, "pending": ["its binary"], "error": "no route"});
     events.push(json!({"event": "summary", "result": "failed", "exit": 1, "seconds": 5.0, "at": 5.0,
                        "hosts": {"node-1": failed}, "notes": ["keep the keys"]}));
-    let told = Told {
+    let report = RunReport {
         cluster: &cluster,
         facts: &outcome.facts,
         events: &events,
@@ -70,7 +70,7 @@ fn page(hosts: usize) -> String {
         command: "loomctl up -i inventory.yaml -e my_password=hunter2".to_owned(),
         began: "2026-01-31T12:00:00Z".to_owned(),
     };
-    html(&told).unwrap()
+    html(&report).unwrap()
 }
 
 /// `LOOMCTL_PAGES`: a folder for the pages that a browser is to look at (`make test-report`).

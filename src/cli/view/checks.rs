@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{columns::cell, out::Shown};
+use super::{columns::cell, out::SafeText};
 use crate::{
     types::{harmless::line as one_line, redact},
     verify::Check,
@@ -27,7 +27,7 @@ fn result(check: &Check) -> &'static str {
     }
 }
 
-pub fn text(checks: &[Check]) -> Shown {
+pub fn text(checks: &[Check]) -> SafeText {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let mut ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
@@ -45,7 +45,7 @@ pub fn text(checks: &[Check]) -> Shown {
         };
         table.add_row([id, result, &count, what, &cell(&one_line(&seen))]);
     }
-    let mut out = Shown::from(table.trim_fmt() + "\n");
+    let mut out = SafeText::from(table.trim_fmt() + "\n");
     let wrong = |check: &&Check| !check.ok;
     let mut groups: Vec<Vec<&Check>> = Vec::new();
     for check in checks.iter().filter(wrong).filter(|check| !follows(check)) {
@@ -90,7 +90,7 @@ fn says_the_same(one: &Check, other: &Check) -> bool {
 }
 
 /// Rows of one host that say the same.
-fn failed(rows: &[&Check], out: &mut Shown) {
+fn failed(rows: &[&Check], out: &mut SafeText) {
     let [check, others @ ..] = rows else { return };
     let red = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
     let all = |word: fn(&Check) -> &str| rows.iter().map(|row| word(row)).collect::<Vec<_>>().join(", ");

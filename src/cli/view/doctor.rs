@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{columns::cell, out::Shown};
+use super::{columns::cell, out::SafeText};
 use crate::{
     commands::doctor::{Finding, Verdict},
     types::harmless::log_line,
 };
 
-pub fn text(findings: &[Finding]) -> Shown {
+pub fn text(findings: &[Finding]) -> SafeText {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let mut ids: Vec<&str> = Vec::new();
@@ -27,7 +27,7 @@ pub fn text(findings: &[Finding]) -> Shown {
         let seen = cell(&seen);
         table.add_row([id, word(worst.unwrap_or(Verdict::Ok)), &format!("{good}/{}", rows.len()), &seen]);
     }
-    let mut out = Shown::from(table.trim_fmt() + "\n");
+    let mut out = SafeText::from(table.trim_fmt() + "\n");
     for finding in findings.iter().filter(|row| matches!(row.result, Verdict::Failed | Verdict::Warning)) {
         let colour = match finding.result {
             Verdict::Failed => anstyle::AnsiColor::Red,

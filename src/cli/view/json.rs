@@ -16,7 +16,7 @@ use crate::{
     session::{
         converge::Run,
         error::{self, Failure},
-        read::Look,
+        read::ReadSession,
     },
     types::{event::Event, redact},
 };
@@ -77,9 +77,9 @@ pub fn power(now: &Now) -> Value {
 }
 
 /// What became of each node of a look.
-pub fn looked_at(look: &Look, failure: Option<&Failure>) -> BTreeMap<String, Value> {
+pub fn looked_at(session: &ReadSession, failure: Option<&Failure>) -> BTreeMap<String, Value> {
     let ok = |node: &Node| (node.name.to_string(), json!({"result": "ok", "changed": 0}));
-    let mut hosts: BTreeMap<String, Value> = look.nodes().map(ok).collect();
+    let mut hosts: BTreeMap<String, Value> = session.nodes().map(ok).collect();
     hosts.append(&mut failure.map(failed_hosts).unwrap_or_default());
     hosts
 }

@@ -2,7 +2,6 @@
 //!
 //! stdout carries the result, stderr the progress and the errors.
 
-mod board;
 pub mod checked;
 mod checks;
 mod columns;
@@ -15,10 +14,11 @@ pub mod out;
 mod plan;
 mod problems;
 mod progress;
-mod tape;
+mod progress_state;
+mod recorder;
+mod sentences;
 #[cfg(test)]
 mod tests;
-mod words;
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ use crate::{
     session::{
         converge::Run,
         error::{self, Failure},
-        read::Look,
+        read::ReadSession,
     },
     types::{
         event::{Event, Events},
@@ -44,9 +44,9 @@ use crate::{
     },
     verify::Check,
 };
-use out::Shown;
+use out::SafeText;
 use progress::Progress;
-use tape::Tape;
+use recorder::Recorder;
 
 #[derive(Debug, Clone, Copy)]
 #[allow(clippy::struct_excessive_bools)] // Flags are what a command line has.
@@ -64,7 +64,7 @@ pub struct View {
     begun: Instant,
     progress: Arc<Mutex<Progress>>,
     /// For a report.
-    pub tape: Arc<Tape>,
+    pub recorder: Arc<Recorder>,
 }
 
 impl View {
@@ -75,7 +75,7 @@ impl View {
         let begun = Instant::now();
         let live = !style.json && !style.quiet && !style.verbose;
         let progress = Arc::new(Mutex::new(Progress::new(live, style.quiet, begun)));
-        Self { style, command, begun, progress, tape: Arc::new(Tape::new(begun)) }
+        Self { style, command, begun, progress, recorder: Arc::new(Recorder::new(begun)) }
     }
 
     pub fn since_begun(&self) -> Duration {
@@ -84,7 +84,7 @@ impl View {
 
     /// A stage that is about to be carried out, for the report.
     pub fn stage(&self, stage: &Stage, facts: &Facts) {
-        self.tape.add(|| {
+        self.recorder.add(|| {
             let alone = Unfolded { stages: vec![stage.clone()], end: Next::Done(Vec::new()) };
             plan::json(&alone, facts, true)
         });
@@ -93,10 +93,10 @@ impl View {
     /// Where the run tells what happens.
     pub fn events(&self) -> Events {
         let (json, begun) = (self.style.json, self.begun);
-        let (progress, tape) = (Arc::clone(&self.progress), Arc::clone(&self.tape));
+        let (progress, recorder) = (Arc::clone(&self.progress), Arc::clone(&self.recorder));
         progress::keep_moving(&progress);
         Events::new(move |event: Event| {
-            tape.add(|| json::event(&event).into_iter().collect());
+            recorder.add(|| json::event(&event).into_iter().collect());
             if json {
                 if let Some(value) = json::event(&event) {
                     out::json(&json::at(value, begun));
@@ -150,7 +150,7 @@ impl View {
 
     pub fn checks(&self, checks: &[Check]) {
         self.settle();
-        self.tape.add(|| checks.iter().map(checks::json).collect());
+        self.recorder.add(|| checks.iter().map(checks::json).collect());
         if self.style.json {
             checks.iter().map(checks::json).all(|value| out::json(&value));
         } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
@@ -165,14 +165,14 @@ impl View {
                 out::json(&json::with_event("status", json!(node)));
             }
         } else {
-            out::print(words::status(nodes));
+            out::print(sentences::status(nodes));
         }
     }
 
     /// In place at a terminal, else one JSON object a node and one of the cluster; whether anybody reads it.
     pub fn watch(&self, now: &Now) -> bool {
         self.settle();
-        let shown = if self.style.json { None } else { out::screen(|| words::watch(now).into()) };
+        let shown = if self.style.json { None } else { out::screen(|| sentences::watch(now).into()) };
         if let Some(is_read) = shown {
             return is_read;
         }
@@ -198,7 +198,7 @@ impl View {
         if self.style.json {
             out::json(&json::with_event("log", json!(entry)))
         } else {
-            out::print(words::log(entry, width))
+            out::print(sentences::log(entry, width))
         }
     }
 
@@ -214,7 +214,7 @@ impl View {
                 out::json(&json::with_event("history", json!(entry)));
             }
         } else {
-            out::print(words::history(entries));
+            out::print(sentences::history(entries));
         }
     }
 
@@ -225,18 +225,19 @@ impl View {
                 out::json(&json::with_event("key", json!(row)));
             }
         } else {
-            out::print(words::keys(rows));
+            out::print(sentences::keys(rows));
         }
     }
 
-    pub fn facts(&self, look: &Look) {
+    pub fn facts(&self, session: &ReadSession) {
         self.settle();
-        for node in look.nodes() {
-            let (machine, seen) = (look.facts.machines.get(&node.machine), look.facts.nodes.get(&node.name));
+        for node in session.nodes() {
+            let (machine, seen) =
+                (session.facts.machines.get(&node.machine), session.facts.nodes.get(&node.name));
             if self.style.json {
-                out::json(&json::facts(&look.cluster.profile, node, machine, seen));
+                out::json(&json::facts(&session.cluster.profile, node, machine, seen));
             } else {
-                out::print(words::facts(node, machine, seen));
+                out::print(sentences::facts(node, machine, seen));
             }
         }
     }
@@ -250,11 +251,11 @@ impl View {
         let exit = failure.map_or(error::OK, Failure::exit);
         let hosts = json::hosts(run, failure, pending);
         let summary = self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
-        self.tape.add(|| vec![summary.clone()]);
+        self.recorder.add(|| vec![summary.clone()]);
         if self.style.json {
             out::json(&summary);
         } else if !self.style.quiet {
-            out::print(words::end(self.command, run, failure, pending, self.begun.elapsed()));
+            out::print(sentences::end(self.command, run, failure, pending, self.begun.elapsed()));
             for note in notes {
                 out::print(format!("{note}\n"));
             }
@@ -263,11 +264,11 @@ impl View {
     }
 
     /// The end of a command that only showed something.
-    pub fn finish_look(&self, look: &Look, failure: Option<&Failure>) -> u8 {
-        self.finish_look_with(look, failure, &[])
+    pub fn finish_look(&self, session: &ReadSession, failure: Option<&Failure>) -> u8 {
+        self.finish_look_with(session, failure, &[])
     }
 
-    pub fn finish_look_with(&self, look: &Look, failure: Option<&Failure>, notes: &[String]) -> u8 {
+    pub fn finish_look_with(&self, session: &ReadSession, failure: Option<&Failure>, notes: &[String]) -> u8 {
         self.settle();
         // After an interruption nothing is to be gone on with.
         if let Some(failure) = failure.filter(|failure| !matches!(failure, Failure::Interrupted)) {
@@ -275,7 +276,7 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
-            out::json(&self.summary(exit, 0, 0, failure, &json::looked_at(look, failure), notes));
+            out::json(&self.summary(exit, 0, 0, failure, &json::looked_at(session, failure), notes));
         } else if !self.style.quiet {
             for note in notes {
                 out::print(format!("{note}\n"));
@@ -345,11 +346,11 @@ impl View {
 
 /// What went wrong, without colours.
 pub fn failure_text(failure: &Failure) -> Vec<String> {
-    words::failure(failure).iter().map(Shown::without_colours).collect()
+    sentences::failure(failure).iter().map(SafeText::without_colours).collect()
 }
 
 fn say(failure: &Failure) {
-    for text in words::failure(failure) {
+    for text in sentences::failure(failure) {
         out::say(text);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{columns, out, problems, say};
 use crate::{
     chain::{
-        genesis::{Difference, Member, compare::Change, validators_of},
+        genesis::{Difference, Validator, compare::Change, validators_of},
         peers::{PeerInfo, peers_string},
         profile::Profile,
     },
@@ -43,7 +43,7 @@ pub fn sound(profile: &Profile, document: &str, text: &str) {
     out::print(text);
 }
 
-fn who(member: &Member) -> String {
+fn who(member: &Validator) -> String {
     let name = member.name.as_deref().filter(|name| !name.is_empty());
     let address = member.address.as_deref().filter(|address| !address.is_empty());
     let parts = [name, address, Some(member.key.value.as_str())];
@@ -79,7 +79,7 @@ fn line(change: &Change<'_>) -> String {
 }
 
 fn json_of(change: &Change<'_>) -> Value {
-    let validator = |member: &Member| json!({"name": member.name, "address": member.address, "key": member.key, "power": member.power.get()});
+    let validator = |member: &Validator| json!({"name": member.name, "address": member.address, "key": member.key, "power": member.power.get()});
     let difference = |kind: &str, d: &Difference<'_>| {
         let (left, right) = (Difference::value(d.left), Difference::value(d.right));
         json!({"event": "difference", "kind": kind, "path": d.path, "left": left, "right": right})

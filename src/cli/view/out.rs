@@ -1,4 +1,4 @@
-//! The only place that writes to stdout and stderr. What it writes for people is a `Shown`, and nothing comes into one but
+//! The only place that writes to stdout and stderr. What it writes for people is a `SafeText`, and nothing comes into one but
 //! made harmless; JSON is made harmless as a whole.
 
 use std::{
@@ -12,9 +12,9 @@ use crate::types::{harmless, redact};
 
 /// A text for people: the colours in it are our own, and every other character may go to a terminal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Shown(String);
+pub struct SafeText(String);
 
-impl Shown {
+impl SafeText {
     pub fn painted(&mut self, style: anstyle::Style, text: &str) {
         let _ = fmt::Write::write_fmt(&mut self.0, format_args!("{style}{}{style:#}", Self::from(text)));
     }
@@ -43,20 +43,20 @@ impl Shown {
     }
 }
 
-impl fmt::Write for Shown {
+impl fmt::Write for SafeText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 += &harmless::text(&redact::vaulted(text));
         Ok(())
     }
 }
 
-impl<T: AsRef<str>> From<T> for Shown {
+impl<T: AsRef<str>> From<T> for SafeText {
     fn from(text: T) -> Self {
         Self(harmless::text(&redact::vaulted(text.as_ref())).into_owned())
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for SafeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -67,18 +67,18 @@ pub fn no_colours() {
 }
 
 /// To stdout; whether anybody reads it: a reader that has gone away (`| head`) is no error of ours.
-pub fn print(text: impl Into<Shown>) -> bool {
+pub fn print(text: impl Into<SafeText>) -> bool {
     let mut out = anstream::stdout();
     write!(out, "{}", text.into()).and_then(|()| out.flush()).is_ok()
 }
 
 /// A line on stderr.
-pub fn say(text: impl Into<Shown>) {
+pub fn say(text: impl Into<SafeText>) {
     let _ = writeln!(anstream::stderr(), "{}", text.into());
 }
 
 /// The same without the line's end: an answer comes behind it.
-pub fn ask(text: impl Into<Shown>) {
+pub fn ask(text: impl Into<SafeText>) {
     let mut err = anstream::stderr();
     let _ = write!(err, "{}", text.into()).and_then(|()| err.flush());
 }
@@ -94,7 +94,7 @@ pub fn written(value: &Value) -> String {
 
 /// In place of what the terminal shows; `None`: stdout is none. Home, each line and then the rest of the screen cleared
 /// behind what is written: no flicker.
-pub fn screen(text: impl FnOnce() -> Shown) -> Option<bool> {
+pub fn screen(text: impl FnOnce() -> SafeText) -> Option<bool> {
     if !std::io::stdout().is_terminal() {
         return None;
     }
@@ -126,7 +126,7 @@ impl std::io::Write for Log {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        let text = Shown::from(String::from_utf8_lossy(&std::mem::take(&mut self.0)));
+        let text = SafeText::from(String::from_utf8_lossy(&std::mem::take(&mut self.0)));
         write!(std::io::stderr(), "{text}")
     }
 }
@@ -151,12 +151,12 @@ mod tests {
     #[test]
     fn colours_are_ours_alone() {
         let red = anstyle::AnsiColor::Red.on_default();
-        let mut shown = Shown::default();
+        let mut shown = SafeText::default();
         let _ = write!(shown, "\u{1b}[32mgreen ");
         shown.painted(red, "red\u{9b}");
         assert_eq!(shown.to_string(), "\\u{1b}[32mgreen \u{1b}[31mred\\u{9b}\u{1b}[0m");
         assert_eq!(shown.without_colours(), "\\u{1b}[32mgreen red\\u{9b}");
-        let rendered = Shown::of_renderer("\u{1b}[1;31merror\u{1b}[0m\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}");
+        let rendered = SafeText::of_renderer("\u{1b}[1;31merror\u{1b}[0m\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}");
         assert_eq!(rendered.to_string(), "\u{1b}[1;31merror\u{1b}[0m\\u{1b}[2J\\u{1b}]0;x\\u{7}\\u{1b}");
     }
 }

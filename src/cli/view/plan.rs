@@ -9,7 +9,7 @@ use similar::{
     udiff::UnifiedHunkHeader,
 };
 
-use super::out::Shown;
+use super::out::SafeText;
 use crate::{
     facts::Facts,
     plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN},
@@ -17,8 +17,8 @@ use crate::{
     types::{harmless::line as one_line, ids::NodeName, redact},
 };
 
-pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Shown {
-    let mut out = Shown::default();
+pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> SafeText {
+    let mut out = SafeText::default();
     for stage in &unfolded.stages {
         let _ = writeln!(out, "stage {}", stage.name);
         for (node, steps) in &stage.steps {
@@ -33,7 +33,7 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Shown {
     }
     if let Next::Done(pending) = &unfolded.end {
         for waits in pending {
-            let _ = writeln!(out, "{}", super::words::waits_for(waits));
+            let _ = writeln!(out, "{}", super::sentences::waits_for(waits));
         }
         let steps: usize = unfolded.stages.iter().flat_map(|stage| stage.steps.values()).map(Vec::len).sum();
         let _ = match steps {
@@ -127,7 +127,7 @@ fn hunks(old: &[&str], new: &[&str]) -> Vec<Vec<DiffOp>> {
     found.into_inner().into_inner().into_grouped_ops(2)
 }
 
-fn indented(text: &str, out: &mut Shown) {
+fn indented(text: &str, out: &mut SafeText) {
     for line in text.lines() {
         let style = match line.as_bytes().first() {
             Some(b'+') => anstyle::AnsiColor::Green.on_default(),

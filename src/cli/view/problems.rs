@@ -4,7 +4,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{
     columns::{cell, cut},
-    out::Shown,
+    out::SafeText,
 };
 use crate::types::{
     harmless,
@@ -32,7 +32,7 @@ pub fn few(warnings: &[String]) -> Vec<String> {
     first.iter().map(line).chain([more]).chain(rest[left_out..].iter().map(line)).collect()
 }
 
-pub fn text(problem: &Problem) -> Shown {
+pub fn text(problem: &Problem) -> SafeText {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -50,7 +50,7 @@ pub fn text(problem: &Problem) -> Shown {
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
-    Shown::of_renderer(&Renderer::styled().render(&[group]))
+    SafeText::of_renderer(&Renderer::styled().render(&[group]))
 }
 
 fn snippet(place: &Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {

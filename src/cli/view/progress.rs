@@ -7,7 +7,7 @@ use std::{
 
 use console::{Term, measure_text_width};
 
-use super::{board::Board, out};
+use super::{out, progress_state::ProgressState};
 use crate::types::{
     event::{Event, Outcome},
     harmless,
@@ -21,7 +21,7 @@ pub struct Progress {
     term: Option<Term>,
     quiet: bool,
     begun: Instant,
-    board: Board,
+    state: ProgressState,
     /// Whether there is something to show: not before the first event, nor once results are printed.
     awake: bool,
     /// The lines above the cursor, as they were drawn.
@@ -50,8 +50,8 @@ impl Progress {
     pub fn new(live: bool, quiet: bool, begun: Instant) -> Self {
         let term = live.then(Term::buffered_stderr).filter(|term| term.features().is_attended());
         let dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb");
-        let (board, drawn) = (Board::default(), Vec::new());
-        Self { term: term.filter(|_| !dumb), quiet, begun, board, awake: false, drawn }
+        let (state, drawn) = (ProgressState::default(), Vec::new());
+        Self { term: term.filter(|_| !dumb), quiet, begun, state, awake: false, drawn }
     }
 
     /// Takes the moving lines away; they come back with the next event.
@@ -65,7 +65,7 @@ impl Progress {
             return;
         }
         self.awake = true;
-        self.board.take(event, self.begun.elapsed());
+        self.state.take(event, self.begun.elapsed());
         let line = match event {
             Event::Step { host, step, outcome, took, .. } if *outcome != Outcome::Ok => {
                 format!("{:8} {host}: {step} ({:.1} s)", outcome.as_str(), took.as_secs_f64())
@@ -88,7 +88,7 @@ impl Progress {
         let (rows, columns) = term.size();
         let (rows, columns) = (usize::from(rows), usize::from(columns));
         let lines =
-            if self.awake { self.board.lines(self.begun.elapsed(), rows, columns) } else { Vec::new() };
+            if self.awake { self.state.lines(self.begun.elapsed(), rows, columns) } else { Vec::new() };
         if stays.is_none() && lines == self.drawn {
             return;
         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{checks, doctor, failure_text, json, out::Shown, plan, words};
+use super::{checks, doctor, failure_text, json, out::SafeText, plan, sentences};
 use crate::{
     cli::args,
     cluster::Cluster,
@@ -19,7 +19,7 @@ use crate::{
 mod hostile;
 
 fn golden(name: &str, text: &impl ToString) {
-    let plain = Shown::of_renderer(&text.to_string()).without_colours();
+    let plain = SafeText::of_renderer(&text.to_string()).without_colours();
     let folder = env!("CARGO_MANIFEST_DIR");
     assert!(!plain.contains(folder), "a path of this machine");
     insta::with_settings!({
@@ -273,7 +273,7 @@ fn the_history_of_a_cluster() {
         entry("2026-01-02T03:04:05.678Z", "n-0", "ok", &["file /etc/x", "unit cometbft start"]),
         entry("2026-01-02T03:04:06.001Z", "validator-1", "failed", &["file /etc/\r\u{9b}2Jx"]),
     ];
-    let text = words::history(&entries);
+    let text = sentences::history(&entries);
     assert!(!text.replace('\n', "").contains(char::is_control), "{text:?}");
     golden("history", &text);
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Given;
+use super::Supplied;
 use crate::{
     cluster::{
         profiles::controller_path,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-pub(super) fn login(reader: &mut Reader, base: &Path, given: &Given) -> Option<Login> {
+pub(super) fn login(reader: &mut Reader, base: &Path, supplied: &Supplied) -> Option<Login> {
     refuse_unsupported(reader);
     let via = match reader.text(&["ansible_connection"]).as_deref() {
         None | Some("ssh" | "smart" | "paramiko" | "openssh" | "ansible.builtin.ssh") => Via::Ssh,
@@ -57,8 +57,8 @@ pub(super) fn login(reader: &mut Reader, base: &Path, given: &Given) -> Option<L
             .text(&["ansible_ssh_private_key_file", "ansible_private_key_file"])
             .map(|path| controller_path(base, &path)),
         ssh_args,
-        sudo_password: password.or_else(|| given.become_password.clone()),
-        connect_timeout: given.connect_timeout,
+        sudo_password: password.or_else(|| supplied.become_password.clone()),
+        connect_timeout: supplied.connect_timeout,
     })
 }
 

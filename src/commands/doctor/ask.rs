@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     facts::ask::hand_is,
-    fleet::Member,
+    fleet::Target,
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
 };
@@ -15,9 +15,9 @@ const CONNECT: u32 = 3;
 /// Bytes of what one of these programs says.
 const LONGEST: usize = 4096;
 
-/// What one machine said; texts as its own programs print them, empty where a program is missing.
+/// What one machine answers; texts as its own programs print them, empty where a program is missing.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub struct HostAnswers {
     /// Of the machine, by the names in `EXAMINE`.
     pub host: BTreeMap<String, String>,
     /// By the number of the node's question: `BLOCKS BLOCKSIZE OPTIONS` of the file system of its folder.
@@ -28,7 +28,7 @@ pub struct Said {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// Somebody listens, or the peer itself said that nobody does.
+    /// Somebody listens, or the peer itself answers that nobody does.
     Yes,
     No(String),
     NotKnown(String),
@@ -55,11 +55,11 @@ reach() {
 /// `peers`: where this machine's nodes dial.
 pub async fn ask(
     host: &Host,
-    member: &Member,
+    target: &Target,
     folders: &[String],
     peers: &[(String, u16)],
     limit: Duration,
-) -> Result<Said, HostError> {
+) -> Result<HostAnswers, HostError> {
     let mut script = Script::new(&nonce());
     script.line(EXAMINE);
     script.line("say ready\nwatch\nexamine\ndials=''");
@@ -67,22 +67,22 @@ pub async fn ask(
         let dial = words(["reach", address, &port.to_string(), &CONNECT.to_string()]);
         script.line(format!("{dial} &\ndials=\"$dials $!\""));
     }
-    for (number, (folder, question)) in folders.iter().zip(&member.questions).enumerate() {
+    for (number, (folder, question)) in folders.iter().zip(&target.questions).enumerate() {
         script.line(hand_is(question));
         script.line(words(["room", &number.to_string(), folder]));
     }
     // Not for all children: the watcher of the life line is one.
     script.line("[ -z \"$dials\" ] || wait $dials\nfinish 0");
-    let mut running = host.start(&script, &format!("examining {}", member.name)).await?;
+    let mut running = host.start(&script, &format!("examining {}", target.name)).await?;
     running.keep_alive();
-    let mut said = Said::default();
+    let mut answers = HostAnswers::default();
     while let Some(record) = running.next_within(limit).await? {
-        said.take(record);
+        answers.take(record);
     }
-    Ok(said)
+    Ok(answers)
 }
 
-impl Said {
+impl HostAnswers {
     fn take(&mut self, record: Record) {
         let Record::Fact { scope, key, value } = record else { return };
         if value.len() > LONGEST {
@@ -100,13 +100,13 @@ impl Said {
 fn reach(value: &str) -> Option<((String, u16), Reach)> {
     let mut parts = value.splitn(4, ' ');
     let (address, port, status) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?, parts.next()?);
-    let said = parts.next().unwrap_or_default();
+    let answers = parts.next().unwrap_or_default();
     let reach = match status {
         "0" => Reach::Yes,
-        _ if said.contains("refused") => Reach::Yes,
+        _ if answers.contains("refused") => Reach::Yes,
         "124" => Reach::No("no answer: filtered?".to_owned()),
         "126" | "127" => Reach::NotKnown("there is no bash to try it with".to_owned()),
-        _ => Reach::No(said.to_owned()),
+        _ => Reach::No(answers.to_owned()),
     };
     Some(((address, port), reach))
 }
@@ -118,11 +118,11 @@ mod tests {
 
     #[test]
     fn p7_what_is_too_long_was_not_said() {
-        let mut said = Said::default();
+        let mut answers = HostAnswers::default();
         for value in ["x".repeat(LONGEST + 1), "x".repeat(LONGEST)] {
-            said.take(Record::Fact { scope: "host".into(), key: value.len().to_string(), value });
+            answers.take(Record::Fact { scope: "host".into(), key: value.len().to_string(), value });
         }
-        assert_eq!(said.host.keys().collect::<Vec<_>>(), ["4096"]);
+        assert_eq!(answers.host.keys().collect::<Vec<_>>(), ["4096"]);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use super::{
     Finding, Verdict,
-    ask::{Reach, Said},
+    ask::{HostAnswers, Reach},
 };
 use crate::{
     chain::peers::PeerInfo,
     cluster::Node,
     facts::{MachineFacts, NodeFacts},
-    plan::{Refusal, guard},
-    session::read::Look,
+    plan::{Refusal, preflight},
+    session::read::ReadSession,
     types::scope::Scope,
 };
 
@@ -47,19 +47,19 @@ pub fn ssh(node: &Node) -> Finding {
     finding(node, "ssh", ok("connected"))
 }
 
-pub fn node(look: &Look, node: &Node, said: &Said, dials: &[PeerInfo]) -> Vec<Finding> {
+pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[PeerInfo]) -> Vec<Finding> {
     let (no_machine, no_node) = (MachineFacts::default(), NodeFacts::default());
-    let machine = look.facts.machines.get(&node.machine).unwrap_or(&no_machine);
-    let seen = look.facts.nodes.get(&node.name).unwrap_or(&no_node);
-    let text = |key: &str| said.host.get(key).map_or("", String::as_str);
-    let number = |member: &crate::fleet::Member| {
+    let machine = session.facts.machines.get(&node.machine).unwrap_or(&no_machine);
+    let seen = session.facts.nodes.get(&node.name).unwrap_or(&no_node);
+    let text = |key: &str| answers.host.get(key).map_or("", String::as_str);
+    let number = |member: &crate::fleet::Target| {
         member.questions.iter().position(|question| question.node == node.name)
     };
-    let room = look.members.iter().find_map(number).and_then(|number| said.room.get(&number));
-    let full = guard::room(&look.cluster, node, machine, seen);
+    let room = session.targets.iter().find_map(number).and_then(|number| answers.room.get(&number));
+    let full = preflight::room(&session.cluster, node, machine, seen);
     let mut rows = vec![
         ssh(node),
-        finding(node, "sudo", rights(look.cluster.scope(node), machine)),
+        finding(node, "sudo", rights(session.cluster.scope(node), machine)),
         finding(node, "systemd", systemd(machine)),
         finding(node, "programs", programs(machine)),
         finding(node, "user", user(node, seen)),
@@ -70,16 +70,16 @@ pub fn node(look: &Look, node: &Node, said: &Said, dials: &[PeerInfo]) -> Vec<Fi
         ),
         finding(node, "memory", memory(text("memory"))),
     ];
-    let taken = guard::ports_free(&look.cluster, node, machine, seen);
+    let taken = preflight::ports_free(&session.cluster, node, machine, seen);
     if taken.is_empty() {
         let how = if seen.unit.is_running() { "its own node has them" } else { "free" };
         rows.push(finding(node, "ports", ok(how)));
     }
     rows.extend(taken.into_iter().map(|refusal| refused(node, "ports", refusal)));
     rows.extend([
-        finding(node, "clock", clock(look, machine)),
+        finding(node, "clock", clock(session, machine)),
         finding(node, "ntp", ntp(text("time"), text("container"))),
-        finding(node, "peers", peers(dials, said)),
+        finding(node, "peers", peers(dials, answers)),
         finding(node, "sessions", sessions(text("sshd"))),
         finding(node, "limits", limits(text("files"))),
         finding(node, "journal", journal(text("journal_conf"), text("journal_use"), text("journal_kept"))),
@@ -113,7 +113,7 @@ fn systemd(machine: &MachineFacts) -> Row {
 
 fn programs(machine: &MachineFacts) -> Row {
     let there = |tool: &&&str| machine.tools.iter().any(|name| name == **tool);
-    let missing: Vec<&str> = guard::TOOLS.iter().filter(|tool| !there(tool)).copied().collect();
+    let missing: Vec<&str> = preflight::TOOLS.iter().filter(|tool| !there(tool)).copied().collect();
     if missing.is_empty() {
         return ok("all there");
     }
@@ -188,8 +188,8 @@ fn memory(text: &str) -> Row {
     }
 }
 
-fn clock(look: &Look, machine: &MachineFacts) -> Row {
-    let mut clocks: Vec<f64> = look.facts.machines.values().map(|machine| machine.clock_ahead).collect();
+fn clock(session: &ReadSession, machine: &MachineFacts) -> Row {
+    let mut clocks: Vec<f64> = session.facts.machines.values().map(|machine| machine.clock_ahead).collect();
     clocks.sort_by(f64::total_cmp);
     let apart = machine.clock_ahead - clocks.get(clocks.len() / 2).copied().unwrap_or_default();
     if apart.abs() - machine.clock_uncertain <= CLOCK {
@@ -218,12 +218,12 @@ fn ntp(shown: &str, container: &str) -> Row {
     }
 }
 
-fn peers(dials: &[PeerInfo], said: &Said) -> Row {
+fn peers(dials: &[PeerInfo], answers: &HostAnswers) -> Row {
     let help = "open that port between the hosts: security groups, ufw, nftables; is private_ip the address they see each other by?";
     let (mut wrong, mut not_known) = (Vec::new(), Vec::new());
     for peer in dials {
         let at = peer.addr.host.with_port(peer.addr.port);
-        match said.peers.get(&(peer.addr.host.to_string(), peer.addr.port)) {
+        match answers.peers.get(&(peer.addr.host.to_string(), peer.addr.port)) {
             Some(Reach::Yes) => {}
             Some(Reach::No(why)) => wrong.push(format!("{} at {at}: {why}", peer.spot.name)),
             Some(Reach::NotKnown(why)) => not_known.push(why.clone()),

@@ -14,10 +14,10 @@ use crate::{
     facts::NodeFacts,
     plan::node,
     remote::error::HostError,
-    session::{binary, read::Look},
+    session::{binary, read::ReadSession},
     types::ids::{NodeId, NodeName, PeerAddr},
 };
-use ask::Said;
+use ask::HostAnswers;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,23 +44,23 @@ pub struct Finding {
 
 /// One row a node and id, in inventory order; of a host that cannot be reached only why. With `--limit` these hosts alone
 /// are asked, and only about each other.
-pub async fn doctor(look: &mut Look) -> Vec<Finding> {
-    let names = binary::named(&look.cluster);
+pub async fn doctor(session: &mut ReadSession) -> Vec<Finding> {
+    let names = binary::named(&session.cluster);
     let measuring = tokio::task::spawn_blocking(move || binary::measure(names));
-    let unreached = look.lost.clone();
-    look.gather().await;
+    let unreached = session.lost.clone();
+    session.gather().await;
     for (path, local) in measuring.await.unwrap_or_default() {
         let Ok(local) = local else { continue };
         let is_it = |binary: &&mut Binary| binary.source == Source::File(path.clone());
-        let all = look.cluster.nodes.iter_mut().flat_map(Node::binaries_mut);
+        let all = session.cluster.nodes.iter_mut().flat_map(Node::binaries_mut);
         all.filter(is_it).for_each(|binary| binary.local = Some(local.clone()));
     }
-    let dialled = dials(look);
-    let said = asked(look, &dialled).await;
-    let nodes: Vec<&Node> = look.nodes().collect();
+    let dialled = dials(session);
+    let answers = asked(session, &dialled).await;
+    let nodes: Vec<&Node> = session.nodes().collect();
     let mut findings = Vec::new();
     for node in nodes {
-        match (look.lost.get(&node.machine), said.get(&node.machine)) {
+        match (session.lost.get(&node.machine), answers.get(&node.machine)) {
             (Some(error), _) if unreached.contains_key(&node.machine) => {
                 findings.push(lost(node, "ssh", error));
             }
@@ -69,10 +69,10 @@ pub async fn doctor(look: &mut Look) -> Vec<Finding> {
                 findings.extend((id == "sudo").then(|| judge::ssh(node)));
                 findings.push(lost(node, id, error));
             }
-            (None, said) => {
-                let unsaid = Said::default();
+            (None, answers) => {
+                let unsaid = HostAnswers::default();
                 let peers = dialled.get(&node.name).map_or(&[][..], Vec::as_slice);
-                findings.extend(judge::node(look, node, said.unwrap_or(&unsaid), peers));
+                findings.extend(judge::node(session, node, answers.unwrap_or(&unsaid), peers));
             }
         }
     }
@@ -97,49 +97,53 @@ fn lost(node: &Node, id: &'static str, error: &HostError) -> Finding {
 }
 
 /// Who cannot be asked has rows that say so.
-async fn asked(look: &Look, dialled: &BTreeMap<NodeName, Vec<PeerInfo>>) -> BTreeMap<usize, Said> {
-    let all: FuturesUnordered<_> = look
+async fn asked(
+    session: &ReadSession,
+    dialled: &BTreeMap<NodeName, Vec<PeerInfo>>,
+) -> BTreeMap<usize, HostAnswers> {
+    let all: FuturesUnordered<_> = session
         .reached()
         .map(|(member, host)| async move {
-            let of = |name| look.cluster.nodes.iter().find(|node| node.name == name);
+            let of = |name| session.cluster.nodes.iter().find(|node| node.name == name);
             let nodes: Vec<&Node> = member.questions.iter().filter_map(|q| of(q.node.clone())).collect();
             let folder = |node: &&Node| {
-                let seen = look.facts.nodes.get(&node.name).and_then(|seen| seen.home.as_ref());
+                let seen = session.facts.nodes.get(&node.name).and_then(|seen| seen.home.as_ref());
                 seen.or(node.folder.as_ref()).map_or_else(|| "/".to_owned(), ToString::to_string)
             };
             let folders: Vec<String> = nodes.iter().map(folder).collect();
             let peers = nodes.iter().filter_map(|node| dialled.get(&node.name)).flatten();
             let peers: Vec<(String, u16)> =
                 peers.map(|peer| (peer.addr.host.to_string(), peer.addr.port)).collect();
-            Some((member.machine, ask::ask(host, member, &folders, &peers, look.fleet.limit).await.ok()?))
+            Some((member.machine, ask::ask(host, member, &folders, &peers, session.fleet.limit).await.ok()?))
         })
         .collect();
-    all.filter_map(|said| async { said }).collect().await
+    all.filter_map(|answers| async { answers }).collect().await
 }
 
 /// Whom each node would dial, as far as these machines were reached; the choice goes by names alone, so it needs no keys.
-fn dials(look: &Look) -> BTreeMap<NodeName, Vec<PeerInfo>> {
-    let cluster = &look.cluster;
+fn dials(session: &ReadSession) -> BTreeMap<NodeName, Vec<PeerInfo>> {
+    let cluster = &session.cluster;
     let Ok(id) = NodeId::new("0".repeat(40)) else { return BTreeMap::new() };
     let peer = |node: &Node| {
-        let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, look)? };
+        let addr = PeerAddr { host: node.private_ip.clone(), port: p2p(cluster, node, session)? };
         Some(PeerInfo { spot: node.spot(), id: id.clone(), addr })
     };
     let all: Vec<PeerInfo> = cluster.nodes.iter().filter_map(peer).collect();
     let network = cluster.peering(&all);
-    let machines: BTreeMap<&NodeName, usize> = look.nodes().map(|node| (&node.name, node.machine)).collect();
+    let machines: BTreeMap<&NodeName, usize> =
+        session.nodes().map(|node| (&node.name, node.machine)).collect();
     let of = |node: &Node| {
         let mut dialled = network.peers_of(&node.name).unwrap_or_default();
         dialled.retain(|peer| {
             let machine = machines.get(&peer.spot.name);
-            machine.is_some_and(|other| *other != node.machine && !look.lost.contains_key(other))
+            machine.is_some_and(|other| *other != node.machine && !session.lost.contains_key(other))
         });
         (node.name.clone(), dialled)
     };
-    look.nodes().map(of).collect()
+    session.nodes().map(of).collect()
 }
 
-fn p2p(cluster: &Cluster, node: &Node, look: &Look) -> Option<u16> {
+fn p2p(cluster: &Cluster, node: &Node, session: &ReadSession) -> Option<u16> {
     let unseen = NodeFacts::default();
-    ports::p2p(&node::ports(cluster, node, look.facts.nodes.get(&node.name).unwrap_or(&unseen)))
+    ports::p2p(&node::ports(cluster, node, session.facts.nodes.get(&node.name).unwrap_or(&unseen)))
 }

@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    cluster::Program, fleet::Member, remote::error::HostError, session::read::Look, types::ids::UnitName,
+    cluster::Program, fleet::Target, remote::error::HostError, session::read::ReadSession,
+    types::ids::UnitName,
 };
 pub use entry::Entry;
 
@@ -41,12 +42,12 @@ pub struct Wanted {
 
 impl Wanted {
     /// Whose journals are wanted on these nodes: node and unit.
-    fn units(&self, look: &Look, member: &Member) -> Vec<(String, UnitName)> {
-        let nodes = member.questions.iter().filter_map(|question| look.cluster.node(&question.node));
+    fn units(&self, session: &ReadSession, member: &Target) -> Vec<(String, UnitName)> {
+        let nodes = member.questions.iter().filter_map(|question| session.cluster.node(&question.node));
         let is_wanted =
             |program: &Program<'_>| self.service.as_deref().is_none_or(|name| name == program.name());
         let units = nodes.flat_map(|node| {
-            let programs = look.cluster.programs(node).filter(is_wanted);
+            let programs = session.cluster.programs(node).filter(is_wanted);
             programs.map(|program| (node.name.to_string(), program.unit_name.clone()))
         });
         units.collect()
@@ -62,7 +63,7 @@ enum Item {
 }
 
 /// What is told to whoever shows it; the answer is whether to go on.
-pub enum Told<'a> {
+pub enum Line<'a> {
     Entry(&'a Entry),
     /// While others are followed.
     Lost(&'a str, &'a HostError),
@@ -93,19 +94,19 @@ impl Source {
 }
 
 /// Ends when all has been told, or when nobody listens any more; following, when no host is left.
-pub async fn logs(look: &mut Look, wanted: &Wanted, tell: &mut dyn FnMut(Told<'_>) -> bool) {
-    let limit = look.fleet.limit;
+pub async fn logs(session: &mut ReadSession, wanted: &Wanted, tell: &mut dyn FnMut(Line<'_>) -> bool) {
+    let limit = session.fleet.limit;
     let mut sources = Vec::new();
     let sending = FuturesUnordered::new();
-    for (member, host) in look.reached() {
+    for (member, host) in session.reached() {
         let (to, items) = channel(AHEAD);
         sources.push(Source { machine: member.machine, items, head: None, caught: false });
-        let units = wanted.units(look, member);
+        let units = wanted.units(session, member);
         sending.push(host::send(host.clone(), units, wanted.clone(), to, limit));
     }
     let told = async {
-        if told_what_is_there(look, wanted, &mut sources, tell).await && wanted.follow {
-            follow(look, sources, tell).await;
+        if told_what_is_there(session, wanted, &mut sources, tell).await && wanted.follow {
+            follow(session, sources, tell).await;
         }
     };
     let sent = async {
@@ -120,23 +121,23 @@ pub async fn logs(look: &mut Look, wanted: &Wanted, tell: &mut dyn FnMut(Told<'_
 }
 
 async fn told_what_is_there(
-    look: &mut Look,
+    session: &mut ReadSession,
     wanted: &Wanted,
     sources: &mut [Source],
-    tell: &mut dyn FnMut(Told<'_>) -> bool,
+    tell: &mut dyn FnMut(Line<'_>) -> bool,
 ) -> bool {
     let mut last: VecDeque<Entry> = VecDeque::new();
     loop {
         for source in sources.iter_mut() {
             if let Some(error) = source.advance().await {
-                look.lost.insert(source.machine, error);
+                session.lost.insert(source.machine, error);
             }
         }
         let time = |source: &&mut Source| source.head.as_ref().map(|entry| entry.micros);
         let oldest = sources.iter_mut().filter(|source| source.head.is_some()).min_by_key(time);
         let Some(entry) = oldest.and_then(|source| source.head.take()) else { break };
         match wanted.lines {
-            None if !tell(Told::Entry(&entry)) => return false,
+            None if !tell(Line::Entry(&entry)) => return false,
             None => {}
             Some(most) => {
                 last.push_back(entry);
@@ -144,10 +145,10 @@ async fn told_what_is_there(
             }
         }
     }
-    last.iter().all(|entry| tell(Told::Entry(entry)))
+    last.iter().all(|entry| tell(Line::Entry(entry)))
 }
 
-async fn follow(look: &mut Look, sources: Vec<Source>, tell: &mut dyn FnMut(Told<'_>) -> bool) {
+async fn follow(session: &mut ReadSession, sources: Vec<Source>, tell: &mut dyn FnMut(Line<'_>) -> bool) {
     let mut all = select_all(sources.into_iter().map(items));
     while let Some(first) = all.next().await {
         let mut held = vec![first];
@@ -161,13 +162,13 @@ async fn follow(look: &mut Look, sources: Vec<Source>, tell: &mut dyn FnMut(Told
                 Item::Entry(entry) => entries.push(entry),
                 Item::Caught => {}
                 Item::Lost(error) => {
-                    tell(Told::Lost(&look.cluster.machine_name(machine), &error));
-                    look.lost.insert(machine, error);
+                    tell(Line::Lost(&session.cluster.machine_name(machine), &error));
+                    session.lost.insert(machine, error);
                 }
             }
         }
         entries.sort_by_key(|entry| entry.micros);
-        if !entries.iter().all(|entry| tell(Told::Entry(entry))) {
+        if !entries.iter().all(|entry| tell(Line::Entry(entry))) {
             return;
         }
     }

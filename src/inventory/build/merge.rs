@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{ALL, Builder, GroupId, Team};
-use crate::inventory::{Group, Host, Vars, beside::Beside};
+use crate::inventory::{Group, Host, Vars, adjacent::AdjacentVars};
 
 /// What hosts of the same groups have in common.
 pub(super) struct Shared {
@@ -18,11 +18,11 @@ impl Builder {
     pub(super) fn charge_all(
         &mut self,
         ranked: &[(usize, Arc<[GroupId]>)],
-        beside: &Beside,
+        adjacent: &AdjacentVars,
         extra: &Vars,
     ) -> Result<(), String> {
         let weigh_group = |(name, team): (&String, &Team)| {
-            weigh(&team.vars) + beside.of_group(name).map(weigh).sum::<usize>()
+            weigh(&team.vars) + adjacent.of_group(name).map(weigh).sum::<usize>()
         };
         let weights: Vec<usize> = self.groups.iter().map(weigh_group).collect();
         let extra = weigh(extra);
@@ -34,14 +34,14 @@ impl Builder {
 
     /// What all hosts of these groups have: the sources' own words, weakest group first, then what stands beside them.
     /// There folder goes before depth: all that an earlier folder has for these groups is weaker than a later folder's.
-    pub(super) fn shared(&self, ranked: &[GroupId], beside: &Beside) -> Shared {
+    pub(super) fn shared(&self, ranked: &[GroupId], adjacent: &AdjacentVars) -> Shared {
         let mut vars = Vars::new();
         for group in ranked {
             overlay(&mut vars, &self.groups[*group].vars);
         }
         let (all, others): (Vec<GroupId>, Vec<GroupId>) = ranked.iter().partition(|group| **group == ALL);
         for groups in [all, others] {
-            for folder in &beside.folders {
+            for folder in &adjacent.folders {
                 for group in &groups {
                     folder
                         .groups
@@ -61,13 +61,13 @@ impl Builder {
         &self,
         id: usize,
         shared: &Shared,
-        beside: &Beside,
+        adjacent: &AdjacentVars,
         extra: &Vars,
     ) -> Option<(String, Host)> {
         let (name, member) = self.hosts.get_index(id)?;
         let mut vars = shared.vars.clone();
         overlay(&mut vars, &member.vars);
-        beside.of_host(name).for_each(|over| overlay(&mut vars, over));
+        adjacent.of_host(name).for_each(|over| overlay(&mut vars, over));
         overlay(&mut vars, extra);
         let (place, file) = (member.place.clone(), member.file.clone());
         Some((
@@ -84,12 +84,12 @@ impl Builder {
         ))
     }
 
-    pub(super) fn group_of(&self, name: &str, team: &Team, beside: &Beside) -> Group {
+    pub(super) fn group_of(&self, name: &str, team: &Team, adjacent: &AdjacentVars) -> Group {
         let host = |id: &usize| self.hosts.get_index(*id).map(|(name, _)| name.clone());
         Group {
             name: name.to_owned(),
             vars: team.vars.clone(),
-            beside: beside.of_group_itself(name).fold(Vars::new(), |mut vars, over| {
+            adjacent: adjacent.of_group_itself(name).fold(Vars::new(), |mut vars, over| {
                 overlay(&mut vars, over);
                 vars
             }),

@@ -1,7 +1,7 @@
 //! What `-i` names, opened: files, directories of them, lists of hosts, scripts. Only this folder touches files and
 //! starts the user's own programs.
 
-mod beside;
+mod adjacent;
 mod others;
 mod password;
 mod script;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::extra::Extra;
 use super::{Asked, Source, Vault, vault};
 use crate::types::{limited, problem::Problem};
-pub(super) use beside::Folder;
+pub(super) use adjacent::Folder;
 pub(super) use others::warnings;
 pub use password::passwords;
 pub(super) use script::Script;

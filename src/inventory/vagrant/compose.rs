@@ -11,13 +11,13 @@ use crate::types::problem::Problem;
 /// What the Vagrantfile says of its hosts (`config.vm.provision :loomctl`): `.vagrant/loomctl.json`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Said {
+pub struct ProjectVars {
     vars: Map<String, Value>,
     host_vars: BTreeMap<String, Map<String, Value>>,
     groups: Map<String, Value>,
 }
 
-impl Said {
+impl ProjectVars {
     /// Nothing, where the text is empty.
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
         if text.is_empty() {
@@ -36,7 +36,7 @@ impl Said {
 }
 
 /// Vagrantfile's words go over what was found.
-pub fn yaml(machines: &[Machine], addresses: &BTreeMap<String, Ipv4Addr>, said: &Said) -> String {
+pub fn yaml(machines: &[Machine], addresses: &BTreeMap<String, Ipv4Addr>, said: &ProjectVars) -> String {
     let mut hosts = Map::new();
     for machine in machines {
         let mut vars = reached(machine);

@@ -26,7 +26,7 @@ pub fn inventory(folder: &Path, running_only: bool) -> Result<(String, Vec<Probl
     let text = ask::ssh_config(folder, &names)?;
     let machines = ssh_config::read(&text).map_err(|problem| vec![problem])?;
     // Vagrant has read the Vagrantfile by now, and so written down what it says of its hosts.
-    let said = compose::Said::read(&ask::said(folder)?)?;
+    let said = compose::ProjectVars::read(&ask::said(folder)?)?;
     let unknown: Vec<&str> = machines
         .iter()
         .filter(|m| m.is_forwarded() && !said.gives_address(&m.name))

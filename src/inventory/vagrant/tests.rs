@@ -50,7 +50,7 @@ fn an_inventory_that_the_reader_reads() {
     let text = r#"{"vars": {"chain": "cometbft", "yes": "no", "settings": {"config.toml": {"p2p.pex": false}}},
         "host_vars": {"loom-1": {"private_ip": "192.168.56.99", "power": 5}, "gone": {"power": 1}},
         "groups": {"validators": ["loom-0", "gone"]}}"#;
-    let said = compose::Said::read(text).unwrap();
+    let said = compose::ProjectVars::read(text).unwrap();
     assert!(said.gives_address("loom-1") && !said.gives_address("loom-0"));
     let yaml = compose::yaml(&machines("ssh-config-virtualbox"), &addresses, &said);
     let (inventory, warnings) = inventory::parse_yaml("vagrant", &yaml).unwrap();
@@ -147,5 +147,5 @@ fn vagrants_own_words_for_what_is_missing() {
     assert!(ssh_config::read("Host a\n  Port x\n").unwrap_err().message.contains("line 2"));
     assert!(ssh_config::read("HostName a\n").unwrap_err().message.contains("before any Host"));
     assert!(ssh_config::read("Host a\n").unwrap_err().message.contains("no address of a"));
-    assert!(compose::Said::read("{\"vras\": {}}").unwrap_err()[0].message.contains("vras"));
+    assert!(compose::ProjectVars::read("{\"vras\": {}}").unwrap_err()[0].message.contains("vras"));
 }

@@ -19,7 +19,7 @@ use super::{Next, Options, Stage, ask, next, node};
 use crate::{
     cluster::{
         Cluster, LocalBinary, Machine, Node, Source,
-        resolve::{self, Given},
+        resolve::{self, Supplied},
     },
     facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
     steps::Step,
@@ -102,8 +102,8 @@ pub fn path(text: &str) -> RemotePath {
 
 pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Problem>> {
     let (inventory, _) = crate::inventory::parse_yaml("inventory.yaml", yaml)?;
-    let given = Given { connect_timeout: std::time::Duration::from_secs(1), become_password: None };
-    let (mut cluster, _) = resolve::resolve(&inventory, &given)?;
+    let supplied = Supplied { connect_timeout: std::time::Duration::from_secs(1), become_password: None };
+    let (mut cluster, _) = resolve::resolve(&inventory, &supplied)?;
     for binary in cluster.nodes.iter_mut().flat_map(Node::binaries_mut) {
         if let Source::File(path) = &binary.source {
             let sha256 = Sha256::of(path.display().to_string());

@@ -1,6 +1,6 @@
 //! What a key that goes back may have signed, and whether somebody may still sign with it (S13).
 
-use super::{Refusal, Shown, Signing, safety};
+use super::{Evidence, Refusal, Signing, safety};
 use crate::{
     cluster::{Cluster, Node, backup::Kept},
     facts::{Facts, NEAR, NodeFacts},
@@ -14,7 +14,7 @@ pub(super) fn may_still_sign(
     facts: &Facts,
     seen: &NodeFacts,
     kept: &Kept,
-    shown: &Shown,
+    shown: &Evidence,
 ) -> Option<Refusal> {
     let runs = cluster.programs(node).find(|program| !seen.unit_of(program.unit_name).is_stopped());
     if let Some(program) = runs {
@@ -87,7 +87,7 @@ pub(super) fn is_live(cluster: &Cluster, facts: &Facts, kept: &Kept) -> bool {
 
 /// One above everything that the key can have signed: what is voted on is one above the last block, and whoever has
 /// signed at a height has seen that it is voted on.
-pub(super) fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Shown) -> Option<u64> {
+pub(super) fn first_height(cluster: &Cluster, facts: &Facts, kept: &Kept, shown: &Evidence) -> Option<u64> {
     cluster.profile.sign_state.as_ref()?;
     let height = shown.height().filter(|_| is_live(cluster, facts, kept))?;
     let signed = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);

@@ -15,7 +15,7 @@ const COMMITS: u64 = 5;
 
 /// What the chain shows of itself before keys go back to a host.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shown {
+pub struct Evidence {
     /// Of each node that has caught up.
     pub heights: BTreeMap<NodeName, u64>,
     /// Who is connected to a node of the cluster.
@@ -37,7 +37,7 @@ pub enum Signing {
     Stands,
 }
 
-impl Shown {
+impl Evidence {
     /// Of the node that has come furthest; `None`: none answers. Too low a height would let the key sign twice; one that
     /// nobody comes near is a contradiction, and stops a restore.
     pub fn height(&self) -> Option<u64> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    chain::{profile::HomePath, signs},
+    chain::{profile::HomePath, sign_state},
     cluster::{Cluster, Node, backup::Kept},
     facts::NodeFacts,
     plan::{Planned, life, stages},
@@ -69,9 +69,9 @@ fn content(cluster: &Cluster, kept: &Kept, path: &HomePath, first: Option<u64>) 
     let (text, rule) = (kept.text(path)?, cluster.profile.sign_state.as_ref());
     match first.zip(rule.filter(|rule| *path == rule.file)) {
         None => Ok(text),
-        Some((first, rule)) => {
-            signs::from_height(text.reveal(), &rule.prefix, first).map(Secret::new).map_err(|e| e.to_string())
-        }
+        Some((first, rule)) => sign_state::from_height(text.reveal(), &rule.prefix, first)
+            .map(Secret::new)
+            .map_err(|e| e.to_string()),
     }
 }
 

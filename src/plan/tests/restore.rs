@@ -12,7 +12,7 @@ use crate::{
     plan::{
         down::{self, Down},
         recording::{CANARY, Killed, home_of, path},
-        restore::{self, Shown, Signing},
+        restore::{self, Evidence, Signing},
     },
     types::ids::NodeId,
 };
@@ -59,21 +59,26 @@ pub fn lose_disk(world: &mut World, cluster: &Cluster, number: usize) {
 }
 
 /// Two nodes run, and nobody signs with the keys that are lost.
-pub fn at(height: u64) -> Shown {
+pub fn at(height: u64) -> Evidence {
     let heights = heights(height);
     let look = Some(Voting { height, heights: heights.clone(), ..Voting::default() });
-    Shown { heights, first: look.clone(), last: look, ..Shown::default() }
+    Evidence { heights, first: look.clone(), last: look, ..Evidence::default() }
 }
 
 fn heights(height: u64) -> BTreeMap<NodeName, u64> {
     ["n-0", "n-2"].map(|name| (NodeName::new(name).unwrap(), height)).into()
 }
 
-fn put_back(world: &mut World, cluster: &Cluster, backup: &Backup, shown: &Shown) -> Outcome {
+fn put_back(world: &mut World, cluster: &Cluster, backup: &Backup, shown: &Evidence) -> Outcome {
     try_back(world, cluster, backup, shown).unwrap()
 }
 
-fn try_back(world: &mut World, cluster: &Cluster, backup: &Backup, shown: &Shown) -> Result<Outcome, Killed> {
+fn try_back(
+    world: &mut World,
+    cluster: &Cluster,
+    backup: &Backup,
+    shown: &Evidence,
+) -> Result<Outcome, Killed> {
     let options = Options::default();
     world.converge(cluster, |cluster, facts| restore::next(cluster, facts, &options, backup, shown))
 }
@@ -231,7 +236,7 @@ fn s13_whether_a_key_signs_is_seen_in_commits_that_came_after_the_look() {
     let key = world.gather(&cluster).nodes.into_values().next().unwrap().validator_key.unwrap();
     let look = |first: (u64, u64), last: (u64, u64)| {
         let (first, last) = (voting(first.0, &key, first.1), voting(last.0, &key, last.1));
-        Shown { first: Some(first), last: Some(last), ..Shown::default() }.signing(&key)
+        Evidence { first: Some(first), last: Some(last), ..Evidence::default() }.signing(&key)
     };
     assert_eq!(look((50, 49), (53, 52)), Signing::Signs(52));
     assert_eq!(look((50, 49), (52, 51)), Signing::NotKnown, "51 may have been signed before it was stopped");
@@ -240,11 +245,11 @@ fn s13_whether_a_key_signs_is_seen_in_commits_that_came_after_the_look() {
     assert_eq!(look((50, 44), (50, 44)), Signing::Silent, "none of the last five");
     assert_eq!(look((50, 0), (50, 0)), Signing::Silent);
     assert_eq!(look((50, 49), (50, 49)), Signing::Stands);
-    assert_eq!(Shown::default().signing(&key), Signing::Silent);
+    assert_eq!(Evidence::default().signing(&key), Signing::Silent);
 }
 
 /// A cluster whose n-1 has lost its disk, and what stops a restore there.
-fn refusal(change: impl FnOnce(&mut World, &Cluster, &mut Backup, &mut Shown)) -> String {
+fn refusal(change: impl FnOnce(&mut World, &Cluster, &mut Backup, &mut Evidence)) -> String {
     let cluster = plain("cometbft", 3).cluster();
     let (mut world, _) = born(&cluster, 50);
     let mut kept = backup(&mut world, &cluster);
@@ -349,8 +354,9 @@ fn s13_what_one_node_alone_says_is_asked_about() {
     let kept = backup(&mut world, &cluster);
     lose_disk(&mut world, &cluster, 1);
     let facts = world.gather(&cluster);
-    let planned =
-        |shown: &Shown| restore::plan(&cluster, &facts, &Options::default(), &kept, shown).unwrap().remove(0);
+    let planned = |shown: &Evidence| {
+        restore::plan(&cluster, &facts, &Options::default(), &kept, shown).unwrap().remove(0)
+    };
     let known = planned(&at(50));
     assert!(known.alone.is_none() && !known.unseen, "{known:?}");
     let mut one = at(50);
@@ -362,7 +368,7 @@ fn s13_what_one_node_alone_says_is_asked_about() {
     assert_eq!(alone.alone.as_ref().map(ToString::to_string), Some("n-0".to_owned()));
     let said = crate::cli::view::notes::consent(&[alone]);
     assert!(said.contains("Only n-0 says how far the chain is and who signs"), "{said}");
-    let unseen = planned(&Shown { first: None, last: None, ..at(50) });
+    let unseen = planned(&Evidence { first: None, last: None, ..at(50) });
     assert!(unseen.unseen && unseen.alone.is_none());
 }
 

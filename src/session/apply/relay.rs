@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::Work;
 use crate::{
-    fleet::{Fleet, Member},
+    fleet::{Fleet, Target},
     plan::Upload,
     remote::{download::Download, error::HostError, host::Host},
     steps::Step,
@@ -57,18 +57,18 @@ pub fn hindrance(output: &str) -> String {
 pub async fn send<'a>(
     fleet: &Fleet,
     host: &Host,
-    member: &Member,
+    target: &Target,
     stage: &'static str,
     work: &Work<'a>,
 ) -> Result<BTreeMap<&'a str, Sha256>, HostError> {
     let mut sent = BTreeMap::new();
     for (_, step) in work {
         let Some(wanted) = wanted(step).filter(|wanted| !sent.contains_key(wanted.url)) else { continue };
-        let download = downloaded(fleet, member, stage, step, &wanted).await?;
+        let download = downloaded(fleet, target, stage, step, &wanted).await?;
         let (source, sha256) = (download.path(), download.sha256.clone());
         let upload = Upload { source, sha256, name: wanted.name.to_owned() };
         // It may have come for its checksum in one stage, and be wanted by the next.
-        fleet.send_up(host, member, stage, &upload).await?;
+        fleet.send_up(host, target, stage, &upload).await?;
         sent.insert(wanted.url, upload.sha256);
     }
     Ok(sent)
@@ -77,13 +77,13 @@ pub async fn send<'a>(
 /// The file, compared with its checksum where that is known (S11). Each host that waits for it says so.
 async fn downloaded(
     fleet: &Fleet,
-    member: &Member,
+    target: &Target,
     stage: &'static str,
     step: &Step,
     wanted: &Wanted<'_>,
 ) -> Result<Arc<Download>, HostError> {
     let (start, host, doing) =
-        (Instant::now(), &member.name, format!("download {}", redact::line(wanted.url)));
+        (Instant::now(), &target.name, format!("download {}", redact::line(wanted.url)));
     fleet.events.tell(Event::Started { host: host.clone(), stage, step: doing.clone() });
     let failed = |why: String| HostError::Download { step: step.name(), why };
     let result = match fleet.downloads.get(wanted.url).await {

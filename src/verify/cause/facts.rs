@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::{Check, document, ports::holder, units, view::View, wait::Powers};
 use crate::{
-    chain::{genesis::Member, ports::p2p},
+    chain::{genesis::Validator, ports::p2p},
     cluster::{Node, Role},
     facts::sockets::Listener,
     fleet::now,
@@ -222,8 +222,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
         let seen = view.now.nodes.get(&node.name).or_else(|| view.before.nodes.get(&node.name))?;
         seen.validator_key.as_ref()
     };
-    let is = |member: &Member, node: &Node| key(node).is_some_and(|key| key.value == member.key.value);
-    let power = |member: &Member| i128::from(member.power.get());
+    let is = |member: &Validator, node: &Node| key(node).is_some_and(|key| key.value == member.key.value);
+    let power = |member: &Validator| i128::from(member.power.get());
     let known = |node: &Node| {
         let member = document.members.iter().find(|member| is(member, node))?;
         Some((node.name.clone(), power(member)))

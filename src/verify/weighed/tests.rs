@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::restore::{Shown, Signing};
+use crate::plan::restore::{Evidence, Signing};
 
 fn key(number: usize) -> ValidatorKey {
     ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: format!("key-{number}") }
@@ -14,10 +14,10 @@ fn name(number: usize) -> NodeName {
     NodeName::new(format!("n-{number}")).unwrap()
 }
 
-fn members(powers: &[i64]) -> Vec<RpcValidator> {
-    let member =
+fn validators(powers: &[i64]) -> Vec<RpcValidator> {
+    let validator =
         |(n, power): (usize, &i64)| RpcValidator { address: n.to_string(), key: key(n), power: *power };
-    powers.iter().enumerate().map(member).collect()
+    powers.iter().enumerate().map(validator).collect()
 }
 
 /// A node at this height that shows these last signatures, by validator.
@@ -25,7 +25,7 @@ fn at(height: u64, signed: &[u64]) -> Reading {
     let signed = signed.iter().enumerate().filter(|(_, last)| **last > 0);
     Reading {
         height,
-        members: Some(members(&[10; 4])),
+        validators: Some(validators(&[10; 4])),
         signed: Some(signed.map(|(n, last)| (n.to_string(), *last)).collect()),
     }
 }
@@ -74,11 +74,11 @@ fn a_lone_height_is_named_and_does_not_count() {
 #[test]
 fn who_does_not_agree_on_the_validators_is_named_with_what_it_says() {
     let honest = at(50, &[49; 4]);
-    let owner = Reading { members: Some(members(&[10, 10, 10, 1_000_000])), ..honest.clone() };
+    let owner = Reading { validators: Some(validators(&[10, 10, 10, 1_000_000])), ..honest.clone() };
     let said = weighed(&[honest.clone(), owner, honest.clone()]).disagree.unwrap();
     assert!(said.contains("who votes at height 50") && said.contains("n-0, n-2: 4 with power 40"), "{said}");
     assert!(said.contains("n-1: 4 with power 1000030") && said.contains("key-3 with 1000000"), "{said}");
-    let silent = Reading { members: None, ..honest.clone() };
+    let silent = Reading { validators: None, ..honest.clone() };
     let voting = weighed(&[honest.clone(), silent, honest]);
     assert!(voting.disagree.is_none() && voting.voters.len() == 4, "who says nothing contradicts nobody");
     assert_eq!(weigh(&table(&[Reading { height: 5, ..Reading::default() }])), None);
@@ -114,7 +114,7 @@ fn p4_a_key_of_a_node_begins_no_line_and_has_an_end() {
     let honest = at(50, &[49; 4]);
     let mut forged = honest.clone();
     let value = format!("k\nwarning: all is well{}", "x".repeat(1 << 20));
-    forged.members.as_mut().unwrap()[0].key.value = value;
+    forged.validators.as_mut().unwrap()[0].key.value = value;
     let said = weighed(&[honest, forged]).disagree.unwrap();
     assert!(said.contains("k\\nwarning") && !said.contains('\n') && said.len() < 1000, "{said}");
 }
@@ -124,9 +124,9 @@ fn p4_a_key_of_a_node_begins_no_line_and_has_an_end() {
 fn p7_as_many_validators_as_can_be_named_are_weighed_at_once() {
     let liar = |liar: usize| {
         let named = |n: usize| RpcValidator { address: n.to_string(), key: key(liar * 10_000 + n), power: 1 };
-        let members: Vec<_> = (0..10_000).map(named).collect();
-        let signed = members.iter().map(|member| (member.address.clone(), 49)).collect();
-        Reading { height: 50, members: Some(members), signed: Some(signed) }
+        let validators: Vec<_> = (0..10_000).map(named).collect();
+        let signed = validators.iter().map(|validator| (validator.address.clone(), 49)).collect();
+        Reading { height: 50, validators: Some(validators), signed: Some(signed) }
     };
     let readings = table(&(0..7).map(liar).collect::<Vec<_>>());
     let begun = crate::fuzz::cpu();
@@ -142,7 +142,7 @@ fn any_reading() -> impl Strategy<Value = Reading> {
     let signed = prop::option::of(prop::collection::btree_map("[0-5]", last, 0..6));
     (height, powers, signed).prop_map(|(height, powers, signed)| Reading {
         height,
-        members: powers.map(|powers| members(&powers)),
+        validators: powers.map(|powers| validators(&powers)),
         signed,
     })
 }
@@ -187,7 +187,7 @@ proptest! {
             prop_assert!(with.power >= without.power);
         }
         // Other validators, or other powers, than the honest ones say: it does not pass unseen.
-        let other = liar.members.as_ref().is_some_and(|said| *said != members(&[10; 4]));
+        let other = liar.validators.as_ref().is_some_and(|said| *said != validators(&[10; 4]));
         prop_assert_eq!(other, all.disagree.is_some());
     }
 
@@ -207,7 +207,7 @@ proptest! {
         let looks = (honest(first, [then; 4], &a), honest(last, [now; 4], &b));
         let shown = |first: &[Reading], last: &[Reading]| {
             let (first, last) = (weigh(&table(first)), weigh(&table(last)));
-            Shown { first, last, ..Shown::default() }
+            Evidence { first, last, ..Evidence::default() }
         };
         // As the honest node that has come furthest has it, confirmed by two more.
         let best = |look: &[Reading], last: u64| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    chain::genesis::{compare::changes, single::check_one, text::Sound},
+    chain::genesis::{compare::changes, standalone::check_one, text::Sound},
     fuzz::cpu,
 };
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{
-    super::{compare, outline, text::Sound},
+    super::{compare, partial, text::Sound},
     *,
 };
 use crate::fuzz::fuzz;
@@ -79,7 +79,7 @@ proptest! {
         let more = [path::DocPath::parse(more).unwrap()];
         for text in [json.to_string(), format!("{json:#}")] {
             for rule in loom().documents.values() {
-                let outline = outline::Outline::of(Sound::read("x", &text).unwrap(), rule, &more);
+                let outline = partial::Partial::of(Sound::read("x", &text).unwrap(), rule, &more);
                 prop_assert_eq!(outline.to_string(), serialise(&json));
             }
         }
@@ -102,7 +102,7 @@ proptest! {
 fn keys_that_stand_twice_count_as_for_the_chain() {
     let text = r#"{"validators":[],"a":{"k":1,"x":[{"y":1,"\u0079":2}],"k":3},"b":0}"#;
     let profile = Profile::builtin("cometbft").unwrap();
-    let outline = outline::Outline::of(Sound::read("x", text).unwrap(), &profile.documents["chain"], &[]);
+    let outline = partial::Partial::of(Sound::read("x", text).unwrap(), &profile.documents["chain"], &[]);
     assert_eq!(outline.to_string(), serialise(&serde_json::from_str(text).unwrap()));
     assert!(outline.to_string().contains("\"k\": 3,") && outline.to_string().contains("\"y\": 2"));
 }
@@ -150,7 +150,7 @@ fn documents_hold(profile: &Profile, name: &str, text: &str, other: &str) -> BTr
     assert_eq!(sound.is_ok(), tree.is_some(), "read as a tree of values is");
     let rule = &profile.documents[name];
     if let (Ok(sound), Some(tree)) = (&sound, &tree) {
-        let again = outline::Outline::of(sound.lend(), rule, &[]).to_string();
+        let again = partial::Partial::of(sound.lend(), rule, &[]).to_string();
         assert_eq!(serde_json::from_str::<Value>(&again).ok().as_ref(), Some(tree), "unknown fields survive");
         let other = Sound::read(name, other).unwrap();
         let differ = diff::differences(sound, &other, &BTreeSet::new());
@@ -159,12 +159,12 @@ fn documents_hold(profile: &Profile, name: &str, text: &str, other: &str) -> BTr
     }
     let mut said = BTreeSet::new();
     for texts in [[text, other], [other, text], [text, text]] {
-        let mut files = single::Files::new(profile, name, None).unwrap();
+        let mut files = standalone::Files::new(profile, name, None).unwrap();
         texts.into_iter().enumerate().for_each(|(n, text)| files.add(&format!("file-{n}"), text.to_owned()));
         match files.merged(NOW) {
             Ok(merged) => {
                 let made = merged.to_string();
-                assert!(single::check_one(profile, name, &made, NOW).is_empty(), "what is made is sound");
+                assert!(standalone::check_one(profile, name, &made, NOW).is_empty(), "what is made is sound");
                 let members = validators_of(profile, name, &made).unwrap();
                 let keys: BTreeSet<_> = members.iter().map(|member| &member.key).collect();
                 assert_eq!((members.len(), keys.len()), (2, 2), "every validator once");
@@ -173,7 +173,7 @@ fn documents_hold(profile: &Profile, name: &str, text: &str, other: &str) -> BTr
             Err(problems) => said.extend(problems.iter().map(kind)),
         }
     }
-    said.extend(single::check_one(profile, name, text, NOW).iter().map(kind));
+    said.extend(standalone::check_one(profile, name, text, NOW).iter().map(kind));
     said
 }
 

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use super::{born, yaml};
 use crate::{
     cli::view::{
-        board::Board,
         checked, checks, doctor, failure_text, json as shapes,
-        out::{Shown, written},
-        plan, problems, words,
+        out::{SafeText, written},
+        plan, problems,
+        progress_state::ProgressState,
+        sentences,
     },
     cluster::Cluster,
     commands::{
@@ -71,7 +72,7 @@ fn is_harmless(text: &str) -> bool {
     true
 }
 
-fn people(shown: &Shown) {
+fn people(shown: &SafeText) {
     let text = shown.to_string();
     assert!(is_harmless(&text), "{text:?}");
     let plain = shown.without_colours();
@@ -125,7 +126,7 @@ fn free_texts() -> (Cluster, Value, Vec<String>) {
 fn look_at_facts(cluster: &Cluster, facts: &Facts) {
     for node in &cluster.nodes {
         let (machine, seen) = (facts.machines.get(&node.machine), facts.nodes.get(&node.name));
-        people(&words::facts(node, machine, seen).into());
+        people(&sentences::facts(node, machine, seen).into());
         machines(&shapes::facts(&cluster.profile, node, machine, seen));
     }
     let unfolded = unfold(cluster, facts, &Options::default());
@@ -137,7 +138,7 @@ fn look_at_facts(cluster: &Cluster, facts: &Facts) {
 }
 
 fn look_at_failure(failure: &Failure) {
-    words::failure(failure).iter().for_each(people);
+    sentences::failure(failure).iter().for_each(people);
     assert!(!failure_text(failure).concat().contains(harmless::is_dangerous));
     machines(&json!(shapes::failed_hosts(failure)));
 }
@@ -185,7 +186,7 @@ fn status(word: &str) -> NodeStatus {
 fn look_at_results(word: &str) {
     let text = || word.to_owned();
     let seen = status(word);
-    people(&words::status(std::slice::from_ref(&seen)).into());
+    people(&sentences::status(std::slice::from_ref(&seen)).into());
     machines(&shapes::with_event("status", json!(seen)));
     let moving = Moving {
         status: seen,
@@ -197,7 +198,7 @@ fn look_at_results(word: &str) {
         days_left: Some(f64::MAX),
     };
     let now = Now { nodes: vec![moving], voting: Some(Voting::default()) };
-    people(&words::watch(&now).into());
+    people(&sentences::watch(&now).into());
     machines(&shapes::power(&now));
     let key = ValidatorKey { kind: text(), value: text() };
     let row = keys::KeyRow {
@@ -207,7 +208,7 @@ fn look_at_results(word: &str) {
         validator_key: Some(key),
         signed_height: Some(u64::MAX),
     };
-    people(&words::keys(&[row]).into());
+    people(&sentences::keys(&[row]).into());
     let entry = logs::Entry {
         time: text(),
         host: text(),
@@ -218,7 +219,7 @@ fn look_at_results(word: &str) {
         micros: u64::MAX,
         cursor: text(),
     };
-    people(&words::log(&entry, 3).into());
+    people(&sentences::log(&entry, 3).into());
     machines(&shapes::with_event("log", json!(entry)));
     let past = history::Entry {
         time: text(),
@@ -228,7 +229,7 @@ fn look_at_results(word: &str) {
         result: text(),
         changed: vec![text()],
     };
-    people(&words::history(std::slice::from_ref(&past)).into());
+    people(&sentences::history(std::slice::from_ref(&past)).into());
     machines(&shapes::with_event("history", json!(past)));
 }
 
@@ -283,12 +284,12 @@ fn look_at_failures(word: &str) {
         Place { file: text().into(), line: 3, column: 2, width: 2, text: format!("ab{word}cd").into() };
     people(&problems::text(&Problem { place: Some(place), ..Problem::error(text()) }.help(text())));
     let node = recording::cluster(&yaml("loom", "")).nodes[0].name.clone();
-    people(&words::waits_for(&Pending { node, what: text(), wants: Wants::Restart }).into());
+    people(&sentences::waits_for(&Pending { node, what: text(), wants: Wants::Restart }).into());
 }
 
 fn look_at_progress(word: &str) {
     let (host, stage, step) = (word.to_owned(), "start", word.to_owned());
-    let mut board = Board::default();
+    let mut state = ProgressState::default();
     let events = [
         Event::Begins { stage, hosts: vec![host.clone()] },
         Event::Started { host: host.clone(), stage, step: step.clone() },
@@ -296,8 +297,8 @@ fn look_at_progress(word: &str) {
         Event::Waiting { what: word.to_owned() },
     ];
     for event in &events {
-        board.take(event, Duration::from_secs(1));
-        let lines = board.lines(Duration::from_secs(2), 24, 80);
+        state.take(event, Duration::from_secs(1));
+        let lines = state.lines(Duration::from_secs(2), 24, 80);
         assert!(!lines.concat().contains(|c| c == '\n' || harmless::is_dangerous(c)), "{lines:?}");
         shapes::event(event).iter().for_each(machines);
     }
@@ -309,7 +310,7 @@ fn p7_no_text_is_too_wide_for_a_table() {
     let long = "x".repeat(70_000);
     look_at_results(&long);
     look_at_proof(&long);
-    assert!(words::status(&[status(&long)]).len() < 100_000);
+    assert!(sentences::status(&[status(&long)]).len() < 100_000);
     let mut wide = born_inventory(&long);
     assert!(checked::text(&wide.0, &wide.1).len() < 1_000_000);
     wide = born_inventory("short");
@@ -336,8 +337,8 @@ proptest! {
     #[test]
     fn a_value_begins_no_line_of_its_own(word in hostile()) {
         let lines = |text: String| text.lines().count();
-        prop_assert_eq!(lines(words::status(&[status(&word)])), 3, "a heading, the node, its service");
+        prop_assert_eq!(lines(sentences::status(&[status(&word)])), 3, "a heading, the node, its service");
         let pair = history::Entry { time: String::new(), host: word.clone(), who: word.clone(), stage: word.clone(), result: word.clone(), changed: vec![word.clone()] };
-        prop_assert_eq!(lines(words::history(&[pair])), 1);
+        prop_assert_eq!(lines(sentences::history(&[pair])), 1);
     }
 }

@@ -6,12 +6,12 @@ use serde_json::Value as Json;
 
 use super::super::{budget, text, values};
 use super::lists::items;
-use super::{Given, Row, refused};
+use super::{Arguments, Row, refused};
 use crate::inventory::python;
 
 pub(super) const ROWS: &[Row] = &[
-    ("default", &["default_value", "boolean"], |value, given| Ok(default(value, given))),
-    ("d", &["default_value", "boolean"], |value, given| Ok(default(value, given))),
+    ("default", &["default_value", "boolean"], |value, arguments| Ok(default(value, arguments))),
+    ("d", &["default_value", "boolean"], |value, arguments| Ok(default(value, arguments))),
     ("mandatory", &["msg"], mandatory),
     ("ternary", &["true_val", "false_val", "none_val"], ternary),
     ("bool", &[], |value, _| Ok(to_bool(value).into())),
@@ -29,28 +29,28 @@ pub(super) const ROWS: &[Row] = &[
     ("type_debug", &[], type_debug),
 ];
 
-fn default(value: &Value, given: &Given) -> Value {
-    let falls_back = value.is_undefined() || given.flag(1) && !value.is_true();
-    let other = || given.0[0].clone().unwrap_or_else(|| Value::from(""));
+fn default(value: &Value, arguments: &Arguments) -> Value {
+    let falls_back = value.is_undefined() || arguments.flag(1) && !value.is_true();
+    let other = || arguments.0[0].clone().unwrap_or_else(|| Value::from(""));
     if falls_back { other() } else { value.clone() }
 }
 
-fn mandatory(value: &Value, given: &Given) -> Result<Value, Error> {
-    match given.get(0) {
+fn mandatory(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    match arguments.get(0) {
         Some(message) if value.is_undefined() => Err(refused(text::of(message)?)),
         _ if value.is_undefined() => Err(Error::from(ErrorKind::UndefinedError)),
         _ => Ok(value.clone()),
     }
 }
 
-fn ternary(value: &Value, given: &Given) -> Result<Value, Error> {
+fn ternary(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     if value.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    if let Some(none) = given.get(2).filter(|_| value.is_none()) {
+    if let Some(none) = arguments.get(2).filter(|_| value.is_none()) {
         return Ok(none.clone());
     }
-    given.needed(usize::from(!value.is_true())).cloned()
+    arguments.needed(usize::from(!value.is_true())).cloned()
 }
 
 fn to_bool(value: &Value) -> bool {
@@ -62,9 +62,9 @@ fn to_bool(value: &Value) -> bool {
     }
 }
 
-fn int(value: &Value, given: &Given) -> Result<Value, Error> {
-    let base = given.whole(1)?.unwrap_or(10);
-    let default = given.0[0].clone().unwrap_or_else(|| Value::from(0));
+fn int(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let base = arguments.whole(1)?.unwrap_or(10);
+    let default = arguments.0[0].clone().unwrap_or_else(|| Value::from(0));
     if !matches!(base, 2 | 8 | 10 | 16) {
         return Err(refused("`int` takes the bases 2, 8, 10 and 16 here"));
     }
@@ -114,8 +114,8 @@ fn truncated(float: f64) -> Option<Value> {
     (float.is_finite() && float.abs() < 1e37).then(|| Value::from(float as i128))
 }
 
-fn float(value: &Value, given: &Given) -> Result<Value, Error> {
-    let default = given.0[0].clone().unwrap_or_else(|| Value::from(0.0));
+fn float(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let default = arguments.0[0].clone().unwrap_or_else(|| Value::from(0.0));
     Ok(match value.kind() {
         ValueKind::Bool => f64::from(u8::from(value.is_true())).into(),
         ValueKind::Number => f64::try_from(value.clone())?.into(),
@@ -124,7 +124,7 @@ fn float(value: &Value, given: &Given) -> Result<Value, Error> {
     })
 }
 
-fn abs(value: &Value, _: &Given) -> Result<Value, Error> {
+fn abs(value: &Value, _: &Arguments) -> Result<Value, Error> {
     if value.is_integer() {
         let number = i128::try_from(value.clone())?.checked_abs();
         return number.map(Value::from).ok_or_else(|| refused("this number is too large"));
@@ -132,10 +132,10 @@ fn abs(value: &Value, _: &Given) -> Result<Value, Error> {
     Ok(f64::try_from(value.clone())?.abs().into())
 }
 
-fn round(value: &Value, given: &Given) -> Result<Value, Error> {
-    let method = given.get(1).and_then(Value::as_str).unwrap_or("common");
-    let precision =
-        i32::try_from(given.whole(0)?.unwrap_or(0)).map_err(|_| refused("so many digits there are not"))?;
+fn round(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let method = arguments.get(1).and_then(Value::as_str).unwrap_or("common");
+    let precision = i32::try_from(arguments.whole(0)?.unwrap_or(0))
+        .map_err(|_| refused("so many digits there are not"))?;
     if value.kind() != ValueKind::Number {
         return Err(refused(format!("a {} cannot be rounded", value.kind())));
     }
@@ -155,8 +155,8 @@ fn round(value: &Value, given: &Given) -> Result<Value, Error> {
     })
 }
 
-fn to_nice_json(value: &Value, given: &Given) -> Result<Value, Error> {
-    let indent = usize::try_from(given.whole(0)?.unwrap_or(4)).unwrap_or(0).min(40);
+fn to_nice_json(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let indent = usize::try_from(arguments.whole(0)?.unwrap_or(4)).unwrap_or(0).min(40);
     dumped(&sorted(values::to_json(value)?), Some(indent))
 }
 
@@ -230,7 +230,7 @@ fn ascii(text: &str) -> String {
     out
 }
 
-fn from_json(value: &Value, _: &Given) -> Result<Value, Error> {
+fn from_json(value: &Value, _: &Arguments) -> Result<Value, Error> {
     let text = value.as_str().ok_or_else(|| refused("`from_json` takes a text"))?;
     let json: Json =
         serde_json::from_str(text).map_err(|error| refused(format!("this is not JSON: {error}")))?;
@@ -268,8 +268,8 @@ fn pair(item: &Value) -> Result<(Value, Value), Error> {
     }
 }
 
-fn combine(value: &Value, given: &Given) -> Result<Value, Error> {
-    merged(value, given.needed(0)?, given.flag(1), 0)
+fn combine(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    merged(value, arguments.needed(0)?, arguments.flag(1), 0)
 }
 
 fn merged(low: &Value, high: &Value, recursive: bool, depth: usize) -> Result<Value, Error> {
@@ -291,12 +291,12 @@ fn merged(low: &Value, high: &Value, recursive: bool, depth: usize) -> Result<Va
     Ok(Value::from_iter(members))
 }
 
-fn extract(value: &Value, given: &Given) -> Result<Value, Error> {
-    let more = match given.get(1) {
+fn extract(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let more = match arguments.get(1) {
         Some(more) if more.as_str().is_none() => items(more)?,
         more => more.into_iter().cloned().collect(),
     };
-    let mut found = given.needed(0)?.clone();
+    let mut found = arguments.needed(0)?.clone();
     for key in [value.clone()].into_iter().chain(more) {
         if found.is_undefined() {
             break;
@@ -306,19 +306,19 @@ fn extract(value: &Value, given: &Given) -> Result<Value, Error> {
     Ok(found)
 }
 
-fn names(given: &Given) -> (&str, &str) {
-    let name = |at: usize| given.get(at).and_then(Value::as_str);
+fn names(arguments: &Arguments) -> (&str, &str) {
+    let name = |at: usize| arguments.get(at).and_then(Value::as_str);
     (name(0).unwrap_or("key"), name(1).unwrap_or("value"))
 }
 
-fn dict_to_items(value: &Value, given: &Given) -> Result<Value, Error> {
-    let (key_name, value_name) = names(given);
+fn dict_to_items(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let (key_name, value_name) = names(arguments);
     let one = |(key, member): (Value, Value)| Value::from_iter([(key_name, key), (value_name, member)]);
     Ok(pairs(value)?.into_iter().map(one).collect())
 }
 
-fn items_to_dict(value: &Value, given: &Given) -> Result<Value, Error> {
-    let (key_name, value_name) = names(given);
+fn items_to_dict(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let (key_name, value_name) = names(arguments);
     let mut members = Vec::new();
     for item in items(value)? {
         let (key, member) = (item.get_attr(key_name)?, item.get_attr(value_name)?);
@@ -330,7 +330,7 @@ fn items_to_dict(value: &Value, given: &Given) -> Result<Value, Error> {
     Ok(Value::from_iter(members))
 }
 
-fn type_debug(value: &Value, _: &Given) -> Result<Value, Error> {
+fn type_debug(value: &Value, _: &Arguments) -> Result<Value, Error> {
     Ok(match value.kind() {
         ValueKind::None => "NoneType",
         ValueKind::Bool => "bool",

@@ -6,7 +6,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::super::{budget, text};
-use super::{Given, Row, refused};
+use super::{Arguments, Row, refused};
 
 /// What a look at an item costs.
 const ITEM: usize = 16;
@@ -21,9 +21,9 @@ pub(super) const ROWS: &[Row] = &[
     ("batch", &["linecount", "fill_with"], batch),
     ("join", &["d", "attribute"], join),
     ("unique", &["case_sensitive", "attribute"], unique),
-    ("union", &["b"], |value, given| both(value, given, |_| true, true)),
-    ("intersect", &["b"], |value, given| both(value, given, |is_other| is_other, false)),
-    ("difference", &["b"], |value, given| both(value, given, |is_other| !is_other, false)),
+    ("union", &["b"], |value, arguments| both(value, arguments, |_| true, true)),
+    ("intersect", &["b"], |value, arguments| both(value, arguments, |is_other| is_other, false)),
+    ("difference", &["b"], |value, arguments| both(value, arguments, |is_other| !is_other, false)),
     ("flatten", &["levels", "skip_nulls"], flatten),
     ("zip", &["b"], zip),
     ("sum", &["attribute", "start"], sum),
@@ -46,37 +46,37 @@ pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     Ok(items)
 }
 
-fn batch(value: &Value, given: &Given) -> Result<Value, Error> {
-    let count = usize::try_from(given.whole(0)?.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?);
+fn batch(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let count = usize::try_from(arguments.whole(0)?.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?);
     let count =
         count.ok().filter(|count| *count > 0).ok_or_else(|| refused("`batch` takes a number above 0"))?;
     let mut batches: Vec<Vec<Value>> = items(value)?.chunks(count).map(<[Value]>::to_vec).collect();
-    if let (Some(fill), Some(last)) = (given.get(1), batches.last_mut()) {
+    if let (Some(fill), Some(last)) = (arguments.get(1), batches.last_mut()) {
         budget::fits_list(count)?;
         last.resize(count, fill.clone());
     }
     Ok(batches.into_iter().map(Value::from).collect())
 }
 
-fn length(value: &Value, _: &Given) -> Result<Value, Error> {
+fn length(value: &Value, _: &Arguments) -> Result<Value, Error> {
     Ok(items(value)?.len().into())
 }
 
-fn reverse(value: &Value, _: &Given) -> Result<Value, Error> {
+fn reverse(value: &Value, _: &Arguments) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {
         return Ok(text.chars().rev().collect::<String>().into());
     }
     Ok(items(value)?.into_iter().rev().collect())
 }
 
-fn join(value: &Value, given: &Given) -> Result<Value, Error> {
-    let between = given.get(0).map(text::of).transpose()?.unwrap_or_default();
+fn join(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let between = arguments.get(0).map(text::of).transpose()?.unwrap_or_default();
     let mut joined = String::new();
     for (nth, item) in items(value)?.into_iter().enumerate() {
         if nth > 0 {
             joined.push_str(&between);
         }
-        joined.push_str(&match given.get(1) {
+        joined.push_str(&match arguments.get(1) {
             Some(attribute) => text::of(&item.get_item(attribute)?)?,
             None => text::of(&item)?,
         });
@@ -124,14 +124,14 @@ impl Seen {
     }
 }
 
-fn unique(value: &Value, given: &Given) -> Result<Value, Error> {
+fn unique(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (mut seen, mut kept) = (Seen::default(), Vec::new());
     for item in items(value)? {
-        let by = match given.get(1) {
+        let by = match arguments.get(1) {
             Some(attribute) => item.get_item(attribute)?,
             None => item.clone(),
         };
-        if seen.is_new(&same(&by, given.flag(0)))? {
+        if seen.is_new(&same(&by, arguments.flag(0)))? {
             kept.push(item);
         }
     }
@@ -139,8 +139,8 @@ fn unique(value: &Value, given: &Given) -> Result<Value, Error> {
 }
 
 /// Of two lists those that `keep` wants, each once. Ansible's own order is that of a Python set.
-fn both(value: &Value, given: &Given, keep: fn(bool) -> bool, all: bool) -> Result<Value, Error> {
-    let (mut first, second) = (items(value)?, items(given.needed(0)?)?);
+fn both(value: &Value, arguments: &Arguments, keep: fn(bool) -> bool, all: bool) -> Result<Value, Error> {
+    let (mut first, second) = (items(value)?, items(arguments.needed(0)?)?);
     if all {
         first.extend(second.iter().cloned());
     }
@@ -154,10 +154,10 @@ fn both(value: &Value, given: &Given, keep: fn(bool) -> bool, all: bool) -> Resu
     Ok(kept.into())
 }
 
-fn flatten(value: &Value, given: &Given) -> Result<Value, Error> {
-    let skip = given.0.get(1).and_then(Option::as_ref).is_none_or(Value::is_true);
+fn flatten(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let skip = arguments.0.get(1).and_then(Option::as_ref).is_none_or(Value::is_true);
     let mut out = Vec::new();
-    flat(items(value)?, given.whole(0)?.unwrap_or(i64::MAX), skip, 0, &mut out)?;
+    flat(items(value)?, arguments.whole(0)?.unwrap_or(i64::MAX), skip, 0, &mut out)?;
     Ok(out.into())
 }
 
@@ -180,16 +180,16 @@ fn flat(items: Vec<Value>, levels: i64, skip: bool, depth: usize, out: &mut Vec<
     Ok(())
 }
 
-fn zip(value: &Value, given: &Given) -> Result<Value, Error> {
-    let pairs = items(value)?.into_iter().zip(items(given.needed(0)?)?);
+fn zip(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    let pairs = items(value)?.into_iter().zip(items(arguments.needed(0)?)?);
     Ok(pairs.map(|(a, b)| Value::from(vec![a, b])).collect())
 }
 
-fn sum(value: &Value, given: &Given) -> Result<Value, Error> {
+fn sum(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let (mut whole, mut float, mut is_float) = (0_i128, 0.0, false);
-    let start = given.get(1).cloned();
+    let start = arguments.get(1).cloned();
     let mut all = items(value)?;
-    if let Some(attribute) = given.get(0) {
+    if let Some(attribute) = arguments.get(0) {
         all = all.iter().map(|item| item.get_item(attribute)).collect::<Result<_, _>>()?;
     }
     for item in start.into_iter().chain(all) {

@@ -18,7 +18,7 @@ pub(super) use regexes::found as regex_found;
 use super::budget;
 
 /// A filter's name, the names of its parameters, and what it does.
-type Row = (&'static str, &'static [&'static str], fn(&Value, &Given) -> Result<Value, Error>);
+type Row = (&'static str, &'static [&'static str], fn(&Value, &Arguments) -> Result<Value, Error>);
 
 /// Filters that are asked even where something is undefined.
 const OF_UNDEFINED: [&str; 4] = ["default", "d", "mandatory", "ternary"];
@@ -26,13 +26,13 @@ const OF_UNDEFINED: [&str; 4] = ["default", "d", "mandatory", "ternary"];
 pub(super) fn add(engine: &mut Environment<'static>) {
     for (name, parameters, filter) in [texts::ROWS, regexes::ROWS, lists::ROWS, data::ROWS].concat() {
         engine.add_filter(name, move |value: &Value, arguments: Rest<Value>| {
-            let given = Given::read(parameters, &arguments)?;
-            let undefined = value.is_undefined() || given.0.iter().flatten().any(Value::is_undefined);
+            let arguments = Arguments::read(parameters, &arguments)?;
+            let undefined = value.is_undefined() || arguments.0.iter().flatten().any(Value::is_undefined);
             if undefined && !OF_UNDEFINED.contains(&name) {
                 // Undefined it stays: `default` may come yet.
                 return Ok(Value::UNDEFINED);
             }
-            filter(value, &given).and_then(budget::held)
+            filter(value, &arguments).and_then(budget::held)
         });
     }
     operators::add(engine);
@@ -53,23 +53,23 @@ pub(super) fn add(engine: &mut Environment<'static>) {
 }
 
 /// The arguments of a filter, in the order of its parameters.
-struct Given(Vec<Option<Value>>);
+struct Arguments(Vec<Option<Value>>);
 
-impl Given {
+impl Arguments {
     fn read(parameters: &[&str], arguments: &[Value]) -> Result<Self, Error> {
         let (by_place, by_name): (&[Value], Kwargs) = from_args(arguments)?;
         if by_place.len() > parameters.len() {
             return Err(Error::from(ErrorKind::TooManyArguments));
         }
-        let mut given: Vec<Option<Value>> = by_place.iter().cloned().map(Some).collect();
-        given.resize(parameters.len(), None);
+        let mut arguments: Vec<Option<Value>> = by_place.iter().cloned().map(Some).collect();
+        arguments.resize(parameters.len(), None);
         for (place, name) in parameters.iter().enumerate() {
             if by_name.has(name) {
-                given[place] = Some(by_name.get(name)?);
+                arguments[place] = Some(by_name.get(name)?);
             }
         }
         by_name.assert_all_used()?;
-        Ok(Self(given))
+        Ok(Self(arguments))
     }
 
     fn get(&self, at: usize) -> Option<&Value> {

@@ -75,7 +75,7 @@ fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Val
     };
     let items = super::lists::items(value)?;
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
-    let at = |given: Option<i64>, none: i64| match given {
+    let at = |arguments: Option<i64>, none: i64| match arguments {
         None => none,
         Some(at) if at < 0 => at.saturating_add(length).max(-1),
         Some(at) => at.min(length - 1),

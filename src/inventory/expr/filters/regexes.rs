@@ -7,7 +7,7 @@ use minijinja::{Error, Value};
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::super::{budget, engine, text};
-use super::{Given, Row, refused};
+use super::{Arguments, Row, refused};
 
 pub(super) const ROWS: &[Row] = &[
     (
@@ -72,15 +72,15 @@ pub(in super::super) fn found(
     with((&pattern, ignore_case, lines), text, |regex| Ok(regex.is_match(text)))
 }
 
-fn replace(value: &Value, given: &Given) -> Result<Value, Error> {
+fn replace(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let text = text::of(value)?;
-    let pattern = given.get(0).and_then(Value::as_str).unwrap_or_default();
-    let replacement = given.get(1).map(text::of).transpose()?.unwrap_or_default();
-    let most = given.whole(4)?.and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
-    let (out, times) = with((pattern, given.flag(2), given.flag(3)), &text, |regex| {
+    let pattern = arguments.get(0).and_then(Value::as_str).unwrap_or_default();
+    let replacement = arguments.get(1).map(text::of).transpose()?.unwrap_or_default();
+    let most = arguments.whole(4)?.and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
+    let (out, times) = with((pattern, arguments.flag(2), arguments.flag(3)), &text, |regex| {
         replaced(regex, &text, &replacement, most)
     })?;
-    let wanted = given.whole(5)?.unwrap_or(0);
+    let wanted = arguments.whole(5)?.unwrap_or(0);
     if wanted != 0 && i64::try_from(times) != Ok(wanted) {
         return Err(refused(format!("`{pattern}` should match {wanted} times and matches {times} times")));
     }
@@ -160,15 +160,15 @@ fn group<'t>(captures: &Captures<'t>, name: &str) -> Result<&'t str, Error> {
     }
 }
 
-fn search(value: &Value, given: &Given) -> Result<Value, Error> {
+fn search(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let text = text::of(value)?;
-    with((given.text(0)?, given.flag(6), given.flag(7)), &text, |regex| {
-        regex.captures(&text).map_or_else(|| Ok(Value::from(())), |captures| groups(&captures, given))
+    with((arguments.text(0)?, arguments.flag(6), arguments.flag(7)), &text, |regex| {
+        regex.captures(&text).map_or_else(|| Ok(Value::from(())), |captures| groups(&captures, arguments))
     })
 }
 
-fn groups(captures: &Captures<'_>, given: &Given) -> Result<Value, Error> {
-    let wanted: Vec<&Value> = (1..6).filter_map(|at| given.get(at)).collect();
+fn groups(captures: &Captures<'_>, arguments: &Arguments) -> Result<Value, Error> {
+    let wanted: Vec<&Value> = (1..6).filter_map(|at| arguments.get(at)).collect();
     if wanted.is_empty() {
         return Ok(captures[0].into());
     }
@@ -186,7 +186,7 @@ fn groups(captures: &Captures<'_>, given: &Given) -> Result<Value, Error> {
     wanted.iter().map(one).collect::<Result<Vec<_>, _>>().map(Value::from)
 }
 
-fn find_all(value: &Value, given: &Given) -> Result<Value, Error> {
+fn find_all(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
     let text = text::of(value)?;
     let of = |captures: &Captures<'_>, at| Value::from(captures.get(at).map_or("", |found| found.as_str()));
     let one = |captures: Captures<'_>| match captures.len() {
@@ -194,14 +194,14 @@ fn find_all(value: &Value, given: &Given) -> Result<Value, Error> {
         2 => of(&captures, 1),
         several => (1..several).map(|at| of(&captures, at)).collect(),
     };
-    with((given.text(0)?, given.flag(2), given.flag(1)), &text, |regex| {
+    with((arguments.text(0)?, arguments.flag(2), arguments.flag(1)), &text, |regex| {
         Ok(regex.captures_iter(&text).take(budget::MAX_ITEMS + 1).map(one).collect())
     })
 }
 
 /// As Python's `re.escape` does it.
-fn escape(value: &Value, given: &Given) -> Result<Value, Error> {
-    if given.get(0).and_then(Value::as_str).is_some_and(|kind| kind != "python") {
+fn escape(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
+    if arguments.get(0).and_then(Value::as_str).is_some_and(|kind| kind != "python") {
         return Err(refused("`regex_escape` knows `python` alone"));
     }
     let mut out = String::new();

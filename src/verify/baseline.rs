@@ -18,13 +18,13 @@ pub type Heights = BTreeMap<NodeName, u64>;
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// It goes on beside everything else, until it is asked for what has been said by then.
-pub struct Look {
+pub struct Baseline {
     said: Arc<Mutex<Heights>>,
     /// Whoever has not answered when this is dropped is not waited for.
     _asking: JoinSet<()>,
 }
 
-impl Look {
+impl Baseline {
     /// Asks every connected node once, at the port that the inventory and the profile give it.
     pub fn begin(fleet: &Fleet, cluster: &Cluster) -> Self {
         let (said, mut asking) = (Arc::<Mutex<Heights>>::default(), JoinSet::new());

@@ -204,7 +204,7 @@ fn is_ours(
     let mut refusals = Vec::new();
     if let Some(first) = &foreign {
         let message = format!("{first} is there, and loomctl has not made it");
-        let advice = "a chain that runs already is taken over with --adopt, keys and documents as they are. To begin anew \
+        let advice = "a chain that runs already is taken over with --adopt, keys and documents as they are. To start over \
                       use another working_directory, or move the files away after a backup of the keys";
         refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
     }

@@ -11,14 +11,14 @@ use crate::types::ids::NodeName;
 /// be chosen by more than a chain lets in.
 const PLACES: usize = 8;
 
-pub struct Ring<'a> {
+pub struct Placement<'a> {
     /// Each node once: its two neighbours are whom it dials first.
     once: Vec<(u64, &'a NodeName)>,
     /// Each node `PLACES` times: where one's choice falls, the next node is dialled.
     places: Vec<(u64, &'a NodeName)>,
 }
 
-impl<'a> Ring<'a> {
+impl<'a> Placement<'a> {
     pub fn of(names: impl Iterator<Item = &'a NodeName>) -> Self {
         let mut once: Vec<_> = names.map(|name| (hash(name.as_str()), name)).collect();
         once.sort_unstable();

@@ -19,7 +19,7 @@ const NARROWEST_BAR: usize = 5;
 const NARROW: usize = 60;
 
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct ProgressState {
     stage: &'static str,
     /// In the stage's order.
     hosts: IndexMap<String, Row>,
@@ -45,7 +45,7 @@ struct Doing {
     sent: Option<(u64, u64)>,
 }
 
-impl Board {
+impl ProgressState {
     pub fn take(&mut self, event: &Event, now: Duration) {
         if let Event::Waiting { what } = event {
             let since = self.waiting.take().map_or(now, |(_, since)| since);
@@ -246,47 +246,47 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    fn begins(board: &mut Board, stage: &'static str, hosts: usize, now: f64) {
+    fn begins(state: &mut ProgressState, stage: &'static str, hosts: usize, now: f64) {
         let hosts: Vec<String> = (0..hosts).map(|n| format!("node-{n}")).collect();
-        board.take(&Event::Begins { stage, hosts: hosts.clone() }, at(now));
+        state.take(&Event::Begins { stage, hosts: hosts.clone() }, at(now));
         for host in hosts {
-            board.take(&Event::Turn { host, stage }, at(now));
+            state.take(&Event::Turn { host, stage }, at(now));
         }
     }
 
-    fn started(board: &mut Board, host: usize, step: &str, now: f64) {
+    fn started(state: &mut ProgressState, host: usize, step: &str, now: f64) {
         let (host, step) = (format!("node-{host}"), step.to_owned());
-        board.take(&Event::Started { host, stage: "prepare", step }, at(now));
+        state.take(&Event::Started { host, stage: "prepare", step }, at(now));
     }
 
-    fn ended(board: &mut Board, host: usize, outcome: Outcome, now: f64) {
+    fn ended(state: &mut ProgressState, host: usize, outcome: Outcome, now: f64) {
         let host = format!("node-{host}");
-        board.take(&Event::Stage { host, stage: "prepare", outcome, took: at(1.25) }, at(now));
+        state.take(&Event::Stage { host, stage: "prepare", outcome, took: at(1.25) }, at(now));
     }
 
-    fn shown(board: &Board, now: f64, rows: usize, columns: usize) -> String {
-        board.lines(at(now), rows, columns).join("\n")
+    fn shown(state: &ProgressState, now: f64, rows: usize, columns: usize) -> String {
+        state.lines(at(now), rows, columns).join("\n")
     }
 
     #[test]
     fn a_few_hosts_have_a_line_each() {
-        let mut board = Board::default();
-        assert_eq!(shown(&board, 0.1, 24, 80), "", "nothing has happened");
-        begins(&mut board, "prepare", 3, 1.0);
-        board.take(
+        let mut state = ProgressState::default();
+        assert_eq!(shown(&state, 0.1, 24, 80), "", "nothing has happened");
+        begins(&mut state, "prepare", 3, 1.0);
+        state.take(
             &Event::Begins { stage: "prepare", hosts: names(&["a", "node-1", "node-2", "longer", "b"]) },
             at(1.0),
         );
-        started(&mut board, 1, "upload cometbft", 1.0);
-        board.take(&Event::Sent { host: "node-1".into(), sent: 9_000_000, total: 36_000_000 }, at(2.0));
-        started(&mut board, 2, "upload cometbft", 1.0);
-        board.take(&Event::Sent { host: "node-2".into(), sent: 36, total: 36 }, at(2.0));
-        board.take(&Event::Turn { host: "longer".into(), stage: "prepare" }, at(2.0));
+        started(&mut state, 1, "upload cometbft", 1.0);
+        state.take(&Event::Sent { host: "node-1".into(), sent: 9_000_000, total: 36_000_000 }, at(2.0));
+        started(&mut state, 2, "upload cometbft", 1.0);
+        state.take(&Event::Sent { host: "node-2".into(), sent: 36, total: 36 }, at(2.0));
+        state.take(&Event::Turn { host: "longer".into(), stage: "prepare" }, at(2.0));
         let end =
             Event::Stage { host: "b".into(), stage: "prepare", outcome: Outcome::Failed, took: at(0.5) };
-        board.take(&end, at(2.0));
+        state.take(&end, at(2.0));
         assert_eq!(
-            shown(&board, 3.0, 24, 80),
+            shown(&state, 3.0, 24, 80),
             "3.0 s  prepare  1 of 5 done, 1 failed\n\
              \x20 a       waits for its turn\n\
              \x20 node-1  upload cometbft 25 %, 4.5 MB/s (2.0 s)\n\
@@ -302,86 +302,86 @@ mod tests {
 
     #[test]
     fn many_hosts_are_summed_up_and_the_slowest_is_named() {
-        let mut board = Board::default();
-        begins(&mut board, "prepare", 128, 10.0);
+        let mut state = ProgressState::default();
+        begins(&mut state, "prepare", 128, 10.0);
         for host in 0..128 {
             started(
-                &mut board,
+                &mut state,
                 host,
                 "init /home/ubuntu/node",
                 11.0 + f64::from(u32::try_from(host % 7).unwrap()),
             );
         }
         for host in 0..96 {
-            ended(&mut board, host, if host == 5 { Outcome::Failed } else { Outcome::Changed }, 18.0);
+            ended(&mut state, host, if host == 5 { Outcome::Failed } else { Outcome::Changed }, 18.0);
         }
         assert_eq!(
-            shown(&board, 83.0, 24, 80),
+            shown(&state, 83.0, 24, 80),
             "1 min 23 s  prepare  [######################........]  96 of 128 done, 1 failed\n\
              \x20 waits for node-98: init /home/ubuntu/node (1 min 12 s), and for 31 more"
         );
         assert_eq!(
-            shown(&board, 83.0, 24, 50),
+            shown(&state, 83.0, 24, 50),
             "1 min 23 s  prepare  96 of 128 done, 1 failed\n\
              \x20 waits for node-98: init /home/ubu… (1 min 12 s)"
         );
         // One that has just taken up its next step is not the slowest.
-        started(&mut board, 98, "manifest", 83.0);
-        assert!(shown(&board, 83.0, 24, 80).contains("waits for node-105: init"));
+        started(&mut state, 98, "manifest", 83.0);
+        assert!(shown(&state, 83.0, 24, 80).contains("waits for node-105: init"));
     }
 
     #[test]
     fn a_low_terminal_has_the_summary() {
-        let mut board = Board::default();
-        begins(&mut board, "connect", 9, 0.0);
-        assert_eq!(board.lines(at(1.0), 11, 80).len(), 10);
-        assert_eq!(board.lines(at(1.0), 10, 80).len(), 2);
-        assert_eq!(board.lines(at(1.0), 2, 80).len(), 1);
-        assert!(board.lines(at(1.0), 1, 80).is_empty());
+        let mut state = ProgressState::default();
+        begins(&mut state, "connect", 9, 0.0);
+        assert_eq!(state.lines(at(1.0), 11, 80).len(), 10);
+        assert_eq!(state.lines(at(1.0), 10, 80).len(), 2);
+        assert_eq!(state.lines(at(1.0), 2, 80).len(), 1);
+        assert!(state.lines(at(1.0), 1, 80).is_empty());
     }
 
     #[test]
     fn what_is_waited_for_between_stages_keeps_its_time() {
-        let mut board = Board::default();
-        begins(&mut board, "start", 4, 0.0);
+        let mut state = ProgressState::default();
+        begins(&mut state, "start", 4, 0.0);
         let waits = |what: &str| Event::Waiting { what: what.to_owned() };
-        board.take(&waits("node-0: RPC"), at(2.0));
-        board.take(&waits("node-0: blocks (height 1)"), at(3.0));
-        assert_eq!(shown(&board, 4.5, 24, 80), "4.5 s  waits for node-0: blocks (height 1) (2.5 s)");
-        board.take(&waits("node-0: RPC; node-1: blocks (height 2); 1 more"), at(4.6));
+        state.take(&waits("node-0: RPC"), at(2.0));
+        state.take(&waits("node-0: blocks (height 1)"), at(3.0));
+        assert_eq!(shown(&state, 4.5, 24, 80), "4.5 s  waits for node-0: blocks (height 1) (2.5 s)");
+        state.take(&waits("node-0: RPC; node-1: blocks (height 2); 1 more"), at(4.6));
         assert_eq!(
-            shown(&board, 5.0, 24, 80),
+            shown(&state, 5.0, 24, 80),
             "5.0 s  waits for (3.0 s)\n  node-0: RPC\n  node-1: blocks (height 2)\n  1 more"
         );
-        begins(&mut board, "roll", 1, 5.0);
-        assert!(shown(&board, 5.0, 24, 80).contains("roll  0 of 1 done"));
+        begins(&mut state, "roll", 1, 5.0);
+        assert!(shown(&state, 5.0, 24, 80).contains("roll  0 of 1 done"));
     }
 
     #[test]
     fn a_step_of_the_next_stage_outlives_the_end_of_this_one() {
-        let mut board = Board::default();
-        begins(&mut board, "gather", 2, 0.0);
-        started(&mut board, 0, "upload x", 1.0);
+        let mut state = ProgressState::default();
+        begins(&mut state, "gather", 2, 0.0);
+        started(&mut state, 0, "upload x", 1.0);
         let end =
             Event::Stage { host: "node-0".into(), stage: "gather", outcome: Outcome::Ok, took: at(1.0) };
-        board.take(&end, at(1.0));
-        assert!(shown(&board, 2.0, 24, 80).contains("1 of 2 done\n  node-0  upload x (1.0 s)"));
-        board.take(&Event::Begins { stage: "prepare", hosts: names(&["node-0", "node-1"]) }, at(2.0));
-        assert!(shown(&board, 3.0, 24, 80).contains("0 of 2 done\n  node-0  upload x (2.0 s)"));
+        state.take(&end, at(1.0));
+        assert!(shown(&state, 2.0, 24, 80).contains("1 of 2 done\n  node-0  upload x (1.0 s)"));
+        state.take(&Event::Begins { stage: "prepare", hosts: names(&["node-0", "node-1"]) }, at(2.0));
+        assert!(shown(&state, 3.0, 24, 80).contains("0 of 2 done\n  node-0  upload x (2.0 s)"));
     }
 
     #[test]
     fn a_second_node_of_a_machine_has_a_line_while_something_is_done_for_it() {
-        let mut board = Board::default();
-        begins(&mut board, "prepare", 1, 0.0);
-        started(&mut board, 7, "init", 1.0);
+        let mut state = ProgressState::default();
+        begins(&mut state, "prepare", 1, 0.0);
+        started(&mut state, 7, "init", 1.0);
         assert!(
-            shown(&board, 1.0, 24, 80).contains("0 of 1 done\n")
-                && shown(&board, 1.0, 24, 80).contains("node-7")
+            shown(&state, 1.0, 24, 80).contains("0 of 1 done\n")
+                && shown(&state, 1.0, 24, 80).contains("node-7")
         );
         let (host, step, took) = ("node-7".to_owned(), "init".to_owned(), at(1.0));
-        board.take(&Event::Step { host, stage: "prepare", step, outcome: Outcome::Ok, took }, at(2.0));
-        assert!(!shown(&board, 2.0, 24, 80).contains("node-7"));
+        state.take(&Event::Step { host, stage: "prepare", step, outcome: Outcome::Ok, took }, at(2.0));
+        assert!(!shown(&state, 2.0, 24, 80).contains("node-7"));
     }
 
     fn events() -> impl Strategy<Value = Event> {
@@ -427,11 +427,11 @@ mod tests {
             rows in 0..40_usize,
             columns in 0..200_usize,
         ) {
-            let mut board = Board::default();
+            let mut state = ProgressState::default();
             for (second, event) in (0_u32..).zip(&all) {
                 let now = Duration::from_secs(second.into());
-                board.take(event, now);
-                let lines = board.lines(now, rows, columns);
+                state.take(event, now);
+                let lines = state.lines(now, rows, columns);
                 prop_assert!(lines.len() < rows.max(1), "{lines:?}");
                 for line in lines {
                     prop_assert!(measure_text_width(&line) < columns.max(1), "{line:?}");

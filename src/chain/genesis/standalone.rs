@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{
     GenesisProblem,
     check::check_values,
-    members::first_members,
     merge::{Contribution, Merging, twice},
-    outline::Outline,
+    partial::Partial,
     text::Sound,
+    validators::first_validators,
 };
 use crate::{
     chain::profile::{Document, Profile},
@@ -52,8 +52,8 @@ impl<'a> Files<'a> {
 
     fn contribution(&self, whose: &str, text: String) -> Result<Contribution<'a>, Vec<GenesisProblem>> {
         let sound = Sound::read(self.name, text).map_err(|problem| vec![problem])?;
-        let outline = Outline::of(sound, self.rule, &[]);
-        let members = first_members(&self.rule.validators, self.name, &outline.tree)?;
+        let outline = Partial::of(sound, self.rule, &[]);
+        let members = first_validators(&self.rule.validators, self.name, &outline.tree)?;
         let [member] = members.as_slice() else {
             let message = format!("holds {} validators instead of one node's own", members.len());
             let help = "merge what `init` made on each host, before any merge";
@@ -63,7 +63,7 @@ impl<'a> Files<'a> {
     }
 
     /// The document of all, written as it is shown; else everything that is wrong. `now` is in Unix seconds.
-    pub fn merged(self, now: i64) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+    pub fn merged(self, now: i64) -> Result<Partial<'a>, Vec<GenesisProblem>> {
         let mut problems = self.problems;
         problems.extend(twice(self.name, self.keys.iter().map(|(whose, key)| (whose.as_str(), key))));
         let (Some(merging), Some(chain_id)) = (self.merging, self.chain_id) else { return Err(problems) };
@@ -79,11 +79,11 @@ impl<'a> Files<'a> {
 }
 
 /// The chain id that the document itself names; where it names none, the profile's.
-fn named(profile: &Profile, rule: &Document, outline: &Outline<'_>) -> ChainId {
+fn named(profile: &Profile, rule: &Document, outline: &Partial<'_>) -> ChainId {
     in_document(rule, outline).unwrap_or_else(|| profile.chain_id.clone())
 }
 
-fn in_document(rule: &Document, outline: &Outline<'_>) -> Option<ChainId> {
+fn in_document(rule: &Document, outline: &Partial<'_>) -> Option<ChainId> {
     let json = &outline.tree;
     let mut places = rule.chain_id.iter().flat_map(|rule| &rule.at).flat_map(|path| path.places(json));
     places.find_map(|place| match place.get(json)? {
@@ -96,13 +96,13 @@ fn in_document(rule: &Document, outline: &Outline<'_>) -> Option<ChainId> {
 /// The chain id that a document names.
 pub fn chain_id(profile: &Profile, document: &str, text: &str) -> Option<ChainId> {
     let rule = profile.documents.get(document)?;
-    in_document(rule, &Outline::read(document, rule, text).ok()?)
+    in_document(rule, &Partial::read(document, rule, text).ok()?)
 }
 
 /// Everything that is wrong with a document (S5), by the chain id that it names itself. `now` is in Unix seconds.
 pub fn check_one(profile: &Profile, document: &str, text: &str, now: i64) -> Vec<GenesisProblem> {
     let Some(rule) = profile.documents.get(document) else { return Vec::new() };
-    let checked = Outline::read(document, rule, text).map_err(|problem| vec![problem]).and_then(|outline| {
+    let checked = Partial::read(document, rule, text).map_err(|problem| vec![problem]).and_then(|outline| {
         let chain_id = named(profile, rule, &outline);
         checked(profile, document, outline, &chain_id, now)
     });
@@ -112,10 +112,10 @@ pub fn check_one(profile: &Profile, document: &str, text: &str, now: i64) -> Vec
 fn checked<'a>(
     profile: &Profile,
     name: &str,
-    outline: Outline<'a>,
+    outline: Partial<'a>,
     chain_id: &ChainId,
     now: i64,
-) -> Result<Outline<'a>, Vec<GenesisProblem>> {
+) -> Result<Partial<'a>, Vec<GenesisProblem>> {
     let mut documents = BTreeMap::from([(name.to_owned(), outline)]);
     let problems = check_values(profile, &documents, chain_id, now);
     documents.remove(name).filter(|_| problems.is_empty()).ok_or(problems)

@@ -11,7 +11,7 @@ use crate::types::problem::{Problem, nearest};
 
 /// In the order of their strength, weakest first.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct AdjacentVars {
     pub folders: Vec<Named>,
     /// What is there for names that nobody has: Ansible says nothing of it.
     pub strays: Vec<Problem>,
@@ -25,7 +25,7 @@ pub(super) struct Named {
     pub working_directory: bool,
 }
 
-impl Beside {
+impl AdjacentVars {
     /// What the folders have for a group, weakest first.
     pub fn of_group(&self, name: &str) -> impl Iterator<Item = &Vars> {
         self.folders.iter().filter_map(move |folder| folder.groups.get(name))
@@ -48,12 +48,12 @@ pub(super) fn read(
     groups: &[&str],
     hosts: &[&str],
     problems: &mut Vec<Problem>,
-) -> Beside {
+) -> AdjacentVars {
     let named =
         |folder: &Folder| Named { working_directory: folder.is_working_directory, ..Named::default() };
-    let mut beside = Beside { folders: folders.iter().map(named).collect(), strays: Vec::new() };
+    let mut adjacent = AdjacentVars { folders: folders.iter().map(named).collect(), strays: Vec::new() };
     for (names, is_group) in [(groups, true), (hosts, false)] {
-        for (folder, named) in folders.iter().zip(&mut beside.folders) {
+        for (folder, named) in folders.iter().zip(&mut adjacent.folders) {
             for name in names {
                 let mut vars = Vars::new();
                 for source in folder.vars_of(name, is_group, problems) {
@@ -65,10 +65,10 @@ pub(super) fn read(
                     named.insert((*name).to_owned(), vars);
                 }
             }
-            beside.strays.extend(strays(folder, names, is_group));
+            adjacent.strays.extend(strays(folder, names, is_group));
         }
     }
-    beside
+    adjacent
 }
 
 fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Problem> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     GenesisProblem, istanbul,
-    outline::Outline,
+    partial::Partial,
     path::{DocPath, Place},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 /// A validator as a document or the chain's RPC names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct Validator {
     pub address: Option<String>,
     pub key: ValidatorKey,
     pub power: Power,
@@ -26,20 +26,20 @@ pub fn validators_of(
     profile: &Profile,
     document: &str,
     text: &str,
-) -> Result<Vec<Member>, Vec<GenesisProblem>> {
+) -> Result<Vec<Validator>, Vec<GenesisProblem>> {
     let rule = profile.document(document).ok_or_else(|| {
         vec![GenesisProblem::new(document, format!("{} has no such document", profile.name))]
     })?;
-    let outline = Outline::read(document, rule, text).map_err(|problem| vec![problem])?;
-    first_members(&rule.validators, document, &outline.tree)
+    let outline = Partial::read(document, rule, text).map_err(|problem| vec![problem])?;
+    first_validators(&rule.validators, document, &outline.tree)
 }
 
 /// Those of the first list, if all of them can be read.
-pub(super) fn first_members(
+pub(super) fn first_validators(
     rule: &ValidatorRule,
     document: &str,
     json: &Value,
-) -> Result<Vec<Member>, Vec<GenesisProblem>> {
+) -> Result<Vec<Validator>, Vec<GenesisProblem>> {
     let list = lists(rule, document, json).map_err(|problem| vec![problem])?.remove(0);
     let (members, problems) = members(rule, document, json, &list);
     if problems.is_empty() { Ok(members) } else { Err(problems) }
@@ -71,7 +71,7 @@ pub(super) fn members(
     document: &str,
     json: &Value,
     list: &Place,
-) -> (Vec<Member>, Vec<GenesisProblem>) {
+) -> (Vec<Validator>, Vec<GenesisProblem>) {
     if let Some(Encoded::IstanbulExtra) = rule.encoded {
         let text = list.get(json).and_then(Value::as_str).unwrap_or_default();
         return match istanbul::Extra::parse(text) {
@@ -93,19 +93,19 @@ pub(super) fn members(
 }
 
 /// Where all votes are equal and nobody has a name.
-fn one_vote(key: ValidatorKey) -> Member {
-    Member { address: Some(key.value.clone()), key, power: Power::ONE, name: None }
+fn one_vote(key: ValidatorKey) -> Validator {
+    Validator { address: Some(key.value.clone()), key, power: Power::ONE, name: None }
 }
 
 /// One entry; else the field that is wrong, and why.
-pub(super) fn member<'a>(rule: &'a ValidatorRule, entry: &Value) -> Result<Member, (&'a DocPath, String)> {
+pub(super) fn member<'a>(rule: &'a ValidatorRule, entry: &Value) -> Result<Validator, (&'a DocPath, String)> {
     let text = |field: &Option<DocPath>| {
         field.as_ref().and_then(|field| field.first(entry)).and_then(Value::as_str).map(str::to_owned)
     };
     let key = key(rule, entry).ok_or_else(|| (&rule.key, "is not a public key".to_owned()))?;
     let power = rule.power.first(entry).cloned().unwrap_or_default();
     let power = power_of(rule, power).map_err(|why| (&rule.power, why))?;
-    Ok(Member { address: text(&rule.address), key, power, name: text(&rule.name) })
+    Ok(Validator { address: text(&rule.address), key, power, name: text(&rule.name) })
 }
 
 /// Where powers are written in a smaller unit, what is left over counts for nothing, as for the chain.

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::json;
 
-pub struct Tape {
+pub struct Recorder {
     begun: Instant,
     /// `None`: nobody wants a report.
     events: Mutex<Option<Vec<Value>>>,
 }
 
-impl Tape {
+impl Recorder {
     pub fn new(begun: Instant) -> Self {
         Self { begun, events: Mutex::default() }
     }

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-const LANES: usize = 8;
+const SLOTS: usize = 8;
 /// How long one keeps another from beginning: what takes longer is slow at its host's end, which is nobody else's matter.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub struct Lanes {
+pub struct UploadSlots {
     free: Semaphore,
     patience: Duration,
 }
 
-impl Default for Lanes {
+impl Default for UploadSlots {
     fn default() -> Self {
-        Self { free: Semaphore::new(LANES), patience: PATIENCE }
+        Self { free: Semaphore::new(SLOTS), patience: PATIENCE }
     }
 }
 
-impl Lanes {
+impl UploadSlots {
     /// The work, begun as soon as there is a lane for it.
     pub async fn go<T>(&self, work: impl Future<Output = T>) -> T {
         // Never closed, so never refused.
@@ -48,8 +48,8 @@ mod tests {
 
     use super::*;
 
-    fn lanes(count: usize, patience: Duration) -> Lanes {
-        Lanes { free: Semaphore::new(count), patience }
+    fn lanes(count: usize, patience: Duration) -> UploadSlots {
+        UploadSlots { free: Semaphore::new(count), patience }
     }
 
     #[tokio::test]

@@ -12,8 +12,8 @@ use super::{Limits, observe, voting};
 use crate::{
     cluster::Cluster,
     facts::Facts,
-    fleet::{Fleet, Member},
-    plan::restore::Shown,
+    fleet::{Fleet, Target},
+    plan::restore::Evidence,
     types::{event::Event, ids::ValidatorKey},
 };
 
@@ -25,13 +25,13 @@ const LONGEST: Duration = Duration::from_secs(120);
 /// Looked at until it is clear whether one of these keys signs, as far as blocks come.
 pub async fn ask(
     fleet: &Fleet,
-    members: &[Member],
+    targets: &[Target],
     cluster: &Cluster,
     facts: &Facts,
     keys: &BTreeSet<ValidatorKey>,
-) -> Shown {
-    let mut shown = now(fleet, members, cluster, facts).await;
-    shown.first = voting::ask(fleet, members, cluster, facts).await;
+) -> Evidence {
+    let mut shown = now(fleet, targets, cluster, facts).await;
+    shown.first = voting::ask(fleet, targets, cluster, facts).await;
     shown.last.clone_from(&shown.first);
     let (begun, mut risen) = (Instant::now(), Instant::now());
     while shown.wants_more(keys) && risen.elapsed() < STANDS && begun.elapsed() < LONGEST {
@@ -39,7 +39,7 @@ pub async fn ask(
         let height = before.height;
         fleet.events.tell(Event::Waiting { what: format!("who signs on the chain (height {height})") });
         sleep(POLL).await;
-        let last = voting::ask(fleet, members, cluster, facts).await.unwrap_or_else(|| before.clone());
+        let last = voting::ask(fleet, targets, cluster, facts).await.unwrap_or_else(|| before.clone());
         if last.has_risen_since(&before) {
             risen = Instant::now();
         }
@@ -56,8 +56,8 @@ pub async fn ask(
 }
 
 /// Of the nodes that run, have caught up and are on this chain.
-async fn now(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts) -> Shown {
-    let asked = observe::asked(fleet, members, cluster, facts, &Limits::default());
+async fn now(fleet: &Fleet, targets: &[Target], cluster: &Cluster, facts: &Facts) -> Evidence {
+    let asked = observe::asked(fleet, targets, cluster, facts, &Limits::default());
     let runs =
         |asked: &&observe::Asked| facts.nodes.get(&asked.name).is_some_and(|seen| seen.unit.is_running());
     let all: FuturesUnordered<_> = asked
@@ -65,7 +65,7 @@ async fn now(fleet: &Fleet, members: &[Member], cluster: &Cluster, facts: &Facts
         .filter(runs)
         .map(|asked| async move { (&asked.name, asked.client.status().await, asked.client.net_info().await) })
         .collect();
-    let mut shown = Shown::default();
+    let mut shown = Evidence::default();
     for (name, status, net) in all.collect::<Vec<_>>().await {
         let ours = status.ok().filter(|status| status.network == cluster.chain_id.as_str());
         let height = ours.filter(|status| !status.catching_up).map(|status| status.height);

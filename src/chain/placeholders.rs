@@ -1,7 +1,7 @@
 //! `{word}` in a profile's arguments: replaced once, whatever the replacement holds.
 
 /// The words of a text: small letters and underscores in braces. Other braces are what they are.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
     parts(text).filter_map(Result::ok)
 }
 
@@ -55,6 +55,6 @@ mod tests {
         };
         assert_eq!(filled("x{a}{b}{}{\"k\":1}{ü}{", of).unwrap(), "x{b}2{}{\"k\":1}{ü}{");
         assert_eq!(filled("{a}{c}", of), None);
-        assert_eq!(words("{a}-{b_c}{D}").collect::<Vec<_>>(), ["a", "b_c"]);
+        assert_eq!(names("{a}-{b_c}{D}").collect::<Vec<_>>(), ["a", "b_c"]);
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::{
     columns::{self, cell},
-    out::Shown,
+    out::SafeText,
     problems,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One message a host, and what to do.
-pub fn failure(failure: &Failure) -> Vec<Shown> {
+pub fn failure(failure: &Failure) -> Vec<SafeText> {
     let one = |who: Option<String>, message: &str, advice: Option<String>| {
         let mut problem = Problem::error(match who {
             Some(who) => format!("{who}: {message}"),
@@ -97,7 +97,7 @@ pub fn end(
     for waits in pending {
         let _ = writeln!(out, "{}", waits_for(waits));
     }
-    let nodes: usize = run.members.iter().map(|member| member.questions.len()).sum();
+    let nodes: usize = run.targets.iter().map(|member| member.questions.len()).sum();
     let done = match (run.changed.len(), failure) {
         _ if matches!(command, "verify" | "status" | "facts") => String::new(),
         (0, None) => ", nothing to change".to_owned(),

@@ -64,7 +64,7 @@ pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
             true => "cannot be read",
         };
         let message = format!("the {} {state}: {path}", what.join(" and "));
-        let advice = "put it back with `loomctl keys restore`; it is never made anew, since a second key or a forgotten \
+        let advice = "put it back with `loomctl keys restore`; loomctl never replaces it, since a second key or a forgotten \
                       sign state may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
         Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
     };

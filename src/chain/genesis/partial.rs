@@ -14,7 +14,7 @@ use crate::chain::profile::Document;
 
 /// Its text, with the tree of the places that some paths lead to. Everything else stays text, and is `null` in the tree.
 #[derive(Debug, Clone)]
-pub struct Outline<'a> {
+pub struct Partial<'a> {
     text: Sound<'a>,
     /// May be changed where a path leads; written so.
     pub tree: Value,
@@ -22,7 +22,7 @@ pub struct Outline<'a> {
     kept: BTreeMap<Place, Range<usize>>,
 }
 
-impl<'a> Outline<'a> {
+impl<'a> Partial<'a> {
     /// All that the rules of a document speak about, and `more`.
     pub fn of(text: Sound<'a>, rule: &Document, more: &[DocPath]) -> Self {
         let ids = rule.chain_id.iter().flat_map(|rule| &rule.at);
@@ -100,7 +100,7 @@ impl<'a> Outline<'a> {
 }
 
 /// The bytes that belong on every host.
-impl fmt::Display for Outline<'_> {
+impl fmt::Display for Partial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lay(&mut Place::default(), &self.tree, Layout::Lines(0), f)?;
         f.write_str("\n")

@@ -1,0 +1,20 @@
+//! `status`: the state of each node, once or again and again.
+
+use std::time::Duration;
+
+use super::{args::Status, start, watch};
+use crate::commands;
+
+pub async fn run(args: Status) -> u8 {
+    match start::look(&args.hosts, "status").await {
+        Ok((view, session)) if args.watch.is_some() => {
+            watch::watch(view, session, Duration::from_secs(args.watch.unwrap_or_default())).await
+        }
+        Ok((view, mut session)) => {
+            session.gather().await;
+            view.status(&commands::status::status(&session).await);
+            start::end(view, session).await
+        }
+        Err(exit) => exit,
+    }
+}
