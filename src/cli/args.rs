@@ -7,7 +7,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::{plan, verify::Limits};
+use crate::{
+    plan::{self, Goal},
+    verify::Limits,
+};
 
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
@@ -251,7 +254,7 @@ pub struct Consent {
     #[arg(long)]
     pub reset_unborn: bool,
     /// Take over nodes that somebody else made: their keys, documents and configuration stay
-    #[arg(long)]
+    #[arg(long, conflicts_with = "reset_unborn")]
     pub adopt: bool,
 }
 
@@ -259,8 +262,11 @@ impl Consent {
     pub fn over(&self, options: &mut plan::Options) {
         options.consent =
             plan::Consent { roll: self.roll, upgrade: self.allow_upgrade, halt: self.allow_halt };
-        options.reset = self.reset_unborn;
-        options.adopt = self.adopt;
+        options.goal = match (self.reset_unborn, self.adopt) {
+            (true, _) => Goal::Reset,
+            (false, true) => Goal::Adopt,
+            (false, false) => Goal::Converge,
+        };
     }
 }
 

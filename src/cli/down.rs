@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use super::{args, question, start, view::View};
 use crate::{
-    plan::{
-        Class, Refusal,
-        down::{self, Down},
-        quorum,
-    },
+    plan::{Class, Course, Goal, Refusal, quorum},
     session::{converge::Run, error::Failure},
 };
 
@@ -23,12 +19,17 @@ pub async fn down(args: args::Down) -> u8 {
         Err(exit) => return exit,
     };
     options.consent.halt = args.allow_halt;
+    options.goal = match (args.destroy, args.delete_keys) {
+        (true, true) => Goal::DestroyKeys,
+        (true, false) => Goal::Destroy,
+        (false, _) => Goal::Stop,
+    };
+    let mut course = Course::new(&options);
     if quorum::wants_votes(&run.cluster, &run.facts, &options) {
         run.ask_the_chain().await;
     }
-    let what = if args.destroy { Down::Destroy { delete_keys: args.delete_keys } } else { Down::Stop };
     let result = match consent(&args, &view, &run) {
-        Ok(()) => run.converge(|cluster, facts| down::next(cluster, facts, &options, what)).await,
+        Ok(()) => run.converge(|cluster, facts| course.next(cluster, facts)).await,
         Err(failure) => Err(failure),
     };
     let exit = view.finish(&run, result.as_ref().err(), &[], &[]);

@@ -17,7 +17,10 @@ use crate::{
         encryption::{self, Identities, Recipients},
         keys,
     },
-    plan::{Class, Options, Pending, Refusal, restore},
+    plan::{
+        Class, Course, Options, Pending, Refusal,
+        restore::{self, KeysBack},
+    },
     session::{converge::Run, error::Failure, read::ReadSession},
     types::{ids::NodeName, login::Secret},
 };
@@ -154,6 +157,7 @@ async fn put_back(
             return Err(Failure::Refused(vec![refusal.advice(advice)]));
         }
     }
-    run.converge(|cluster, facts| restore::next(cluster, facts, options, backup, &shown)).await?;
+    let mut course = Course::restoring(options, KeysBack { backup, evidence: &shown });
+    run.converge(|cluster, facts| course.next(cluster, facts)).await?;
     Ok(planned.len())
 }

@@ -2,7 +2,7 @@
 
 use super::{args::Plan, planfile, start, view::View};
 use crate::{
-    plan::{self, Options, saved::Saved},
+    plan::{self, Goal, Options, saved::Saved},
     session::{converge::Run, error::Failure},
 };
 
@@ -30,7 +30,7 @@ pub async fn plan(args: Plan) -> u8 {
 
 /// What a run with these options would do.
 pub async fn unfold(run: &mut Run, options: &Options) -> plan::Unfolded {
-    if options.reset || options.consent.roll {
+    if options.goal == Goal::Reset || options.consent.roll {
         run.ask_the_chain().await;
     }
     run.ask_what_is_wanted(options).await;

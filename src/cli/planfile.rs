@@ -17,7 +17,7 @@ pub fn write(path: &Path, saved: &Saved) -> Result<(), Problem> {
 
 pub fn read(path: &Path) -> Result<Saved, Problem> {
     let text = files::read(path)?;
-    serde_json::from_str(&text).map_err(|e| {
+    Saved::read(&text).map_err(|e| {
         let message = format!("{}: it is not a plan that this loomctl can read: {e}", path.display());
         Problem::error(message).help("make one with `loomctl plan --out FILE`")
     })

@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     facts::Facts,
     plan::{
-        self, Course, Next, Options, Pending, Wants,
+        self, Course, Goal, Next, Options, Pending, Wants,
         life::{self, Life},
         saved::Saved,
     },
@@ -84,7 +84,7 @@ async fn work(
     options: &Options,
     saved: Option<&Saved>,
 ) -> Result<Vec<Pending>, Failure> {
-    if args.diff || saved.is_some() || options.reset {
+    if args.diff || saved.is_some() || options.goal == Goal::Reset {
         let unfolded = unfold(run, options).await;
         if args.diff {
             view.plan(&unfolded, &run.facts, true);

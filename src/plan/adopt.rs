@@ -6,6 +6,7 @@ use super::{
     Class, Options, Planned, Refusal, Stage, ask,
     life::{self, Life},
     preflight::keys::lacks_sign_state,
+    world::{Outcome, World},
 };
 use crate::{
     chain::genesis,
@@ -122,10 +123,10 @@ fn another_chain(cluster: &Cluster, seen: &NodeFacts) -> Option<ChainId> {
 }
 
 /// Everything that has to be copied before the first change; from then on it is a node like any other.
-pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+pub fn take_over(world: &World<'_>) -> Outcome {
+    let cluster = world.cluster;
     let mut steps = BTreeMap::new();
-    for node in cluster.nodes.iter().filter(|node| options.adopt && options.touches(&node.name)) {
-        let Some(seen) = facts.nodes.get(&node.name) else { continue };
+    for (node, seen) in world.touched() {
         let (Some(first), Some(home)) = (foreign(cluster, node, seen), &seen.home) else { continue };
         let step = Step::Adopt(Adopt {
             home: home.clone(),
@@ -134,5 +135,5 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stag
         });
         steps.insert(node.name.clone(), vec![Planned { step, why: format!("{first} is there") }]);
     }
-    Stage::of("adopt", steps)
+    Stage::of("adopt", steps).into()
 }

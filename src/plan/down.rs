@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, life, preflight, quorum};
+use super::{
+    Class, Goal, Planned, Refusal, Stage, life, preflight, quorum,
+    world::{Outcome, World},
+};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, UnitFacts},
@@ -10,22 +13,15 @@ use crate::{
     types::ids::{NodeName, Sha256},
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Down {
-    Stop,
-    Destroy { delete_keys: bool },
+/// A unit of that name that we did not install is not ours to stop, nor is one that nobody would stop left behind.
+pub fn only_ours(world: &World<'_>) -> Outcome {
+    let nodes: Vec<_> = world.touched().collect();
+    Outcome::refused(not_ours(world.cluster, &nodes))
 }
 
-pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> Next {
-    let nodes: Vec<(&Node, &NodeFacts)> = cluster
-        .nodes
-        .iter()
-        .filter(|node| options.touches(&node.name))
-        .filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
-        .collect();
-    if let Some(refusals) = not_ours(cluster, &nodes) {
-        return Next::Refused(refusals);
-    }
+pub fn stop(world: &World<'_>) -> Outcome {
+    let cluster = world.cluster;
+    let nodes: Vec<_> = world.touched().collect();
     let stop = of(&nodes, "stop", |node, seen| {
         let mut steps = stopped(cluster, node);
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
@@ -33,20 +29,18 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
         steps.extend(units.filter(|_| seen.manifest.is_some()).map(|unit| Step::Disabled { unit }));
         steps
     });
-    if let Some(stop) = stop {
-        return match quorum::may_stop(cluster, facts, options, &stop) {
-            Some(refusal) => Next::Refused(vec![refusal]),
-            None => Next::Stage(stop),
-        };
-    }
-    let Down::Destroy { delete_keys } = down else { return Next::Done(Vec::new()) };
-    if let Some(refusals) = still_running(cluster, facts) {
-        return Next::Refused(refusals);
-    }
-    match of(&nodes, "destroy", |node, seen| removal(cluster, node, seen, delete_keys)) {
-        Some(stage) => Next::Stage(stage),
-        None => Next::Done(Vec::new()),
-    }
+    let refusal = stop.as_ref().and_then(|stop| quorum::may_stop(cluster, world.facts, world.options, stop));
+    refusal.map_or_else(|| stop.into(), |refusal| Outcome::refused([refusal]))
+}
+
+pub fn all_stopped(world: &World<'_>) -> Outcome {
+    Outcome::refused(still_running(world.cluster, world.facts))
+}
+
+pub fn remove(world: &World<'_>) -> Outcome {
+    let nodes: Vec<_> = world.touched().collect();
+    let keys = world.options.goal == Goal::DestroyKeys;
+    of(&nodes, "destroy", |node, seen| removal(world.cluster, node, seen, keys)).into()
 }
 
 /// What depends on another program of its node is stopped before it.
@@ -71,9 +65,8 @@ pub(super) fn of(
     work.then_some(stage)
 }
 
-/// A unit of that name that we did not install is not ours to stop.
-fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
-    let refusals: Vec<Refusal> = nodes
+fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Vec<Refusal> {
+    nodes
         .iter()
         .flat_map(|(node, seen)| {
             let is_listed = |program: &Program<'_>| match (program.service, &seen.manifest) {
@@ -94,8 +87,7 @@ fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refu
                 .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
         .chain(nodes.iter().flat_map(|(node, seen)| gone_services(node, seen)))
-        .collect();
-    (!refusals.is_empty()).then_some(refusals)
+        .collect()
 }
 
 /// Services that were installed by another profile: nobody would stop them.
@@ -110,8 +102,8 @@ fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
 }
 
 /// S13: a sign state goes back to zero only when every node of the cluster is seen stopped.
-fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
-    let refusals: Vec<Refusal> = cluster
+fn still_running(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+    cluster
         .nodes
         .iter()
         .filter(|node| {
@@ -128,8 +120,7 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
             Refusal::new(Class::Safety, Some(&node.name), message)
                 .advice("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
         })
-        .collect();
-    (!refusals.is_empty()).then_some(refusals)
+        .collect()
 }
 
 fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) -> Vec<Step> {

@@ -4,6 +4,7 @@ use super::{
     Options, Upload,
     life::{self, Life},
     preflight, stages,
+    world::{Outcome, World},
 };
 use crate::{cluster::Cluster, facts::Facts};
 
@@ -22,6 +23,8 @@ pub fn uploads(cluster: &Cluster, machine: usize, facts: &Facts, options: &Optio
     if !may_serve || !preflight::one_binary(cluster, facts).is_empty() {
         return Vec::new();
     }
-    let prepare = stages::prepare(cluster, facts, options);
-    prepare.and_then(|mut stage| stage.uploads.remove(&machine)).unwrap_or_default()
+    match stages::prepare(&World { cluster, facts, options, upgrades: &[], keys: None }) {
+        Outcome::Stage(mut stage) => stage.uploads.remove(&machine).unwrap_or_default(),
+        _ => Vec::new(),
+    }
 }

@@ -6,6 +6,7 @@ pub mod birth;
 pub mod changed;
 pub mod down;
 pub mod early;
+pub mod goal;
 pub mod life;
 pub mod node;
 pub mod predict;
@@ -26,8 +27,10 @@ pub mod sync;
 mod tests;
 pub mod tool;
 pub mod whole;
+pub mod world;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
@@ -40,7 +43,10 @@ use crate::{
     facts::Facts,
     types::ids::{NodeName, Sha256},
 };
+pub use goal::Goal;
 pub use predict::{Unfolded, unfold};
+use restore::KeysBack;
+use world::World;
 
 /// A step that is to be done, and the fact that makes it so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -148,10 +154,7 @@ pub struct Options {
     /// `--limit`: only these are touched; `None`: all.
     pub limit: Option<BTreeSet<NodeName>>,
     pub consent: Consent,
-    /// `--reset-unborn`
-    pub reset: bool,
-    /// `--adopt`
-    pub adopt: bool,
+    pub goal: Goal,
 }
 
 /// What may be done to a live chain (S8).
@@ -178,19 +181,25 @@ pub enum Next {
     Refused(Vec<Refusal>),
 }
 
-/// A run's way: the reset, where it was asked for; then everything that restarts nothing on a live chain, since who is
-/// down counts when nodes are restarted; then, once it is told to, the restarts.
+/// A run's way to its goal: first everything that restarts nothing on a live chain, since who is down counts when nodes are
+/// restarted; then, once it is told to, the restarts.
 #[derive(Debug, Clone)]
-pub struct Course {
+pub struct Course<'k> {
     options: Options,
-    resets: bool,
+    keys: Option<KeysBack<'k>>,
 }
 
-impl Course {
+impl<'k> Course<'k> {
     pub fn new(options: &Options) -> Self {
         let mut options = options.clone();
         options.consent.roll = false;
-        Self { resets: options.reset, options }
+        Self { options, keys: None }
+    }
+
+    /// With the backup that keys are restored from.
+    pub fn restoring(options: &Options, keys: KeysBack<'k>) -> Self {
+        let options = Options { goal: Goal::RestoreKeys, ..options.clone() };
+        Self { keys: Some(keys), ..Self::new(&options) }
     }
 
     /// From here on it restarts; false: it did so before.
@@ -199,14 +208,12 @@ impl Course {
     }
 
     pub fn next(&mut self, cluster: &Cluster, facts: &Facts) -> Next {
-        if self.resets {
-            match reset::next(cluster, facts, &self.options) {
-                // From here on it is a birth like any other.
-                Next::Done(_) => self.resets = false,
-                other => return other,
+        loop {
+            match (decide(cluster, facts, &self.options, self.keys), self.options.goal.then()) {
+                (Next::Done(_), Some(then)) => self.options.goal = then,
+                (next, _) => return next,
             }
         }
-        next(cluster, facts, &self.options)
     }
 }
 
@@ -220,30 +227,17 @@ pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
     [preflight::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
 }
 
-/// The next stage towards the cluster, `Done` when there is none, or why there may be none.
+/// The next stage towards the goal, `Done` when there is none, or why there may be none.
 pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
-    let (cluster, upgrades) = roll::keep_binaries(cluster, facts, options);
-    let cluster = cluster.as_ref();
-    let refusals = preflight::accept(cluster, facts, options);
-    if !refusals.is_empty() {
-        return Next::Refused(refusals);
-    }
-    for stage in [adopt::stage, stages::accounts, stages::fetch, stages::prepare] {
-        if let Some(stage) = stage(cluster, facts, options) {
-            return Next::Stage(stage);
-        }
-    }
-    match tool::stage(cluster, facts, options) {
-        Err(refusals) => return Next::Refused(refusals),
-        Ok(Some(stage)) => return Next::Stage(stage),
-        Ok(None) => {}
-    }
-    match stages::agree_and_start(cluster, facts, options) {
-        Err(refusals) => Next::Refused(refusals),
-        Ok((Some(stage), _)) => Next::Stage(stage),
-        Ok((None, waiting)) => match roll::next(cluster, facts, options, waiting) {
-            Next::Done(pending) => Next::Done(pending.into_iter().chain(upgrades).collect()),
-            other => other,
-        },
-    }
+    decide(cluster, facts, options, None)
+}
+
+fn decide(cluster: &Cluster, facts: &Facts, options: &Options, keys: Option<KeysBack<'_>>) -> Next {
+    let goal = options.goal;
+    let (cluster, upgrades) = if goal.starts() {
+        roll::keep_binaries(cluster, facts, options)
+    } else {
+        (Cow::Borrowed(cluster), Vec::new())
+    };
+    goal.next(&World { cluster: &cluster, facts, options, upgrades: &upgrades, keys })
 }

@@ -4,7 +4,12 @@ pub mod keys;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Options, Refusal, adopt, ask, birth, life, relay, rights, spread::each, stages, sync};
+use super::{
+    Class, Goal, Options, Refusal, adopt, ask, birth, life, relay, rights,
+    spread::each,
+    stages, sync,
+    world::{Outcome, World},
+};
 use crate::{
     chain::ports::PortUse,
     cluster::{Cluster, Node, Program},
@@ -20,7 +25,9 @@ const CLOCK_LIMIT: f64 = 30.0;
 const ROOM_KB: u64 = 32 * 1024;
 pub const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemctl", "find", "sed"];
 
-pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+/// Nothing, or every reason at once.
+pub fn accept(world: &World<'_>) -> Outcome {
+    let World { cluster, facts, options, .. } = *world;
     let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
     let of_node = |node| node_may(cluster, node, facts, options, has_begun);
     let mut refusals: Vec<Refusal> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
@@ -33,7 +40,7 @@ pub fn accept(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusa
         refusals.extend(clocks_agree(cluster, facts));
         refusals.extend(all_are_born_together(cluster, facts, options));
     }
-    refusals
+    Outcome::refused(refusals)
 }
 
 fn node_may(
@@ -198,7 +205,7 @@ fn is_ours(
     options: &Options,
 ) -> Vec<Refusal> {
     let foreign = adopt::foreign(cluster, node, seen);
-    if foreign.is_some() && options.adopt {
+    if foreign.is_some() && options.goal == Goal::Adopt {
         return adopt::refusals(cluster, node, facts, seen, options);
     }
     let mut refusals = Vec::new();

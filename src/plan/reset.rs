@@ -2,45 +2,56 @@
 //! (S1, S13).
 
 use super::{
-    Class, Next, Options, Refusal, down,
+    Class, Refusal, down,
     life::{self, Life},
+    world::{Outcome, World},
 };
 use crate::{
     cluster::{Cluster, Node},
-    facts::{Facts, NodeFacts},
+    facts::NodeFacts,
     steps::Step,
 };
 
-/// Stop all, then remove; `Done`: there is no state that would have to go.
-pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
+/// Only of a chain that has started and made no block; before that there is no state that would have to go.
+pub fn may_reset(world: &World<'_>) -> Outcome {
     let refuse = |message: &str, advice: &str| {
-        Next::Refused(vec![Refusal::new(Class::Safety, None, message).advice(advice)])
+        Outcome::refused([Refusal::new(Class::Safety, None, message).advice(advice)])
     };
-    match life::of_cluster(cluster, facts) {
-        Life::Absent | Life::Prepared => return Next::Done(Vec::new()),
-        Life::Live => {
-            return refuse(
-                "--reset-unborn: the chain has made blocks",
-                "leave the flag out. To begin another chain: `loomctl down --destroy` (keys stay), then `loomctl up`",
-            );
+    match life::of_cluster(world.cluster, world.facts) {
+        Life::Live => refuse(
+            "--reset-unborn: the chain has made blocks",
+            "leave the flag out. To begin another chain: `loomctl down --destroy` (keys stay), then `loomctl up`",
+        ),
+        Life::Started if world.options.limit.is_some() => {
+            refuse("--reset-unborn is for the whole cluster", "leave --limit out")
         }
-        Life::Started if options.limit.is_some() => {
-            return refuse("--reset-unborn is for the whole cluster", "leave --limit out");
-        }
-        Life::Started => {}
-    }
-    let nodes: Vec<(&Node, &NodeFacts)> =
-        cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))).collect();
-    let stage = down::of(&nodes, "stop", |node, _| down::stopped(cluster, node))
-        .or_else(|| down::of(&nodes, "reset", |node, seen| state(cluster, node, seen)));
-    match stage {
-        Some(stage) => Next::Stage(stage),
-        None => Next::Done(Vec::new()),
+        Life::Absent | Life::Prepared | Life::Started => Outcome::Nothing,
     }
 }
 
+/// All nodes at once: before the first block nobody's signature is missed.
+pub fn stop(world: &World<'_>) -> Outcome {
+    of_started(world, "stop", |node, _| down::stopped(world.cluster, node))
+}
+
+pub fn state(world: &World<'_>) -> Outcome {
+    of_started(world, "reset", |node, seen| made_by_start(world.cluster, node, seen))
+}
+
+fn of_started(
+    world: &World<'_>,
+    name: &'static str,
+    steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,
+) -> Outcome {
+    if life::of_cluster(world.cluster, world.facts) != Life::Started {
+        return Outcome::Nothing;
+    }
+    let nodes: Vec<(&Node, &NodeFacts)> = world.touched().collect();
+    down::of(&nodes, name, steps).into()
+}
+
 /// What the first start has made; the sign state goes back to zero with it.
-fn state(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> {
+fn made_by_start(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let data =
         profile.chain_data.iter().filter(|path| !profile.is_sign_state(path)).map(|path| path.under(home));

@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use signed::{first_height, is_live, may_still_sign};
 pub use signing::{Evidence, Signing};
 
-use super::{Class, Next, Options, Refusal, Stage, adopt, life, preflight, stages};
+use super::{
+    Class, Options, Refusal, Stage, adopt, life, preflight, stages,
+    world::{Outcome, World},
+};
 use crate::{
     cluster::{
         Cluster, Node,
@@ -33,31 +36,51 @@ pub struct Restoration {
     pub unseen: bool,
 }
 
-/// Everything at once, or the first reasons why not.
-pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup, shown: &Evidence) -> Next {
-    let restorations = match plan(cluster, facts, options, backup, shown) {
-        Ok(restorations) => restorations,
-        Err(refusals) => return Next::Refused(refusals),
-    };
-    let named: BTreeSet<NodeName> = restorations.iter().map(|restoration| restoration.node.clone()).collect();
-    let only = Options { limit: Some(named), ..options.clone() };
-    if let Some(accounts) = stages::accounts(cluster, facts, &only) {
-        return Next::Stage(accounts);
+/// The backup, and what the chain shows of its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct KeysBack<'a> {
+    pub backup: &'a Backup,
+    pub evidence: &'a Evidence,
+}
+
+/// Everything at once, or the first reasons why not. Accounts that the keys are to belong to come first.
+pub fn accounts(world: &World<'_>) -> Outcome {
+    match planned(world) {
+        Err(refusals) => Outcome::Refused(refusals),
+        Ok(restorations) => {
+            let limit = restorations.into_iter().map(|restoration| restoration.node).collect();
+            let only = Options { limit: Some(limit), ..world.options.clone() };
+            stages::accounts(&World { options: &only, ..*world })
+        }
     }
+}
+
+pub fn keys(world: &World<'_>) -> Outcome {
+    let restorations = match planned(world) {
+        Ok(restorations) => restorations,
+        Err(refusals) => return Outcome::Refused(refusals),
+    };
     let mut steps = BTreeMap::new();
     for restoration in &restorations {
         let name = &restoration.node;
+        let kept = world.keys.and_then(|keys| keys.backup.nodes.get(name));
         let (Some(node), Some(seen), Some(kept)) =
-            (cluster.node(name), facts.nodes.get(name), backup.nodes.get(name))
+            (world.cluster.node(name), world.facts.nodes.get(name), kept)
         else {
             continue;
         };
-        match steps::of_node(cluster, node, seen, kept, restoration.first) {
+        match steps::of_node(world.cluster, node, seen, kept, restoration.first) {
             Ok(list) => drop(steps.insert(name.clone(), list)),
-            Err(why) => return Next::Refused(vec![damaged(name, &why)]),
+            Err(why) => return Outcome::refused([damaged(name, &why)]),
         }
     }
-    Stage::of("restore", steps).map_or(Next::Done(Vec::new()), Next::Stage)
+    Stage::of("restore", steps).into()
+}
+
+/// Without a backup nothing goes back.
+fn planned(world: &World<'_>) -> Result<Vec<Restoration>, Vec<Refusal>> {
+    let World { cluster, facts, options, .. } = *world;
+    world.keys.map_or(Ok(Vec::new()), |keys| plan(cluster, facts, options, keys.backup, keys.evidence))
 }
 
 /// Whose keys go back, and from which height on they may sign.

@@ -6,9 +6,11 @@ use std::{
 };
 
 use super::{
-    Class, Gate, Next, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
+    Class, Gate, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
     life::{self, Life},
     quorum::{Power, node_of},
+    stages,
+    world::{Outcome, World},
 };
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
@@ -24,21 +26,40 @@ pub struct Waiting {
     pub steps: Vec<Planned>,
 }
 
-/// The next of those that wait, or all of them as pending where nobody has said yes.
-pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Next {
-    if !options.consent.roll {
-        let pending = |waits: Waiting| Pending { node: waits.node, what: waits.what, wants: Wants::Restart };
-        return Next::Done(waiting.into_iter().map(pending).collect());
+impl Waiting {
+    pub fn pending(self) -> Pending {
+        Pending { node: self.node, what: self.what, wants: Wants::Restart }
     }
-    let Some(first) = waiting.into_iter().next() else { return Next::Done(Vec::new()) };
+}
+
+/// The next of those that wait, where somebody has said yes.
+pub fn restart(world: &World<'_>) -> Outcome {
+    let World { cluster, facts, options, .. } = *world;
+    if !options.consent.roll {
+        return Outcome::Nothing;
+    }
+    match stages::agreed(world) {
+        Err(refusals) => Outcome::Refused(refusals),
+        Ok((_, waiting)) => first(cluster, facts, options, waiting),
+    }
+}
+
+/// The first of them, if it may go down now.
+pub(super) fn first(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Outcome {
+    let Some(first) = waiting.into_iter().next() else { return Outcome::Nothing };
     match shows(cluster, facts, &first.node, options.consent.halt) {
-        Err(refusal) => Next::Refused(vec![refusal]),
+        Err(refusal) => Outcome::Refused(vec![refusal]),
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
             let gate = Some(Gate { node: first.node, shows });
-            Next::Stage(Stage { name: "roll", steps, uploads: BTreeMap::new(), gate })
+            Outcome::Stage(Stage { name: "roll", steps, uploads: BTreeMap::new(), gate })
         }
     }
+}
+
+/// Who keeps its binary until it may be given another one.
+pub fn upgrade(world: &World<'_>) -> Outcome {
+    Outcome::Pending(world.upgrades.to_vec())
 }
 
 /// Whether the node may go down now, and what it has to show before the next may.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Consent, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, relay};
+use super::{Class, Consent, Goal, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, relay};
 use crate::{
     cluster::Cluster,
     steps::Step,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The file's own version.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
@@ -25,9 +25,28 @@ pub struct Saved {
     /// `--limit`, as the nodes that it named.
     pub limit: Option<BTreeSet<NodeName>>,
     pub consent: Consent,
-    pub reset: bool,
-    pub adopt: bool,
+    pub goal: Goal,
     pub stages: Vec<SavedStage>,
+}
+
+/// What format 1 had in place of the goal.
+#[derive(Deserialize)]
+struct Flags {
+    format: u32,
+    #[serde(default)]
+    reset: bool,
+    #[serde(default)]
+    adopt: bool,
+}
+
+impl Flags {
+    fn goal(&self) -> Goal {
+        match (self.reset, self.adopt) {
+            (true, _) => Goal::Reset,
+            (false, true) => Goal::Adopt,
+            (false, false) => Goal::Converge,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +83,16 @@ impl SavedStep {
 }
 
 impl Saved {
+    /// Of this format, or lifted from format 1.
+    pub fn read(text: &str) -> serde_json::Result<Self> {
+        let flags: Flags = serde_json::from_str(text)?;
+        let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
+        if flags.format == 1 {
+            value.insert("goal".to_owned(), serde_json::to_value(flags.goal())?);
+        }
+        serde_json::from_value(value.into())
+    }
+
     pub fn new(cluster: &Cluster, options: &Options, stages: &[Stage]) -> Self {
         Self {
             format: FORMAT,
@@ -71,14 +100,13 @@ impl Saved {
             cluster: cluster.name.to_string(),
             limit: options.limit.clone(),
             consent: options.consent,
-            reset: options.reset,
-            adopt: options.adopt,
+            goal: options.goal,
             stages: stages.iter().map(SavedStage::new).collect(),
         }
     }
 
     pub fn options(&self) -> Options {
-        Options { limit: self.limit.clone(), consent: self.consent, reset: self.reset, adopt: self.adopt }
+        Options { limit: self.limit.clone(), consent: self.consent, goal: self.goal }
     }
 
     /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
+    Class, Planned, Refusal, Stage, Upload, ask, birth,
     life::{self, Life},
     node::{self, RunsOn, Wanted},
     relay,
     roll::Waiting,
     spread::each,
+    world::{Outcome, World},
 };
 use crate::{
     chain::peers,
@@ -21,34 +22,21 @@ use crate::{
     types::ids::RemotePath,
 };
 
-/// The nodes that this run touches, with what is known of them.
-fn touched<'a>(
-    cluster: &'a Cluster,
-    facts: &'a Facts,
-    options: &'a Options,
-) -> impl Iterator<Item = (&'a Node, &'a NodeFacts)> {
-    cluster
-        .nodes
-        .iter()
-        .filter(|node| options.touches(&node.name))
-        .filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
-}
-
 /// Keeps the steps that the facts call for.
 pub(super) fn called_for(steps: Vec<Step>, seen: &NodeFacts) -> Vec<Planned> {
     steps.into_iter().filter_map(|step| step.wanted(seen).map(|why| Planned { step, why })).collect()
 }
 
 /// Accounts that nodes are to run as, where `create_user` asks for them.
-pub fn accounts(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+pub fn accounts(world: &World<'_>) -> Outcome {
     let mut steps = BTreeMap::new();
-    for (node, seen) in touched(cluster, facts, options) {
-        if may_create_user(cluster, node, seen) {
+    for (node, seen) in world.touched() {
+        if may_create_user(world.cluster, node, seen) {
             let called = called_for(vec![Step::Account { user: node.user.clone() }], seen);
             steps.insert(node.name.clone(), called);
         }
     }
-    Stage::of("accounts", steps)
+    Stage::of("accounts", steps).into()
 }
 
 /// Only before init: a new account may have another uid than the one that the node's files belong to.
@@ -57,9 +45,10 @@ pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool
 }
 
 /// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.
-pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+pub fn fetch(world: &World<'_>) -> Outcome {
+    let World { cluster, facts, .. } = *world;
     let mut steps = BTreeMap::new();
-    for (node, seen) in touched(cluster, facts, options) {
+    for (node, seen) in world.touched() {
         let fetch = |program: Program<'_>| {
             let Source::Url(url) = &program.binary.source else { return None };
             let (name, relayed) = (program.file.to_string(), relay::hindrance(node, program.binary, facts));
@@ -69,14 +58,15 @@ pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stag
         let fetches = cluster.programs(node).filter_map(fetch).collect();
         steps.insert(node.name.clone(), called_for(fetches, seen));
     }
-    Stage::of("fetch", steps)
+    Stage::of("fetch", steps).into()
 }
 
 /// Binary, folder, init: after it every node has keys and pristine documents.
-pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stage> {
+pub fn prepare(world: &World<'_>) -> Outcome {
+    let World { cluster, facts, .. } = *world;
     let mut steps = BTreeMap::new();
     let mut uploads: BTreeMap<usize, Vec<Upload>> = BTreeMap::new();
-    let touched: Vec<_> = touched(cluster, facts, options).collect();
+    let touched: Vec<_> = world.touched().collect();
     let called = each(&touched, |(node, seen)| called_for(preparation(cluster, node, facts, seen), seen));
     for ((node, _), called) in touched.into_iter().zip(called) {
         // The manifest alone is brought up to date with what comes later.
@@ -91,9 +81,8 @@ pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<St
         }
         steps.insert(node.name.clone(), called);
     }
-    let mut stage = Stage::of("prepare", steps)?;
-    stage.uploads = uploads;
-    Some(stage)
+    let stage = Stage::of("prepare", steps);
+    stage.map(|stage| Stage { uploads, ..stage }).into()
 }
 
 fn upload(cluster: &Cluster, node: &Node, program: Program<'_>, called: &[Planned]) -> Option<Upload> {
@@ -201,19 +190,27 @@ fn manifest_of(
     .into()
 }
 
-/// Genesis, configuration, unit, start: all nodes at the same moment, since below quorum nobody makes a block.
-pub fn agree_and_start(
-    cluster: &Cluster,
-    facts: &Facts,
-    options: &Options,
-) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Refusal>> {
+/// Genesis, configuration, unit, start: all nodes at the same moment, since below quorum nobody makes a block. Who would have
+/// to be restarted on a live chain waits.
+pub fn start(world: &World<'_>) -> Outcome {
+    match agreed(world) {
+        Err(refusals) => Outcome::Refused(refusals),
+        Ok((Some(stage), _)) => Outcome::Stage(stage),
+        Ok((None, _)) if world.options.consent.roll => Outcome::Nothing,
+        Ok((None, waiting)) => Outcome::Pending(waiting.into_iter().map(Waiting::pending).collect()),
+    }
+}
+
+/// What is to be done on all nodes now, and who waits until it may be restarted.
+pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Refusal>> {
+    let World { cluster, facts, .. } = *world;
     let documents = birth::documents(cluster, facts)?;
     let live = life::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
     let network = cluster.peering(&everybody);
-    let touched: Vec<_> = touched(cluster, facts, options).collect();
+    let touched: Vec<_> = world.touched().collect();
     let start = |(node, seen): &(&Node, &NodeFacts)| {
         let wanted = node::wanted(cluster, node, facts, &documents, &network)?;
         Ok((node.name.clone(), Starting { cluster, node, facts, seen, wanted: &wanted }.planned(live)))

@@ -6,6 +6,7 @@ use super::{
     Class, Options, Planned, Refusal, Stage, ask,
     life::{self, Life},
     predict::UNKNOWN,
+    world::{Outcome, World},
 };
 use crate::{
     chain::{
@@ -20,6 +21,11 @@ use crate::{
     steps::{Step, TOOL_STAGING, Tool},
     types::ids::RemotePath,
 };
+
+pub fn genesis(world: &World<'_>) -> Outcome {
+    let World { cluster, facts, options, .. } = *world;
+    stage(cluster, facts, options).into()
+}
 
 /// Steps that are wanted and have all that they work with; the next ones come when these have given theirs.
 pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Option<Stage>, Vec<Refusal>> {

@@ -27,7 +27,7 @@ fn foreign(chain: &'static str, count: usize, height: u64) -> (Cluster, World) {
 }
 
 fn adopting(roll: bool) -> Options {
-    let mut options = Options { adopt: true, ..Options::default() };
+    let mut options = Options { goal: Goal::Adopt, ..Options::default() };
     options.consent.roll = roll;
     options
 }
@@ -60,7 +60,7 @@ fn a_living_chain_is_taken_over_with_its_keys_and_documents() {
         assert!(writes_genesis(&cluster, &outcome.stages).is_empty());
         // From here on they are nodes like any others: no flag, and the restarts one after another.
         let mut options = adopting(true);
-        options.adopt = false;
+        options.goal = Goal::Converge;
         let outcome = world.up(&cluster, &options).unwrap();
         assert!(outcome.is_done() && restarts(&outcome.stages) == 4, "{:?}", outcome.end);
         assert_eq!(value(&mut world, &cluster), before);

@@ -8,9 +8,9 @@ use crate::{
     chain::genesis::validators_of,
     cluster::Node,
     plan::{
-        down::{self, Down},
         recording::{CANARY, home_of, path},
-        restore as restoring, unfold,
+        restore::KeysBack,
+        unfold,
     },
 };
 
@@ -177,8 +177,9 @@ fn s13_a_lost_disk_gets_its_key_back_and_no_other_is_written_over() {
     assert!(said.contains("keys restore"), "{said}");
     let shown = super::restore::at(50);
     let options = options(&["n-2"]);
+    let keys = KeysBack { backup: &kept, evidence: &shown };
     let decide = |cluster: &Cluster, facts: &crate::facts::Facts| {
-        restoring::next(cluster, facts, &options, &kept, &shown)
+        Course::restoring(&options, keys).next(cluster, facts)
     };
     let mut spoiled = world.clone();
     assert!(world.converge(&cluster, decide).unwrap().is_done());
@@ -200,7 +201,7 @@ fn down_destroy_keeps_the_keys_and_the_next_birth_has_the_same_validators() {
     let keys: Vec<String> = cluster.nodes.iter().map(|node| own(&mut world, &cluster, node)).collect();
     let decide = |delete_keys: bool| {
         move |cluster: &Cluster, facts: &crate::facts::Facts| {
-            down::next(cluster, facts, &Options::default(), Down::Destroy { delete_keys })
+            toward(cluster, facts, &Options::default(), destroying(delete_keys))
         }
     };
     assert!(world.converge(&cluster, decide(false)).unwrap().is_done());
@@ -242,8 +243,8 @@ fn s3_a_wallet_in_the_nodes_folder_outlives_even_its_keys() {
             host.files.insert(wallet.clone(), any);
         }
     }
-    let gone = Down::Destroy { delete_keys: true };
-    world.converge(&cluster, |c, f| down::next(c, f, &Options::default(), gone)).unwrap();
+    let gone = Goal::DestroyKeys;
+    world.converge(&cluster, |c, f| toward(c, f, &Options::default(), gone)).unwrap();
     let there = |world: &mut World, node: &Node| {
         let host = world.host(&cluster, node);
         (host.files.contains_key(&wallet), host.files.contains_key(&folder))

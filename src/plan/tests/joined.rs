@@ -55,8 +55,8 @@ fn s1_its_genesis_is_the_published_one_and_its_peers_are_dialled() {
     let outcome = world.clone().up(&changed, &Options::default()).unwrap();
     let Next::Done(pending) = &outcome.end else { panic!("{:?}", outcome.end) };
     assert_eq!((pending.len(), restarts(&outcome.stages)), (1, 0), "{pending:?}");
-    let reset = Options { reset: true, ..Options::default() };
-    let said = refused(&crate::plan::reset::next(&cluster, &world.clone().gather(&cluster), &reset));
+    let reset = Options { goal: Goal::Reset, ..Options::default() };
+    let said = refused(&super::super::next(&cluster, &world.clone().gather(&cluster), &reset));
     assert!(said.contains("the chain has made blocks"), "{said}");
     // Who joins later begins with the same.
     let more = joining(&made, &text, 4);

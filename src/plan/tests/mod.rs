@@ -27,7 +27,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use proptest::prelude::*;
 
 use super::{
-    Next, Options, Planned, Stage,
+    Course, Goal, Next, Options, Planned, Stage,
     recording::{Outcome, World, cluster},
 };
 use crate::{
@@ -35,6 +35,15 @@ use crate::{
     steps::{Run, Step},
     types::{ids::NodeName, text::Text},
 };
+
+/// What such a run does next.
+fn toward(cluster: &Cluster, facts: &crate::facts::Facts, options: &Options, goal: Goal) -> Next {
+    super::next(cluster, facts, &Options { goal, ..options.clone() })
+}
+
+fn destroying(keys: bool) -> Goal {
+    if keys { Goal::DestroyKeys } else { Goal::Destroy }
+}
 
 /// One node of a random inventory.
 #[derive(Debug, Clone)]

@@ -1,10 +1,7 @@
 //! What stops a run before it writes (S1, S4, S13).
 
 use super::*;
-use crate::plan::{
-    down::{self, Down},
-    recording::home_of,
-};
+use crate::plan::recording::home_of;
 
 /// Takes away or damages one of a node's key files.
 fn lose(
@@ -190,9 +187,9 @@ fn down_and_up_again_keep_keys_and_begin_a_new_chain() {
     for chain in ["cometbft", "loom"] {
         let cluster = plain(chain, 3).cluster();
         let (mut world, first) = born(&cluster, 7);
-        let destroy = Down::Destroy { delete_keys: false };
+        let destroy = Goal::Destroy;
         let all = Options::default();
-        let down = world.converge(&cluster, |c, f| down::next(c, f, &all, destroy)).unwrap();
+        let down = world.converge(&cluster, |c, f| toward(c, f, &all, destroy)).unwrap();
         assert!(down.is_done() && down.stages.len() == 2, "{:?}", down.end);
         let outcome = again(&mut world, &cluster);
         assert!(outcome.is_done(), "{:?}", outcome.end);
@@ -201,8 +198,8 @@ fn down_and_up_again_keep_keys_and_begin_a_new_chain() {
             assert_eq!(seen.node_id, first.facts.nodes[name].node_id);
             assert_eq!(seen.signed_height, Some(0));
         }
-        let gone = Down::Destroy { delete_keys: true };
-        let down = world.converge(&cluster, |c, f| down::next(c, f, &all, gone)).unwrap();
+        let gone = Goal::DestroyKeys;
+        let down = world.converge(&cluster, |c, f| toward(c, f, &all, gone)).unwrap();
         assert!(down.is_done(), "{:?}", down.end);
         let left: Vec<_> =
             world.hosts.values().flat_map(|host| host.files.keys()).map(ToString::to_string).collect();
@@ -228,8 +225,8 @@ fn a_birth_that_was_cut_off_anywhere_can_be_destroyed_and_begun_again() {
             let killed = world.up(&cluster, &Options::default()).is_err();
             world.fuel = None;
             let had = world.gather(&cluster).nodes.into_values().next().unwrap();
-            let (all, destroy) = (Options::default(), Down::Destroy { delete_keys });
-            let down = world.converge(&cluster, |c, f| down::next(c, f, &all, destroy)).unwrap();
+            let (all, destroy) = (Options::default(), destroying(delete_keys));
+            let down = world.converge(&cluster, |c, f| toward(c, f, &all, destroy)).unwrap();
             assert!(down.is_done(), "{chain}, killed at change {fuel}: {:?}", down.end);
             let outcome = again(&mut world, &cluster);
             assert!(outcome.is_done(), "{chain}, {delete_keys}, killed at change {fuel}: {:?}", outcome.end);
@@ -250,8 +247,8 @@ fn s13_destroy_wants_every_node_stopped() {
     let (mut world, _) = born(&cluster, 7);
     let mut one = options(&["n-0"]);
     one.consent.halt = true;
-    let destroy = Down::Destroy { delete_keys: false };
-    let down = world.converge(&cluster, |c, f| down::next(c, f, &one, destroy)).unwrap();
+    let destroy = Goal::Destroy;
+    let down = world.converge(&cluster, |c, f| toward(c, f, &one, destroy)).unwrap();
     let said = refused(&down.end);
     assert!(said.contains("Safety n-1") && said.contains("Safety n-2"), "{said}");
     assert_eq!(touched(&down.stages), BTreeSet::from(["n-0".to_owned()]));

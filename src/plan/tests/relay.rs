@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    plan::{Course, recording::Pulls, saved::Saved, unfold},
+    plan::{recording::Pulls, saved::Saved, unfold},
     types::ids::Sha256,
 };
 

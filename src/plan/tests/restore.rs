@@ -10,9 +10,8 @@ use crate::{
     },
     facts::{Facts, Voter, Voting},
     plan::{
-        down::{self, Down},
         recording::{CANARY, Killed, home_of, path},
-        restore::{self, Evidence, Signing},
+        restore::{self, Evidence, KeysBack, Signing},
     },
     types::ids::NodeId,
 };
@@ -80,7 +79,8 @@ fn try_back(
     shown: &Evidence,
 ) -> Result<Outcome, Killed> {
     let options = Options::default();
-    world.converge(cluster, |cluster, facts| restore::next(cluster, facts, &options, backup, shown))
+    let mut course = Course::restoring(&options, KeysBack { backup, evidence: shown });
+    world.converge(cluster, |cluster, facts| course.next(cluster, facts))
 }
 
 fn signed(facts: &Facts, cluster: &Cluster, number: usize) -> Option<u64> {
@@ -379,8 +379,8 @@ fn restored_keys_that_were_never_started_can_be_given_up() {
     let kept = backup(&mut world, &cluster);
     lose_disk(&mut world, &cluster, 1);
     assert!(put_back(&mut world, &cluster, &kept, &at(0)).is_done());
-    let (all, gone) = (Options::default(), Down::Destroy { delete_keys: true });
-    let down = world.converge(&cluster, |c, f| down::next(c, f, &all, gone)).unwrap();
+    let (all, gone) = (Options::default(), Goal::DestroyKeys);
+    let down = world.converge(&cluster, |c, f| toward(c, f, &all, gone)).unwrap();
     assert!(down.is_done(), "{:?}", down.end);
     let node = &cluster.nodes[1];
     let key = cluster.profile.validator_key.file.under(&home_of(node));

@@ -1,7 +1,15 @@
 //! Restarts on a live chain (S8), and a cluster that is begun again before its first block (S1).
 
 use super::*;
-use crate::plan::{Consent, Course, Gate, Shows, Wants, recording::home_of, unfold};
+use crate::{
+    facts::Facts,
+    plan::{
+        Consent, Gate, Shows, Wants,
+        recording::home_of,
+        roll::{self, Waiting},
+        unfold, world,
+    },
+};
 
 const SETTING: (&str, &str) = ("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
 
@@ -21,6 +29,15 @@ fn with(roll: bool, upgrade: bool, halt: bool) -> Options {
 }
 
 /// The stages that restart, each with its node and gate.
+/// What becomes of the first of those that wait.
+fn first(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Next {
+    match roll::first(cluster, facts, options, waiting) {
+        world::Outcome::Stage(stage) => Next::Stage(stage),
+        world::Outcome::Refused(refusals) => Next::Refused(refusals),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn rolled(stages: &[Stage]) -> Vec<(String, Option<Gate>)> {
     let restarting = stages.iter().filter(|stage| restarts(std::slice::from_ref(*stage)) > 0);
     restarting
@@ -99,7 +116,7 @@ fn s8_nobody_restarts_by_the_word_of_one_node() {
     let next = |change: &dyn Fn(&mut crate::facts::Voting), halt: bool| {
         let mut facts = facts.clone();
         change(facts.voting.as_mut().unwrap());
-        crate::plan::roll::next(&cluster, &facts, &with(true, false, halt), waiting(1))
+        first(&cluster, &facts, &with(true, false, halt), waiting(1))
     };
     let shows = |next: Next| match next {
         Next::Stage(stage) => stage.gate.unwrap().shows,
@@ -160,7 +177,7 @@ fn s8_a_living_chain_keeps_its_binary_until_it_may_be_upgraded() {
 
 #[test]
 fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
-    let reset = Options { reset: true, ..Options::default() };
+    let reset = Options { goal: Goal::Reset, ..Options::default() };
     for chain in ["cometbft", "loom"] {
         let wishes = plain(chain, 3);
         let other = wishes
@@ -187,7 +204,7 @@ fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
         let facts = world.gather(&wishes.cluster());
         assert!(refused(&course.next(&wishes.cluster(), &facts)).contains("has made blocks"));
         let (mut world, _) = born(&wishes.cluster(), 0);
-        let some = Options { reset: true, ..options(&["n-0"]) };
+        let some = Options { goal: Goal::Reset, ..options(&["n-0"]) };
         let facts = world.gather(&wishes.cluster());
         assert!(refused(&Course::new(&some).next(&wishes.cluster(), &facts)).contains("--limit"));
     }
@@ -222,7 +239,7 @@ fn s8_who_was_seen_between_two_tries_of_systemd_is_waited_for() {
         let node = cluster.nodes[number].name.clone();
         vec![crate::plan::roll::Waiting { node, what: String::new(), steps: Vec::new() }]
     };
-    let next = |facts: &crate::facts::Facts| crate::plan::roll::next(&cluster, facts, &options, waiting(1));
+    let next = |facts: &crate::facts::Facts| first(&cluster, facts, &options, waiting(1));
     let unit = &mut facts.nodes.get_mut(&cluster.nodes[0].name).unwrap().unit;
     (unit.active, unit.main_pid) = ("activating".into(), 0);
     assert!(refused(&next(&facts)).contains("n-0 down already"), "its last signatures are from before that");
@@ -250,7 +267,7 @@ fn s8_a_full_node_does_not_stand_for_a_validator() {
         what: String::new(),
         steps: Vec::new(),
     }];
-    let next = crate::plan::roll::next(&cluster, &facts, &with(true, false, false), waiting);
+    let next = first(&cluster, &facts, &with(true, false, false), waiting);
     let said = refused(&next);
     assert!(said.contains("10 of 30"), "{said}: its own third counts");
     let said = refused(&crate::plan::next(&cluster, &facts, &Options::default()));
@@ -268,7 +285,7 @@ fn s8_half_of_the_power_is_not_stopped_in_passing() {
         change(&mut facts);
         let mut options = options(names);
         options.consent.halt = halt;
-        crate::plan::down::next(&cluster, &facts, &options, crate::plan::down::Down::Stop)
+        toward(&cluster, &facts, &options, Goal::Stop)
     };
     let same: &dyn Fn(&mut crate::facts::Facts) = &|_| ();
     let said = refused(&down(&["n-1", "n-2"], false, same));
@@ -282,7 +299,7 @@ fn s8_half_of_the_power_is_not_stopped_in_passing() {
     {
         assert!(matches!(down(names, halt, same), Next::Stage(_)), "{names:?}");
     }
-    let all = crate::plan::down::next(&cluster, &facts, &Options::default(), crate::plan::down::Down::Stop);
+    let all = toward(&cluster, &facts, &Options::default(), Goal::Stop);
     assert!(matches!(all, Next::Stage(_)), "down of all nodes asks nothing");
     // Whose key nobody could read may be any voter.
     let name = |number: usize| NodeName::new(format!("n-{number}")).unwrap();
@@ -312,9 +329,44 @@ fn s8_a_full_node_may_always_be_stopped() {
     let cluster = wishes.cluster();
     let (mut world, _) = born(&cluster, 9);
     let facts = world.gather(&cluster);
-    let down = |name: &str| {
-        crate::plan::down::next(&cluster, &facts, &options(&[name]), crate::plan::down::Down::Stop)
-    };
+    let down = |name: &str| toward(&cluster, &facts, &options(&[name]), Goal::Stop);
     assert!(matches!(down("n-9"), Next::Stage(_)), "{:?}", down("n-9"));
     assert!(matches!(down("n-1"), Next::Refused(_)), "{:?}", down("n-1"));
+}
+
+/// Each goal, so that a new one is tried as well.
+fn every_goal() -> Vec<Goal> {
+    let mut all = vec![Goal::Converge];
+    while let Some(last) = all.last() {
+        all.push(match last {
+            Goal::Converge => Goal::Adopt,
+            Goal::Adopt => Goal::Reset,
+            Goal::Reset => Goal::Stop,
+            Goal::Stop => Goal::Destroy,
+            Goal::Destroy => Goal::DestroyKeys,
+            Goal::DestroyKeys => Goal::RestoreKeys,
+            Goal::RestoreKeys => break,
+        });
+    }
+    all
+}
+
+#[test]
+fn s8_no_goal_takes_a_third_of_the_power_offline_at_once() {
+    let (wishes, world) = living(4);
+    let cluster = changed(&wishes);
+    let stops = |step: &Step| matches!(step, Step::Stopped { .. } | Step::Unit { run: Run::Restart, .. });
+    for (goal, roll) in every_goal().into_iter().flat_map(|goal| [(goal, false), (goal, true)]) {
+        let mut course = Course::new(&Options { goal, ..options(&["n-0", "n-1"]) });
+        if roll {
+            course.roll();
+        }
+        let outcome = world.clone().converge(&cluster, |c, f| course.next(c, f)).unwrap();
+        for stage in &outcome.stages {
+            let stopped = stage.steps.values().filter(|of| of.iter().any(|planned| stops(&planned.step)));
+            assert!(stopped.count() < 2, "{goal:?} takes half of the power offline: {stage:?}");
+        }
+        let stops_them = matches!(goal, Goal::Stop | Goal::Destroy | Goal::DestroyKeys);
+        assert_eq!(matches!(outcome.end, Next::Refused(_)), stops_them || goal == Goal::Reset, "{goal:?}");
+    }
 }

@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     facts::Facts,
     plan::{
-        down::{self, Down},
         recording::{path, try_cluster},
         unfold,
     },
@@ -112,9 +111,9 @@ fn some_hosts_with_root_and_some_without() {
     let has = |host: usize, at: &str| paths(&world, host).contains(&&path(at));
     assert!(has(0, "/etc/systemd/system/cometbft.service") && has(2, "/etc/systemd/system/cometbft.service"));
     assert!(has(1, "/home/ubuntu/.config/systemd/user/cometbft.service"));
-    let destroy = Down::Destroy { delete_keys: true };
+    let destroy = Goal::DestroyKeys;
     let all = Options::default();
-    let down = world.converge(&cluster, |c, f| down::next(c, f, &all, destroy)).unwrap();
+    let down = world.converge(&cluster, |c, f| toward(c, f, &all, destroy)).unwrap();
     assert!(down.is_done(), "{:?}", down.end);
     for host in 0..3 {
         let left = |at: &&&RemotePath| at.as_str().ends_with(".service") || at.as_str().contains("/n-");

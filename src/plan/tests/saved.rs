@@ -1,7 +1,7 @@
 //! A plan that was written down is carried out as it stands, or not at all.
 
 use super::*;
-use crate::plan::{Course, recording::home_of, saved::Saved, unfold};
+use crate::plan::{recording::home_of, saved::Saved, unfold};
 
 /// Through the file's own text and back.
 fn written(world: &mut World, cluster: &Cluster, options: &Options) -> Saved {
@@ -91,12 +91,21 @@ fn s3_a_saved_plan_holds_no_secret_and_knows_each_again() {
 #[test]
 fn a_plan_of_format_1_is_read_and_a_newer_one_is_refused() {
     let text = include_str!("../../../tests/fixtures/format-1/plan.json");
-    let saved: Saved = serde_json::from_str(text).unwrap();
+    let saved = Saved::read(text).unwrap();
+    assert_eq!(saved.goal, Goal::Converge);
     let names: Vec<&str> = saved.stages.iter().map(|stage| stage.name.as_str()).collect();
     assert_eq!(names, ["prepare", "start"]);
-    let same: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut same: serde_json::Value = serde_json::from_str(text).unwrap();
+    let members = same.as_object_mut().unwrap();
+    members.retain(|name, _| name != "reset" && name != "adopt");
+    members.insert("goal".into(), "converge".into());
     assert_eq!(serde_json::to_value(&saved).unwrap(), same);
-    let newer: Saved = serde_json::from_str(&text.replacen("\"format\": 1", "\"format\": 99", 1)).unwrap();
+    for (flag, goal) in [("reset", Goal::Reset), ("adopt", Goal::Adopt)] {
+        let text = text.replacen(&format!("\"{flag}\": false"), &format!("\"{flag}\": true"), 1);
+        assert_eq!(Saved::read(&text).unwrap().goal, goal);
+    }
+    let newer = text.replacen("\"format\": 1,", "\"format\": 99, \"goal\": \"converge\",", 1);
+    let newer = Saved::read(&newer).unwrap();
     let cluster = plain("cometbft", 4).cluster();
     let refusal = newer.is_current(&cluster, &[]).unwrap_err();
     assert!(refusal.message.contains("in format 99"), "{}", refusal.message);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     facts::{FileKind, manifest::Manifest},
-    plan::{down, recording::path, unfold},
+    plan::{recording::path, unfold},
 };
 
 const APP: &str = "cometbft-app";
@@ -98,9 +98,7 @@ fn down_stops_the_node_before_its_service_and_destroys_both() {
     let cluster = plain(APP, 2).cluster();
     let (mut world, _) = born(&cluster, 3);
     let outcome = world
-        .converge(&cluster, |cluster, facts| {
-            down::next(cluster, facts, &Options::default(), down::Down::Destroy { delete_keys: true })
-        })
+        .converge(&cluster, |cluster, facts| toward(cluster, facts, &Options::default(), Goal::DestroyKeys))
         .unwrap();
     assert!(outcome.is_done(), "{:?}", outcome.end);
     assert_eq!(units(&outcome.stages)[..2], ["n-0: stopped cometbft", "n-0: stopped cometbft-app"]);
@@ -137,7 +135,7 @@ fn s8_a_service_that_the_chain_has_no_more_is_neither_forgotten_nor_left_running
         said.contains("its service app (cometbft-app.service) is no service of the chain any more"),
         "{said}"
     );
-    let down = down::next(&without, &world.gather(&without), &Options::default(), down::Down::Stop);
+    let down = toward(&without, &world.gather(&without), &Options::default(), Goal::Stop);
     assert!(refused(&down).contains("is no service of the chain any more"), "{down:?}");
 }
 

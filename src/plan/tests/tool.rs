@@ -112,8 +112,8 @@ fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
         world.fuel = None;
         let mut given_up = world.clone();
         let gone = |cluster: &Cluster, facts: &crate::facts::Facts| {
-            let down = crate::plan::down::Down::Destroy { delete_keys: true };
-            crate::plan::down::next(cluster, facts, &Options::default(), down)
+            let down = Goal::DestroyKeys;
+            toward(cluster, facts, &Options::default(), down)
         };
         assert!(given_up.converge(&cluster, gone).unwrap().is_done());
         assert!(!given_up.fingerprint().contains(CANARY), "killed at change {fuel}: a key stays");
@@ -172,7 +172,7 @@ fn s1_another_stake_after_the_first_start_is_another_genesis() {
         } else {
             let said = refused(&outcome.end);
             assert!(said.contains("--reset-unborn") && said.contains("amount"), "{said}");
-            let mut course = crate::plan::Course::new(&Options { reset: true, ..Options::default() });
+            let mut course = Course::new(&Options { goal: Goal::Reset, ..Options::default() });
             let reset = world.converge(&changed, |cluster, facts| course.next(cluster, facts)).unwrap();
             assert!(reset.is_done(), "{:?}", reset.end);
             assert_eq!(stakes(&genesis(&mut world, &changed))[0].1, "11000000");
@@ -207,7 +207,7 @@ fn after_a_first_start_no_account_is_made() {
         "{said}"
     );
     assert_eq!((names(&outcome.stages), world.accounts), (vec!["prepare"], 2));
-    let mut course = crate::plan::Course::new(&Options { reset: true, ..Options::default() });
+    let mut course = Course::new(&Options { goal: Goal::Reset, ..Options::default() });
     let reset = world.converge(&grown, |cluster, facts| course.next(cluster, facts)).unwrap();
     assert!(reset.is_done(), "{:?}", reset.end);
     assert_eq!(stakes(&genesis(&mut world, &grown)).len(), 3);
@@ -229,14 +229,13 @@ fn who_joins_a_living_chain_makes_no_account() {
 
 #[test]
 fn keys_go_with_the_node_and_the_next_chain_is_of_the_same_ones() {
-    use crate::plan::down::{self, Down};
     let cluster = plain("cosmos", 2).cluster();
     let (mut world, _) = born(&cluster, 9);
     let before = genesis(&mut world, &cluster);
     for delete_keys in [false, true] {
-        let down = Down::Destroy { delete_keys };
+        let down = destroying(delete_keys);
         let gone = |cluster: &Cluster, facts: &crate::facts::Facts| {
-            down::next(cluster, facts, &Options::default(), down)
+            toward(cluster, facts, &Options::default(), down)
         };
         assert!(world.converge(&cluster, gone).unwrap().is_done());
         let left = world.hosts.values().map(|host| accounts(host).len()).sum::<usize>();
