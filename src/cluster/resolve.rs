@@ -6,6 +6,7 @@ mod network;
 mod node;
 mod roles;
 mod service;
+mod source;
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::document::{self, Kind};
 use super::sources::Folder;
-use super::{Origin, Source, Vars, yaml};
+use super::{Origin, Source, Vars, variables};
 use crate::types::problem::{Problem, nearest};
 
 /// In the order of their strength, weakest first.
@@ -95,9 +95,9 @@ fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Problem> {
 fn file(source: &Source, origin: &Origin, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let Some(root) = document::read(source, problems) else { return };
     match &root.kind {
-        Kind::Mapping(entries) => vars.extend(yaml::variables(source, entries, origin)),
+        Kind::Mapping(entries) => vars.extend(variables::variables(source, entries, origin)),
 
-        kind if yaml::is_falsy(kind) => {}
+        kind if variables::is_falsy(kind) => {}
         _ => {
             let message = format!("a file of variables is a dictionary, and this is {}", root.is_a());
             problems

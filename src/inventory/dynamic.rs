@@ -8,7 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::build::{Builder, GroupId};
 use super::document::{self, Entry, Kind, Node};
 use super::sources::Script;
-use super::{Origin, Source, yaml};
+use super::{Origin, Source, variables};
 use crate::types::problem::{Place, Problem};
 
 pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Problem>) {
@@ -152,7 +152,7 @@ impl Reader<'_> {
     fn group_variables(&mut self, group: GroupId, variables: &Entries, literal: bool) {
         let origin = Origin::Group(self.builder.group_name(group).to_owned());
         for entry in variables.values() {
-            let (name, mut var) = yaml::variable(entry, origin.clone());
+            let (name, mut var) = variables::variable(entry, origin.clone());
             if literal {
                 // What a group defines without `vars` is no template.
                 std::sync::Arc::make_mut(&mut var).marks.literal.push(String::new());
@@ -168,7 +168,7 @@ impl Reader<'_> {
             return self.wrong(&format!("what the script says of the host `{host}`"), "a dictionary", node);
         };
         for entry in variables.values() {
-            let (name, var) = yaml::variable(entry, Origin::Host);
+            let (name, var) = variables::variable(entry, Origin::Host);
             if let Err(message) = self.builder.set_host_var(host, &name, var) {
                 self.problems.push(Problem::error(message).at(Some(&entry.value.place)));
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::document::{self, Kind};
-use super::{Origin, Source, Var, Vars, yaml};
+use super::{Origin, Source, Var, Vars, variables};
 use crate::types::problem::{Place, Problem};
 
 /// One `-e`, its file already read.
@@ -44,7 +44,7 @@ fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Problem>) {
     let root = document::read(source, problems);
     match root.as_ref().map(|root| &root.kind) {
         Some(Kind::Mapping(entries)) => {
-            vars.extend(yaml::variables(source, entries, &Origin::Extra));
+            vars.extend(variables::variables(source, entries, &Origin::Extra));
         }
         None if problems.len() > before => {}
         _ => problems.push(

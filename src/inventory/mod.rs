@@ -28,6 +28,7 @@ mod shlex;
 mod sources;
 mod timestamp;
 pub mod vagrant;
+mod variables;
 mod vault;
 mod yaml;
 

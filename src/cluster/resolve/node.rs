@@ -4,16 +4,18 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::service;
+use super::{
+    service,
+    source::{source, url},
+};
 use crate::{
     chain::profile::Profile,
     cluster::{
         Binary, Node, Role, Source,
-        profiles::controller_path,
         read::{Reader, unfit},
     },
     types::{
-        ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, Url, UserName},
+        ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
         login::{Login, Via},
         problem::{Problem, nearest},
     },
@@ -179,10 +181,6 @@ fn ports(reader: &mut Reader, profile: &Profile) -> BTreeMap<String, u16> {
     ports
 }
 
-fn url(reader: &mut Reader, (variable, at): (&str, &str), text: String) -> Option<Url> {
-    Url::new(text).map_err(|invalid| reader.wrong(variable, format!("{at}: {}", invalid.why))).ok()
-}
-
 /// `binary`, or the playbook's `loom_build`: a slash makes a path, `://` a URL, else it names a build.
 fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary> {
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
@@ -209,17 +207,4 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
         return None;
     };
     Some(Binary { source, pinned, local: None })
-}
-
-/// A file of this machine, or a URL. `place`: the variable, and where in it this is.
-pub(super) fn source(reader: &mut Reader, base: &Path, place: (&str, &str), text: &str) -> Option<Source> {
-    if text.contains("://") {
-        return url(reader, place, text.to_owned()).map(Source::Url);
-    }
-    let path = controller_path(base, text);
-    if !path.is_file() {
-        reader.wrong(place.0, format!("{}: there is no file {}", place.1, path.display()));
-        return None;
-    }
-    Some(Source::File(path))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::node::source;
+use super::source::source;
 use crate::{
     chain::{profile::Profile, unit::UnitOverrides},
     cluster::{Binary, Service, read::Reader},

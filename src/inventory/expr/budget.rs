@@ -3,10 +3,7 @@
 
 use std::cell::Cell;
 
-use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, Value};
-
-use super::{text, values};
+use minijinja::{Error, ErrorKind};
 
 /// Bytes of a text, wherever in an expression.
 pub(super) const MAX_TEXT: usize = 1 << 20;
@@ -14,10 +11,12 @@ pub(super) const MAX_TEXT: usize = 1 << 20;
 pub(super) const MAX_VALUE: usize = 8 << 20;
 /// Items of a list or a dictionary, with those of the lists in it.
 pub(super) const MAX_ITEMS: usize = 100_000;
+/// Containers deeper than this are refused: they are walked by recursion.
+pub(super) const MAX_DEPTH: usize = 100;
 /// Bytes that are made or looked at; what is counted otherwise is counted as so many. It takes about a second.
 const WORK: u64 = 1 << 27;
-/// What a value costs beside its bytes.
-const VALUE: usize = 32;
+/// Nanoseconds for one of these bytes, where nothing else is known.
+pub(super) const NANOSECONDS: u128 = 8;
 
 thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };
@@ -58,45 +57,6 @@ fn within(bytes: usize, most: usize, what: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn refused(why: String) -> Error {
+pub(super) fn refused(why: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, why)
-}
-
-/// The value, if it may be gone on with. What the engine would make only when it is asked for it is made now, and so is
-/// counted; variables are not rendered.
-pub(super) fn held(value: Value) -> Result<Value, Error> {
-    charge(VALUE)?;
-    if let Some(text) = value.as_str() {
-        charge(text.len())?;
-        return fits(text.len()).map(|()| value);
-    }
-    if values::is_rendered_later(&value) {
-        return Ok(value);
-    }
-    let value = match value.kind() {
-        ValueKind::Iterable => value.try_iter()?.take(MAX_ITEMS + 1).collect::<Vec<Value>>().into(),
-        _ => value,
-    };
-    let mut items = 0;
-    count(&value, 0, &mut items)?;
-    charge(items * VALUE)?;
-    Ok(value)
-}
-
-fn count(value: &Value, depth: usize, items: &mut usize) -> Result<(), Error> {
-    if depth > text::MAX_DEPTH {
-        return Err(refused("this is nested too deep".to_owned()));
-    }
-    let is_map = value.kind() == ValueKind::Map;
-    if !is_map && !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
-        || values::is_rendered_later(value)
-    {
-        return Ok(());
-    }
-    for item in value.try_iter()? {
-        *items += 1;
-        fits_list(*items)?;
-        count(&if is_map { value.get_item(&item)? } else { item }, depth + 1, items)?;
-    }
-    Ok(())
 }

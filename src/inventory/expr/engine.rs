@@ -12,22 +12,17 @@ use minijinja::{
 
 use minijinja_contrib::pycompat;
 
-use super::{budget, checks, filters, guard, source, text};
+use super::{budget, checks, filters, globals, guard, held, source, text};
 
 /// Instructions that one template may take: loops in loops end.
 const FUEL: u64 = 1_000_000;
 /// What a rendering costs before its first instruction, and what each of these does, in bytes of `budget`.
 const RENDERING: usize = 2048;
 const INSTRUCTION: usize = 8;
-/// Nanoseconds for one of these bytes, where nothing else is known.
-pub(super) const NANOSECONDS: u128 = 8;
 /// Under this name the values that a template has printed are kept.
 const PRINTED: &str = "printed";
 
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
-
-/// Functions that Ansible has, and that ask files, programs or the clock.
-const OUTSIDE: [&str; 4] = ["lookup", "query", "q", "now"];
 
 fn engine() -> Environment<'static> {
     let mut engine = Environment::empty();
@@ -38,10 +33,10 @@ fn engine() -> Environment<'static> {
     engine.add_function("range", range);
     engine.add_function("dict", |arguments: Rest<Value>| filters::dict(&arguments));
     engine.add_function("namespace", functions::namespace);
-    for name in OUTSIDE {
+    for name in globals::OUTSIDE {
         engine.add_function(name, move |_: Rest<Value>| outside(name));
     }
-    engine.add_filter(guard::HELD, budget::held);
+    engine.add_filter(guard::HELD, held::held);
     engine.add_filter(guard::RAW, |bytes: usize| budget::charge(bytes));
     filters::add(&mut engine);
     checks::add(&mut engine);
@@ -72,11 +67,6 @@ fn method(state: &State<'_, '_>, value: &Value, method: &str, arguments: &[Value
 fn outside(name: &str) -> Result<Value, Error> {
     let why = format!("`{name}` reads files, runs programs or asks the clock, and is not done here");
     Err(Error::new(ErrorKind::InvalidOperation, why))
-}
-
-/// Whether a name means something that no variable says.
-pub(super) fn is_global(name: &str) -> bool {
-    OUTSIDE.contains(&name) || ["range", "dict", "namespace", "loop"].contains(&name)
 }
 
 /// What a template has printed: alone, a value is the template's value.
@@ -117,7 +107,9 @@ pub(super) fn render(template: &str, context: Value) -> Result<Value, Error> {
     drop(out);
     let Ok((_, state)) = ran else {
         // How many it took only a clock can say.
-        budget::charge(usize::try_from(begun.elapsed().as_nanos() / NANOSECONDS).unwrap_or(usize::MAX))?;
+        budget::charge(
+            usize::try_from(begun.elapsed().as_nanos() / budget::NANOSECONDS).unwrap_or(usize::MAX),
+        )?;
         return Err(ran.map(drop).err().unwrap_or_else(|| ErrorKind::BadSerialization.into()));
     };
     let instructions = state.fuel_levels().map_or(0, |(used, _)| usize::try_from(used).unwrap_or(usize::MAX));

@@ -1,6 +1,6 @@
 //! A template as the engine runs it here: the engine counts instructions, but one of them may make a text of a gigabyte, or a
 //! list that is endless once somebody looks at it. So each result of an operator, a filter or a call goes through
-//! `budget::held`, by filters that no template can name.
+//! `held`, by filters that no template can name.
 
 use std::collections::BTreeMap;
 

@@ -6,9 +6,6 @@ use minijinja::{Error, ErrorKind, Value};
 use super::budget;
 use crate::inventory::python;
 
-/// Containers deeper than this are refused: they are walked by recursion.
-pub(super) const MAX_DEPTH: usize = 100;
-
 /// A whole number beyond 128 bits, as its digits: it may be passed on, not calculated with.
 #[derive(Debug)]
 pub(super) struct Big(pub String);
@@ -45,7 +42,7 @@ pub(super) fn of(value: &Value) -> Result<String, Error> {
 
 /// Python's `repr`.
 fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
-    if depth > MAX_DEPTH {
+    if depth > budget::MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "this is nested too deep"));
     }
     budget::charge(8)?;

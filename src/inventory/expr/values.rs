@@ -7,7 +7,8 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::{Map, Value as Json};
 
-use super::text::{self, Big, MAX_DEPTH};
+use super::budget::MAX_DEPTH;
+use super::text::{self, Big};
 use super::{OWN, Run, below, budget};
 use crate::inventory::{Var, scalar};
 
@@ -67,7 +68,7 @@ impl Object for Context {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
         let value = self.0.value(name);
-        if value.is_none() && !super::engine::is_global(name) {
+        if value.is_none() && !super::globals::is_global(name) {
             self.0.miss(name.to_owned());
         }
         value

@@ -5,8 +5,8 @@ use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::super::{budget, text, values};
+use super::arguments::{Arguments, Row, refused};
 use super::lists::items;
-use super::{Arguments, Row, refused};
 use crate::inventory::python;
 
 pub(super) const ROWS: &[Row] = &[
@@ -273,7 +273,7 @@ fn combine(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn merged(low: &Value, high: &Value, recursive: bool, depth: usize) -> Result<Value, Error> {
-    if depth > text::MAX_DEPTH {
+    if depth > budget::MAX_DEPTH {
         return Err(refused("this is nested too deep"));
     }
     let mut members = pairs(low)?;

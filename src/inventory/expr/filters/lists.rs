@@ -6,7 +6,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::super::{budget, text};
-use super::{Arguments, Row, refused};
+use super::arguments::{Arguments, Row, refused};
 
 /// What a look at an item costs.
 const ITEM: usize = 16;
@@ -162,7 +162,7 @@ fn flatten(value: &Value, arguments: &Arguments) -> Result<Value, Error> {
 }
 
 fn flat(items: Vec<Value>, levels: i64, skip: bool, depth: usize, out: &mut Vec<Value>) -> Result<(), Error> {
-    if depth > text::MAX_DEPTH {
+    if depth > budget::MAX_DEPTH {
         return Err(refused("this is nested too deep"));
     }
     for item in items {

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
-use super::super::{budget, guard, text};
-use super::refused;
+use super::super::{budget, guard, held::held, text};
+use super::arguments::refused;
 
 /// Digits of a width or a precision.
 const MAX_DIGITS: usize = 4;
@@ -37,7 +37,7 @@ fn times(a: &Value, b: &Value) -> Result<Value, Error> {
             budget::fits_list(by)?;
         }
     }
-    plain("a * b", context! { a, b }).and_then(budget::held)
+    plain("a * b", context! { a, b }).and_then(held)
 }
 
 /// A text that stops where it is too long.
@@ -61,7 +61,7 @@ fn concat(a: &Value, b: &Value) -> Result<Value, Error> {
     if write!(text, "{a}{b}").is_err() {
         return Err(budget::fits(usize::MAX).err().unwrap_or_else(|| refused("this has no text")));
     }
-    budget::held(text.0.into())
+    held(text.0.into())
 }
 
 /// Python's; the engine's own goes wrong backwards where there is nothing.
@@ -70,8 +70,7 @@ fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Val
         if value.is_none() { Ok(None) } else { i64::try_from(value.clone()).map(Some) }
     };
     let Some(step) = number(step)?.filter(|step| *step < 0) else {
-        return plain("a[b:c:d]", context! { a => value, b => start, c => stop, d => step })
-            .and_then(budget::held);
+        return plain("a[b:c:d]", context! { a => value, b => start, c => stop, d => step }).and_then(held);
     };
     let items = super::lists::items(value)?;
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
@@ -85,9 +84,9 @@ fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Val
     let places = (last.saturating_add(1)..=first).rev().step_by(stride);
     let taken = places.filter_map(|at| items.get(usize::try_from(at).ok()?).cloned());
     if value.as_str().is_none() {
-        return budget::held(taken.collect::<Vec<_>>().into());
+        return held(taken.collect::<Vec<_>>().into());
     }
-    budget::held(taken.filter_map(|one| one.as_str().map(str::to_owned)).collect::<String>().into())
+    held(taken.filter_map(|one| one.as_str().map(str::to_owned)).collect::<String>().into())
 }
 
 /// Whether a method of a text (or the filter `format`) makes something that may be gone on with.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use minijinja::{Error, Value};
 use regex::{Captures, Regex, RegexBuilder};
 
-use super::super::{budget, engine, text};
-use super::{Arguments, Row, refused};
+use super::super::{budget, text};
+use super::arguments::{Arguments, Row, refused};
 
 pub(super) const ROWS: &[Row] = &[
     (
@@ -43,7 +43,7 @@ fn with<T>(
     let regex = known.map_or_else(|| compiled(&key), Ok)?;
     let found = search(&regex);
     LAST.set(Some((key, regex)));
-    budget::charge(usize::try_from(begun.elapsed().as_nanos() / engine::NANOSECONDS).unwrap_or(usize::MAX))?;
+    budget::charge(usize::try_from(begun.elapsed().as_nanos() / budget::NANOSECONDS).unwrap_or(usize::MAX))?;
     found
 }
 

@@ -6,8 +6,8 @@ use minijinja::{Error, Value};
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
 use super::super::{budget, text};
+use super::arguments::{Arguments, Row, refused};
 use super::operators::fit_replaced;
-use super::{Arguments, Row, refused};
 
 pub(super) const ROWS: &[Row] = &[
     ("string", &[], |value, _| Ok(text::of(value)?.into())),
