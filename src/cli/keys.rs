@@ -17,10 +17,7 @@ use crate::{
         encryption::{self, Identities, Recipients},
         keys,
     },
-    plan::{
-        Class, Course, Options, Pending, Refusal,
-        restore::{self, KeysBack},
-    },
+    plan::{Class, Course, Options, Pending, Refusal, restore, world::KeysBack},
     session::{converge::Run, error::Failure, read::ReadSession},
     types::{ids::NodeName, login::Secret},
 };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     Class, Options, Planned, Refusal, Stage, ask,
     life::{self, Life},
-    preflight::keys::lacks_sign_state,
     world::{Outcome, World},
 };
 use crate::{
@@ -52,7 +51,7 @@ pub fn refusals(
             "move the files away after a backup of the keys, and let `loomctl up` make a chain",
         ));
     }
-    if seen.node_id.is_none() || seen.validator_key.is_none() || lacks_sign_state(cluster, seen) {
+    if seen.node_id.is_none() || seen.validator_key.is_none() || life::lacks_sign_state(cluster, seen) {
         refusals.push(refuse(
             "its node key, validator key or sign state is missing or cannot be read".to_owned(),
             "a node is taken over whole or not at all: is `working_directory` the one that it runs in?",

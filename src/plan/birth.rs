@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Class, Refusal,
     life::{self, Life},
+    node::Documents,
     tool,
 };
 use crate::{
@@ -14,18 +15,13 @@ use crate::{
     },
     cluster::{Cluster, Node, network::Joined},
     facts::{Facts, LARGEST_TEXT},
-    types::{
-        ids::{ChainId, NodeName, RemotePath},
-        text::Text,
-    },
+    types::ids::{ChainId, NodeName, RemotePath},
 };
 
 /// After a first start, before the first block.
 const FIXED: &str = "the first start has fixed the documents in the nodes' state. As long as there is no block, \
                      `loomctl up --reset-unborn` removes that state (keys stay) and begins again with the new ones";
 
-/// By document name.
-pub type Documents = BTreeMap<String, Text>;
 type Texts = BTreeMap<String, String>;
 
 pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {

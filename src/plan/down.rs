@@ -56,7 +56,7 @@ pub(super) fn of(
 ) -> Option<Stage> {
     let steps: BTreeMap<NodeName, Vec<Planned>> = nodes
         .iter()
-        .map(|(node, seen)| (node.name.clone(), super::stages::called_for(steps(node, seen), seen)))
+        .map(|(node, seen)| (node.name.clone(), super::called_for::called_for(steps(node, seen), seen)))
         .collect();
     let stage = Stage::of(name, steps)?;
     // What others have put something into stays: that alone is no work left to do.

@@ -79,3 +79,8 @@ fn has_keys(cluster: &Cluster, seen: &NodeFacts) -> bool {
     seen.has(&cluster.profile.node_key.file.under(home))
         && seen.has(&cluster.profile.validator_key.file.under(home))
 }
+
+/// Where the chain keeps one.
+pub fn lacks_sign_state(cluster: &Cluster, seen: &NodeFacts) -> bool {
+    cluster.profile.sign_state.is_some() && seen.signed_height.is_none()
+}

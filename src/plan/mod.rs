@@ -3,12 +3,16 @@
 pub mod adopt;
 pub mod ask;
 pub mod birth;
+mod called_for;
 pub mod changed;
 pub mod down;
 pub mod early;
+pub mod endpoints;
+pub mod evidence;
 pub mod goal;
 pub mod life;
 pub mod node;
+pub mod phases;
 pub mod predict;
 pub mod preflight;
 pub mod quorum;
@@ -45,8 +49,7 @@ use crate::{
 };
 pub use goal::Goal;
 pub use predict::{Unfolded, unfold};
-use restore::KeysBack;
-use world::World;
+use world::{KeysBack, World};
 
 /// A step that is to be done, and the fact that makes it so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,6 +143,11 @@ pub struct Refusal {
 impl Refusal {
     pub fn new(class: Class, node: Option<&NodeName>, message: impl Into<String>) -> Self {
         Self { node: node.cloned(), class, message: message.into(), advice: None }
+    }
+
+    /// Of a node, for the chain's sake.
+    pub fn safety(node: &NodeName, message: impl Into<String>) -> Self {
+        Self::new(Class::Safety, Some(node), message)
     }
 
     #[must_use]
@@ -239,5 +247,5 @@ fn decide(cluster: &Cluster, facts: &Facts, options: &Options, keys: Option<Keys
     } else {
         (Cow::Borrowed(cluster), Vec::new())
     };
-    goal.next(&World { cluster: &cluster, facts, options, upgrades: &upgrades, keys })
+    phases::next(&World { cluster: &cluster, facts, options, upgrades: &upgrades, keys })
 }

@@ -173,7 +173,7 @@ pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
 
 /// A port that somebody else holds would let the node crash at its start.
 pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
-    let ports = super::node::ports(cluster, node, seen);
+    let ports = super::endpoints::ports(cluster, node, seen);
     let taken = |name: &String, port: &PortUse| {
         let (unit, port) = (cluster.unit_of(node, port.service.as_ref()), port.port);
         if seen.unit_of(unit).is_running() {

@@ -1,16 +1,16 @@
 //! `keys restore`: a node's keys go back to a host that has lost them, while nobody else can sign with them (S13).
 
 mod signed;
-mod signing;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use signed::{first_height, is_live, may_still_sign};
-pub use signing::{Evidence, Signing};
 
 use super::{
-    Class, Options, Refusal, Stage, adopt, life, preflight, stages,
+    Class, Options, Refusal, Stage, adopt,
+    evidence::{Evidence, Signing},
+    life, preflight, stages,
     world::{Outcome, World},
 };
 use crate::{
@@ -34,13 +34,6 @@ pub struct Restoration {
     pub alone: Option<NodeName>,
     /// No node says who signs on a chain that lives.
     pub unseen: bool,
-}
-
-/// The backup, and what the chain shows of its keys.
-#[derive(Debug, Clone, Copy)]
-pub struct KeysBack<'a> {
-    pub backup: &'a Backup,
-    pub evidence: &'a Evidence,
 }
 
 /// Everything at once, or the first reasons why not. Accounts that the keys are to belong to come first.
@@ -141,11 +134,7 @@ pub fn lacking(
 fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
     seen.validator_key.as_ref() == Some(&kept.validator_key)
         && seen.node_id.as_ref() == Some(&kept.node_id)
-        && !preflight::keys::lacks_sign_state(cluster, seen)
-}
-
-fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {
-    Refusal::new(Class::Safety, Some(node), message)
+        && !life::lacks_sign_state(cluster, seen)
 }
 
 fn damaged(node: &NodeName, why: &str) -> Refusal {
@@ -211,7 +200,7 @@ fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
     };
     let advice = "keys are never written over: is it the right host? To give up what is there, stop the node and move \
                   its folder and its state below /var/lib/loomctl away";
-    Some(safety(&node.name, what).advice(advice))
+    Some(Refusal::safety(&node.name, what).advice(advice))
 }
 
 /// A key whose public part nobody knows any more, and that is not the backup's.
@@ -221,7 +210,7 @@ fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) ->
     let there = seen.file(&path)?.sha256.as_ref()?;
     let same = kept.text(&prints.of).is_ok_and(|text| Sha256::of(text.reveal()) == *there);
     (!same).then(|| {
-        safety(&node.name, format!("{path} is another key than the backup's"))
+        Refusal::safety(&node.name, format!("{path} is another key than the backup's"))
             .advice("keys are never written over: move it away after a backup of it, and run again")
     })
 }
@@ -230,7 +219,7 @@ fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) ->
 fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
     let first = adopt::foreign(cluster, node, seen)
         .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(crate::steps::staging))?;
-    Some(safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
+    Some(Refusal::safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
         "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
     ))
 }
@@ -242,7 +231,7 @@ fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Refusal> {
                 || seen.node_id.as_ref() == Some(&kept.node_id))
     };
     let (other, _) = facts.nodes.iter().find(holds)?;
-    Some(safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
+    Some(Refusal::safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
         format!("to move the node here, take the keys away from {other} first: stop it, and move its key files away"),
     ))
 }

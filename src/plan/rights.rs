@@ -1,6 +1,6 @@
 //! What a login may do on its machine: everything as root; without, what its user and that user's systemd can.
 
-use super::{Class, Refusal, node};
+use super::{Class, Refusal, endpoints};
 use crate::{
     cluster::{Cluster, Node},
     facts::{MachineFacts, NodeFacts},
@@ -59,7 +59,7 @@ fn without_root(
 
 fn low_ports(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
     let first = machine.first_port.unwrap_or(1024);
-    let ports = node::ports(cluster, node, seen);
+    let ports = endpoints::ports(cluster, node, seen);
     let low = ports.iter().filter(|(_, port)| port.expected && port.port < first);
     low.map(|(name, port)| {
         let message =

@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    Class, Gate, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
+    Class, Gate, Options, Pending, Refusal, Shows, Stage, Wants, ask,
     life::{self, Life},
     quorum::{Power, node_of},
-    stages,
+    stages::{self, Waiting},
     world::{Outcome, World},
 };
 use crate::{
@@ -17,20 +17,6 @@ use crate::{
     facts::Facts,
     types::ids::NodeName,
 };
-
-/// A node that runs something else than its files say, and the steps that end with its restart.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Waiting {
-    pub node: NodeName,
-    pub what: String,
-    pub steps: Vec<Planned>,
-}
-
-impl Waiting {
-    pub fn pending(self) -> Pending {
-        Pending { node: self.node, what: self.what, wants: Wants::Restart }
-    }
-}
 
 /// The next of those that wait, where somebody has said yes.
 pub fn restart(world: &World<'_>) -> Outcome {

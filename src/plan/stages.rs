@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Class, Planned, Refusal, Stage, Upload, ask, birth,
+    Class, Pending, Planned, Refusal, Stage, Upload, Wants, ask, birth,
+    called_for::called_for,
+    endpoints,
     life::{self, Life},
     node::{self, RunsOn, Wanted},
     relay,
-    roll::Waiting,
     spread::each,
     world::{Outcome, World},
 };
@@ -19,13 +20,8 @@ use crate::{
         manifest::{FORMAT, Manifest, ServiceEntry},
     },
     steps::{Init, Run, Step, staging},
-    types::ids::RemotePath,
+    types::ids::{NodeName, RemotePath},
 };
-
-/// Keeps the steps that the facts call for.
-pub(super) fn called_for(steps: Vec<Step>, seen: &NodeFacts) -> Vec<Planned> {
-    steps.into_iter().filter_map(|step| step.wanted(seen).map(|why| Planned { step, why })).collect()
-}
 
 /// Accounts that nodes are to run as, where `create_user` asks for them.
 pub fn accounts(world: &World<'_>) -> Outcome {
@@ -207,7 +203,7 @@ pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>),
     let documents = birth::documents(cluster, facts)?;
     let live = life::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let everybody = node::peers(cluster, facts);
+    let everybody = endpoints::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
     let network = cluster.peering(&everybody);
     let touched: Vec<_> = world.touched().collect();
@@ -228,6 +224,20 @@ pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>),
         return Err(refusals);
     }
     Ok((Stage::of("start", steps), waiting))
+}
+
+/// A node that runs something else than its files say, and the steps that end with its restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    pub node: NodeName,
+    pub what: String,
+    pub steps: Vec<Planned>,
+}
+
+impl Waiting {
+    pub fn pending(self) -> Pending {
+        Pending { node: self.node, what: self.what, wants: Wants::Restart }
+    }
 }
 
 /// One node at its start, with everything that is known of it.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Class, Options, Refusal,
+    endpoints::ports,
     life::{self, Life},
-    node::ports,
 };
 use crate::{
     chain::{

@@ -41,7 +41,7 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         let tools = of_node
             .map_while(|step| tool(cluster, facts, node, step, &makers, number))
             .take_while(|tool| may_make_keys || !tool.is_once() || tool.wanted(seen).is_none());
-        let wanted: Vec<Planned> = super::stages::called_for(tools.map(Step::Tool).collect(), seen);
+        let wanted: Vec<Planned> = super::called_for::called_for(tools.map(Step::Tool).collect(), seen);
         steps.insert(node.name.clone(), wanted);
     }
     Ok(Stage::of("genesis", steps))

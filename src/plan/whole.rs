@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Refusal, birth, node};
+use super::{Class, Refusal, birth, endpoints, node};
 use crate::{
     chain::peers::{self, PeerInfo},
     cluster::Cluster,
@@ -13,7 +13,7 @@ use crate::{
 
 /// The nodes as peers, each of them: a list that lacks one is a network that lacks one.
 pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Refusal>> {
-    let everybody = node::peers(cluster, facts);
+    let everybody = endpoints::peers(cluster, facts);
     let known: BTreeSet<&NodeName> = everybody.iter().map(|peer| &peer.spot.name).collect();
     let unknown = cluster.nodes.iter().filter(|node| !known.contains(&node.name));
     let refuse = |name: &NodeName| {

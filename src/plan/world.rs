@@ -1,8 +1,8 @@
 //! What a phase decides on: the desired state, what was seen, and what this run is told and remembers.
 
-use super::{Options, Pending, Refusal, Stage, restore::KeysBack};
+use super::{Options, Pending, Refusal, Stage, evidence::Evidence};
 use crate::{
-    cluster::{Cluster, Node},
+    cluster::{Cluster, Node, backup::Backup},
     facts::{Facts, NodeFacts},
 };
 
@@ -24,6 +24,13 @@ impl<'a> World<'a> {
         let nodes = cluster.nodes.iter().filter(|node| options.touches(&node.name));
         nodes.filter_map(|node| Some((node, facts.nodes.get(&node.name)?)))
     }
+}
+
+/// The backup, and what the chain shows of its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct KeysBack<'a> {
+    pub backup: &'a Backup,
+    pub evidence: &'a Evidence,
 }
 
 /// What a phase wants.

@@ -119,7 +119,7 @@ impl Host {
     }
 
     /// A stream to an address as the host sees it.
-    pub(super) async fn dial(&self, at: SocketAddr) -> Result<super::http::Stream, HostError> {
+    pub(super) async fn dial(&self, at: SocketAddr) -> Result<super::stream::Stream, HostError> {
         let refused = |e: std::io::Error| HostError::Lost(format!("dialling {at}: {e}"));
         match &self.line {
             Line::Ssh(ssh) => {

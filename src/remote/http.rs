@@ -5,14 +5,9 @@ use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{error::HostError, host::Host};
 use crate::script::{compose::Script, quote::word, record::Record};
-
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-pub type Stream = Box<dyn Duplex>;
 
 /// As much of an answer may be headers.
 const HEAD_LIMIT: usize = 64 << 10;

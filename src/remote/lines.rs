@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use super::running::Reader;
+use super::stream::Reader;
 
 /// The longest line of ours, in bytes: all texts of a node in base64 (`LARGEST_TEXT` bounds each of them).
 pub const LONGEST: usize = 64 << 20;

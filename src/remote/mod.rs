@@ -9,3 +9,4 @@ pub mod lines;
 mod mux;
 pub mod running;
 pub mod ssh;
+mod stream;

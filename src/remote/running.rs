@@ -1,13 +1,12 @@
 //! A script at work on a host: its records as they come, and stdin as its life line.
 
 use std::{
-    pin::Pin,
     sync::{Arc, Mutex as StdMutex},
     time::Duration,
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::Mutex,
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -16,11 +15,9 @@ use tokio::{
 use super::{
     error::{HostError, from_preamble},
     lines::{LONGEST, Line, Lines, MOST_OTHERS},
+    stream::{Reader, Writer},
 };
 use crate::script::record::{Record, parse};
-
-pub type Reader = Pin<Box<dyn AsyncRead + Send>>;
-pub type Writer = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// A heartbeat every so often; the host gives us up after `HEARTBEAT_LIMIT` seconds of silence.
 const HEARTBEAT: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
-    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, restore::Evidence, roll, sync},
+    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, evidence::Evidence, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     steps::{Run as Start, Step},

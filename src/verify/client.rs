@@ -14,7 +14,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     fleet::Fleet,
-    plan::node,
+    plan::endpoints,
     remote::host::Host,
 };
 
@@ -43,7 +43,7 @@ impl Client {
         let unseen = NodeFacts::default();
         let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
         let probe = cluster.profile.probe.clone();
-        let ports = node::ports(cluster, node, seen);
+        let ports = endpoints::ports(cluster, node, seen);
         let port = ports.get(&probe.port)?;
         // What listens on all addresses listens on loopback too.
         let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());

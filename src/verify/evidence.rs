@@ -13,7 +13,7 @@ use crate::{
     cluster::Cluster,
     facts::Facts,
     fleet::{Fleet, Target},
-    plan::restore::Evidence,
+    plan::evidence::Evidence,
     types::{event::Event, ids::ValidatorKey},
 };
 

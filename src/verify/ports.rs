@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use super::{Check, view::View};
 use crate::{
-    chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::node, types::ids::ServiceName,
+    chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::endpoints, types::ids::ServiceName,
 };
 
 pub fn listen(view: &View<'_>) -> Vec<Check> {
@@ -13,7 +13,7 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
         let (Some(seen), Some(machine)) = (view.seen(node), view.machine(node)) else {
             return check.holds(false, view.why_lost(node));
         };
-        let ports = node::ports(view.cluster, node, seen);
+        let ports = endpoints::ports(view.cluster, node, seen);
         let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
         let check = check.expected(expected.collect::<Vec<_>>().join(", "));
         let own = |l: &Listener, service: Option<&ServiceName>| {

@@ -7,7 +7,7 @@ use crate::{
     chain::encode,
     cluster::{Node, Program},
     facts::NodeFacts,
-    plan::{self, Next, Options, birth, node},
+    plan::{self, Next, Options, birth, endpoints, node},
     steps::Step,
     types::{
         ids::{NodeName, UnitName},
@@ -141,7 +141,7 @@ fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, BTreeMap<UnitName, Text>
         return BTreeMap::new();
     }
     let Ok(documents) = birth::documents(view.cluster, &view.now) else { return BTreeMap::new() };
-    let everybody = node::peers(view.cluster, &view.now);
+    let everybody = endpoints::peers(view.cluster, &view.now);
     let peering = view.cluster.peering(&everybody);
     let units = |node: &Node| {
         let wanted = node::wanted(view.cluster, node, &view.now, &documents, &peering).ok()?;

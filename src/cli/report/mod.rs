@@ -16,7 +16,7 @@ use super::{files, view::View};
 use crate::{
     cluster::{Cluster, Node},
     facts::Facts,
-    plan::node,
+    plan::endpoints,
     session::{converge::Run, error::Failure},
     types::{harmless, problem::Problem, redact},
 };
@@ -210,7 +210,7 @@ fn host_row(report: &RunReport<'_>, summary: &Value, node: &Node) -> HostRow {
 
 /// Who dials whom, as the configuration says it.
 fn graph(report: &RunReport<'_>) -> Graph {
-    let all = node::peers(report.cluster, report.facts);
+    let all = endpoints::peers(report.cluster, report.facts);
     let network = report.cluster.peering(&all);
     let dials = |node: &Node| {
         let peers = network.peers_of(&node.name);

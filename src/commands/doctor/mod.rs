@@ -12,7 +12,7 @@ use crate::{
     chain::{peers::PeerInfo, ports},
     cluster::{Binary, Cluster, Node, Source},
     facts::NodeFacts,
-    plan::node,
+    plan::endpoints,
     remote::error::HostError,
     session::{binary, read::ReadSession},
     types::ids::{NodeId, NodeName, PeerAddr},
@@ -145,5 +145,5 @@ fn dials(session: &ReadSession) -> BTreeMap<NodeName, Vec<PeerInfo>> {
 
 fn p2p(cluster: &Cluster, node: &Node, session: &ReadSession) -> Option<u16> {
     let unseen = NodeFacts::default();
-    ports::p2p(&node::ports(cluster, node, session.facts.nodes.get(&node.name).unwrap_or(&unseen)))
+    ports::p2p(&endpoints::ports(cluster, node, session.facts.nodes.get(&node.name).unwrap_or(&unseen)))
 }

@@ -71,11 +71,6 @@ pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
     missing.into_iter().map(refuse).collect()
 }
 
-/// Where the chain keeps one.
-pub fn lacks_sign_state(cluster: &Cluster, seen: &NodeFacts) -> bool {
-    cluster.profile.sign_state.is_some() && seen.signed_height.is_none()
-}
-
 /// S13: a key that the node itself cannot read. One chain then stops, another makes a new key in its place in silence.
 pub(super) fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
     let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else {
@@ -115,7 +110,7 @@ pub(super) fn has_lost_its_disk(
     if !is_new || node.role != Role::Validator {
         return None;
     }
-    let id = crate::plan::node::known_as(cluster, node, facts)?;
+    let id = crate::plan::endpoints::known_as(cluster, node, facts)?;
     let message = format!("the others know it as node id {id}, and its keys are gone: a lost disk?");
     let advice = "put them back with `loomctl keys restore BACKUP --identity FILE`, then `loomctl up`. Without a backup its \
                   vote is lost: with `role: full` for this host it joins again, with new keys and without a vote";

@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use steps::link_to;
 pub use tool::accounts;
 
-use super::{Next, Options, Stage, ask, next, node};
+use super::{Next, Options, Stage, ask, endpoints, next};
 use crate::{
     cluster::{
         Cluster, LocalBinary, Machine, Node, Source,
@@ -159,7 +159,7 @@ impl World {
             if !seen.unit.is_running() {
                 continue;
             }
-            let uses = node::ports(cluster, node, seen);
+            let uses = endpoints::ports(cluster, node, seen);
             let unit = |port: &crate::chain::ports::PortUse| cluster.unit_of(node, port.service.as_ref());
             let listener = |port: &crate::chain::ports::PortUse| Listener {
                 ip: "0.0.0.0".parse().unwrap(),

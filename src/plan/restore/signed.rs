@@ -1,10 +1,13 @@
 //! What a key that goes back may have signed, and whether somebody may still sign with it (S13).
 
-use super::{Evidence, Refusal, Signing, safety};
 use crate::{
     cluster::{Cluster, Node, backup::Kept},
     facts::{Facts, NEAR, NodeFacts},
-    plan::life::{self, Life},
+    plan::{
+        Refusal,
+        evidence::{Evidence, Signing},
+        life::{self, Life},
+    },
     types::ids::NodeName,
 };
 
@@ -20,8 +23,11 @@ pub(super) fn may_still_sign(
     if let Some(program) = runs {
         let active = &seen.unit_of(program.unit_name).active;
         return Some(
-            safety(&node.name, format!("{}.service is {active} there: it may still sign", program.unit_name))
-                .advice("stop it (`loomctl down --limit NODE`) and run again"),
+            Refusal::safety(
+                &node.name,
+                format!("{}.service is {active} there: it may still sign", program.unit_name),
+            )
+            .advice("stop it (`loomctl down --limit NODE`) and run again"),
         );
     }
     let stop = "find the process that signs with this key and stop it for good, then run again";
@@ -32,18 +38,20 @@ pub(super) fn may_still_sign(
                 shown.shown_by(&kept.validator_key)
             );
             let message = [message].into_iter().chain(shown.contradictions()).collect::<Vec<_>>().join("; ");
-            return Some(safety(&node.name, message).advice(stop));
+            return Some(Refusal::safety(&node.name, message).advice(stop));
         }
         Signing::NotKnown => {
             let message =
                 "its signature stands in one of the last commits, and too few blocks have come since";
-            return Some(safety(&node.name, message).advice("wait for five more blocks and run again"));
+            return Some(
+                Refusal::safety(&node.name, message).advice("wait for five more blocks and run again"),
+            );
         }
         Signing::Silent | Signing::Stands => {}
     }
     if shown.peers.contains(&kept.node_id) {
         let message = format!("a node with its id {} is connected to the others", kept.node_id);
-        return Some(safety(&node.name, message).advice(stop));
+        return Some(Refusal::safety(&node.name, message).advice(stop));
     }
     if !is_live(cluster, facts, kept) {
         return None;
@@ -53,11 +61,11 @@ pub(super) fn may_still_sign(
             "the chain is live, and no node says how far it is: what this key has signed cannot be known";
         let advice =
             "start the others first (`loomctl up --limit 'all:!NODE'`), and run again when they make blocks";
-        return Some(safety(&node.name, message).advice(advice));
+        return Some(Refusal::safety(&node.name, message).advice(advice));
     };
     if let Some(why) = shown.contradictions().into_iter().chain(ahead(facts, height)).next() {
         let message = format!("what this key has signed cannot be known: {why}");
-        return Some(safety(&node.name, message).advice(
+        return Some(Refusal::safety(&node.name, message).advice(
             "nodes that are behind: wait until they have caught up. A node that says what is not so: stop it              (`loomctl down --limit NODE`), and run again",
         ));
     }
@@ -67,7 +75,7 @@ pub(super) fn may_still_sign(
             "by the backup its key has signed at height {}, but the nodes are at {height} only",
             kept.signed_height
         );
-        safety(&node.name, message).advice(
+        Refusal::safety(&node.name, message).advice(
             "the nodes that run are behind (wait until they have caught up), or it is another chain than the backup's",
         )
     })

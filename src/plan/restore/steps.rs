@@ -6,7 +6,7 @@ use crate::{
     chain::{profile::HomePath, sign_state},
     cluster::{Cluster, Node, backup::Kept},
     facts::NodeFacts,
-    plan::{Planned, life, stages},
+    plan::{Planned, life},
     steps::Step,
     types::{ids::RemotePath, login::Secret},
 };
@@ -50,7 +50,7 @@ pub(super) fn of_node(
         let content = content(cluster, kept, path, first)?;
         steps.push(Step::Key { path: path.under(home), owner: owner.clone(), content });
     }
-    Ok(stages::called_for(steps, seen))
+    Ok(crate::plan::called_for::called_for(steps, seen))
 }
 
 /// A key that is there is the backup's. A sign state that is there stays where there is nothing to raise it to, and it

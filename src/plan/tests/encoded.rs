@@ -9,8 +9,8 @@ use crate::{
     cluster::Node,
     plan::{
         recording::{CANARY, home_of, path},
-        restore::KeysBack,
         unfold,
+        world::KeysBack,
     },
 };
 

@@ -194,7 +194,8 @@ fn who_is_down_is_known_by_what_most_others_have() {
     let id = outcome.facts.nodes[&name(3)].node_id.clone();
     let mut facts = world.gather(&cluster);
     facts.nodes.remove(&name(3));
-    let known = |facts: &crate::facts::Facts| crate::plan::node::known_as(&cluster, &cluster.nodes[3], facts);
+    let known =
+        |facts: &crate::facts::Facts| crate::plan::endpoints::known_as(&cluster, &cluster.nodes[3], facts);
     assert_eq!(known(&facts), id);
     let forged = "0".repeat(40);
     let lie = |facts: &mut crate::facts::Facts, number: usize| {

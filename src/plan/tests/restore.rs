@@ -10,8 +10,10 @@ use crate::{
     },
     facts::{Facts, Voter, Voting},
     plan::{
+        evidence::{Evidence, Signing},
         recording::{CANARY, Killed, home_of, path},
-        restore::{self, Evidence, KeysBack, Signing},
+        restore,
+        world::KeysBack,
     },
     types::ids::NodeId,
 };

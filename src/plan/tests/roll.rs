@@ -3,12 +3,7 @@
 use super::*;
 use crate::{
     facts::Facts,
-    plan::{
-        Consent, Gate, Shows, Wants,
-        recording::home_of,
-        roll::{self, Waiting},
-        unfold, world,
-    },
+    plan::{Consent, Gate, Shows, Wants, recording::home_of, roll, stages::Waiting, unfold, world},
 };
 
 const SETTING: (&str, &str) = ("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
@@ -111,7 +106,7 @@ fn s8_nobody_restarts_by_the_word_of_one_node() {
     let facts = world.gather(&cluster);
     let waiting = |number: usize| {
         let node = cluster.nodes[number].name.clone();
-        vec![crate::plan::roll::Waiting { node, what: String::new(), steps: Vec::new() }]
+        vec![Waiting { node, what: String::new(), steps: Vec::new() }]
     };
     let next = |change: &dyn Fn(&mut crate::facts::Voting), halt: bool| {
         let mut facts = facts.clone();
@@ -237,7 +232,7 @@ fn s8_who_was_seen_between_two_tries_of_systemd_is_waited_for() {
     let mut facts = world.gather(&cluster);
     let waiting = |number: usize| {
         let node = cluster.nodes[number].name.clone();
-        vec![crate::plan::roll::Waiting { node, what: String::new(), steps: Vec::new() }]
+        vec![Waiting { node, what: String::new(), steps: Vec::new() }]
     };
     let next = |facts: &crate::facts::Facts| first(&cluster, facts, &options, waiting(1));
     let unit = &mut facts.nodes.get_mut(&cluster.nodes[0].name).unwrap().unit;
@@ -262,11 +257,8 @@ fn s8_a_full_node_does_not_stand_for_a_validator() {
     let mut facts = world.gather(&cluster);
     let key = facts.nodes[&NodeName::new("n-0").unwrap()].validator_key.clone();
     facts.nodes.get_mut(&NodeName::new("n-9").unwrap()).unwrap().validator_key = key;
-    let waiting = vec![crate::plan::roll::Waiting {
-        node: NodeName::new("n-0").unwrap(),
-        what: String::new(),
-        steps: Vec::new(),
-    }];
+    let waiting =
+        vec![Waiting { node: NodeName::new("n-0").unwrap(), what: String::new(), steps: Vec::new() }];
     let next = first(&cluster, &facts, &with(true, false, false), waiting);
     let said = refused(&next);
     assert!(said.contains("10 of 30"), "{said}: its own third counts");

@@ -10,7 +10,7 @@ use crate::{
     cluster::{Node, Role},
     facts::sockets::Listener,
     fleet::now,
-    plan::node,
+    plan::endpoints,
     types::ids::NodeName,
 };
 
@@ -68,7 +68,7 @@ pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
         )),
         "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
         "V6" => {
-            let port = p2p(&node::ports(view.cluster, node, view.seen(node)?))?;
+            let port = p2p(&endpoints::ports(view.cluster, node, view.seen(node)?))?;
             Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
         }
         "V7" if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
@@ -106,7 +106,7 @@ fn document_gone(view: &View<'_>, node: &Node) -> bool {
 /// The port that its RPC is asked on.
 fn listens(view: &View<'_>, node: &Node) -> bool {
     let port = view.seen(node).and_then(|seen| {
-        node::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
+        endpoints::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
     });
     view.machine(node).is_some_and(|machine| machine.listeners.iter().any(|l| Some(l.port) == port))
 }
@@ -161,7 +161,7 @@ fn unit(view: &View<'_>, node: &Node) -> Option<String> {
 }
 
 fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
-    let ports = node::ports(view.cluster, node, view.seen(node)?);
+    let ports = endpoints::ports(view.cluster, node, view.seen(node)?);
     let machine = view.machine(node)?;
     let held = ports.iter().filter(|(_, port)| port.expected).find_map(|(name, port)| {
         let unit = view.cluster.unit_of(node, port.service.as_ref());
@@ -180,7 +180,7 @@ fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
 
 /// RPC on another address than the planned one, which is where it is asked.
 fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
-    let ports = node::ports(view.cluster, node, view.seen(node)?);
+    let ports = endpoints::ports(view.cluster, node, view.seen(node)?);
     let port = ports.get(&view.cluster.profile.probe.port)?;
     let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port.port).peekable();
     let first = there.peek()?.ip;

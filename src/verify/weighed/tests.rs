@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::restore::{Evidence, Signing};
+use crate::plan::evidence::{Evidence, Signing};
 
 fn key(number: usize) -> ValidatorKey {
     ValidatorKey { kind: "tendermint/PubKeyEd25519".into(), value: format!("key-{number}") }
