@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::resolve::{self, Supplied},
     inventory::{self, Inventory, listing, vagrant},
-    session::error,
+    session::{binary, error},
     types::problem::{Problem, nearest},
 };
 
@@ -73,6 +73,10 @@ fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
     let inventory = read(desired)?;
     let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
     let (cluster, warnings) = resolve::resolve(&inventory, &supplied)?;
+    let problems = binary::check(&cluster);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     offline::warn(&inventory.unread);
     offline::warn(&warnings);
     if json {

@@ -131,6 +131,8 @@ pub struct LocalBinary {
     pub sha256: Sha256,
     /// As `uname -m` would print it; `None`: no ELF file (a script), or a machine that we do not know.
     pub arch: Option<&'static str>,
+    /// The program that loads it (ELF's interpreter), where it needs one.
+    pub loader: Option<String>,
     pub size: u64,
 }
 

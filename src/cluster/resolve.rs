@@ -1,6 +1,7 @@
 //! Inventory → cluster: everything invalid is refused here, before any connection is opened.
 
 mod between;
+mod folder;
 mod host;
 mod network;
 mod node;

@@ -36,6 +36,7 @@ observe_host() {
   for tool in curl wget bash setpriv flock base64 sha256sum systemctl find sed; do
     ! command -v "$tool" >/dev/null || fact host tool "$tool"
   done
+  for loader in /lib/ld-* /lib64/ld-*; do [ ! -e "$loader" ] || fact host loader "$loader"; done
   room=$(stat -f -c '%a * %S / 1024' "$base" 2>/dev/null) && fact host free_kb "$(($room))"
   [ -z "${XDG_RUNTIME_DIR:-}" ] || observe_login
 }

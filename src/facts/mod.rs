@@ -45,6 +45,9 @@ pub struct MachineFacts {
     pub first_port: Option<u16>,
     pub systemd: bool,
     pub tools: Vec<String>,
+    /// Programs in /lib and /lib64 that load others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loaders: Vec<String>,
     /// KiB free where our folder is.
     pub free_kb: Option<u64>,
     /// Its clock in seconds since 1970 and its uptime in seconds, read together.

@@ -159,6 +159,7 @@ impl Collector {
             "systemd" => m.systemd = true,
             "os" => value.trim().clone_into(&mut m.os),
             "tool" => m.tools.push(value.to_owned()),
+            "loader" => m.loaders.push(value.to_owned()),
             "free_kb" => m.free_kb = value.parse().ok(),
             "pulled" => {
                 if let Some((sum, url)) = value.split_once(' ')

@@ -102,6 +102,13 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
             let refusal =
                 host(format!("{} is built for {arch}, the host is {}", the_binary(program), machine.arch));
             refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
+        } else if let Some(loader) = lacks_loader(program, machine) {
+            let refusal =
+                host(format!("{} needs {loader}, which this host does not have", the_binary(program)));
+            refusals.push(refusal.advice(
+                "it is built for another C library: give a static build, or one for this distribution (a program for musl \
+                 runs on Alpine, one for glibc on Debian and its like)",
+            ));
         }
     }
     refusals.extend(cut_off(node, seen));
@@ -113,6 +120,13 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
         refusals.push(refusal.advice("use the loomctl that wrote it, or look at it and remove it by hand"));
     }
     refusals
+}
+
+/// The program that loads it, where a host that has others of these does not have this one. Elsewhere it may be anything.
+fn lacks_loader<'a>(program: Program<'a>, machine: &MachineFacts) -> Option<&'a String> {
+    let loader = program.binary.local.as_ref()?.loader.as_ref()?;
+    let is_usual = loader.starts_with("/lib/ld-") || loader.starts_with("/lib64/ld-");
+    (is_usual && !machine.loaders.is_empty() && !machine.loaders.contains(loader)).then_some(loader)
 }
 
 /// As messages call it.

@@ -159,7 +159,7 @@ pub fn keep_binaries<'a>(
             pending.push(Pending { node: node.name.clone(), what, wants: Wants::Upgrade });
             if let Some(binary) = kept.to_mut().nodes[number].binaries_mut().nth(at) {
                 binary.pinned = pinned.then(|| there.clone());
-                binary.local = Some(LocalBinary { sha256: there.clone(), arch: None, size: 0 });
+                binary.local = Some(LocalBinary { sha256: there.clone(), arch: None, loader: None, size: 0 });
             }
         }
     }

@@ -3,24 +3,28 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Read},
+    io::{self, Read as _, Seek as _},
     path::{Path, PathBuf},
 };
 
 use sha2::Digest;
 
+use super::program::{self, NoProgram, Program};
 use crate::{
     cluster::{Cluster, LocalBinary, Node, Source},
     types::{ids::Sha256, problem::Problem},
 };
 
 /// Every local binary of the cluster once; blocking.
-pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, io::Result<LocalBinary>> {
+pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, Result<LocalBinary, Problem>> {
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// Writes what was measured into the cluster; what could not be read is a problem of the inventory.
-pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalBinary>>) -> Vec<Problem> {
+pub fn note(
+    cluster: &mut Cluster,
+    measured: BTreeMap<PathBuf, Result<LocalBinary, Problem>>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, result) in measured {
         match result {
@@ -31,7 +35,7 @@ pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalB
                     binary.local = Some(local.clone());
                 }
             }
-            Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
+            Err(problem) => problems.push(problem),
         }
     }
     problems
@@ -53,55 +57,49 @@ pub fn named(cluster: &Cluster) -> Vec<PathBuf> {
     paths
 }
 
-fn read(path: &Path) -> io::Result<LocalBinary> {
+/// What is wrong with them, without reading them whole.
+pub fn check(cluster: &Cluster) -> Vec<Problem> {
+    named(cluster).iter().filter_map(|path| open(path).err()).collect()
+}
+
+fn read(path: &Path) -> Result<LocalBinary, Problem> {
+    let (mut file, program) = open(path)?;
+    let (sha256, size) = hash(&mut file).map_err(|why| unreadable(path, &why))?;
+    let (arch, loader) = match program {
+        Program::Elf { arch, loader } => (arch, loader),
+        Program::Script => (None, None),
+    };
+    Ok(LocalBinary { sha256, arch, loader, size })
+}
+
+fn open(path: &Path) -> Result<(File, Program), Problem> {
     // A device has no end, and a pipe that nobody writes to no beginning.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+    let is_file = std::fs::metadata(path).map_err(|why| unreadable(path, &why))?.is_file();
+    if !is_file {
+        return Err(unreadable(path, &"it is no regular file"));
     }
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer, mut size, mut head) = (sha2::Sha256::new(), vec![0; 1 << 20], 0, Vec::new());
+    let file = File::open(path).map_err(|why| unreadable(path, &why))?;
+    let program = program::look(&file).map_err(|why| unreadable(path, &why))?;
+    let none = |none: NoProgram| {
+        Problem::error(format!("{}: this is no program: it is {}", path.display(), none.is)).help(none.help)
+    };
+    Ok((file, program.map_err(none)?))
+}
+
+fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Problem {
+    Problem::error(format!("{}: {why}", path.display()))
+}
+
+fn hash(file: &mut File) -> io::Result<(Sha256, u64)> {
+    let (mut hash, mut buffer, mut size) = (sha2::Sha256::new(), vec![0; 1 << 20], 0);
+    file.rewind()?;
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
             break;
         }
-        if head.is_empty() {
-            head = buffer[..read.min(20)].to_vec();
-        }
         hash.update(&buffer[..read]);
         size += read as u64;
     }
-    let sha256 = Sha256::new(hex::encode(hash.finalize())).map_err(io::Error::other)?;
-    Ok(LocalBinary { sha256, arch: elf_arch(&head), size })
-}
-
-/// ELF's `e_machine` as `uname -m` calls it.
-fn elf_arch(head: &[u8]) -> Option<&'static str> {
-    if head.len() < 20 || !head.starts_with(b"\x7fELF") {
-        return None;
-    }
-    let machine = [head[18], head[19]];
-    let number = if head[5] == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) };
-    match number {
-        0x3e => Some("x86_64"),
-        0xb7 => Some("aarch64"),
-        0x28 => Some("armv7l"),
-        0xf3 => Some("riscv64"),
-        0x03 => Some("i686"),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_elf_header_names_its_machine() {
-        let mut head = [0_u8; 20];
-        head[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        head[18] = 0xb7;
-        assert_eq!(elf_arch(&head), Some("aarch64"));
-        assert_eq!(elf_arch(b"#!/bin/sh\n0123456789"), None);
-    }
+    Ok((Sha256::new(hex::encode(hash.finalize())).map_err(io::Error::other)?, size))
 }

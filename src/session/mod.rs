@@ -5,4 +5,5 @@ pub mod binary;
 pub mod converge;
 pub mod error;
 pub mod joined;
+mod program;
 pub mod read;

@@ -84,6 +84,23 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
         }
         problems.extend(with.into_iter().map(|(other, clashes)| of_pair(other, &node.name, &clashes)));
     }
+    problems.extend(nodes.iter().filter_map(|node| in_anothers(node, nodes)));
+}
+
+/// A node whose folder is in another's would be removed, moved and given away with it.
+fn in_anothers(node: &Node, nodes: &[Node]) -> Option<Problem> {
+    let folder = node.folder.as_ref()?;
+    let holds = |other: &&Node| {
+        other.machine == node.machine && other.folder.as_ref().is_some_and(|around| folder.is_below(around))
+    };
+    let other = nodes.iter().find(holds)?;
+    let message = format!(
+        "the folder {folder} of {} is in that of {} ({})",
+        node.name,
+        other.name,
+        other.folder.as_ref()?
+    );
+    Some(Problem::error(message).help("give each its own `working_directory`, beside the other's"))
 }
 
 /// Something that one node has and another wants.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    service,
+    folder, service,
     source::{source, url},
 };
 use crate::{
@@ -84,6 +84,10 @@ pub(super) fn node(
 
 fn folder(reader: &mut Reader, profile: &Profile) -> Option<RemotePath> {
     let folder = reader.typed(&["working_directory"], RemotePath::new)?;
+    if let Some(why) = folder::of_the_system(&folder) {
+        reader.wrong("working_directory", why);
+        return None;
+    }
     if let Some(sign) = profile.run.expands.chars().find(|sign| folder.as_str().contains(*sign)) {
         let why = format!(
             "working_directory: {} itself reads the {sign} in {:?} as a variable and would look elsewhere; \

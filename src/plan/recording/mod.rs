@@ -107,7 +107,7 @@ pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Problem>> {
     for binary in cluster.nodes.iter_mut().flat_map(Node::binaries_mut) {
         if let Source::File(path) = &binary.source {
             let sha256 = Sha256::of(path.display().to_string());
-            binary.local = Some(LocalBinary { sha256, arch: Some("x86_64"), size: 1000 });
+            binary.local = Some(LocalBinary { sha256, arch: Some("x86_64"), loader: None, size: 1000 });
         }
     }
     Ok(cluster)
