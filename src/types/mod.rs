@@ -1,5 +1,6 @@
 //! The ground: words of the domain that are typed at the edge, texts, problems, limits.
 
+pub mod code;
 pub mod event;
 pub mod harmless;
 pub mod ids;
@@ -8,5 +9,6 @@ pub mod limited;
 pub mod login;
 pub mod problem;
 pub mod redact;
+pub mod row;
 pub mod scope;
 pub mod text;

@@ -29,7 +29,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
+    commands::{
+        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now,
+    },
     facts::Facts,
     plan::{Next, Pending, Stage, Unfolded},
     remote::error::HostError,
@@ -42,7 +44,7 @@ use crate::{
         event::{Event, Events},
         problem::Problem,
     },
-    verify::Check,
+    verify::Row,
 };
 use out::SafeText;
 use progress::Progress;
@@ -148,12 +150,12 @@ impl View {
         }
     }
 
-    pub fn checks(&self, checks: &[Check]) {
+    pub fn checks(&self, checks: &[Row]) {
         self.settle();
         self.recorder.add(|| checks.iter().map(checks::json).collect());
         if self.style.json {
             checks.iter().map(checks::json).all(|value| out::json(&value));
-        } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
+        } else if !self.style.quiet || !checks.iter().all(Row::holds) {
             out::print(checks::text(checks));
         }
     }
@@ -181,14 +183,12 @@ impl View {
         all.iter().all(out::json)
     }
 
-    pub fn findings(&self, findings: &[Finding]) {
+    pub fn doctor(&self, rows: &[DoctorRow]) {
         self.settle();
         if self.style.json {
-            for finding in findings {
-                out::json(&json::with_event("doctor", json!(finding)));
-            }
+            rows.iter().map(doctor::json).all(|value| out::json(&value));
         } else {
-            out::print(doctor::text(findings));
+            out::print(doctor::text(rows));
         }
     }
 
