@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Next, Options, Planned, Refusal, Stage, life, preflight, quorum};
+use super::{Next, Options, Planned, Stage, life, preflight, quorum};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, UnitFacts},
     steps::{Step, TOOL_STAGING, staging},
     types::ids::{NodeName, Sha256},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +73,8 @@ pub(super) fn of(
 }
 
 /// A unit of that name that we did not install is not ours to stop.
-fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refusal>> {
-    let refusals: Vec<Refusal> = nodes
+fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Diagnostic>> {
+    let refusals: Vec<Diagnostic> = nodes
         .iter()
         .flat_map(|(node, seen)| {
             let is_listed = |program: &Program<'_>| match (program.service, &seen.manifest) {
@@ -90,8 +91,8 @@ fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refu
         })
         .map(|(node, unit)| {
             let message = format!("{unit}.service runs, but loomctl has not installed it");
-            Refusal::new(Class::Safety, Some(&node.name), message)
-                .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
+            Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message)
+                .help(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
         .chain(nodes.iter().flat_map(|(node, seen)| gone_services(node, seen)))
         .collect();
@@ -99,19 +100,19 @@ fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Option<Vec<Refu
 }
 
 /// Services that were installed by another profile: nobody would stop them.
-fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let entries = seen.manifest.iter().flat_map(|manifest| &manifest.services);
     let gone = entries.filter(|entry| node.services.iter().all(|service| service.name != entry.service));
     let refuse = |entry| {
-        Refusal::new(Class::Safety, Some(&node.name), preflight::gone_service(entry))
-            .advice(preflight::GONE_SERVICE)
+        Diagnostic::refusal(Code::GoneService, Some(&node.name), preflight::gone_service(entry))
+            .help(preflight::GONE_SERVICE)
     };
     gone.map(refuse).collect()
 }
 
 /// S13: a sign state goes back to zero only when every node of the cluster is seen stopped.
-fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
-    let refusals: Vec<Refusal> = cluster
+fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Diagnostic>> {
+    let refusals: Vec<Diagnostic> = cluster
         .nodes
         .iter()
         .filter(|node| {
@@ -125,8 +126,8 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Option<Vec<Refusal>> {
             };
             let state = facts.nodes.get(&node.name).map_or_else(|| "not seen".to_owned(), running);
             let message = format!("{} is {state}: the chain may still go on", node.name);
-            Refusal::new(Class::Safety, Some(&node.name), message)
-                .advice("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
+            Diagnostic::refusal(Code::StillRunning, Some(&node.name), message)
+                .help("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
         })
         .collect();
     (!refusals.is_empty()).then_some(refusals)

@@ -2,19 +2,20 @@
 //! (S1, S13).
 
 use super::{
-    Class, Next, Options, Refusal, down,
+    Next, Options, down,
     life::{self, Life},
 };
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     steps::Step,
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// Stop all, then remove; `Done`: there is no state that would have to go.
 pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     let refuse = |message: &str, advice: &str| {
-        Next::Refused(vec![Refusal::new(Class::Safety, None, message).advice(advice)])
+        Next::Refused(vec![Diagnostic::refusal(Code::ResetRefused, None, message).help(advice)])
     };
     match life::of_cluster(cluster, facts) {
         Life::Absent | Life::Prepared => return Next::Done(Vec::new()),

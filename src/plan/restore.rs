@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use signed::{first_height, is_live, may_still_sign};
 pub use signing::{Evidence, Signing};
 
-use super::{Class, Next, Options, Refusal, Stage, adopt, life, preflight, stages};
+use super::{Next, Options, Stage, adopt, life, preflight, stages};
 use crate::{
     cluster::{
         Cluster, Node,
@@ -17,6 +17,7 @@ use crate::{
     },
     facts::{Facts, NodeFacts},
     types::ids::{NodeName, Sha256, ValidatorKey},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// One node's keys on their way back.
@@ -67,7 +68,7 @@ pub fn plan(
     options: &Options,
     backup: &Backup,
     shown: &Evidence,
-) -> Result<Vec<Restoration>, Vec<Refusal>> {
+) -> Result<Vec<Restoration>, Vec<Diagnostic>> {
     let mut refusals = other_cluster(cluster, backup);
     let mut restorations = Vec::new();
     for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
@@ -121,21 +122,17 @@ fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
         && !preflight::keys::lacks_sign_state(cluster, seen)
 }
 
-fn safety(node: &NodeName, message: impl Into<String>) -> Refusal {
-    Refusal::new(Class::Safety, Some(node), message)
+fn damaged(node: &NodeName, why: &str) -> Diagnostic {
+    Diagnostic::refusal(Code::BackupDamaged, Some(node), format!("the backup cannot be used: {why}"))
+        .help("take another backup, or one that was made with this profile")
 }
 
-fn damaged(node: &NodeName, why: &str) -> Refusal {
-    Refusal::new(Class::Input, Some(node), format!("the backup cannot be used: {why}"))
-        .advice("take another backup, or one that was made with this profile")
+fn not_in_it(node: &NodeName) -> Diagnostic {
+    Diagnostic::refusal(Code::NotInBackup, Some(node), "it is not in this backup")
+        .help("take another backup, or leave it out of --limit")
 }
 
-fn not_in_it(node: &NodeName) -> Refusal {
-    Refusal::new(Class::Input, Some(node), "it is not in this backup")
-        .advice("take another backup, or leave it out of --limit")
-}
-
-fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Refusal> {
+fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Diagnostic> {
     if (&backup.cluster, &backup.chain_id) == (&cluster.name, &cluster.chain_id) {
         return Vec::new();
     }
@@ -144,7 +141,7 @@ fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Refusal> {
         backup.cluster, backup.chain_id, cluster.name, cluster.chain_id
     );
     let advice = "a sign state belongs to one key on one chain: take the backup of this cluster";
-    vec![Refusal::new(Class::Safety, None, message).advice(advice)]
+    vec![Diagnostic::refusal(Code::OtherBackup, None, message).help(advice)]
 }
 
 fn refused(
@@ -154,7 +151,7 @@ fn refused(
     seen: &NodeFacts,
     kept: &Kept,
     shown: &Evidence,
-) -> Vec<Refusal> {
+) -> Vec<Diagnostic> {
     let machine = facts.machines.get(&node.machine);
     let mut refusals =
         machine.map(|machine| preflight::can_host(cluster, node, machine, seen)).unwrap_or_default();
@@ -167,7 +164,7 @@ fn refused(
 }
 
 /// A key that is there is never written over.
-fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Diagnostic> {
     let differ = |there: &Option<String>, kept: String| there.as_ref().is_some_and(|there| *there != kept);
     let key = seen.validator_key.as_ref().map(ToString::to_string);
     let id = seen.node_id.as_ref().map(ToString::to_string);
@@ -188,38 +185,42 @@ fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
     };
     let advice = "keys are never written over: is it the right host? To give up what is there, stop the node and move \
                   its folder and its state below /var/lib/loomctl away";
-    Some(safety(&node.name, what).advice(advice))
+    Some(Diagnostic::refusal(Code::OtherKeys, Some(&node.name), what).help(advice))
 }
 
 /// A key whose public part nobody knows any more, and that is not the backup's.
-fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Diagnostic> {
     let prints = cluster.profile.init.prints.as_ref().filter(|_| seen.node_id.is_none())?;
     let path = prints.of.under(seen.home.as_ref()?);
     let there = seen.file(&path)?.sha256.as_ref()?;
     let same = kept.text(&prints.of).is_ok_and(|text| Sha256::of(text.reveal()) == *there);
     (!same).then(|| {
-        safety(&node.name, format!("{path} is another key than the backup's"))
-            .advice("keys are never written over: move it away after a backup of it, and run again")
+        Diagnostic::refusal(
+            Code::OtherKeys,
+            Some(&node.name),
+            format!("{path} is another key than the backup's"),
+        )
+        .help("keys are never written over: move it away after a backup of it, and run again")
     })
 }
 
 /// What somebody else has put there would stand in the way of the node's init.
-fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let first = adopt::foreign(cluster, node, seen)
         .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(crate::steps::staging))?;
-    Some(safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
+    Some(Diagnostic::refusal(Code::ForeignNode, Some(&node.name), format!("{first} is there, and no node of ours is whole")).help(
         "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
     ))
 }
 
-fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Refusal> {
+fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Diagnostic> {
     let holds = |(name, seen): &(&NodeName, &NodeFacts)| {
         **name != node.name
             && (seen.validator_key.as_ref() == Some(&kept.validator_key)
                 || seen.node_id.as_ref() == Some(&kept.node_id))
     };
     let (other, _) = facts.nodes.iter().find(holds)?;
-    Some(safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
+    Some(Diagnostic::refusal(Code::KeysHeld, Some(&node.name), format!("{other} holds the same keys: two nodes with one key sign twice")).help(
         format!("to move the node here, take the keys away from {other} first: stop it, and move its key files away"),
     ))
 }

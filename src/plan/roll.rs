@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
-    Class, Gate, Next, Options, Pending, Planned, Refusal, Shows, Stage, Wants, ask,
+    Gate, Next, Options, Pending, Planned, Shows, Stage, Wants, ask,
     life::{self, Life},
     quorum::{Power, node_of},
 };
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
     facts::Facts,
-    types::ids::NodeName,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 /// A node that runs something else than its files say, and the steps that end with its restart.
@@ -42,14 +42,16 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Wa
 }
 
 /// Whether the node may go down now, and what it has to show before the next may.
-fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Refusal> {
-    let refuse =
-        |message: String, advice: &str| Err(Refusal::new(Class::Safety, Some(name), message).advice(advice));
+fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Diagnostic> {
+    let refuse = |code, message: String, advice: &str| {
+        Err(Diagnostic::refusal(code, Some(name), message).help(advice))
+    };
     let Some(voting) = &facts.voting else {
         return if halt {
             Ok(Shows::Answer)
         } else {
             refuse(
+                Code::NoVoters,
                 "it cannot be restarted: no node says who votes, so nobody knows whether blocks would go on"
                     .to_owned(),
                 "start the nodes that are down (`loomctl up`), or accept a standstill with --allow-halt",
@@ -61,6 +63,7 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
             Ok(Shows::Answer)
         } else {
             refuse(
+                Code::NoVoters,
                 format!("it cannot be restarted: {disagree}, so nobody knows whether blocks would go on"),
                 "find out which of them is wrong (`loomctl verify`) and stop it, or accept a standstill with --allow-halt",
             )
@@ -69,6 +72,7 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
     let power = Power::of(cluster, facts, voting, &BTreeSet::from([name]));
     if power.stops() && !halt {
         return refuse(
+            Code::Standstill,
             format!("its restart would take {}", power.offline(voting)),
             "bring the others up first, or accept a standstill with --allow-halt",
         );

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Class, Options, Planned, Refusal, Stage, Upload, ask, birth,
+    Options, Planned, Stage, Upload, ask, birth,
     life::{self, Life},
     node::{self, RunsOn, Wanted},
     relay,
@@ -18,7 +18,7 @@ use crate::{
         manifest::{FORMAT, Manifest, ServiceEntry},
     },
     steps::{Init, Run, Step, staging},
-    types::ids::RemotePath,
+    types::{diagnostic::Diagnostic, ids::RemotePath},
 };
 
 /// The nodes that this run touches, with what is known of them.
@@ -206,12 +206,12 @@ pub fn agree_and_start(
     cluster: &Cluster,
     facts: &Facts,
     options: &Options,
-) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Refusal>> {
+) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Diagnostic>> {
     let documents = birth::documents(cluster, facts)?;
     let live = life::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = node::peers(cluster, facts);
-    peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
+    peers::check(&everybody).map_err(|why| vec![Diagnostic::refusal(why.code(), None, why.to_string())])?;
     let network = cluster.peering(&everybody);
     let touched: Vec<_> = touched(cluster, facts, options).collect();
     let start = |(node, seen): &(&Node, &NodeFacts)| {
@@ -224,7 +224,7 @@ pub fn agree_and_start(
                 waiting.extend(waits);
                 steps.insert(node, planned);
             }
-            Err(found) => refusals.extend::<Vec<Refusal>>(found),
+            Err(found) => refusals.extend::<Vec<Diagnostic>>(found),
         }
     }
     if !refusals.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::types::code::Code;
+use crate::types::{code::Code, diagnostic::Diagnostic};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
@@ -87,6 +87,12 @@ impl HostError {
             Self::Download { .. } => Code::DownloadFailed,
             Self::Interrupted => Code::Interrupted,
         }
+    }
+
+    /// For the reader, of the host that it happened on.
+    pub fn diagnostic(&self, host: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::error(self.to_string()).coded(self.code()).of_host(host);
+        Diagnostic { help: self.advice(), ..diagnostic }
     }
 
     /// What to do about it.

@@ -11,7 +11,7 @@ use sha2::Digest;
 
 use crate::{
     cluster::{Cluster, LocalBinary, Node, Source},
-    types::{ids::Sha256, problem::Problem},
+    types::{diagnostic::Diagnostic, ids::Sha256},
 };
 
 /// Every local binary of the cluster once; blocking.
@@ -20,7 +20,7 @@ pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, io::Result<LocalBinary>
 }
 
 /// Writes what was measured into the cluster; what could not be read is a problem of the inventory.
-pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalBinary>>) -> Vec<Problem> {
+pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalBinary>>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for (path, result) in measured {
         match result {
@@ -31,7 +31,7 @@ pub fn note(cluster: &mut Cluster, measured: BTreeMap<PathBuf, io::Result<LocalB
                     binary.local = Some(local.clone());
                 }
             }
-            Err(e) => problems.push(Problem::error(format!("{}: {e}", path.display()))),
+            Err(e) => problems.push(Diagnostic::error(format!("{}: {e}", path.display()))),
         }
     }
     problems

@@ -73,6 +73,8 @@ codes! {
         DiskFull = "host/disk-full", "too little room on the disk";
         PortTaken = "host/port-taken", "another program holds a port";
         ClockOff = "host/clock-off", "the clock differs from the others'";
+        LockHostLost = "host/lock-host", "the host that holds the cluster's lock is left out and down";
+        KeysAbsent = "host/keys-absent", "a backup would lack a node's keys";
         FactMissing = "host/fact-missing", "the host has not reported what is needed";
         MemoryLow = "host/memory-low", "too little memory";
         NoNtp = "host/no-ntp", "the clock is not synchronised";
@@ -135,6 +137,7 @@ codes! {
         GenesisStranger = "S1/no-validator", "a validator of the inventory is none of the living genesis";
         ClonedNode = "S4/cloned-node-id", "two nodes have the same node id";
         ClonedKey = "S4/cloned-validator-key", "two nodes have the same validator key";
+        SameAddress = "S4/same-peer-address", "two nodes have the same peer address";
         GenesisUnsound = "S5/genesis-unsound", "the genesis would not be sound";
         GenesisDiffers = "S5/documents-differ", "hosts hold different genesis documents";
         GenesisOfOne = "S5/of-one-alone", "a genesis document that one host alone vouches for";
@@ -162,6 +165,7 @@ codes! {
         ForeignUnit = "plan/foreign-unit", "a unit that loomctl has not made";
         OtherUnit = "plan/other-unit", "the node's unit has another name on the host";
         GoneService = "plan/gone-service", "a service is no longer part of the chain";
+        NotConfirmed = "plan/not-confirmed", "the question was not answered with yes";
         NotAdoptable = "plan/not-adoptable", "the node cannot be taken over";
         ResetRefused = "plan/reset-refused", "--reset-unborn is not possible";
         StalePlan = "plan/stale", "the saved plan does not fit any more";

@@ -41,8 +41,8 @@ use crate::{
         read::ReadSession,
     },
     types::{
+        diagnostic::Diagnostic,
         event::{Event, Events},
-        problem::Problem,
     },
     verify::Row,
 };
@@ -116,7 +116,7 @@ impl View {
         }
     }
 
-    pub fn problems(&self, problems: &[Problem]) {
+    pub fn problems(&self, problems: &[Diagnostic]) {
         self.settle();
         for problem in problems.iter().filter(|problem| problem.is_error() || !self.style.quiet) {
             out::say(problems::text(problem));
@@ -125,7 +125,8 @@ impl View {
 
     /// Sentences about hosts, with what hosts have said in them.
     pub fn warnings(&self, warnings: &[String]) {
-        let problems: Vec<Problem> = problems::few(warnings).into_iter().map(Problem::warning).collect();
+        let problems: Vec<Diagnostic> =
+            problems::few(warnings).into_iter().map(Diagnostic::warning).collect();
         self.problems(&problems);
     }
 

@@ -8,12 +8,12 @@ use crate::{
     cluster::Cluster,
     facts::Facts,
     plan::{
-        Class, Next, Options, Refusal,
+        Next, Options,
         recording::{World, cluster, home_of, try_cluster},
         unfold,
     },
     session::error::Failure,
-    types::{code::Code, row::Verdict},
+    types::{code::Code, diagnostic::Diagnostic, row::Verdict},
     verify::{CheckId, Row},
 };
 
@@ -132,7 +132,7 @@ fn a_plan_shows_every_file_that_a_profile_brings() {
     }
 }
 
-fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Refusal> {
+fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Diagnostic> {
     match crate::plan::next(cluster, &world.gather(cluster), &Options::default()) {
         Next::Refused(refusals) => refusals,
         other => panic!("not refused: {other:?}"),
@@ -184,9 +184,9 @@ fn refusals_in_words() {
 
 #[test]
 fn failures_end_with_their_codes() {
-    let of = |class| Failure::Refused(vec![Refusal::new(class, None, "x")]).exit();
-    assert_eq!((of(Class::Host), of(Class::Input), of(Class::Safety)), (1, 2, 3));
-    let both = vec![Refusal::new(Class::Host, None, "x"), Refusal::new(Class::Safety, None, "y")];
+    let of = |code| Failure::Refused(vec![Diagnostic::refusal(code, None, "x")]).exit();
+    assert_eq!((of(Code::DiskFull), of(Code::BinarySum), of(Code::ClonedNode)), (1, 2, 3));
+    let both = [Code::DiskFull, Code::ClonedNode].map(|code| Diagnostic::refusal(code, None, "x")).to_vec();
     assert_eq!(Failure::Refused(both).exit(), 3);
     let rest =
         [Failure::Checks(2), Failure::NoProgress("n-0: file /x (differs)".into()), Failure::Interrupted];

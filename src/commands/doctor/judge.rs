@@ -8,9 +8,9 @@ use crate::{
     chain::peers::PeerInfo,
     cluster::Node,
     facts::{MachineFacts, NodeFacts},
-    plan::{Refusal, preflight},
+    plan::preflight,
     session::read::ReadSession,
-    types::{code::Code, row::Verdict, scope::Scope},
+    types::{code::Code, diagnostic::Diagnostic, row::Verdict, scope::Scope},
 };
 
 /// Of memory and disk, in KiB: below the first a node will not live long, below the second it may not.
@@ -69,7 +69,7 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
         row(node, Subject::Architecture, architecture(node, machine)),
         full.map_or_else(
             || row(node, Subject::Disk, disk(room.map_or("", String::as_str))),
-            |full| refused(node, Subject::Disk, Code::DiskFull, full),
+            |full| refused(node, Subject::Disk, full),
         ),
         row(node, Subject::Memory, memory(text("memory"))),
     ];
@@ -78,7 +78,7 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
         let how = if seen.unit.is_running() { "its own node has them" } else { "free" };
         rows.push(row(node, Subject::Ports, ok(how)));
     }
-    rows.extend(taken.into_iter().map(|refusal| refused(node, Subject::Ports, Code::PortTaken, refusal)));
+    rows.extend(taken.into_iter().map(|refusal| refused(node, Subject::Ports, refusal)));
     rows.extend([
         row(node, Subject::Clock, clock(session, machine)),
         row(node, Subject::Ntp, ntp(text("time"), text("container"))),
@@ -90,8 +90,8 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
     rows
 }
 
-fn refused(node: &Node, id: Subject, code: Code, refusal: Refusal) -> Row {
-    Row::new(id, &node.name, id.as_str()).failed(code, refusal.message).help(refusal.advice)
+fn refused(node: &Node, id: Subject, refusal: Diagnostic) -> Row {
+    Row::new(id, &node.name, id.as_str()).failed(refusal.code, refusal.message).help(refusal.help)
 }
 
 fn rights(scope: &Scope, machine: &MachineFacts) -> Seen {

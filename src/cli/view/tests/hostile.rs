@@ -22,15 +22,15 @@ use crate::{
         watch::{Moving, Now},
     },
     facts::{Facts, Voting},
-    plan::{Class, Next, Options, Pending, Refusal, Wants, recording, unfold},
+    plan::{Next, Options, Pending, Wants, recording, unfold},
     remote::error::HostError,
     session::error::Failure,
     types::{
         code::Code,
+        diagnostic::{Diagnostic, Place},
         event::{Event, Outcome},
         harmless,
         ids::ValidatorKey,
-        problem::{Place, Problem},
         row::Verdict,
     },
     verify::{CheckId, Row},
@@ -275,10 +275,12 @@ fn look_at_failures(word: &str) {
     look_at_failure(&Failure::Gate(text(), text()));
     look_at_failure(&Failure::NoProgress(text()));
     look_at_failure(&Failure::Here(text()));
-    look_at_failure(&Failure::Refused(vec![Refusal::new(Class::Safety, None, text()).advice(text())]));
+    look_at_failure(&Failure::Refused(vec![
+        Diagnostic::refusal(Code::ClonedNode, None, text()).help(text()),
+    ]));
     let place =
         Place { file: text().into(), line: 3, column: 2, width: 2, text: format!("ab{word}cd").into() };
-    people(&problems::text(&Problem { place: Some(place), ..Problem::error(text()) }.help(text())));
+    people(&problems::text(&Diagnostic { place: Some(place), ..Diagnostic::error(text()) }.help(text())));
     let node = recording::cluster(&yaml("loom", "")).nodes[0].name.clone();
     people(&sentences::waits_for(&Pending { node, what: text(), wants: Wants::Restart }).into());
 }
