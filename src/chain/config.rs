@@ -13,7 +13,7 @@ pub use listen::Listen;
 pub use yaml::quoted;
 
 use super::profile::Format;
-use crate::types::{problem::Problem, text::Text};
+use crate::types::{diagnostic::Diagnostic, text::Text};
 
 /// A file that keys are read of and set in.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Parsed {
     }
 
     /// The file's name is for the words of what is wrong with it.
-    pub fn named(file: &str, format: Format, text: &Text) -> Result<Self, Problem> {
+    pub fn named(file: &str, format: Format, text: &Text) -> Result<Self, Diagnostic> {
         Ok(match format {
             Format::Toml => Self::Toml(toml::Document::parse(file, text)?),
             Format::Yaml => Self::Yaml(yaml::Document::parse(file, text)?),
@@ -51,12 +51,12 @@ impl Parsed {
         file: &str,
         known: &[String],
         sets: &[(String, Value)],
-    ) -> Result<(), Vec<Problem>> {
+    ) -> Result<(), Vec<Diagnostic>> {
         let set = |(key, value): &(String, Value)| match self {
             Self::Toml(document) => document.set(file, key, value).err(),
             Self::Yaml(document) => document.set(file, known, key, value).err(),
         };
-        let problems: Vec<Problem> = sets.iter().filter_map(set).collect();
+        let problems: Vec<Diagnostic> = sets.iter().filter_map(set).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 

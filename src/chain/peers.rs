@@ -9,7 +9,10 @@ use super::{
     profile::Profile,
     topology::{Role, Spot, Topology},
 };
-use crate::types::ids::{HostAddr, NodeId, NodeName, PeerAddr};
+use crate::types::{
+    code::Code,
+    ids::{HostAddr, NodeId, NodeName, PeerAddr},
+};
 
 /// Up to here every node dials every other; beyond, that would grow with the square of the nodes.
 pub const MESH_LIMIT: usize = 32;
@@ -44,6 +47,16 @@ pub enum PeersError {
     SameAddress { first: NodeName, second: NodeName, addr: String },
     #[error("{0} is not among the nodes")]
     Unknown(NodeName),
+}
+
+impl PeersError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::SameId { .. } => Code::ClonedNode,
+            Self::SameAddress { .. } => Code::SameAddress,
+            Self::Unknown(_) => Code::NotRendered,
+        }
+    }
 }
 
 /// All nodes as peers of each other. Made once and asked for each node.

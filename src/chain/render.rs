@@ -18,8 +18,8 @@ use super::{
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
 use crate::types::{
+    diagnostic::Diagnostic,
     ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, ServiceName, UnitName, UserName},
-    problem::Problem,
     text::Text,
 };
 
@@ -125,7 +125,7 @@ pub struct Rendered {
 }
 
 /// Everything that is written for a node beside its genesis documents.
-pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Vec<Problem>> {
+pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Vec<Diagnostic>> {
     let mut problems = sets::unknown_names(profile, &node.basics);
     let mut written = BTreeMap::new();
     for path in profile.files.keys() {
@@ -178,8 +178,8 @@ fn service_unit(
     node: &NodeContext,
     service: &ServiceContext,
     ports: &BTreeMap<String, PortUse>,
-) -> Result<Text, Vec<Problem>> {
-    let unknown = || vec![Problem::error(format!("{} has no service {}", profile.name, service.name))];
+) -> Result<Text, Vec<Diagnostic>> {
+    let unknown = || vec![Diagnostic::error(format!("{} has no service {}", profile.name, service.name))];
     let of_profile = profile.services.get(&service.name).ok_or_else(unknown)?;
     let port = |name: &str| ports.get(name).map(|port| port.port);
     let mut argv = vec![service.binary.to_string()];
@@ -208,13 +208,14 @@ pub fn ports_of_node(profile: &Profile, node: &NodeContext) -> Option<BTreeMap<S
 
 /// What is wrong with the inventory's own words, as far as it can be judged before init has run: file names, keys of
 /// the files that we write whole. A key of a file that init makes cannot be.
-pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Problem> {
+pub fn judge(profile: &Profile, basics: &Basics) -> Vec<Diagnostic> {
     let mut problems = sets::unknown_names(profile, basics);
     if profile.numeric_chain_id() && basics.chain_id.as_str().parse::<u64>().is_err() {
         let message =
             format!("chain_id is {:?}, and {} knows its chains by numbers", basics.chain_id, profile.name);
-        problems
-            .push(Problem::error(message).help(format!("give a whole number, such as {}", profile.chain_id)));
+        problems.push(
+            Diagnostic::error(message).help(format!("give a whole number, such as {}", profile.chain_id)),
+        );
     }
     for path in profile.files.iter().filter(|(_, file)| file.template.is_some()).map(|(path, _)| path) {
         problems.extend(file(profile, path, basics, None).err().into_iter().flatten());
@@ -227,7 +228,7 @@ pub fn pre_init_files(
     profile: &Profile,
     basics: &Basics,
     folder: &RemotePath,
-) -> Result<Vec<RenderedFile>, Vec<Problem>> {
+) -> Result<Vec<RenderedFile>, Vec<Diagnostic>> {
     let mut problems = sets::unknown_names(profile, basics);
     let mut written = BTreeMap::new();
     for path in &profile.init.before {
@@ -258,8 +259,8 @@ fn file(
     path: &HomePath,
     basics: &Basics,
     node: Option<&NodeContext>,
-) -> Result<Parsed, Vec<Problem>> {
-    let unknown = || vec![Problem::error(format!("{}: the profile has no file {path}", basics.name))];
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let unknown = || vec![Diagnostic::error(format!("{}: the profile has no file {path}", basics.name))];
     let file = profile.files.get(path).ok_or_else(unknown)?;
     let there = node.and_then(|node| node.init_files.get(path));
     let made;
@@ -271,7 +272,7 @@ fn file(
             &made
         }
         (None, None) => {
-            return Err(vec![Problem::error(format!("{}: init has made no {path}", basics.name))]);
+            return Err(vec![Diagnostic::error(format!("{}: init has made no {path}", basics.name))]);
         }
     };
     let mut parsed = Parsed::named(path.as_str(), file.format, base).map_err(|problem| vec![problem])?;
@@ -296,7 +297,7 @@ fn argv(profile: &Profile, node: &NodeContext) -> Vec<String> {
 }
 
 /// A port that `settings:` put elsewhere than `ports:`, or two that are one.
-fn port_problems(node: &NodeContext, uses: &BTreeMap<String, PortUse>) -> Vec<Problem> {
+fn port_problems(node: &NodeContext, uses: &BTreeMap<String, PortUse>) -> Vec<Diagnostic> {
     let basics = &node.basics;
     let mut problems = Vec::new();
     let mut taken: BTreeMap<u16, &str> = BTreeMap::new();
@@ -306,14 +307,14 @@ fn port_problems(node: &NodeContext, uses: &BTreeMap<String, PortUse>) -> Vec<Pr
                 "{}: `ports:` wants {name} on {wanted}, but its key in `settings:` says {}",
                 basics.name, port_use.port
             );
-            problems.push(Problem::error(message).help("give it in one of them"));
+            problems.push(Diagnostic::error(message).help("give it in one of them"));
         }
         if !port_use.expected {
             continue;
         }
         if let Some(other) = taken.insert(port_use.port, name) {
             let message = format!("{}: {other} and {name} both want port {}", basics.name, port_use.port);
-            problems.push(Problem::error(message));
+            problems.push(Diagnostic::error(message));
         }
     }
     problems

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{encode, profile::Profile, render::fill};
 use crate::types::{
+    diagnostic::Diagnostic,
     ids::{Invalid, NodeName, RemotePath, ServiceName, UnitName, UserName},
-    problem::{Problem, nearest},
+    nearest::nearest,
 };
 
 /// What a unit template may use; every value is encoded for the directive of its name.
@@ -60,8 +61,8 @@ pub struct UnitAsk<'a> {
 }
 
 /// The unit file's text.
-pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Problem>> {
-    let refuse = |error: Invalid| vec![Problem::error(format!("unit of {}: {error}", ask.node))];
+pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Diagnostic>> {
+    let refuse = |error: Invalid| vec![Diagnostic::error(format!("unit of {}: {error}", ask.node))];
     let mut context = tera::Context::new();
     let description = match ask.service {
         None => format!("{} node {}", profile.name, ask.node),
@@ -159,7 +160,7 @@ pub fn once(
 }
 
 /// The overrides over a unit's text. Lines keep their order; new ones come last in their section.
-pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Problem>> {
+pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Diagnostic>> {
     let mut lines: Vec<Cow<'_, str>> = text.lines().map(Cow::from).collect();
     let mut problems = Vec::new();
     for (section, directives) in overrides {
@@ -183,25 +184,25 @@ pub fn apply(text: &str, overrides: &UnitOverrides) -> Result<String, Vec<Proble
     if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
 }
 
-fn section_name(section: &str) -> Result<(), Problem> {
+fn section_name(section: &str) -> Result<(), Diagnostic> {
     if SECTIONS.contains(&section) {
         return Ok(());
     }
     let wanted = SECTIONS.iter().find(|s| s.eq_ignore_ascii_case(section)).copied();
-    let problem = Problem::error(format!("`unit:` knows no section {section:?}"));
+    let problem = Diagnostic::error(format!("`unit:` knows no section {section:?}"));
     Err(match wanted.or_else(|| nearest(section, SECTIONS)) {
         Some(near) => problem.help(format!("is `{near}` meant?")),
         None => problem.help("Unit, Service or Install"),
     })
 }
 
-fn directive_lines(section: &str, key: &str, value: &Value) -> Result<Vec<String>, Problem> {
+fn directive_lines(section: &str, key: &str, value: &Value) -> Result<Vec<String>, Diagnostic> {
     if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(Problem::error(format!("`unit:` {section}: {key:?} is not a directive's name")));
+        return Err(Diagnostic::error(format!("`unit:` {section}: {key:?} is not a directive's name")));
     }
     if let Some((_, instead)) = OURS.iter().find(|(ours, _)| section == "Service" && *ours == key) {
         let message = format!("`unit:` {section}: {key} cannot be set here");
-        return Err(Problem::error(message).help(format!("it follows from {instead}")));
+        return Err(Diagnostic::error(message).help(format!("it follows from {instead}")));
     }
     let values = match value {
         Value::Null => Vec::new(),
@@ -211,8 +212,8 @@ fn directive_lines(section: &str, key: &str, value: &Value) -> Result<Vec<String
     values.into_iter().map(|value| directive(section, key, value)).collect()
 }
 
-fn directive(section: &str, key: &str, value: &Value) -> Result<String, Problem> {
-    let wrong = |why: &str| Err(Problem::error(format!("`unit:` {section}: {key}: {why}")));
+fn directive(section: &str, key: &str, value: &Value) -> Result<String, Diagnostic> {
+    let wrong = |why: &str| Err(Diagnostic::error(format!("`unit:` {section}: {key}: {why}")));
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

@@ -11,7 +11,7 @@ use crate::{
     chain::profile::{Profile, builtin_files, builtin_names},
     cluster::profiles,
     session::error,
-    types::problem::Problem,
+    types::diagnostic::Diagnostic,
 };
 
 pub fn chain(command: &Chain) -> u8 {
@@ -36,7 +36,7 @@ pub fn chain(command: &Chain) -> u8 {
     }
 }
 
-fn show(name: &str, out: Option<&Path>) -> Result<(), Problem> {
+fn show(name: &str, out: Option<&Path>) -> Result<(), Diagnostic> {
     let Some(files) = builtin_files(name) else { return Err(profiles::unknown(name)) };
     match out {
         None => out::document(files[0].1),

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{args, question, start, view::View};
 use crate::{
-    plan::{Class, Course, Goal, Refusal, quorum},
+    plan::{Course, Goal, quorum},
     session::{converge::Run, error::Failure},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 pub async fn down(args: args::Down) -> u8 {
@@ -47,6 +48,6 @@ fn consent(args: &args::Down, view: &View, run: &Run) -> Result<(), Failure> {
     if question::yes(view, &question) {
         return Ok(());
     }
-    let refusal = Refusal::new(Class::Safety, None, question);
-    Err(Failure::Refused(vec![refusal.advice("nothing was done; answer yes at a terminal, or give --yes")]))
+    let refusal = Diagnostic::refusal(Code::NotConfirmed, None, question);
+    Err(Failure::Refused(vec![refusal.help("nothing was done; answer yes at a terminal, or give --yes")]))
 }

@@ -12,11 +12,11 @@ use rustix::process::geteuid;
 
 use crate::{
     steps::Step,
-    types::{limited, problem::Problem},
+    types::{diagnostic::Diagnostic, limited},
 };
 
 /// A text; `-` is stdin.
-pub fn read(path: &Path) -> Result<String, Problem> {
+pub fn read(path: &Path) -> Result<String, Diagnostic> {
     let text = if path.as_os_str() == "-" {
         limited::text_of(std::io::stdin().lock(), limited::DOCUMENT)
     } else {
@@ -29,7 +29,10 @@ pub fn read(path: &Path) -> Result<String, Problem> {
 const WRITABLE_FOR_OTHERS: u32 = 0o022;
 
 /// Written whole and readable for its owner alone: beside itself, synced, renamed.
-pub fn replace(path: &Path, write: impl FnOnce(&mut fs::File) -> std::io::Result<()>) -> Result<(), Problem> {
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut fs::File) -> std::io::Result<()>,
+) -> Result<(), Diagnostic> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -42,27 +45,27 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut fs::File) -> std::io::Result
 }
 
 /// A folder for results: made, or there, empty and ours alone. What is in one is never mixed with what is written now.
-pub fn new_folder(path: &Path) -> Result<(), Problem> {
+pub fn new_folder(path: &Path) -> Result<(), Diagnostic> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|e| wrong(path, &e))?;
     ours_alone(path)?;
     let holds = fs::read_dir(path).map(|mut found| found.next().is_some());
     let holds = holds.map_err(|e| wrong(path, &e))?;
     if holds {
-        let problem = Problem::error(format!("{}: this folder is not empty", path.display()));
+        let problem = Diagnostic::error(format!("{}: this folder is not empty", path.display()));
         return Err(problem.help("name a new one, or remove it first"));
     }
     Ok(())
 }
 
 /// Somebody else may have made it before us, or a link in its place that leads where we can write: in /tmp anybody can.
-fn ours_alone(path: &Path) -> Result<(), Problem> {
+fn ours_alone(path: &Path) -> Result<(), Diagnostic> {
     // Without a slash at its end, with which a link is looked through.
     let named: PathBuf = path.components().collect();
     let found = named.symlink_metadata().and_then(|link| Ok([link, fs::metadata(&named)?]));
     let [link, folder] = found.map_err(|e| wrong(path, &e))?;
     let refuse = |why: String| {
-        let problem = Problem::error(format!("{}: {why}", path.display()));
+        let problem = Diagnostic::error(format!("{}: {why}", path.display()));
         Err(problem.help("name a new folder, in one that is yours"))
     };
     let strangers = [link.uid(), folder.uid()].into_iter().find(|uid| *uid != geteuid().as_raw());
@@ -76,7 +79,7 @@ fn ours_alone(path: &Path) -> Result<(), Problem> {
 }
 
 /// What a step would put on a host, below `root`; true if it is something that has a place there.
-pub fn put(root: &Path, step: &Step) -> Result<bool, Problem> {
+pub fn put(root: &Path, step: &Step) -> Result<bool, Diagnostic> {
     let below = |path: &str| root.join(path.trim_start_matches('/'));
     match step {
         Step::File { path, mode, content, .. } => {
@@ -97,7 +100,7 @@ pub fn put(root: &Path, step: &Step) -> Result<bool, Problem> {
 }
 
 /// A text under a name of its own in a folder that `new_folder` made: a new file, through no link.
-pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
+pub fn write(path: &Path, text: &str) -> Result<(), Diagnostic> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
     options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| wrong(path, &e))
@@ -107,8 +110,8 @@ fn parents(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |parent| fs::DirBuilder::new().recursive(true).mode(0o700).create(parent))
 }
 
-fn wrong(path: &Path, why: &std::io::Error) -> Problem {
-    Problem::error(format!("{}: {why}", path.display()))
+fn wrong(path: &Path, why: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(format!("{}: {why}", path.display()))
 }
 
 #[cfg(test)]

@@ -17,10 +17,7 @@ use crate::{
     },
     cluster::profiles,
     session::error,
-    types::{
-        ids::ChainId,
-        problem::{Problem, nearest},
-    },
+    types::{code::Code, diagnostic::Diagnostic, ids::ChainId, nearest::nearest},
 };
 
 pub fn genesis(command: Genesis) -> u8 {
@@ -35,7 +32,7 @@ pub fn genesis(command: Genesis) -> u8 {
     done.unwrap_or_else(|problems| offline::refuse(&problems))
 }
 
-fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u8, Vec<Problem>> {
+fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u8, Vec<Diagnostic>> {
     let profile = profiles::profile(&of.chain, Path::new("."))?;
     let document = document_of(&profile, of.document.as_deref())?;
     let not_merged = match profile.genesis.how {
@@ -50,10 +47,10 @@ fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u
         )),
     };
     if let Some((why, help)) = not_merged {
-        return Err(vec![Problem::error(format!("{} {why}", profile.name)).help(help)]);
+        return Err(vec![Diagnostic::error(format!("{} {why}", profile.name)).help(help)]);
     }
     let wanted = chain_id.map(ChainId::new).transpose();
-    let wanted = wanted.map_err(|why| vec![Problem::error(why.to_string())])?;
+    let wanted = wanted.map_err(|why| vec![Diagnostic::error(why.to_string())])?;
     let mut unread = Vec::new();
     let Some(mut documents) = standalone::Files::new(&profile, &document, wanted) else {
         return Ok(error::OK);
@@ -74,7 +71,7 @@ fn merge(of: &DocumentOf, chain_id: Option<&str>, paths: &[PathBuf]) -> Result<u
     }
 }
 
-fn check(of: &DocumentOf, file: &Path) -> Result<u8, Vec<Problem>> {
+fn check(of: &DocumentOf, file: &Path) -> Result<u8, Vec<Diagnostic>> {
     let profile = profiles::profile(&of.chain, Path::new("."))?;
     let document = document_of(&profile, of.document.as_deref())?;
     let text = files::read(file).map_err(|problem| vec![problem])?;
@@ -92,11 +89,11 @@ fn diff(
     document: Option<&str>,
     paths: [&PathBuf; 2],
     json: bool,
-) -> Result<bool, Vec<Problem>> {
+) -> Result<bool, Vec<Diagnostic>> {
     let read = |path: &PathBuf| files::read(path).map_err(|problem| vec![problem]);
     let (left, right) = (read(paths[0])?, read(paths[1])?);
     let sound = |path: &PathBuf, text| {
-        let problem = |why: GenesisProblem| Problem::error(format!("{}: {}", path.display(), why.message));
+        let problem = |why: GenesisProblem| Diagnostic::error(format!("{}: {}", path.display(), why.message));
         Sound::read("", text).map_err(|why| vec![problem(why)])
     };
     let (left, right) = (sound(paths[0], left)?, sound(paths[1], right)?);
@@ -113,19 +110,19 @@ fn diff(
     Ok(!changes.is_empty())
 }
 
-fn guessed(left: &Sound<'_>, right: &Sound<'_>) -> Result<(Profile, String), Vec<Problem>> {
+fn guessed(left: &Sound<'_>, right: &Sound<'_>) -> Result<(Profile, String), Vec<Diagnostic>> {
     let known: Vec<Profile> = builtin_names().into_iter().filter_map(Profile::builtin).collect();
     let found =
         compare::guess(&known, left, right).map(|(profile, document)| (profile.clone(), document.to_owned()));
     found.ok_or_else(|| {
-        let problem = Problem::error("the documents do not show which chain's they are");
+        let problem = Diagnostic::error("the documents do not show which chain's they are");
         vec![problem.help("say it: --chain NAME, and --document NAME where it has several")]
     })
 }
 
-fn document_of(profile: &Profile, wanted: Option<&str>) -> Result<String, Vec<Problem>> {
+fn document_of(profile: &Profile, wanted: Option<&str>) -> Result<String, Vec<Diagnostic>> {
     let names: Vec<&str> = profile.documents.keys().map(String::as_str).collect();
-    let wrong = |message: String, help: String| Err(vec![Problem::error(message).help(help)]);
+    let wrong = |message: String, help: String| Err(vec![Diagnostic::error(message).help(help)]);
     match (wanted, names.as_slice()) {
         (Some(name), _) if names.contains(&name) => Ok(name.to_owned()),
         (Some(name), _) => {
@@ -146,13 +143,11 @@ fn document_of(profile: &Profile, wanted: Option<&str>) -> Result<String, Vec<Pr
     }
 }
 
-fn words(problem: GenesisProblem) -> Problem {
-    let mut said = Problem::error(problem.to_string());
-    said.help = problem.help;
-    said
+fn words(problem: GenesisProblem) -> Diagnostic {
+    problem.diagnostic(Code::Input)
 }
 
-fn all_words(problems: Vec<GenesisProblem>) -> Vec<Problem> {
+fn all_words(problems: Vec<GenesisProblem>) -> Vec<Diagnostic> {
     problems.into_iter().map(words).collect()
 }
 

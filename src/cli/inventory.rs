@@ -11,7 +11,7 @@ use crate::{
     cluster::resolve::{self, Supplied},
     inventory::{self, Inventory, listing, vagrant},
     session::{binary, error},
-    types::problem::{Problem, nearest},
+    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 pub fn inventory(command: &Command) -> u8 {
@@ -35,19 +35,19 @@ fn people(text: String) {
 }
 
 /// Reads the inventory and warns of what is odd in it.
-fn read(desired: &Desired) -> Result<Inventory, Vec<Problem>> {
+fn read(desired: &Desired) -> Result<Inventory, Vec<Diagnostic>> {
     let (inventory, warnings) = start::load(desired)?;
     offline::warn(&warnings);
     Ok(inventory)
 }
 
-fn from_vagrant(folder: &Path, running_only: bool) -> Result<String, Vec<Problem>> {
+fn from_vagrant(folder: &Path, running_only: bool) -> Result<String, Vec<Diagnostic>> {
     let (text, warnings) = vagrant::inventory(folder, running_only)?;
     offline::warn(&warnings);
     Ok(text)
 }
 
-fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Diagnostic>> {
     let inventory = read(desired)?;
     let only: Option<HashSet<String>> = match limit {
         Some(limit) => Some(chosen(&inventory, Some(limit))?.into_iter().collect()),
@@ -56,12 +56,12 @@ fn list(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> 
     Ok(view::document(listing::list(&inventory, |name| only.as_ref().is_none_or(|only| only.contains(name)))))
 }
 
-fn hosts(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Problem>> {
+fn hosts(desired: &Desired, limit: Option<&str>) -> Result<String, Vec<Diagnostic>> {
     let inventory = read(desired)?;
     Ok(chosen(&inventory, limit)?.join("\n") + "\n")
 }
 
-fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec<Problem>> {
+fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec<Diagnostic>> {
     match limit {
         Some(limit) => inventory::select(inventory, limit).map_err(|problem| vec![problem]),
         None => Ok(inventory.hosts.keys().cloned().collect()),
@@ -69,7 +69,7 @@ fn chosen(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<String>, Vec
 }
 
 /// The cluster that comes of it. All that is wrong is an error, and with it nothing is shown.
-fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
+fn check(desired: &Desired, json: bool) -> Result<String, Vec<Diagnostic>> {
     let inventory = read(desired)?;
     let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
     let (cluster, warnings) = resolve::resolve(&inventory, &supplied)?;
@@ -86,12 +86,12 @@ fn check(desired: &Desired, json: bool) -> Result<String, Vec<Problem>> {
     Ok(checked::text(&inventory, &cluster))
 }
 
-fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Problem>> {
+fn graph(desired: &Desired, vars: bool, group: &str) -> Result<String, Vec<Diagnostic>> {
     let inventory = read(desired)?;
     if let Some(start) = inventory.groups.get(group) {
         return Ok(view::graph(&inventory, start, vars));
     }
-    let problem = Problem::error(format!("there is no group `{group}`"));
+    let problem = Diagnostic::error(format!("there is no group `{group}`"));
     Err(vec![match nearest(group, inventory.groups.keys().map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None => problem.help("`loomctl inventory graph` shows all groups"),

@@ -5,11 +5,11 @@ use std::{io::Write as _, path::Path};
 use crate::{
     cluster::backup::Backup,
     commands::encryption::{self, Identities},
-    types::{limited, login::Secret, problem::Problem},
+    types::{diagnostic::Diagnostic, limited, login::Secret},
 };
 
 /// Whether a backup could be written there, before anything is read for it.
-pub fn may_write(path: &Path) -> Result<(), Problem> {
+pub fn may_write(path: &Path) -> Result<(), Diagnostic> {
     if path.symlink_metadata().is_ok() {
         return Err(
             wrong(path, "it is there already").help("a backup is never written over: give another name")
@@ -19,7 +19,7 @@ pub fn may_write(path: &Path) -> Result<(), Problem> {
 }
 
 /// Writes what is sealed already. With `test`: what was written is read back, and has to open to this.
-pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -> Result<(), Problem> {
+pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -> Result<(), Diagnostic> {
     let broken = |e: std::io::Error| wrong(path, &e.to_string());
     let mut file = tempfile::NamedTempFile::new_in(folder(path)).map_err(broken)?;
     file.write_all(sealed).and_then(|()| file.as_file().sync_all()).map_err(broken)?;
@@ -42,7 +42,7 @@ pub fn write(path: &Path, sealed: &[u8], test: Option<(&Identities, &Secret)>) -
     std::fs::File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(broken)
 }
 
-pub fn identities(path: &Path) -> Result<Identities, Problem> {
+pub fn identities(path: &Path) -> Result<Identities, Diagnostic> {
     let text =
         limited::text(path, limited::SMALL).map(Secret::new).map_err(|e| wrong(path, &e.to_string()))?;
     Identities::parse(&text).map_err(|why| {
@@ -51,7 +51,7 @@ pub fn identities(path: &Path) -> Result<Identities, Problem> {
     })
 }
 
-pub fn read(path: &Path, identities: &Identities) -> Result<Backup, Problem> {
+pub fn read(path: &Path, identities: &Identities) -> Result<Backup, Diagnostic> {
     let sealed = limited::read(path, limited::TEXT).map_err(|e| wrong(path, &e.to_string()))?;
     let text = encryption::open(&sealed, identities).map_err(|why| wrong(path, &why))?;
     Backup::parse(&text).map_err(|why| wrong(path, &why))
@@ -61,6 +61,6 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn wrong(path: &Path, why: &str) -> Problem {
-    Problem::error(format!("{}: {why}", path.display()))
+fn wrong(path: &Path, why: &str) -> Diagnostic {
+    Diagnostic::error(format!("{}: {why}", path.display()))
 }

@@ -17,9 +17,9 @@ use crate::{
         encryption::{self, Identities, Recipients},
         keys,
     },
-    plan::{Class, Course, Options, Pending, Refusal, restore, world::KeysBack},
+    plan::{Course, Options, Pending, restore, world::KeysBack},
     session::{converge::Run, error::Failure, read::ReadSession},
-    types::{ids::NodeName, login::Secret},
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName, login::Secret},
 };
 
 pub async fn list(args: KeysList) -> u8 {
@@ -149,9 +149,9 @@ async fn put_back(
     if !planned.is_empty() && !args.yes {
         let question = notes::consent(&planned);
         if !question::yes(view, &question) {
-            let refusal = Refusal::new(Class::Safety, None, question);
+            let refusal = Diagnostic::refusal(Code::NotConfirmed, None, question);
             let advice = "nothing was done; answer yes at a terminal, or give --yes";
-            return Err(Failure::Refused(vec![refusal.advice(advice)]));
+            return Err(Failure::Refused(vec![refusal.help(advice)]));
         }
     }
     let mut course = Course::restoring(options, KeysBack { backup, evidence: &shown });

@@ -8,7 +8,7 @@ use crate::{
     cluster::Cluster,
     commands::logs::{self, Line, Wanted},
     session::error::Failure,
-    types::problem::{Problem, nearest},
+    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 /// As many as journalctl shows before it follows.
@@ -51,7 +51,7 @@ pub async fn logs(args: Logs) -> u8 {
     end(view, session).await
 }
 
-fn unknown_service(cluster: &Cluster, name: &str) -> Option<Problem> {
+fn unknown_service(cluster: &Cluster, name: &str) -> Option<Diagnostic> {
     let mut known: Vec<&str> =
         cluster.nodes.iter().flat_map(|node| cluster.programs(node)).map(|program| program.name()).collect();
     known.sort_unstable();
@@ -59,7 +59,8 @@ fn unknown_service(cluster: &Cluster, name: &str) -> Option<Problem> {
     if known.contains(&name) {
         return None;
     }
-    let problem = Problem::error(format!("--service {name}: {} has no such service", cluster.profile.name));
+    let problem =
+        Diagnostic::error(format!("--service {name}: {} has no such service", cluster.profile.name));
     Some(problem.help(match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it has: {}", known.join(", ")),

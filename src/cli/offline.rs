@@ -10,16 +10,13 @@ use crate::{
     chain::peers::PeerInfo,
     cluster::Cluster,
     facts::{Facts, saved},
-    plan::{Class, Refusal, whole},
+    plan::whole,
     session::{
         binary,
         error::{self, Failure},
         joined,
     },
-    types::{
-        ids::NodeName,
-        problem::{Problem, nearest},
-    },
+    types::{diagnostic::Diagnostic, ids::NodeName, nearest::nearest},
 };
 
 pub fn peers(args: &Peers) -> u8 {
@@ -55,7 +52,7 @@ pub async fn render(args: &Render) -> u8 {
     done.unwrap_or_else(|failure| offline::fail(&failure))
 }
 
-fn input(problem: Problem) -> Failure {
+fn input(problem: Diagnostic) -> Failure {
     Failure::Input(vec![problem])
 }
 
@@ -71,7 +68,7 @@ fn known(args: &Offline) -> Result<(Cluster, Facts), Failure> {
     let text = files::read(&args.facts).map_err(input)?;
     let facts = saved::read(&text, &cluster).map_err(|(line, why)| {
         let message = format!("{} line {line}: these are no facts: {why}", args.facts.display());
-        input(Problem::error(message).help("facts are what `loomctl facts --json` prints"))
+        input(Diagnostic::error(message).help("facts are what `loomctl facts --json` prints"))
     })?;
     saved::scopes(&mut cluster, &facts);
     Ok((cluster, facts))
@@ -86,7 +83,7 @@ fn dialled(
     if let Some(name) = only
         && cluster.nodes.iter().all(|node| node.name.as_str() != name)
     {
-        let problem = Problem::error(format!("there is no node {name:?} in the inventory"));
+        let problem = Diagnostic::error(format!("there is no node {name:?} in the inventory"));
         let near = nearest(name, cluster.nodes.iter().map(|node| node.name.as_str()));
         return Err(input(match near {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
@@ -100,7 +97,7 @@ fn dialled(
         .map(|node| {
             let peers = network.peers_of(&node.name);
             let refused = |why: crate::chain::peers::PeersError| {
-                vec![Refusal::new(Class::Safety, Some(&node.name), why.to_string())]
+                vec![Diagnostic::refusal(why.code(), Some(&node.name), why.to_string())]
             };
             peers.map(|peers| (node.name.clone(), peers)).map_err(|why| Failure::Refused(refused(why)))
         })

@@ -5,20 +5,20 @@ use std::{io::Write as _, path::Path};
 use super::files;
 use crate::{
     plan::saved::Saved,
-    types::{harmless, problem::Problem},
+    types::{diagnostic::Diagnostic, harmless},
 };
 
-pub fn write(path: &Path, saved: &Saved) -> Result<(), Problem> {
+pub fn write(path: &Path, saved: &Saved) -> Result<(), Diagnostic> {
     files::replace(path, |file| {
         let written = serde_json::to_string_pretty(saved)?;
         writeln!(file, "{}", harmless::json(&written))
     })
 }
 
-pub fn read(path: &Path) -> Result<Saved, Problem> {
+pub fn read(path: &Path) -> Result<Saved, Diagnostic> {
     let text = files::read(path)?;
     Saved::read(&text).map_err(|e| {
         let message = format!("{}: it is not a plan that this loomctl can read: {e}", path.display());
-        Problem::error(message).help("make one with `loomctl plan --out FILE`")
+        Diagnostic::error(message).help("make one with `loomctl plan --out FILE`")
     })
 }

@@ -23,7 +23,7 @@ use crate::{
         error::Failure,
         read::ReadSession,
     },
-    types::{ids::NodeName, interrupt::Interrupt, login::Secret, problem::Problem},
+    types::{diagnostic::Diagnostic, ids::NodeName, interrupt::Interrupt, login::Secret},
     verify::Limits,
 };
 
@@ -61,7 +61,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
 }
 
 /// The end of a command whose own files are wrong; the exit code.
-pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Problem>) -> u8 {
+pub fn refuse(hosts: &Hosts, command: &'static str, problems: Vec<Diagnostic>) -> u8 {
     View::new(style(hosts), command).end_with(&Failure::Input(problems))
 }
 
@@ -120,10 +120,10 @@ pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, ReadSes
     }
 }
 
-type OnHosts = (Cluster, Options, Vec<Problem>);
+type OnHosts = (Cluster, Options, Vec<Diagnostic>);
 
 /// What the command line names as the inventory, with warnings: files, or Vagrant's machines.
-pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let mut ids = desired.vault_id.clone();
     if desired.ask_vault_pass {
@@ -135,7 +135,8 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
     // What the environment says gives way.
     if !desired.inventory.is_empty() {
-        let both = Problem::error("-i and --vagrant: both name an inventory").help("leave one of them out");
+        let both =
+            Diagnostic::error("-i and --vagrant: both name an inventory").help("leave one of them out");
         return Err(vec![both]);
     }
     let (text, mut warnings) = vagrant::inventory(folder, desired.vagrant.running_only)?;
@@ -146,7 +147,7 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
 }
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
-pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
+pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Diagnostic>), Vec<Diagnostic>> {
     let (inventory, mut warnings) = load(source)?;
     let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
     let (cluster, more) = resolve::resolve(&inventory, &supplied)?;
@@ -154,7 +155,7 @@ pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Problem>), Vec<Problem>
     Ok((cluster, warnings))
 }
 
-fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
+fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Diagnostic>> {
     let (inventory, mut warnings) = load(&hosts.desired)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
     let supplied = Supplied { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
@@ -170,16 +171,16 @@ fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Problem>> {
     Ok((cluster, options, warnings))
 }
 
-fn ask_password() -> Result<Secret, Vec<Problem>> {
+fn ask_password() -> Result<Secret, Vec<Diagnostic>> {
     let help = "without a terminal, set ansible_become_password (a vault or `-e @file` keeps it out of the inventory)";
     password("BECOME password: ", "-K").map(Secret::new).map_err(|problem| vec![problem.help(help)])
 }
 
-fn password(question: &str, flag: &str) -> Result<String, Problem> {
+fn password(question: &str, flag: &str) -> Result<String, Diagnostic> {
     if !std::io::stdin().is_terminal() {
-        return Err(Problem::error(format!("{flag}: there is no terminal to ask for the password")));
+        return Err(Diagnostic::error(format!("{flag}: there is no terminal to ask for the password")));
     }
-    rpassword::prompt_password(question).map_err(|error| Problem::error(format!("{flag}: {error}")))
+    rpassword::prompt_password(question).map_err(|error| Diagnostic::error(format!("{flag}: {error}")))
 }
 
 fn log_to_stderr(hosts: &Hosts) {

@@ -154,7 +154,7 @@ pub async fn prove(view: &View, run: &mut Run, deadlines: &super::args::Deadline
         () = interrupt.wait() => return Err(Failure::Interrupted),
     };
     view.checks(&checks);
-    match checks.iter().filter(|check| !check.ok).count() {
+    match checks.iter().filter(|check| !check.holds()).count() {
         0 => Ok(()),
         failed => Err(Failure::Checks(failed)),
     }

@@ -3,7 +3,7 @@
 use super::Source;
 use crate::{
     chain::peers::PeerInfo,
-    types::{ids::Sha256, problem::Problem, text::Text},
+    types::{diagnostic::Diagnostic, ids::Sha256, text::Text},
 };
 
 /// `network: {joined: {…}}`
@@ -18,5 +18,5 @@ pub struct Joined {
     /// Nodes of the network that may be asked for more peers.
     pub seeds: Vec<PeerInfo>,
     /// Known once a host has shown it, or it was read here; until then why it is not.
-    pub document: Result<Text, Problem>,
+    pub document: Result<Text, Diagnostic>,
 }

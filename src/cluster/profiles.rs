@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use crate::{
     chain::profile::{Profile, builtin_names},
     inventory,
-    types::problem::{Problem, nearest},
+    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 /// The file that makes a folder a profile.
 const FILE: &str = "profile.yaml";
 
 /// `word` with a slash is a folder; a relative one starts at `base`.
-pub fn profile(word: &str, base: &Path) -> Result<Profile, Vec<Problem>> {
+pub fn profile(word: &str, base: &Path) -> Result<Profile, Vec<Diagnostic>> {
     if word.contains('/') || word == "." {
         return own(&controller_path(base, word));
     }
@@ -20,20 +20,20 @@ pub fn profile(word: &str, base: &Path) -> Result<Profile, Vec<Problem>> {
 }
 
 /// The profile in a folder: `profile.yaml`, and its templates beside it.
-pub fn own(folder: &Path) -> Result<Profile, Vec<Problem>> {
+pub fn own(folder: &Path) -> Result<Profile, Vec<Diagnostic>> {
     let mut texts = inventory::texts_of(folder).map_err(|problem| vec![*problem])?;
     let file = folder.join(FILE).display().to_string();
     let Some(yaml) = texts.remove(FILE) else {
-        let problem = Problem::error(format!("{}: there is no {FILE} in this folder", folder.display()));
+        let problem = Diagnostic::error(format!("{}: there is no {FILE} in this folder", folder.display()));
         return Err(vec![problem.help("begin with one that works: `loomctl chain show cometbft`")]);
     };
     Profile::parse(&file, &yaml, texts)
 }
 
 /// The problem of a name that no chain in the program has.
-pub fn unknown(word: &str) -> Problem {
+pub fn unknown(word: &str) -> Diagnostic {
     let known = builtin_names();
-    let problem = Problem::error(format!("unknown chain {word:?}"));
+    let problem = Diagnostic::error(format!("unknown chain {word:?}"));
     let near = nearest(word, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
     let all = || format!("known are: {}; a profile of your own is a folder: ./{word}", known.join(", "));
     problem.help(near.unwrap_or_else(all))

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::{
     inventory::Host,
     types::{
+        diagnostic::{Diagnostic, Place},
         ids::Invalid,
-        problem::{Place, Problem},
     },
 };
 
@@ -19,7 +19,7 @@ pub fn unfit(why: impl std::fmt::Display) -> Invalid {
 /// A host's variables and the problems found while reading them.
 pub struct Reader<'a> {
     pub host: &'a Host,
-    pub problems: &'a mut Vec<Problem>,
+    pub problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
@@ -29,7 +29,7 @@ impl Reader<'_> {
 
     /// Notes that this variable's value will not do.
     pub fn wrong(&mut self, name: &str, why: impl std::fmt::Display) {
-        let problem = Problem::error(why.to_string()).of_host(&self.host.name);
+        let problem = Diagnostic::error(why.to_string()).of_host(&self.host.name);
         self.problems.push(problem.at(self.place(name).as_ref()));
     }
 

@@ -22,9 +22,10 @@ use crate::{
     chain::{genesis::Overrides, peers::Strategy, profile::Profile, render, unit},
     inventory::Inventory,
     types::{
+        diagnostic::{Diagnostic, alike},
         ids::{ChainId, ClusterName},
         login::{Login, Secret},
-        problem::{Problem, alike, nearest},
+        nearest::nearest,
         scope::Scope,
     },
 };
@@ -39,7 +40,10 @@ pub struct Supplied {
 }
 
 /// The cluster with warnings, or every problem.
-pub fn resolve(inventory: &Inventory, supplied: &Supplied) -> Result<(Cluster, Vec<Problem>), Vec<Problem>> {
+pub fn resolve(
+    inventory: &Inventory,
+    supplied: &Supplied,
+) -> Result<(Cluster, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut problems = near_misses(inventory);
     let Some(profile) = one_profile(inventory, &mut problems) else { return Err(problems) };
     let profile = Arc::new(profile);
@@ -68,13 +72,13 @@ pub fn resolve(inventory: &Inventory, supplied: &Supplied) -> Result<(Cluster, V
     }
     let problems = alike(problems);
     match cluster {
-        Some(cluster) if !problems.iter().any(Problem::is_error) => Ok((cluster, problems)),
+        Some(cluster) if !problems.iter().any(Diagnostic::is_error) => Ok((cluster, problems)),
         _ => Err(problems),
     }
 }
 
 /// `settings:` and `unit:` in the chain's and systemd's own words; what a group sets is said once.
-fn judge_words(inventory: &Inventory, cluster: &Cluster, problems: &mut Vec<Problem>) {
+fn judge_words(inventory: &Inventory, cluster: &Cluster, problems: &mut Vec<Diagnostic>) {
     for node in &cluster.nodes {
         let vars = inventory.hosts.get(node.name.as_str()).map(|host| &host.vars);
         let settings = render::judge(&cluster.profile, &cluster.basics(node));
@@ -91,7 +95,7 @@ fn judge_words(inventory: &Inventory, cluster: &Cluster, problems: &mut Vec<Prob
 }
 
 /// A variable that is nobody's but nearly ours is probably a slip.
-fn near_misses(inventory: &Inventory) -> Vec<Problem> {
+fn near_misses(inventory: &Inventory) -> Vec<Diagnostic> {
     let known: HashSet<&str> = variables::names().collect();
     let (mut seen, mut warnings) = (HashSet::new(), Vec::new());
     for host in inventory.hosts.values() {
@@ -101,7 +105,8 @@ fn near_misses(inventory: &Inventory) -> Vec<Problem> {
             }
             if let Some(meant) = nearest(name, known.iter().copied()) {
                 let place = var.name_place.as_ref().or(var.place.as_ref());
-                let warning = Problem::warning(format!("unknown variable `{name}`: did you mean `{meant}`?"));
+                let warning =
+                    Diagnostic::warning(format!("unknown variable `{name}`: did you mean `{meant}`?"));
                 warnings.push(warning.at(place));
             }
         }
@@ -110,7 +115,7 @@ fn near_misses(inventory: &Inventory) -> Vec<Problem> {
 }
 
 /// A variable that counts for the whole cluster: the same on every host.
-fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Option<(Value, String)> {
+fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Diagnostic>) -> Option<(Value, String)> {
     let mut found: Option<(Value, String)> = None;
     for host in inventory.hosts.values() {
         let value = match host.get(name) {
@@ -126,7 +131,9 @@ fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Opt
                 let place = host.vars.get(name).and_then(|var| var.place.as_ref());
                 let message = format!("{name} is {value} on {} but {first} on {by}", host.name);
                 problems.push(
-                    Problem::error(message).at(place).help(format!("{name} must be the same on all hosts")),
+                    Diagnostic::error(message)
+                        .at(place)
+                        .help(format!("{name} must be the same on all hosts")),
                 );
                 return None;
             }
@@ -137,7 +144,7 @@ fn shared(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Opt
     found
 }
 
-fn shared_text(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -> Option<String> {
+fn shared_text(inventory: &Inventory, name: &str, problems: &mut Vec<Diagnostic>) -> Option<String> {
     let (value, by) = shared(inventory, name, problems)?;
     match value {
         Value::String(text) => Some(text),
@@ -150,9 +157,9 @@ fn shared_text(inventory: &Inventory, name: &str, problems: &mut Vec<Problem>) -
     }
 }
 
-fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Profile> {
+fn one_profile(inventory: &Inventory, problems: &mut Vec<Diagnostic>) -> Option<Profile> {
     if inventory.hosts.is_empty() {
-        problems.push(Problem::error("the inventory has no hosts"));
+        problems.push(Diagnostic::error("the inventory has no hosts"));
         return None;
     }
     let before = problems.iter().filter(|p| p.is_error()).count();
@@ -166,8 +173,9 @@ fn one_profile(inventory: &Inventory, problems: &mut Vec<Problem>) -> Option<Pro
         Err(found) => {
             let mut vars = inventory.hosts.values().filter_map(|host| host.vars.get("chain"));
             let place = vars.find_map(|var| var.place.clone());
-            let at =
-                |problem: Problem| if problem.place.is_some() { problem } else { problem.at(place.as_ref()) };
+            let at = |problem: Diagnostic| {
+                if problem.place.is_some() { problem } else { problem.at(place.as_ref()) }
+            };
             problems.extend(found.into_iter().map(at));
             None
         }
@@ -192,46 +200,49 @@ fn whole(
     machines: Vec<Machine>,
     nodes: Vec<Node>,
     joined: Option<Joined>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> Option<Cluster> {
     let given = shared_text(inventory, "chain_id", problems);
     if joined.is_some() && given.is_none() {
-        let problem = Problem::error("missing variable `chain_id`");
+        let problem = Diagnostic::error("missing variable `chain_id`");
         problems.push(problem.help("set it to the id of the network that is joined, as its genesis has it"));
     }
     let chain_id = match &given {
         Some(text) => {
-            ChainId::new(text.as_str()).map_err(|why| problems.push(Problem::error(why.to_string()))).ok()
+            ChainId::new(text.as_str()).map_err(|why| problems.push(Diagnostic::error(why.to_string()))).ok()
         }
         None => Some(profile.chain_id.clone()),
     };
     let name =
         shared_text(inventory, "cluster", problems).or_else(|| chain_id.as_ref().map(ToString::to_string));
     let name = ClusterName::new(name?)
-        .map_err(|why| problems.push(Problem::error(why.to_string()).help("set `cluster` to a short name")))
+        .map_err(|why| {
+            problems.push(Diagnostic::error(why.to_string()).help("set `cluster` to a short name"))
+        })
         .ok();
     let strategy = match shared_text(inventory, "peers_strategy", problems).as_deref() {
         None | Some("auto") => Strategy::Auto,
         Some("mesh") => Strategy::Mesh,
         Some("ring") => Strategy::Placement,
         Some(other) => {
-            problems.push(Problem::error(format!("peers_strategy {other:?}: auto, mesh or ring")));
+            problems.push(Diagnostic::error(format!("peers_strategy {other:?}: auto, mesh or ring")));
             Strategy::Auto
         }
     };
     let genesis = genesis_values(inventory, &profile, problems);
     if joined.is_some() && nodes.iter().any(|node| node.state_sync) {
         let problem =
-            Problem::error("state_sync: nodes of a joined network cannot begin with a snapshot yet");
+            Diagnostic::error("state_sync: nodes of a joined network cannot begin with a snapshot yet");
         problems.push(problem.help("leave `state_sync` out: they take all blocks"));
     }
     if joined.is_some() && !genesis.is_empty() {
-        let problem = Problem::error("genesis: the genesis of a joined network is never changed");
+        let problem = Diagnostic::error("genesis: the genesis of a joined network is never changed");
         problems.push(problem.help("leave `genesis` out"));
     }
     if joined.is_none() && nodes.iter().all(|node| node.role != Role::Validator) && !nodes.is_empty() {
-        problems
-            .push(Problem::error("no host is a validator").help("leave `role` out, or set it to validator"));
+        problems.push(
+            Diagnostic::error("no host is a validator").help("leave `role` out, or set it to validator"),
+        );
     }
     roles::judge(&nodes, strategy, problems);
     clashes(&profile, &nodes, problems);
@@ -239,11 +250,11 @@ fn whole(
     Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy, joined })
 }
 
-fn genesis_values(inventory: &Inventory, profile: &Profile, problems: &mut Vec<Problem>) -> Overrides {
+fn genesis_values(inventory: &Inventory, profile: &Profile, problems: &mut Vec<Diagnostic>) -> Overrides {
     let Some((value, by)) = shared(inventory, "genesis", problems) else { return BTreeMap::new() };
     let place =
         inventory.hosts.get(&by).and_then(|h| h.vars.get("genesis")).and_then(|var| var.place.clone());
-    let mut wrong = |why: String| problems.push(Problem::error(why).at(place.as_ref()));
+    let mut wrong = |why: String| problems.push(Diagnostic::error(why).at(place.as_ref()));
     let Value::Object(documents) = value else {
         wrong("genesis must be a dictionary {DOCUMENT: {dotted.path: value}}".to_owned());
         return BTreeMap::new();

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use age::{Decryptor, Encryptor, IdentityFile, x25519};
 use zeroize::Zeroizing;
 
-use crate::types::{login::Secret, problem::Problem};
+use crate::types::{diagnostic::Diagnostic, login::Secret};
 
 /// Whom a backup is for.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Recipients(Vec<x25519::Recipient>);
 pub struct Identities(Vec<Box<dyn age::Identity + Send + Sync>>);
 
 impl Recipients {
-    pub fn parse(texts: &[String]) -> Result<Self, Vec<Problem>> {
+    pub fn parse(texts: &[String]) -> Result<Self, Vec<Diagnostic>> {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for text in texts {
             match text.parse() {
@@ -27,13 +27,13 @@ impl Recipients {
     }
 }
 
-fn refused(text: &str, why: &str) -> Problem {
+fn refused(text: &str, why: &str) -> Diagnostic {
     // The one slip that would put a private key on the screen.
     if text.to_ascii_uppercase().contains("AGE-SECRET-KEY") {
-        return Problem::error("--recipient: this is an identity, not a recipient")
+        return Diagnostic::error("--recipient: this is an identity, not a recipient")
             .help("a recipient is the public half and begins with age1 (`age-keygen -y FILE` prints it)");
     }
-    Problem::error(format!("--recipient {text}: {why}"))
+    Diagnostic::error(format!("--recipient {text}: {why}"))
         .help("recipients are age's own (age1…, as `age-keygen` prints them); ssh keys and plugins are not understood")
 }
 

@@ -20,11 +20,11 @@ use crate::{
     },
     facts::{NodeFacts, ask},
     fleet::Target,
-    plan::{Class, Refusal},
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
     session::read::ReadSession,
     types::ids::{NodeId, NodeName, ValidatorKey},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// The public parts of one node's keys; null: not there, or its host was not reached.
@@ -57,7 +57,7 @@ pub fn list(session: &ReadSession) -> Vec<KeyRow> {
 }
 
 /// What a backup would lack.
-pub fn without_keys(session: &ReadSession) -> Vec<Refusal> {
+pub fn without_keys(session: &ReadSession) -> Vec<Diagnostic> {
     let lacks = |node: &Node| {
         let seen = session.facts.nodes.get(&node.name)?;
         let signs = session.cluster.profile.sign_state.is_none() || seen.signed_height.is_some();
@@ -67,10 +67,10 @@ pub fn without_keys(session: &ReadSession) -> Vec<Refusal> {
     session.nodes().filter_map(lacks).collect()
 }
 
-fn incomplete(node: &NodeName, why: impl Into<String>) -> Refusal {
+fn incomplete(node: &NodeName, why: impl Into<String>) -> Diagnostic {
     let advice =
         "a backup is of all nodes or of none: `loomctl up` makes what is missing, --limit leaves a node out";
-    Refusal::new(Class::Host, Some(node), why).advice(advice)
+    Diagnostic::refusal(Code::KeysAbsent, Some(node), why).help(advice)
 }
 
 /// A file as its host has sent it.
@@ -85,7 +85,7 @@ type Files = BTreeMap<(usize, usize), Sent>;
 
 /// The keys of every node that is looked at. Who cannot be read is lost; what does not fit what its host said before is
 /// refused.
-pub async fn read(session: &mut ReadSession) -> Result<BTreeMap<NodeName, Kept>, Vec<Refusal>> {
+pub async fn read(session: &mut ReadSession) -> Result<BTreeMap<NodeName, Kept>, Vec<Diagnostic>> {
     let all: FuturesUnordered<_> = session
         .reached()
         .map(|(member, host)| {

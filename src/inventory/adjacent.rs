@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use super::document::{self, Kind};
 use super::sources::Folder;
 use super::{Origin, Source, Vars, variables};
-use crate::types::problem::{Problem, nearest};
+use crate::types::{diagnostic::Diagnostic, nearest::nearest};
 
 /// In the order of their strength, weakest first.
 #[derive(Default)]
 pub(super) struct AdjacentVars {
     pub folders: Vec<Named>,
     /// What is there for names that nobody has: Ansible says nothing of it.
-    pub strays: Vec<Problem>,
+    pub strays: Vec<Diagnostic>,
 }
 
 /// Variables of one folder, by the names of groups and hosts.
@@ -47,7 +47,7 @@ pub(super) fn read(
     folders: &[Folder],
     groups: &[&str],
     hosts: &[&str],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> AdjacentVars {
     let named =
         |folder: &Folder| Named { working_directory: folder.is_working_directory, ..Named::default() };
@@ -71,7 +71,7 @@ pub(super) fn read(
     adjacent
 }
 
-fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Problem> {
+fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Diagnostic> {
     let known: HashSet<&str> = names.iter().copied().collect();
     // A group may be named like a path.
     let is_begin = |name: &str| {
@@ -86,13 +86,13 @@ fn strays(folder: &Folder, names: &[&str], is_group: bool) -> Vec<Problem> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("no {kind} is named `{name}`"),
         };
-        Problem::warning(message).help(help)
+        Diagnostic::warning(message).help(help)
     };
     folder.strays(is_group, is_known).into_iter().map(stray).collect()
 }
 
 /// The dictionary of one file; an empty one says nothing.
-fn file(source: &Source, origin: &Origin, vars: &mut Vars, problems: &mut Vec<Problem>) {
+fn file(source: &Source, origin: &Origin, vars: &mut Vars, problems: &mut Vec<Diagnostic>) {
     let Some(root) = document::read(source, problems) else { return };
     match &root.kind {
         Kind::Mapping(entries) => vars.extend(variables::variables(source, entries, origin)),
@@ -100,8 +100,9 @@ fn file(source: &Source, origin: &Origin, vars: &mut Vars, problems: &mut Vec<Pr
         kind if variables::is_falsy(kind) => {}
         _ => {
             let message = format!("a file of variables is a dictionary, and this is {}", root.is_a());
-            problems
-                .push(Problem::error(message).at(Some(&root.place)).help("write `name: value`, one a line"));
+            problems.push(
+                Diagnostic::error(message).at(Some(&root.place)).help("write `name: value`, one a line"),
+            );
         }
     }
 }

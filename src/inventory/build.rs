@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::adjacent::AdjacentVars;
 use super::expr::World;
 use super::{Host, Inventory, Var, Vars, Vault};
-use crate::types::problem::{Place, Problem};
+use crate::types::diagnostic::{Diagnostic, Place};
 
 pub(super) type GroupId = usize;
 
@@ -182,13 +182,14 @@ impl Builder {
         adjacent: &AdjacentVars,
         extra: &Vars,
         vault: &Arc<Vault>,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Diagnostic>,
     ) -> Inventory {
         if let Some(place) = &self.too_many {
             let message =
                 format!("with this the inventory has more than {MAX_HOSTS} hosts, all sources together");
-            problems
-                .push(Problem::error(message).at(Some(place)).help("is a range longer than it was meant?"));
+            problems.push(
+                Diagnostic::error(message).at(Some(place)).help("is a range longer than it was meant?"),
+            );
             return Inventory::default();
         }
         self.hang_under_all();
@@ -205,7 +206,7 @@ impl Builder {
         let ranked = match ranked {
             Ok(ranked) => ranked,
             Err(message) => {
-                problems.push(Problem::error(message));
+                problems.push(Diagnostic::error(message));
                 return Inventory::default();
             }
         };
@@ -224,13 +225,13 @@ impl Builder {
         inventory
     }
 
-    fn warn_of_shared_names(&self, problems: &mut Vec<Problem>) {
+    fn warn_of_shared_names(&self, problems: &mut Vec<Diagnostic>) {
         for (name, host) in &self.hosts {
             if self.groups.contains_key(name) {
                 let message =
                     format!("`{name}` is a host and a group; variables of the host may go to the group");
                 problems
-                    .push(Problem::warning(message).at(host.place.as_ref()).help("rename one of the two"));
+                    .push(Diagnostic::warning(message).at(host.place.as_ref()).help("rename one of the two"));
             }
         }
     }

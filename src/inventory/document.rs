@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::Marks;
-use crate::types::problem::Place;
+use crate::types::diagnostic::Place;
 pub(super) use reader::read;
 
 #[derive(Debug)]

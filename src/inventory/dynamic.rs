@@ -9,14 +9,14 @@ use super::build::{Builder, GroupId};
 use super::document::{self, Entry, Kind, Node};
 use super::sources::Script;
 use super::{Origin, Source, variables};
-use crate::types::problem::{Place, Problem};
+use crate::types::diagnostic::{Diagnostic, Place};
 
-pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Problem>) {
+pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Diagnostic>) {
     let source = &script.listed;
     let Some(root) = json(source, problems) else { return };
     let Some(entries) = root.entries() else {
         let message = format!("the script must print a dictionary of groups, and this is {}", root.is_a());
-        return problems.push(Problem::error(message).at(Some(&root.place)));
+        return problems.push(Diagnostic::error(message).at(Some(&root.place)));
     };
     let mut reader = Reader { source, builder, problems, hosts: IndexSet::new() };
     for (name, entry) in entries.iter().filter(|(name, _)| *name != "_meta") {
@@ -29,7 +29,7 @@ pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Pr
         }
         return;
     }
-    if entries.contains_key("_meta") && reader.problems.iter().any(Problem::is_error) {
+    if entries.contains_key("_meta") && reader.problems.iter().any(Diagnostic::is_error) {
         return;
     }
     for host in &hosts {
@@ -46,7 +46,7 @@ pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Pr
 }
 
 /// Scripts print JSON, and nothing that only YAML would be.
-fn json(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
+fn json(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<Rc<Node>> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&source.text) {
         let text = source.text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
         let file = source.name.as_str().into();
@@ -57,7 +57,8 @@ fn json(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
             width: 1,
             text: text.into(),
         };
-        let problem = Problem::error(format!("the script has printed something that is not JSON: {error}"));
+        let problem =
+            Diagnostic::error(format!("the script has printed something that is not JSON: {error}"));
         problems.push(problem.at(Some(&place)).help("messages of a script belong on stderr"));
         return None;
     }
@@ -67,7 +68,7 @@ fn json(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
 struct Reader<'a> {
     source: &'a Source,
     builder: &'a mut Builder,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
     hosts: IndexSet<String>,
 }
 
@@ -76,7 +77,7 @@ type Entries = IndexMap<String, Entry>;
 impl Reader<'_> {
     fn wrong(&mut self, what: &str, wanted: &str, node: &Node) {
         let message = format!("{what} must be {wanted}, and this is {}", node.is_a());
-        self.problems.push(Problem::error(message).at(Some(&node.place)));
+        self.problems.push(Diagnostic::error(message).at(Some(&node.place)));
     }
 
     /// The variables of hosts by name, where the script gives them all at once.
@@ -97,7 +98,7 @@ impl Reader<'_> {
 
     fn group(&mut self, name: &str, entry: &Entry) {
         if name.is_empty() {
-            return self.problems.push(Problem::error("a group needs a name").at(Some(&entry.key.place)));
+            return self.problems.push(Diagnostic::error("a group needs a name").at(Some(&entry.key.place)));
         }
         let group = self.builder.group(name, &entry.key.place);
         let Some(sections) = entry.value.entries() else {
@@ -158,7 +159,7 @@ impl Reader<'_> {
                 std::sync::Arc::make_mut(&mut var).marks.literal.push(String::new());
             }
             if let Err(message) = self.builder.set_group_var(group, &name, var) {
-                self.problems.push(Problem::error(message).at(Some(&entry.value.place)));
+                self.problems.push(Diagnostic::error(message).at(Some(&entry.value.place)));
             }
         }
     }
@@ -170,7 +171,7 @@ impl Reader<'_> {
         for entry in variables.values() {
             let (name, var) = variables::variable(entry, Origin::Host);
             if let Err(message) = self.builder.set_host_var(host, &name, var) {
-                self.problems.push(Problem::error(message).at(Some(&entry.value.place)));
+                self.problems.push(Diagnostic::error(message).at(Some(&entry.value.place)));
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{self, Kind};
 use super::{Origin, Source, Var, Vars, variables};
-use crate::types::problem::{Place, Problem};
+use crate::types::diagnostic::{Diagnostic, Place};
 
 /// One `-e`, its file already read.
 pub(super) enum Extra {
@@ -18,7 +18,7 @@ pub(super) enum Extra {
 }
 
 /// All of them, later ones over earlier ones.
-pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
+pub(super) fn read(extra: &[Extra], problems: &mut Vec<Diagnostic>) -> Vars {
     let mut vars = Vars::new();
     for one in extra {
         match one {
@@ -30,8 +30,9 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
             }
             Extra::Argument(text) if text.starts_with(['/', '.']) => {
                 let message = format!("--extra-vars `{text}` looks like a file");
-                problems
-                    .push(Problem::error(message).help(format!("a file is named with an @: `-e @{text}`")));
+                problems.push(
+                    Diagnostic::error(message).help(format!("a file is named with an @: `-e @{text}`")),
+                );
             }
             Extra::Argument(text) => pairs(text, &mut vars, problems),
         }
@@ -39,7 +40,7 @@ pub(super) fn read(extra: &[Extra], problems: &mut Vec<Problem>) -> Vars {
     vars
 }
 
-fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Problem>) {
+fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Diagnostic>) {
     let before = problems.len();
     let root = document::read(source, problems);
     match root.as_ref().map(|root| &root.kind) {
@@ -48,23 +49,24 @@ fn dictionary(source: &Source, vars: &mut Vars, problems: &mut Vec<Problem>) {
         }
         None if problems.len() > before => {}
         _ => problems.push(
-            Problem::error(format!("{} holds no dictionary of variables", source.name))
+            Diagnostic::error(format!("{} holds no dictionary of variables", source.name))
                 .at(root.as_ref().map(|root| &root.place)),
         ),
     }
 }
 
-fn pairs(text: &str, vars: &mut Vars, problems: &mut Vec<Problem>) {
+fn pairs(text: &str, vars: &mut Vars, problems: &mut Vec<Diagnostic>) {
     let line: Arc<str> = text.lines().next().unwrap_or_default().into();
     let words = match words(text) {
         Ok(words) => words,
-        Err(message) => return problems.push(Problem::error(format!("--extra-vars `{text}`: {message}"))),
+        Err(message) => return problems.push(Diagnostic::error(format!("--extra-vars `{text}`: {message}"))),
     };
     for word in words {
         let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
             let message = format!("--extra-vars: `{word}` is no `name=value`");
-            problems
-                .push(Problem::error(message).help("put a value with blanks in quotes: `-e 'name=\"a b\"'`"));
+            problems.push(
+                Diagnostic::error(message).help("put a value with blanks in quotes: `-e 'name=\"a b\"'`"),
+            );
             continue;
         };
         let mut var = Var::new(Value::String(unquote(&escapes(value.trim())).to_owned()), Origin::Extra);
@@ -138,7 +140,7 @@ mod tests {
     use indexmap::IndexMap;
     use serde_json::json;
 
-    fn vars(extra: &[&str]) -> (IndexMap<String, Value>, Vec<Problem>) {
+    fn vars(extra: &[&str]) -> (IndexMap<String, Value>, Vec<Diagnostic>) {
         let mut problems = Vec::new();
         let extra: Vec<Extra> = extra.iter().map(|text| Extra::Argument((*text).to_owned())).collect();
         let vars = read(&extra, &mut problems);

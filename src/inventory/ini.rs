@@ -10,11 +10,12 @@ use super::literal::evaluate;
 use super::shlex::{self, Word};
 use super::{Origin, Source, Var, names};
 use crate::types::{
-    problem::{Place, Problem, nearest},
+    diagnostic::{Diagnostic, Place},
+    nearest::nearest,
     redact,
 };
 
-pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Problem>) {
+pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Diagnostic>) {
     let mut reader = Reader {
         source,
         builder,
@@ -48,7 +49,7 @@ enum Awaited {
 struct Reader<'a> {
     source: &'a Source,
     builder: &'a mut Builder,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
     file: Arc<str>,
     section: (GroupId, Section),
     awaited: IndexMap<String, Awaited>,
@@ -134,7 +135,7 @@ impl Reader<'_> {
         help: Option<&str>,
     ) {
         let place = self.place(line, chars);
-        let mut problem = Problem::error(message).at(Some(&place));
+        let mut problem = Diagnostic::error(message).at(Some(&place));
         problem.help = help.map(str::to_owned);
         self.problems.push(problem);
     }
@@ -247,7 +248,7 @@ impl Reader<'_> {
         let message = "this looks like a list or a dictionary, and is read as a text";
         let help = "a list or dictionary is Python's here, its texts in quotes; in a host's line all of it in quotes again: \
                     `name=\"{'key': 1}\"`";
-        self.problems.push(Problem::warning(message).at(Some(&place)).help(help));
+        self.problems.push(Diagnostic::warning(message).at(Some(&place)).help(help));
     }
 
     fn hosts(&mut self, line: &Line<'_>) {
@@ -319,7 +320,7 @@ impl Reader<'_> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add `[{name}]`, with its hosts or empty"),
             };
-            self.problems.push(Problem::error(message).at(Some(&place)).help(help));
+            self.problems.push(Diagnostic::error(message).at(Some(&place)).help(help));
         }
     }
 }

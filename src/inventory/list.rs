@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::build::{Builder, UNGROUPED};
 use super::names;
-use crate::types::problem::Place;
+use crate::types::diagnostic::Place;
 
 pub(super) fn read(list: &str, builder: &mut Builder) {
     let text: Arc<str> = list.into();

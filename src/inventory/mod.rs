@@ -43,7 +43,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::types::problem::{Place, Problem};
+use crate::types::diagnostic::{Diagnostic, Place};
 use document::Kind;
 use expr::World;
 pub use pattern::select;
@@ -67,7 +67,7 @@ pub struct Inventory {
     /// Absolute folder of the first inventory file: relative paths in values start here.
     pub base: PathBuf,
     /// Files of variables for names that nobody has: a warning of `inventory check`.
-    pub unread: Vec<Problem>,
+    pub unread: Vec<Diagnostic>,
 }
 
 /// A host with the variables that hold for it.
@@ -153,7 +153,7 @@ impl Host {
     ///
     /// `None` where the variable is not set. The error names variable, host and place: an undefined
     /// variable, a cycle, or what the template engine cannot do.
-    pub fn get(&self, name: &str) -> Result<Option<Value>, Problem> {
+    pub fn get(&self, name: &str) -> Result<Option<Value>, Diagnostic> {
         expr::get(self, name)
     }
 }
@@ -194,7 +194,7 @@ pub struct Asked<'a> {
 ///
 /// With the inventory come its warnings. The error holds every problem found, warnings too: a file that
 /// cannot be read, is no inventory, or says something that Ansible would skip.
-pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let opened = sources::open(asked.paths, &asked.vault, &mut problems);
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
@@ -207,7 +207,7 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Problem>), Vec<Problem>
 
 /// The same for a text in YAML that stands for what the only path holds: what is beside that file counts, and relative
 /// paths start there.
-pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let path = asked.paths.first().map_or(Path::new(""), PathBuf::as_path);
     let mut problems = Vec::new();
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
@@ -222,7 +222,7 @@ pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Proble
 }
 
 /// Reads one inventory text; `name` stands in the places of problems.
-pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source =
         Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false, secret: false };
     assemble(&[sources::Opened::Text(source)], &[], &[], &Arc::default(), Vec::new())
@@ -233,8 +233,8 @@ fn assemble(
     folders: &[sources::Folder],
     extra: &[extra::Extra],
     vault: &Arc<Vault>,
-    mut problems: Vec<Problem>,
-) -> Result<(Inventory, Vec<Problem>), Vec<Problem>> {
+    mut problems: Vec<Diagnostic>,
+) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut builder = build::Builder::default();
     for one in opened {
         match one {
@@ -249,15 +249,15 @@ fn assemble(
     let extra = extra::read(extra, &mut problems);
     let mut inventory = builder.finish(&adjacent, &extra, vault, &mut problems);
     inventory.unread = adjacent.strays;
-    let is_wrong = problems.iter().any(Problem::is_error);
+    let is_wrong = problems.iter().any(Diagnostic::is_error);
     let said = some(problems);
     if is_wrong { Err(said) } else { Ok((inventory, said)) }
 }
 
 /// Each problem once: a folder that is asked twice complains twice. Of a flood the first ones, errors before warnings.
-fn some(problems: Vec<Problem>) -> Vec<Problem> {
+fn some(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let (all, flood) = (problems.len(), problems.len() > MAX_PROBLEMS);
-    let mut once: Vec<Problem> = Vec::with_capacity(all.min(MAX_PROBLEMS));
+    let mut once: Vec<Diagnostic> = Vec::with_capacity(all.min(MAX_PROBLEMS));
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|it| flood && it.is_error());
     for problem in errors.into_iter().chain(warnings).take(MAX_PROBLEMS) {
         if !once.contains(&problem) {
@@ -265,13 +265,13 @@ fn some(problems: Vec<Problem>) -> Vec<Problem> {
         }
     }
     if flood {
-        once.push(Problem::warning(format!("{} more problems are not shown", all - MAX_PROBLEMS)));
+        once.push(Diagnostic::warning(format!("{} more problems are not shown", all - MAX_PROBLEMS)));
     }
     once
 }
 
 /// A file: YAML where its name allows that and it is a dictionary, else INI, as Ansible tries them.
-fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Problem>) {
+fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Diagnostic>) {
     if !matches!(source.extension(), None | Some("yaml" | "yml" | "json")) {
         let before = problems.len();
         ini::read(source, builder, problems);
@@ -281,7 +281,7 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Proble
             let shown = &source.name;
             problems.truncate(before);
             problems.push(
-                Problem::error(format!(
+                Diagnostic::error(format!(
                     "the inventory {shown} looks like YAML, and its name says that it is not"
                 ))
                 .help(
@@ -316,10 +316,10 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Proble
 }
 
 /// Nothing to read. In a directory that is nobody's concern.
-fn empty(source: &Source, problems: &mut Vec<Problem>) {
+fn empty(source: &Source, problems: &mut Vec<Diagnostic>) {
     if !source.inside {
         problems.push(
-            Problem::error(format!("the inventory {} is empty", source.name))
+            Diagnostic::error(format!("the inventory {} is empty", source.name))
                 .help("an inventory starts with a group, mostly `all:`, and its `hosts:`"),
         );
     }

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use regex::Regex;
 
 use super::{Inventory, names, sources};
-use crate::types::problem::{Problem, nearest};
+use crate::types::{diagnostic::Diagnostic, nearest::nearest};
 
 /// The hosts that `limit` names, in inventory order. The error: a part that matches nothing or cannot be read, or
 /// nothing left.
-pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem> {
+pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Diagnostic> {
     let mut parts = Vec::new();
     for part in split(limit) {
         match part.strip_prefix('@') {
@@ -21,7 +21,9 @@ pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem
     }
     parts.retain(|part| !part.is_empty());
     if parts.is_empty() {
-        return Err(Problem::error("--limit is empty").help("name hosts or groups: `--limit loom-0,loom-1`"));
+        return Err(
+            Diagnostic::error("--limit is empty").help("name hosts or groups: `--limit loom-0,loom-1`")
+        );
     }
     let (mut chosen, mut only, mut without) = (Vec::new(), Vec::new(), Vec::new());
     for part in &parts {
@@ -52,7 +54,7 @@ pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Problem
         }
     }
     if hosts.is_empty() {
-        return Err(Problem::error(format!("--limit `{limit}` leaves no host")));
+        return Err(Diagnostic::error(format!("--limit `{limit}` leaves no host")));
     }
     Ok(inventory.hosts.keys().filter(|name| hosts.contains(name.as_str())).cloned().collect())
 }
@@ -88,16 +90,16 @@ fn by_colons(limit: &str) -> Vec<String> {
 }
 
 /// The hosts that one pattern names, in Ansible's order: subscripts count in it.
-fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Problem> {
+fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Diagnostic> {
     if part.is_empty() {
-        return Err(Problem::error("--limit: a `!` or `&` stands alone"));
+        return Err(Diagnostic::error("--limit: a `!` or `&` stands alone"));
     }
     let (pattern, subscript) = subscript(part);
     if let Some((head, range)) =
         part.rsplit_once('[').filter(|_| matches!(subscript, Some(Subscript::Range(..))))
         && range.contains('-')
     {
-        return Err(Problem::error(format!(
+        return Err(Diagnostic::error(format!(
             "--limit `{part}`: a range of a group's hosts is written with a colon"
         ))
         .help(format!("`{head}[{}`", range.replace('-', ":"))));
@@ -118,7 +120,7 @@ fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Pro
     }
     let Some(subscript) = subscript.filter(|_| !hosts.is_empty()) else { return Ok(hosts) };
     subscript.of(&hosts).ok_or_else(|| {
-        Problem::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
+        Diagnostic::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
             .help("the first is 0, the last -1; both ends of a range belong to it")
     })
 }
@@ -166,7 +168,7 @@ fn subscript(part: &str) -> (&str, Option<Subscript>) {
     read().unwrap_or((part, None))
 }
 
-fn regex(pattern: &str) -> Result<Regex, Problem> {
+fn regex(pattern: &str) -> Result<Regex, Diagnostic> {
     let expression = match pattern.strip_prefix('~') {
         Some(expression) => format!("^(?:{expression})"),
         None => of_glob(pattern),
@@ -174,7 +176,7 @@ fn regex(pattern: &str) -> Result<Regex, Problem> {
     Regex::new(&expression).map_err(|error| {
         let why = error.to_string();
         let why = why.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
-        Problem::error(format!("--limit `{pattern}`: this is no regular expression: {why}"))
+        Diagnostic::error(format!("--limit `{pattern}`: this is no regular expression: {why}"))
             .help("look-around and back-references are not known here")
     })
 }
@@ -230,9 +232,9 @@ fn set(body: &str, negated: bool, expression: &mut String) {
     });
 }
 
-fn unmatched(inventory: &Inventory, part: &str, pattern: &str) -> Problem {
+fn unmatched(inventory: &Inventory, part: &str, pattern: &str) -> Diagnostic {
     let known = inventory.hosts.keys().chain(inventory.groups.keys()).map(String::as_str);
-    let problem = Problem::error(format!("--limit: `{part}` matches no host and no group"));
+    let problem = Diagnostic::error(format!("--limit: `{part}` matches no host and no group"));
     match nearest(pattern, known) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None if pattern != part => problem.help(format!(

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Asked, Inventory, Origin, load, parse_yaml};
-use crate::types::problem::Problem;
+use crate::types::diagnostic::Diagnostic;
 
 fn read(text: &str) -> Inventory {
     parse_yaml("i.yaml", text).unwrap().0
@@ -25,7 +25,7 @@ fn problems(text: &str) -> Vec<String> {
     problems.iter().map(shown).collect()
 }
 
-fn shown(problem: &Problem) -> String {
+fn shown(problem: &Diagnostic) -> String {
     let place =
         problem.place.as_ref().map_or(String::new(), |p| format!("{}:{}+{} ", p.line, p.column, p.width));
     let help = problem.help.as_ref().map_or(String::new(), |help| format!(" | {help}"));

@@ -8,12 +8,15 @@ use super::build::{Builder, GroupId};
 use super::document::{Entry, Kind, Node};
 use super::variables::{is_falsy, variable};
 use super::{Origin, Source, Var, names};
-use crate::types::problem::{Place, Problem, nearest};
+use crate::types::{
+    diagnostic::{Diagnostic, Place},
+    nearest::nearest,
+};
 
 const SECTIONS: [&str; 3] = ["hosts", "vars", "children"];
 
 /// An inventory in YAML or JSON.
-pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems: &mut Vec<Problem>) {
+pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems: &mut Vec<Diagnostic>) {
     let mut reader = Reader { source, builder, problems };
     match &root.kind {
         Kind::Mapping(groups) if groups.get("plugin").is_some_and(|entry| !entry.value.is_null()) => {
@@ -36,12 +39,12 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
 struct Reader<'a> {
     source: &'a Source,
     builder: &'a mut Builder,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
-    fn error(&mut self, message: impl Into<String>, place: &Place) -> &mut Problem {
-        self.problems.push(Problem::error(message).at(Some(place)));
+    fn error(&mut self, message: impl Into<String>, place: &Place) -> &mut Diagnostic {
+        self.problems.push(Diagnostic::error(message).at(Some(place)));
         let last = self.problems.len() - 1;
         &mut self.problems[last]
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Options, Planned, Refusal, Stage, ask,
+    Options, Planned, Stage, ask,
     life::{self, Life},
     world::{Outcome, World},
 };
@@ -13,6 +13,7 @@ use crate::{
     facts::{Facts, NodeFacts},
     steps::{Adopt, Step},
     types::ids::{ChainId, RemotePath},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
@@ -31,10 +32,11 @@ pub fn refusals(
     facts: &Facts,
     seen: &NodeFacts,
     options: &Options,
-) -> Vec<Refusal> {
-    let refuse =
-        |message: String, advice: &str| Refusal::new(Class::Safety, Some(&node.name), message).advice(advice);
-    let mut refusals: Vec<Refusal> =
+) -> Vec<Diagnostic> {
+    let refuse = |message: String, advice: &str| {
+        Diagnostic::refusal(Code::NotAdoptable, Some(&node.name), message).help(advice)
+    };
+    let mut refusals: Vec<Diagnostic> =
         [other_unit(cluster, node, seen), other_owner(cluster, node, seen)].into_iter().flatten().collect();
     if cluster.scope(node).login_user().is_some() && !seen.has(&cluster.unit_path(node)) {
         refusals.push(refuse(
@@ -83,7 +85,7 @@ pub fn refusals(
 }
 
 /// A unit of that name has to run this chain's program in this folder.
-fn other_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn other_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let path = cluster.unit_path(node);
     let text = seen.text(&path)?;
     let line = |key: &str| text.lines().rev().find_map(|line| line.trim().strip_prefix(key)).map(str::trim);
@@ -97,18 +99,19 @@ fn other_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusa
     (!ours).then(|| {
         let message =
             format!("{path} is something else: it does not run {} in {home}", cluster.profile.binary.name);
-        Refusal::new(Class::Safety, Some(&node.name), message)
-            .advice("set `unit_name` and `working_directory` to those of the node that is to be taken over")
+        Diagnostic::refusal(Code::NotAdoptable, Some(&node.name), message)
+            .help("set `unit_name` and `working_directory` to those of the node that is to be taken over")
     })
 }
 
-fn other_owner(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn other_owner(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let key = cluster.profile.validator_key.file.under(seen.home.as_ref()?);
     let owner = seen.file(&key)?.owner.split(':').next()?;
     (owner != node.user.as_str()).then(|| {
         let message =
             format!("{key} belongs to {owner}, but the inventory has the node run as {}", node.user);
-        Refusal::new(Class::Safety, Some(&node.name), message).advice(format!("set `user: {owner}`"))
+        Diagnostic::refusal(Code::NotAdoptable, Some(&node.name), message)
+            .help(format!("set `user: {owner}`"))
     })
 }
 

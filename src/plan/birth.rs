@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Refusal,
     life::{self, Life},
     node::Documents,
     tool,
@@ -15,7 +14,11 @@ use crate::{
     },
     cluster::{Cluster, Node, network::Joined},
     facts::{Facts, LARGEST_TEXT},
-    types::ids::{ChainId, NodeName, RemotePath},
+    types::{
+        code::Code,
+        diagnostic::Diagnostic,
+        ids::{ChainId, NodeName, RemotePath},
+    },
 };
 
 /// After a first start, before the first block.
@@ -24,20 +27,17 @@ const FIXED: &str = "the first start has fixed the documents in the nodes' state
 
 type Texts = BTreeMap<String, String>;
 
-pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Refusal>> {
+pub fn documents(cluster: &Cluster, facts: &Facts) -> Result<Documents, Vec<Diagnostic>> {
     Ok(texts(cluster, facts)?.into_iter().map(|(name, text)| (name, text.into())).collect())
 }
 
 /// Why the genesis of a network that is joined is not known.
-pub fn not_read(cluster: &Cluster) -> Option<Refusal> {
-    let problem = cluster.joined.as_ref()?.document.as_ref().err()?;
-    let mut refusal = Refusal::new(Class::Input, None, problem.message.clone());
-    refusal.advice.clone_from(&problem.help);
-    Some(refusal)
+pub fn not_read(cluster: &Cluster) -> Option<Diagnostic> {
+    cluster.joined.as_ref()?.document.as_ref().err().cloned()
 }
 
 /// The document of a joined network, as it was published: nothing is composed, and what a node has begun with is not replaced.
-fn given(cluster: &Cluster, facts: &Facts, joined: &Joined) -> Result<Texts, Vec<Refusal>> {
+fn given(cluster: &Cluster, facts: &Facts, joined: &Joined) -> Result<Texts, Vec<Diagnostic>> {
     let Ok(text) = &joined.document else { return Err(not_read(cluster).into_iter().collect()) };
     let (agreed, names) = (agreed(cluster, facts)?, cluster.profile.documents.keys());
     let given: Texts = names.map(|name| (name.clone(), text.to_string())).collect();
@@ -46,10 +46,10 @@ fn given(cluster: &Cluster, facts: &Facts, joined: &Joined) -> Result<Texts, Vec
     }
     let advice = "the genesis of a node that has begun is never written: name the network that it is of, or give it another \
                   `working_directory`";
-    Err(vec![other_genesis(&agreed, &given).advice(advice)])
+    Err(vec![other_genesis(&agreed, &given).help(advice)])
 }
 
-fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
+fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Diagnostic>> {
     let large = too_large(cluster, facts);
     if !large.is_empty() {
         return Err(large);
@@ -63,7 +63,7 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
             let agreed = agreed(cluster, facts)?;
             match composed(cluster, facts) {
                 Ok(composed) if !agreed.is_empty() && composed != agreed => {
-                    Err(vec![other_genesis(&agreed, &composed).advice(FIXED)])
+                    Err(vec![other_genesis(&agreed, &composed).help(FIXED)])
                 }
                 Ok(composed) => Ok(composed),
                 Err(refusals) if agreed.is_empty() => Err(refusals),
@@ -92,7 +92,7 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
             if demanded == agreed {
                 Ok(agreed)
             } else {
-                Err(vec![other_genesis(&agreed, &demanded).advice(
+                Err(vec![other_genesis(&agreed, &demanded).help(
                     "the genesis of a live chain is never written: take the `genesis:` values out of the inventory, \
                      or begin another chain",
                 )])
@@ -102,7 +102,7 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
 }
 
 /// The chain has another id than the inventory says.
-fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
+fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Diagnostic> {
     let other = agreed.iter().find_map(|(name, text)| {
         let id = genesis::standalone::chain_id(&cluster.profile, name, text)?;
         (id != cluster.chain_id).then_some(id)
@@ -113,13 +113,13 @@ fn another_chain(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
         let advice = format!(
             "the genesis of a live chain is never written: set `chain_id: {id}`, or begin another chain under another `cluster`"
         );
-        Refusal::new(Class::Safety, None, message).advice(advice)
+        Diagnostic::refusal(Code::OtherChainId, None, message).help(advice)
     };
     other.map(refuse).into_iter().collect()
 }
 
 /// Validators of the inventory that the documents know nothing of, where the chain's own tool has to sign for them first.
-fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
+fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Diagnostic> {
     let read = |(name, text): (&String, &String)| genesis::validators_of(&cluster.profile, name, text).ok();
     let members: Vec<genesis::Validator> = agreed.iter().filter_map(read).flatten().collect();
     let stranger = |node: &&Node| {
@@ -127,13 +127,14 @@ fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
         key.is_some_and(|key| members.iter().all(|member| member.key.value != key.value))
     };
     let message = "it is no validator of the genesis that the others have started with";
-    let refuse = |node: &Node| Refusal::new(Class::Safety, Some(&node.name), message).advice(FIXED);
+    let refuse =
+        |node: &Node| Diagnostic::refusal(Code::GenesisStranger, Some(&node.name), message).help(FIXED);
     cluster.validators().filter(stranger).map(refuse).collect()
 }
 
 /// One host's word that the chain has begun, beside validators that have keys and have never run. What it holds is what root's
 /// own records say of a node that was started there, or what the inventory gives, or it would choose the genesis for all (P5).
-fn of_one_alone(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal> {
+fn of_one_alone(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Diagnostic> {
     let stands = |node: &Node| (node.name.clone(), life::of_node(cluster, node, facts));
     let stand: Vec<(NodeName, Life)> = cluster.nodes.iter().map(stands).collect();
     let mut begun = stand.iter().filter(|(_, life)| *life >= Life::Started);
@@ -148,7 +149,7 @@ fn of_one_alone(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Refusal
     );
     match composed(cluster, facts) {
         Ok(composed) if composed == *agreed => Vec::new(),
-        Ok(composed) => vec![other_genesis(agreed, &composed).advice(advice)],
+        Ok(composed) => vec![other_genesis(agreed, &composed).coded(Code::GenesisOfOne).help(advice)],
         Err(_) => left_out(cluster, facts, agreed),
     }
 }
@@ -169,7 +170,7 @@ fn is_on_record(cluster: &Cluster, facts: &Facts, name: &NodeName) -> bool {
 }
 
 /// Texts that are there, but too large to be brought from their hosts: without this they would count as gone.
-fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut refusals = Vec::new();
     for (node, seen) in cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))) {
         for (name, document) in &cluster.profile.documents {
@@ -185,13 +186,13 @@ fn too_large(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
                 LARGEST_TEXT >> 20
             );
             let advice = "a chain with such a genesis is not for `up` yet; in files there is no limit: `loomctl genesis`";
-            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+            refusals.push(Diagnostic::refusal(Code::GenesisTooLarge, Some(&node.name), message).help(advice));
         }
     }
     refusals
 }
 
-fn composed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
+fn composed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Diagnostic>> {
     let mut nodes = Vec::new();
     for node in cluster.validators() {
         let Some(seen) = facts.nodes.get(&node.name) else { continue };
@@ -220,18 +221,12 @@ fn composed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
     }
 }
 
-fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Refusal> {
-    let refusal = |problem: genesis::GenesisProblem| {
-        let advice = problem.help.clone();
-        let mut refusal = Refusal::new(Class::Safety, None, problem.to_string());
-        refusal.advice = advice;
-        refusal
-    };
-    problems.into_iter().map(refusal).collect()
+fn refusals(problems: Vec<genesis::GenesisProblem>) -> Vec<Diagnostic> {
+    problems.into_iter().map(|problem| problem.diagnostic(Code::GenesisUnsound)).collect()
 }
 
 /// What the nodes that have started hold. Hosts that disagree stop the run before any write.
-fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
+fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Diagnostic>> {
     let mut agreed = Texts::new();
     let mut refusals = Vec::new();
     for (name, document) in &cluster.profile.documents {
@@ -247,7 +242,9 @@ fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
                     );
                     let advice = "nothing is written while they disagree: find out which one the chain runs on \
                                   (`loomctl verify` compares blocks), and put that one back";
-                    refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+                    refusals.push(
+                        Diagnostic::refusal(Code::GenesisDiffers, Some(&node.name), message).help(advice),
+                    );
                 }
                 Some(_) => {}
                 None => first = Some((&node.name, text)),
@@ -261,11 +258,11 @@ fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Refusal>> {
 }
 
 /// Texts of a live chain that are gone everywhere: what they held cannot be known any more.
-fn nowhere(cluster: &Cluster, agreed: &Texts) -> Vec<Refusal> {
+fn nowhere(cluster: &Cluster, agreed: &Texts) -> Vec<Diagnostic> {
     let refuse = |(name, document): (&String, &crate::chain::profile::Document)| {
         let message = format!("no host holds the `{name}` document any more ({})", document.path);
-        Refusal::new(Class::Safety, None, message)
-            .advice("the chain is live, so loomctl does not make a new one: put it back on one host from a backup, and run again")
+        Diagnostic::refusal(Code::GenesisGone, None, message)
+            .help("the chain is live, so loomctl does not make a new one: put it back on one host from a backup, and run again")
     };
     cluster.profile.documents.iter().filter(|(name, _)| !agreed.contains_key(*name)).map(refuse).collect()
 }
@@ -285,7 +282,7 @@ fn difference(a: &str, b: &str) -> String {
     }
 }
 
-fn other_genesis(agreed: &Texts, demanded: &Texts) -> Refusal {
+fn other_genesis(agreed: &Texts, demanded: &Texts) -> Diagnostic {
     let mut parts = Vec::new();
     for (name, text) in demanded {
         match agreed.get(name) {
@@ -298,5 +295,5 @@ fn other_genesis(agreed: &Texts, demanded: &Texts) -> Refusal {
         "the inventory demands another genesis than the chain was started with: {}",
         parts.join("; ")
     );
-    Refusal::new(Class::Safety, None, message)
+    Diagnostic::refusal(Code::OtherGenesis, None, message)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Goal, Planned, Refusal, Stage, life, preflight, quorum,
+    Goal, Planned, Stage, life, preflight, quorum,
     world::{Outcome, World},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     facts::{Facts, NodeFacts, UnitFacts},
     steps::{Step, TOOL_STAGING, staging},
     types::ids::{NodeName, Sha256},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// A unit of that name that we did not install is not ours to stop, nor is one that nobody would stop left behind.
@@ -65,7 +66,7 @@ pub(super) fn of(
     work.then_some(stage)
 }
 
-fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Vec<Refusal> {
+fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Vec<Diagnostic> {
     nodes
         .iter()
         .flat_map(|(node, seen)| {
@@ -83,26 +84,26 @@ fn not_ours(cluster: &Cluster, nodes: &[(&Node, &NodeFacts)]) -> Vec<Refusal> {
         })
         .map(|(node, unit)| {
             let message = format!("{unit}.service runs, but loomctl has not installed it");
-            Refusal::new(Class::Safety, Some(&node.name), message)
-                .advice(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
+            Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message)
+                .help(format!("stop it with `{} stop` if you mean it", cluster.scope(node).systemctl()))
         })
         .chain(nodes.iter().flat_map(|(node, seen)| gone_services(node, seen)))
         .collect()
 }
 
 /// Services that were installed by another profile: nobody would stop them.
-fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+fn gone_services(node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let entries = seen.manifest.iter().flat_map(|manifest| &manifest.services);
     let gone = entries.filter(|entry| node.services.iter().all(|service| service.name != entry.service));
     let refuse = |entry| {
-        Refusal::new(Class::Safety, Some(&node.name), preflight::gone_service(entry))
-            .advice(preflight::GONE_SERVICE)
+        Diagnostic::refusal(Code::GoneService, Some(&node.name), preflight::gone_service(entry))
+            .help(preflight::GONE_SERVICE)
     };
     gone.map(refuse).collect()
 }
 
 /// S13: a sign state goes back to zero only when every node of the cluster is seen stopped.
-fn still_running(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+fn still_running(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     cluster
         .nodes
         .iter()
@@ -117,8 +118,8 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
             };
             let state = facts.nodes.get(&node.name).map_or_else(|| "not seen".to_owned(), running);
             let message = format!("{} is {state}: the chain may still go on", node.name);
-            Refusal::new(Class::Safety, Some(&node.name), message)
-                .advice("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
+            Diagnostic::refusal(Code::StillRunning, Some(&node.name), message)
+                .help("`--destroy` wants every node of the cluster stopped: run `loomctl down` for all of them first")
         })
         .collect()
 }

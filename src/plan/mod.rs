@@ -45,6 +45,7 @@ use crate::steps::Step;
 use crate::{
     cluster::Cluster,
     facts::Facts,
+    types::diagnostic::Diagnostic,
     types::ids::{NodeName, Sha256},
 };
 pub use goal::Goal;
@@ -121,42 +122,6 @@ pub enum Wants {
     Upgrade,
 }
 
-/// Whose fault a refusal is: it decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Class {
-    /// A host cannot do what is wanted: exit 1.
-    Host,
-    /// The input is wrong: exit 2.
-    Input,
-    /// Going on would be dangerous: exit 3.
-    Safety,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Refusal {
-    pub node: Option<NodeName>,
-    pub class: Class,
-    pub message: String,
-    pub advice: Option<String>,
-}
-
-impl Refusal {
-    pub fn new(class: Class, node: Option<&NodeName>, message: impl Into<String>) -> Self {
-        Self { node: node.cloned(), class, message: message.into(), advice: None }
-    }
-
-    /// Of a node, for the chain's sake.
-    pub fn safety(node: &NodeName, message: impl Into<String>) -> Self {
-        Self::new(Class::Safety, Some(node), message)
-    }
-
-    #[must_use]
-    pub fn advice(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
-        self
-    }
-}
-
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// `--limit`: only these are touched; `None`: all.
@@ -186,7 +151,7 @@ impl Options {
 pub enum Next {
     Stage(Stage),
     Done(Vec<Pending>),
-    Refused(Vec<Refusal>),
+    Refused(Vec<Diagnostic>),
 }
 
 /// A run's way to its goal: first everything that restarts nothing on a live chain, since who is down counts when nodes are

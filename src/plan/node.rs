@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Refusal, ask,
+    ask,
     endpoints::{context, shown},
     sync,
 };
@@ -17,8 +17,9 @@ use crate::{
     facts::{Facts, NodeFacts, manifest::Entry},
     steps::{Run, Step, started},
     types::{
+        code::Code,
+        diagnostic::Diagnostic,
         ids::{RemotePath, Sha256},
-        problem::Problem,
         text::Text,
     },
 };
@@ -60,10 +61,10 @@ pub fn wanted(
     facts: &Facts,
     documents: &Documents,
     network: &Peering<'_>,
-) -> Result<Wanted, Vec<Refusal>> {
+) -> Result<Wanted, Vec<Diagnostic>> {
     let unknown = |what: &str| {
-        vec![Refusal::new(
-            Class::Host,
+        vec![Diagnostic::refusal(
+            Code::FactMissing,
             Some(&node.name),
             format!("{what} is not known: the host has not said it"),
         )]
@@ -167,8 +168,8 @@ fn rendered(
     node: &Node,
     facts: &Facts,
     network: &Peering<'_>,
-) -> Result<Rendered, Vec<Refusal>> {
-    let safety = |why: String| vec![Refusal::new(Class::Safety, Some(&node.name), why)];
+) -> Result<Rendered, Vec<Diagnostic>> {
+    let safety = |why: String| vec![Diagnostic::refusal(Code::NotRendered, Some(&node.name), why)];
     let seen = facts.nodes.get(&node.name);
     let mut context = seen
         .and_then(|seen| context(cluster, node, seen))
@@ -179,14 +180,8 @@ fn rendered(
     if let Some(own) = network.peer(&node.name) {
         context.external_address.port = own.addr.port;
     }
-    render_node(&cluster.profile, &context).map_err(|problems| {
-        let refusal = |problem: Problem| {
-            let mut refusal = Refusal::new(Class::Input, Some(&node.name), problem.message);
-            refusal.advice = problem.help;
-            refusal
-        };
-        problems.into_iter().map(refusal).collect()
-    })
+    render_node(&cluster.profile, &context)
+        .map_err(|problems| problems.into_iter().map(|problem| problem.of_host(node.name.as_str())).collect())
 }
 
 /// The binary's name in the node's folder: for people and their scripts.

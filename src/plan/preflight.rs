@@ -5,7 +5,7 @@ pub mod keys;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Class, Goal, Options, Refusal, adopt, ask, birth, life, relay, rights,
+    Goal, Options, adopt, ask, birth, life, relay, rights,
     spread::each,
     stages, sync,
     world::{Outcome, World},
@@ -15,6 +15,7 @@ use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
     types::ids::{NodeName, RemotePath, ServiceName, Sha256},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 use keys::{has_lost_its_disk, keys_complete, keys_readable, no_clones, sign_state_is_whole};
@@ -30,7 +31,7 @@ pub fn accept(world: &World<'_>) -> Outcome {
     let World { cluster, facts, options, .. } = *world;
     let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
     let of_node = |node| node_may(cluster, node, facts, options, has_begun);
-    let mut refusals: Vec<Refusal> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
+    let mut refusals: Vec<Diagnostic> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
     refusals.extend(birth::not_read(cluster));
     refusals.extend(sync::refusals(cluster, facts, options));
     refusals.extend(relay::refusals(cluster, facts, options));
@@ -49,7 +50,7 @@ fn node_may(
     facts: &Facts,
     options: &Options,
     has_begun: bool,
-) -> Vec<Refusal> {
+) -> Vec<Diagnostic> {
     let (true, Some(machine), Some(seen)) =
         (options.touches(&node.name), facts.machines.get(&node.machine), facts.nodes.get(&node.name))
     else {
@@ -71,12 +72,12 @@ fn node_may(
     refusals
 }
 
-pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
-    let host = |message: String| Refusal::new(Class::Host, Some(&node.name), message);
+pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Diagnostic> {
+    let host = |code, message: String| Diagnostic::refusal(code, Some(&node.name), message);
     let mut refusals = Vec::new();
     if !machine.systemd {
-        let refusal = host("systemd is not the init system there".to_owned());
-        return vec![refusal.advice("loomctl installs systemd units: use a host that booted with systemd")];
+        let refusal = host(Code::NoSystemd, "systemd is not the init system there".to_owned());
+        return vec![refusal.help("loomctl installs systemd units: use a host that booted with systemd")];
     }
     let rights = rights::missing(cluster, node, machine, seen);
     if !rights.is_empty() {
@@ -85,12 +86,13 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
     let missing: Vec<&str> =
         TOOLS.iter().filter(|tool| !machine.tools.iter().any(|there| there == *tool)).copied().collect();
     if !missing.is_empty() {
-        let refusal = host(format!("programs are missing there: {}", missing.join(", ")));
-        refusals.push(refusal.advice("install coreutils, util-linux, findutils, sed and systemd"));
+        let refusal =
+            host(Code::ProgramsMissing, format!("programs are missing there: {}", missing.join(", ")));
+        refusals.push(refusal.help("install coreutils, util-linux, findutils, sed and systemd"));
     }
     if seen.account.is_none() && !stages::may_create_user(cluster, node, seen) {
-        let refusal = host(format!("there is no user {:?} on this host", node.user.as_str()));
-        refusals.push(refusal.advice(if node.create_user {
+        let refusal = host(Code::NoUser, format!("there is no user {:?} on this host", node.user.as_str()));
+        refusals.push(refusal.help(if node.create_user {
             "the node was made with one: create it with the uid that its files belong to (`ls -ln`)"
         } else {
             "create it (`useradd -m …`) or set `create_user: true`, or set `user` to one that exists"
@@ -99,13 +101,14 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
     for program in cluster.programs(node) {
         let arch = program.binary.local.as_ref().and_then(|local| local.arch);
         if let Some(arch) = arch.filter(|arch| *arch != machine.arch) {
-            let refusal =
-                host(format!("{} is built for {arch}, the host is {}", the_binary(program), machine.arch));
-            refusals.push(refusal.advice("set `binary` for this host to a build of its architecture"));
+            let message =
+                format!("{} is built for {arch}, the host is {}", the_binary(program), machine.arch);
+            let refusal = host(Code::Architecture, message);
+            refusals.push(refusal.help("set `binary` for this host to a build of its architecture"));
         } else if let Some(loader) = lacks_loader(program, machine) {
-            let refusal =
-                host(format!("{} needs {loader}, which this host does not have", the_binary(program)));
-            refusals.push(refusal.advice(
+            let message = format!("{} needs {loader}, which this host does not have", the_binary(program));
+            let refusal = host(Code::LoaderMissing, message);
+            refusals.push(refusal.help(
                 "it is built for another C library: give a static build, or one for this distribution (a program for musl \
                  runs on Alpine, one for glibc on Debian and its like)",
             ));
@@ -115,9 +118,12 @@ pub fn can_host(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &N
     refusals.extend(others_folder(cluster, node, seen));
     refusals.extend(room(cluster, node, machine, seen));
     if let Some(why) = &seen.manifest_error {
-        let refusal =
-            Refusal::new(Class::Safety, Some(&node.name), format!("our manifest there is not usable: {why}"));
-        refusals.push(refusal.advice("use the loomctl that wrote it, or look at it and remove it by hand"));
+        let refusal = Diagnostic::refusal(
+            Code::ManifestUnusable,
+            Some(&node.name),
+            format!("our manifest there is not usable: {why}"),
+        );
+        refusals.push(refusal.help("use the loomctl that wrote it, or look at it and remove it by hand"));
     }
     refusals
 }
@@ -135,39 +141,41 @@ fn the_binary(program: Program<'_>) -> String {
 }
 
 /// What is in the folder was not said to the end: nothing follows from what is missing (S13).
-fn cut_off(node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn cut_off(node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let home = seen.home.as_ref().filter(|_| seen.cut_off)?;
     let message = format!("what is in {home} could not be read to its end as {}", node.user);
     let advice = "a process of that account, or its file system, has held it up for a minute or ended it: look at what runs there \
                   (`ps -u USER`)";
-    Some(Refusal::new(Class::Host, Some(&node.name), message).advice(advice))
+    Some(Diagnostic::refusal(Code::FolderUnread, Some(&node.name), message).help(advice))
 }
 
 /// Where root would have to work in a folder that another account can exchange, or a node in one of ours (P1).
-fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let home = seen.home.as_ref()?;
     let scope = cluster.scope(node);
-    let (message, advice) = if seen.exchangeable.is_some() {
+    let (code, message, advice) = if seen.exchangeable.is_some() {
         let message = format!(
             "{home} cannot be a node of root's: another account can change it, a folder in it, or one on the way to it"
         );
         (
+            Code::FolderExchangeable,
             message,
             "set `user` to an account of the node's own, or `working_directory` to a folder that only root can change",
         )
     } else if let Some(ours) = [scope.lib(), scope.units()].into_iter().find(|ours| home.is_at_or_below(ours))
     {
         (
+            Code::FolderReserved,
             format!("{home} is in {ours}, which is loomctl's own or systemd's"),
             "set `working_directory` to another folder",
         )
     } else {
         return None;
     };
-    Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
+    Some(Diagnostic::refusal(code, Some(&node.name), message).help(advice))
 }
 
-pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Refusal> {
+pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Option<Diagnostic> {
     let is_to_come = |program: &Program<'_>| {
         let local = program.binary.local.as_ref()?;
         let path = cluster.binary_path(node, *program, &local.sha256);
@@ -180,13 +188,18 @@ pub fn room(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeF
     let (need, base) = (to_come.iter().sum::<u64>() / 1024 + ROOM_KB, cluster.scope(node).base());
     machine.free_kb.filter(|free| *free < need).map(|free| {
         let message = format!("disk full: {} MiB free below {base}, {} needed", free / 1024, need / 1024);
-        Refusal::new(Class::Host, Some(&node.name), message)
-            .advice(format!("make room (`df -h {base}`, `journalctl --vacuum-size=100M`) and run again"))
+        Diagnostic::refusal(Code::DiskFull, Some(&node.name), message)
+            .help(format!("make room (`df -h {base}`, `journalctl --vacuum-size=100M`) and run again"))
     })
 }
 
 /// A port that somebody else holds would let the node crash at its start.
-pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Vec<Refusal> {
+pub fn ports_free(
+    cluster: &Cluster,
+    node: &Node,
+    machine: &MachineFacts,
+    seen: &NodeFacts,
+) -> Vec<Diagnostic> {
     let ports = super::endpoints::ports(cluster, node, seen);
     let taken = |name: &String, port: &PortUse| {
         let (unit, port) = (cluster.unit_of(node, port.service.as_ref()), port.port);
@@ -205,7 +218,7 @@ pub fn ports_free(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: 
         }
         let message = format!("port {port} ({name}) is taken by {who}");
         let advice = format!("stop it, or give the node another port: `ports: {{{name}: …}}`");
-        Some(Refusal::new(Class::Host, Some(&node.name), message).advice(advice))
+        Some(Diagnostic::refusal(Code::PortTaken, Some(&node.name), message).help(advice))
     };
     ports.iter().filter(|(_, port)| port.expected).filter_map(|(name, port)| taken(name, port)).collect()
 }
@@ -217,7 +230,7 @@ fn is_ours(
     facts: &Facts,
     seen: &NodeFacts,
     options: &Options,
-) -> Vec<Refusal> {
+) -> Vec<Diagnostic> {
     let foreign = adopt::foreign(cluster, node, seen);
     if foreign.is_some() && options.goal == Goal::Adopt {
         return adopt::refusals(cluster, node, facts, seen, options);
@@ -227,7 +240,7 @@ fn is_ours(
         let message = format!("{first} is there, and loomctl has not made it");
         let advice = "a chain that runs already is taken over with --adopt, keys and documents as they are. To start over \
                       use another working_directory, or move the files away after a backup of the keys";
-        refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+        refusals.push(Diagnostic::refusal(Code::ForeignNode, Some(&node.name), message).help(advice));
     }
     let masked =
         |unit: &RemotePath| seen.file(unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
@@ -241,17 +254,17 @@ fn is_ours(
     for unit in units.filter(|unit| seen.has(unit) && !masked(unit)) {
         let message = format!("{unit} is there, and loomctl has not made it");
         let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
-        refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+        refusals.push(Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message).help(advice));
     }
     refusals
 }
 
 /// The units' names are the inventory's: under another one a program would run twice, with one key; so would one that is no
 /// service of the profile any more.
-fn same_unit(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+fn same_unit(node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let Some(manifest) = &seen.manifest else { return Vec::new() };
-    let refuse = |message: String, advice: String| {
-        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+    let refuse = |code, message: String, advice: String| {
+        Diagnostic::refusal(code, Some(&node.name), message).help(advice)
     };
     if manifest.unit != node.unit_name.as_str() {
         let (there, unit) = (&manifest.unit, &node.unit_name);
@@ -260,20 +273,21 @@ fn same_unit(node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
             "set `unit_name: {there}` for this host (a machine that gets a second node gives its units other names)"
         );
         // Those of its services follow from it.
-        return vec![refuse(message, advice)];
+        return vec![refuse(Code::OtherUnit, message, advice)];
     }
     let of_service = |entry: &ServiceEntry| {
         let there = &entry.unit;
         match node.services.iter().find(|service| service.name == entry.service) {
             Some(service) if service.unit_name == *there => None,
             Some(service) => Some(refuse(
+                Code::OtherUnit,
                 format!(
                     "the unit of its service {} there is {there}, but by the inventory it is {}",
                     entry.service, service.unit_name
                 ),
                 format!("set `services: {{{}: {{unit_name: {there}}}}}` for this host", entry.service),
             )),
-            None => Some(refuse(gone_service(entry), GONE_SERVICE.to_owned())),
+            None => Some(refuse(Code::GoneService, gone_service(entry), GONE_SERVICE.to_owned())),
         }
     };
     manifest.services.iter().filter_map(of_service).collect()
@@ -287,7 +301,7 @@ pub fn gone_service(entry: &ServiceEntry) -> String {
 pub const GONE_SERVICE: &str = "give the chain that it was made with; to leave that service, `down --destroy` (keys stay) with that chain first";
 
 /// S11: what is not pinned by a person must be the same on all hosts.
-pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut first: BTreeMap<Option<&ServiceName>, (&NodeName, &Sha256)> = BTreeMap::new();
     let mut refusals = Vec::new();
     let programs =
@@ -298,7 +312,7 @@ pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
             && *pinned != local.sha256
         {
             let message = format!("{name} has sha256 {}, but binary_sha256 says {pinned}", local.sha256);
-            refusals.push(Refusal::new(Class::Input, Some(&node.name), message));
+            refusals.push(Diagnostic::refusal(Code::BinarySum, Some(&node.name), message));
         }
         if program.binary.pinned.is_some() {
             continue;
@@ -309,13 +323,13 @@ pub fn one_binary(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
             let name = name.replacen("the", "its", 1);
             let message = format!("{name} has sha256 {sum}, but the one of {by} has {other}");
             let advice = "the download changed, or the inventory names two builds: pin what you want with binary_sha256";
-            refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+            refusals.push(Diagnostic::refusal(Code::TwoBuilds, Some(&node.name), message).help(advice));
         }
     }
     refusals
 }
 
-fn clocks_agree(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+fn clocks_agree(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut clocks: Vec<f64> = facts.machines.values().map(|m| m.clock_ahead).collect();
     clocks.sort_by(f64::total_cmp);
     let Some(median) = clocks.get(clocks.len() / 2).copied() else { return Vec::new() };
@@ -327,23 +341,23 @@ fn clocks_agree(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
         let name = cluster.nodes.iter().find(|node| node.machine == *number).map(|node| &node.name);
         let message = format!("its clock is {apart:+.1} s off the others'");
         Some(
-            Refusal::new(Class::Host, name, message)
-                .advice("set it (`timedatectl set-ntp true`) and run again"),
+            Diagnostic::refusal(Code::ClockOff, name, message)
+                .help("set it (`timedatectl set-ntp true`) and run again"),
         )
     };
     facts.machines.iter().filter_map(off).collect()
 }
 
 /// A genesis of some validators only would be a chain without the others, for good.
-fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Diagnostic> {
     let unknown = |node: &&Node| {
         let key = facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.as_ref());
         !options.touches(&node.name) && key.is_none()
     };
     let refuse = |node: &Node| {
         let message = "it is a validator without keys, and --limit leaves it out of the genesis";
-        Refusal::new(Class::Safety, Some(&node.name), message)
-            .advice("bring the whole cluster up once without --limit; to begin without this host, take it out of the inventory")
+        Diagnostic::refusal(Code::LeftOut, Some(&node.name), message)
+            .help("bring the whole cluster up once without --limit; to begin without this host, take it out of the inventory")
     };
     cluster.validators().filter(unknown).map(refuse).collect()
 }

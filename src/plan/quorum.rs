@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Class, Options, Refusal, Stage,
+    Options, Stage,
     life::{self, Life},
 };
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, Voter, Voting},
     steps::Step,
-    types::ids::NodeName,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 /// The voting power of a chain, in view of nodes that are about to leave it.
@@ -98,7 +98,7 @@ pub fn wants_votes(cluster: &Cluster, facts: &Facts, options: &Options) -> bool 
 }
 
 /// The guard before a stage that stops nodes for good. A full node may always go.
-pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Stage) -> Option<Refusal> {
+pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Stage) -> Option<Diagnostic> {
     if options.consent.halt || !wants_votes(cluster, facts, options) {
         return None;
     }
@@ -113,10 +113,10 @@ pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Sta
     if facts.voting.as_ref().is_some_and(|voting| !voting.heights.is_empty() && !voting.has_block()) {
         return None;
     }
-    let refuse = |message: String, advice: &str| {
+    let refuse = |code, message: String, advice: &str| {
         let names: Vec<&str> = leave.iter().map(|name| name.as_str()).collect();
         let message = format!("stopping {} {message}", names.join(", "));
-        Some(Refusal::new(Class::Safety, None, message).advice(advice))
+        Some(Diagnostic::refusal(code, None, message).help(advice))
     };
     let voting = match &facts.voting {
         Some(voting) if voting.disagree.is_none() => voting,
@@ -124,6 +124,7 @@ pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Sta
             let why = unclear.as_ref().and_then(|voting| voting.disagree.clone());
             let why = why.unwrap_or_else(|| "no node says who votes".to_owned());
             return refuse(
+                Code::NoVoters,
                 format!("may stop the chain: {why}"),
                 "look at the others first (`loomctl verify`), or accept a standstill with --allow-halt",
             );
@@ -132,6 +133,7 @@ pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Sta
     let power = Power::of(cluster, facts, voting, &leave);
     power.stops().then(|| {
         refuse(
+            Code::Standstill,
             format!("would take {}", power.offline(voting)),
             "stop fewer at once, stop all of them without --limit, or accept a standstill with --allow-halt",
         )

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Options, Refusal, Stage, ask};
+use super::{Options, Stage, ask};
 use crate::{
     cluster::{Binary, Cluster, Node, Program, Source},
     facts::Facts,
     steps::Step,
-    types::redact,
+    types::{code::Code, diagnostic::Diagnostic, redact},
 };
 
 /// Why a node's host cannot pull a binary from its URL; `None`: it can, as far as anybody knows, or has nothing to pull.
@@ -33,7 +33,7 @@ pub fn undone(stage: &Stage) -> Option<Stage> {
 }
 
 /// Hosts that need a file that they cannot pull, while this machine cannot do it for them: one refusal a URL.
-pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Diagnostic> {
     let mut stranded: BTreeMap<&str, (Vec<&str>, BTreeSet<String>)> = BTreeMap::new();
     if facts.downloads_here {
         return Vec::new();
@@ -56,7 +56,7 @@ pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refu
         let message = format!(
             "{nodes} cannot pull {url} ({hindrances}), and this machine cannot do it for them: it has neither curl nor wget"
         );
-        Refusal::new(Class::Host, None, message).advice(
+        Diagnostic::refusal(Code::NoDownloader, None, message).help(
             "install curl or wget here or there, or set `binary` to a file of this machine: it is sent over ssh",
         )
     };

@@ -2,7 +2,7 @@
 //! (S1, S13).
 
 use super::{
-    Class, Refusal, down,
+    down,
     life::{self, Life},
     world::{Outcome, World},
 };
@@ -10,12 +10,13 @@ use crate::{
     cluster::{Cluster, Node},
     facts::NodeFacts,
     steps::Step,
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// Only of a chain that has started and made no block; before that there is no state that would have to go.
 pub fn may_reset(world: &World<'_>) -> Outcome {
     let refuse = |message: &str, advice: &str| {
-        Outcome::refused([Refusal::new(Class::Safety, None, message).advice(advice)])
+        Outcome::refused([Diagnostic::refusal(Code::ResetRefused, None, message).help(advice)])
     };
     match life::of_cluster(world.cluster, world.facts) {
         Life::Live => refuse(

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use signed::{first_height, is_live, may_still_sign};
 
 use super::{
-    Class, Options, Refusal, Stage, adopt,
+    Options, Stage, adopt,
     evidence::{Evidence, Signing},
     life, preflight, stages,
     world::{Outcome, World},
@@ -20,6 +20,7 @@ use crate::{
     },
     facts::{Facts, NodeFacts},
     types::ids::{NodeName, Sha256, ValidatorKey},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// One node's keys on their way back.
@@ -71,7 +72,7 @@ pub fn keys(world: &World<'_>) -> Outcome {
 }
 
 /// Without a backup nothing goes back.
-fn planned(world: &World<'_>) -> Result<Vec<Restoration>, Vec<Refusal>> {
+fn planned(world: &World<'_>) -> Result<Vec<Restoration>, Vec<Diagnostic>> {
     let World { cluster, facts, options, .. } = *world;
     world.keys.map_or(Ok(Vec::new()), |keys| plan(cluster, facts, options, keys.backup, keys.evidence))
 }
@@ -83,7 +84,7 @@ pub fn plan(
     options: &Options,
     backup: &Backup,
     shown: &Evidence,
-) -> Result<Vec<Restoration>, Vec<Refusal>> {
+) -> Result<Vec<Restoration>, Vec<Diagnostic>> {
     let mut refusals = other_cluster(cluster, backup);
     let mut restorations = Vec::new();
     for node in cluster.nodes.iter().filter(|node| options.touches(&node.name)) {
@@ -137,17 +138,17 @@ fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
         && !life::lacks_sign_state(cluster, seen)
 }
 
-fn damaged(node: &NodeName, why: &str) -> Refusal {
-    Refusal::new(Class::Input, Some(node), format!("the backup cannot be used: {why}"))
-        .advice("take another backup, or one that was made with this profile")
+fn damaged(node: &NodeName, why: &str) -> Diagnostic {
+    Diagnostic::refusal(Code::BackupDamaged, Some(node), format!("the backup cannot be used: {why}"))
+        .help("take another backup, or one that was made with this profile")
 }
 
-fn not_in_it(node: &NodeName) -> Refusal {
-    Refusal::new(Class::Input, Some(node), "it is not in this backup")
-        .advice("take another backup, or leave it out of --limit")
+fn not_in_it(node: &NodeName) -> Diagnostic {
+    Diagnostic::refusal(Code::NotInBackup, Some(node), "it is not in this backup")
+        .help("take another backup, or leave it out of --limit")
 }
 
-fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Refusal> {
+fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Diagnostic> {
     if (&backup.cluster, &backup.chain_id) == (&cluster.name, &cluster.chain_id) {
         return Vec::new();
     }
@@ -156,7 +157,7 @@ fn other_cluster(cluster: &Cluster, backup: &Backup) -> Vec<Refusal> {
         backup.cluster, backup.chain_id, cluster.name, cluster.chain_id
     );
     let advice = "a sign state belongs to one key on one chain: take the backup of this cluster";
-    vec![Refusal::new(Class::Safety, None, message).advice(advice)]
+    vec![Diagnostic::refusal(Code::OtherBackup, None, message).help(advice)]
 }
 
 fn refused(
@@ -166,7 +167,7 @@ fn refused(
     seen: &NodeFacts,
     kept: &Kept,
     shown: &Evidence,
-) -> Vec<Refusal> {
+) -> Vec<Diagnostic> {
     let machine = facts.machines.get(&node.machine);
     let mut refusals =
         machine.map(|machine| preflight::can_host(cluster, node, machine, seen)).unwrap_or_default();
@@ -179,7 +180,7 @@ fn refused(
 }
 
 /// A key that is there is never written over.
-fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Diagnostic> {
     let differ = |there: &Option<String>, kept: String| there.as_ref().is_some_and(|there| *there != kept);
     let key = seen.validator_key.as_ref().map(ToString::to_string);
     let id = seen.node_id.as_ref().map(ToString::to_string);
@@ -200,38 +201,42 @@ fn other_keys(node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
     };
     let advice = "keys are never written over: is it the right host? To give up what is there, stop the node and move \
                   its folder and its state below /var/lib/loomctl away";
-    Some(Refusal::safety(&node.name, what).advice(advice))
+    Some(Diagnostic::refusal(Code::OtherKeys, Some(&node.name), what).help(advice))
 }
 
 /// A key whose public part nobody knows any more, and that is not the backup's.
-fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Refusal> {
+fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) -> Option<Diagnostic> {
     let prints = cluster.profile.init.prints.as_ref().filter(|_| seen.node_id.is_none())?;
     let path = prints.of.under(seen.home.as_ref()?);
     let there = seen.file(&path)?.sha256.as_ref()?;
     let same = kept.text(&prints.of).is_ok_and(|text| Sha256::of(text.reveal()) == *there);
     (!same).then(|| {
-        Refusal::safety(&node.name, format!("{path} is another key than the backup's"))
-            .advice("keys are never written over: move it away after a backup of it, and run again")
+        Diagnostic::refusal(
+            Code::OtherKeys,
+            Some(&node.name),
+            format!("{path} is another key than the backup's"),
+        )
+        .help("keys are never written over: move it away after a backup of it, and run again")
     })
 }
 
 /// What somebody else has put there would stand in the way of the node's init.
-fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Refusal> {
+fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let first = adopt::foreign(cluster, node, seen)
         .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(crate::steps::staging))?;
-    Some(Refusal::safety(&node.name, format!("{first} is there, and no node of ours is whole")).advice(
+    Some(Diagnostic::refusal(Code::ForeignNode, Some(&node.name), format!("{first} is there, and no node of ours is whole")).help(
         "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
     ))
 }
 
-fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Refusal> {
+fn held_elsewhere(node: &Node, facts: &Facts, kept: &Kept) -> Option<Diagnostic> {
     let holds = |(name, seen): &(&NodeName, &NodeFacts)| {
         **name != node.name
             && (seen.validator_key.as_ref() == Some(&kept.validator_key)
                 || seen.node_id.as_ref() == Some(&kept.node_id))
     };
     let (other, _) = facts.nodes.iter().find(holds)?;
-    Some(Refusal::safety(&node.name, format!("{other} holds the same keys: two nodes with one key sign twice")).advice(
+    Some(Diagnostic::refusal(Code::KeysHeld, Some(&node.name), format!("{other} holds the same keys: two nodes with one key sign twice")).help(
         format!("to move the node here, take the keys away from {other} first: stop it, and move its key files away"),
     ))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Class, Gate, Options, Pending, Refusal, Shows, Stage, Wants, ask,
+    Gate, Options, Pending, Shows, Stage, Wants, ask,
     life::{self, Life},
     quorum::{Power, node_of},
     stages::{self, Waiting},
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
     facts::Facts,
-    types::ids::NodeName,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 /// The next of those that wait, where somebody has said yes.
@@ -49,14 +49,16 @@ pub fn upgrade(world: &World<'_>) -> Outcome {
 }
 
 /// Whether the node may go down now, and what it has to show before the next may.
-fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Refusal> {
-    let refuse =
-        |message: String, advice: &str| Err(Refusal::new(Class::Safety, Some(name), message).advice(advice));
+fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Diagnostic> {
+    let refuse = |code, message: String, advice: &str| {
+        Err(Diagnostic::refusal(code, Some(name), message).help(advice))
+    };
     let Some(voting) = &facts.voting else {
         return if halt {
             Ok(Shows::Answer)
         } else {
             refuse(
+                Code::NoVoters,
                 "it cannot be restarted: no node says who votes, so nobody knows whether blocks would go on"
                     .to_owned(),
                 "start the nodes that are down (`loomctl up`), or accept a standstill with --allow-halt",
@@ -68,6 +70,7 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
             Ok(Shows::Answer)
         } else {
             refuse(
+                Code::NoVoters,
                 format!("it cannot be restarted: {disagree}, so nobody knows whether blocks would go on"),
                 "find out which of them is wrong (`loomctl verify`) and stop it, or accept a standstill with --allow-halt",
             )
@@ -76,6 +79,7 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
     let power = Power::of(cluster, facts, voting, &BTreeSet::from([name]));
     if power.stops() && !halt {
         return refuse(
+            Code::Standstill,
             format!("its restart would take {}", power.offline(voting)),
             "bring the others up first, or accept a standstill with --allow-halt",
         );

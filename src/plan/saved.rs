@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Consent, Goal, Next, Options, Planned, Refusal, Stage, predict::UNKNOWN, relay};
+use super::{Consent, Goal, Next, Options, Planned, Stage, predict::UNKNOWN, relay};
 use crate::{
     cluster::Cluster,
     steps::Step,
     types::{
+        code::Code,
+        diagnostic::Diagnostic,
         ids::{NodeName, Sha256},
         redact,
     },
@@ -115,7 +117,7 @@ impl Saved {
     }
 
     /// Whether the same plan would be made now; else what is different.
-    pub fn is_current(&self, cluster: &Cluster, stages: &[Stage]) -> Result<(), Refusal> {
+    pub fn is_current(&self, cluster: &Cluster, stages: &[Stage]) -> Result<(), Diagnostic> {
         if self.format > FORMAT {
             return Err(stale(&format!(
                 "it was written by loomctl {} in format {}",
@@ -182,7 +184,7 @@ impl SavedStage {
     }
 
     /// `fill`: where this stage has unknown texts, the other may have any, and steps that follow from them.
-    fn same(&self, other: &Self, fill: bool) -> Result<(), Refusal> {
+    fn same(&self, other: &Self, fill: bool) -> Result<(), Diagnostic> {
         let nodes: BTreeSet<&NodeName> = self.steps.keys().chain(other.steps.keys()).collect();
         for node in nodes {
             let none = Vec::new();
@@ -217,7 +219,7 @@ fn is_unknown(step: &Step) -> bool {
     }
 }
 
-fn stale(what: &str) -> Refusal {
-    Refusal::new(Class::Safety, None, format!("the plan does not fit any more: {what}"))
-        .advice("the hosts or the inventory have changed since it was made: look at a new plan")
+fn stale(what: &str) -> Diagnostic {
+    Diagnostic::refusal(Code::StalePlan, None, format!("the plan does not fit any more: {what}"))
+        .help("the hosts or the inventory have changed since it was made: look at a new plan")
 }

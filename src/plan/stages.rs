@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Class, Pending, Planned, Refusal, Stage, Upload, Wants, ask, birth,
+    Pending, Planned, Stage, Upload, Wants, ask, birth,
     called_for::called_for,
     endpoints,
     life::{self, Life},
@@ -20,7 +20,10 @@ use crate::{
         manifest::{FORMAT, Manifest, ServiceEntry},
     },
     steps::{Init, Run, Step, staging},
-    types::ids::{NodeName, RemotePath},
+    types::{
+        diagnostic::Diagnostic,
+        ids::{NodeName, RemotePath},
+    },
 };
 
 /// Accounts that nodes are to run as, where `create_user` asks for them.
@@ -198,13 +201,13 @@ pub fn start(world: &World<'_>) -> Outcome {
 }
 
 /// What is to be done on all nodes now, and who waits until it may be restarted.
-pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Refusal>> {
+pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Diagnostic>> {
     let World { cluster, facts, .. } = *world;
     let documents = birth::documents(cluster, facts)?;
     let live = life::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = endpoints::peers(cluster, facts);
-    peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
+    peers::check(&everybody).map_err(|why| vec![Diagnostic::refusal(why.code(), None, why.to_string())])?;
     let network = cluster.peering(&everybody);
     let touched: Vec<_> = world.touched().collect();
     let start = |(node, seen): &(&Node, &NodeFacts)| {
@@ -217,7 +220,7 @@ pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>),
                 waiting.extend(waits);
                 steps.insert(node, planned);
             }
-            Err(found) => refusals.extend::<Vec<Refusal>>(found),
+            Err(found) => refusals.extend::<Vec<Diagnostic>>(found),
         }
     }
     if !refusals.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Options, Refusal,
+    Options,
     endpoints::ports,
     life::{self, Life},
 };
@@ -16,6 +16,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts, Trusted},
     types::ids::{HostAddr, PeerAddr},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// CometBFT wants one to ask and another to compare with.
@@ -43,18 +44,18 @@ pub fn wants_trust(cluster: &Cluster, facts: &Facts, options: &Options) -> bool 
     joining(cluster, facts, options).next().is_some()
 }
 
-pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Refusal> {
+pub fn refusals(cluster: &Cluster, facts: &Facts, options: &Options) -> Vec<Diagnostic> {
     joining(cluster, facts, options).filter_map(|node| refusal(cluster, node, facts)).collect()
 }
 
-fn refusal(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<Refusal> {
+fn refusal(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<Diagnostic> {
     let reached = servers(cluster, node, facts).len();
     if reached < SERVERS {
         let message =
             format!("state_sync wants {SERVERS} running nodes whose RPC it reaches, and there are {reached}");
         let advice = "set `rpc_bind` to the private_ip of two nodes and `loomctl up --roll` (their RPC then answers \
                       whoever reaches that address), or leave state_sync out: it takes all blocks then";
-        return Some(Refusal::new(Class::Input, Some(&node.name), message).advice(advice));
+        return Some(Diagnostic::refusal(Code::SyncServers, Some(&node.name), message).help(advice));
     }
     let why = match &facts.trusted {
         Some(Ok(trusted)) => {
@@ -69,7 +70,7 @@ fn refusal(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<Refusal> {
     };
     let message = format!("state_sync has no block to trust: {why}");
     let advice = "look at the chain with `loomctl verify`, or leave state_sync out: it takes all blocks then";
-    Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
+    Some(Diagnostic::refusal(Code::NoTrustedBlock, Some(&node.name), message).help(advice))
 }
 
 /// What the node's own configuration says of state sync; `None`: nothing beyond what init wrote.

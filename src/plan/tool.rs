@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Class, Options, Planned, Refusal, Stage, ask,
+    Options, Planned, Stage, ask,
     life::{self, Life},
     predict::UNKNOWN,
     world::{Outcome, World},
@@ -19,7 +19,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::Facts,
     steps::{Step, TOOL_STAGING, Tool},
-    types::ids::RemotePath,
+    types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
 };
 
 pub fn genesis(world: &World<'_>) -> Outcome {
@@ -28,7 +28,7 @@ pub fn genesis(world: &World<'_>) -> Outcome {
 }
 
 /// Steps that are wanted and have all that they work with; the next ones come when these have given theirs.
-pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Option<Stage>, Vec<Refusal>> {
+pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Option<Stage>, Vec<Diagnostic>> {
     if !may_run(cluster, facts) {
         return Ok(None);
     }
@@ -68,7 +68,7 @@ fn is_for(step: &ToolStep, number: usize) -> bool {
 }
 
 /// All validators, with what their hosts have kept so far.
-fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Refusal>> {
+fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Diagnostic>> {
     let mut refusals = Vec::new();
     let mut maker = |node: &Node| {
         let kept = facts.nodes.get(&node.name).map(|seen| seen.pristine.clone()).unwrap_or_default();
@@ -82,7 +82,10 @@ fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Refusal>> 
             Ok(documents)
         };
         let mut has = set.unwrap_or_else(|problems| {
-            refusals.extend(problems.into_iter().map(|problem| refusal(node, &problem)));
+            refusals.extend(problems.into_iter().map(|problem| {
+                let refusal = problem.diagnostic(Code::GenesisUnsound);
+                refusal.of_host(node.name.as_str())
+            }));
             BTreeMap::new()
         });
         has.extend(results);
@@ -108,12 +111,6 @@ fn forget_stale(cluster: &Cluster, facts: &Facts, step: &ToolStep, makers: &mut 
     for (maker, _) in makers.iter_mut().zip(current).filter(|(_, current)| !current) {
         maker.has.remove(&step.name);
     }
-}
-
-fn refusal(node: &Node, problem: &genesis::GenesisProblem) -> Refusal {
-    let mut refusal = Refusal::new(Class::Safety, Some(&node.name), problem.to_string());
-    refusal.advice.clone_from(&problem.help);
-    refusal
 }
 
 fn tool(
@@ -143,12 +140,12 @@ fn staging(home: &RemotePath) -> Option<RemotePath> {
 }
 
 /// What the last step has given, if that is of what is wanted now.
-pub fn result(cluster: &Cluster, facts: &Facts) -> Result<String, Vec<Refusal>> {
+pub fn result(cluster: &Cluster, facts: &Facts) -> Result<String, Vec<Diagnostic>> {
     let first = makers(cluster, facts)?.into_iter().next();
     let last = cluster.profile.genesis.steps.last();
     first.zip(last).and_then(|(mut first, last)| first.has.remove(&last.name)).ok_or_else(|| {
         let message = format!("{} itself has not made the genesis yet", cluster.profile.binary.name);
         let advice = "every validator signs it on its own host: run `loomctl up` once without --limit";
-        vec![Refusal::new(Class::Safety, None, message).advice(advice)]
+        vec![Diagnostic::refusal(Code::GenesisNotMade, None, message).help(advice)]
     })
 }

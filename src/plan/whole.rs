@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Class, Refusal, birth, endpoints, node};
+use super::{birth, endpoints, node};
 use crate::{
     chain::peers::{self, PeerInfo},
     cluster::Cluster,
     facts::Facts,
     steps::Step,
-    types::ids::NodeName,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 /// The nodes as peers, each of them: a list that lacks one is a network that lacks one.
-pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Refusal>> {
+pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<Diagnostic>> {
     let everybody = endpoints::peers(cluster, facts);
     let known: BTreeSet<&NodeName> = everybody.iter().map(|peer| &peer.spot.name).collect();
     let unknown = cluster.nodes.iter().filter(|node| !known.contains(&node.name));
@@ -22,20 +22,20 @@ pub fn everybody(cluster: &Cluster, facts: &Facts) -> Result<Vec<PeerInfo>, Vec<
         } else {
             "it is not in these facts"
         };
-        Refusal::new(Class::Input, Some(name), message)
-            .advice("take the facts of all hosts once the keys are there: `loomctl facts --json >FILE`")
+        Diagnostic::refusal(Code::FactsIncomplete, Some(name), message)
+            .help("take the facts of all hosts once the keys are there: `loomctl facts --json >FILE`")
     };
-    let refusals: Vec<Refusal> = unknown.map(|node| refuse(&node.name)).collect();
+    let refusals: Vec<Diagnostic> = unknown.map(|node| refuse(&node.name)).collect();
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    peers::check(&everybody).map_err(|why| vec![Refusal::new(Class::Safety, None, why.to_string())])?;
+    peers::check(&everybody).map_err(|why| vec![Diagnostic::refusal(why.code(), None, why.to_string())])?;
     Ok(everybody)
 }
 
 /// Genesis documents, configuration, links and units, by node. Neither binaries nor our own manifest: these hold what
 /// only a host knows.
-pub fn whole(cluster: &Cluster, facts: &Facts) -> Result<BTreeMap<NodeName, Vec<Step>>, Vec<Refusal>> {
+pub fn whole(cluster: &Cluster, facts: &Facts) -> Result<BTreeMap<NodeName, Vec<Step>>, Vec<Diagnostic>> {
     let everybody = everybody(cluster, facts)?;
     let network = cluster.peering(&everybody);
     let documents = birth::documents(cluster, facts)?;

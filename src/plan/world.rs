@@ -1,9 +1,10 @@
 //! What a phase decides on: the desired state, what was seen, and what this run is told and remembers.
 
-use super::{Options, Pending, Refusal, Stage, evidence::Evidence};
+use super::{Options, Pending, Stage, evidence::Evidence};
 use crate::{
     cluster::{Cluster, Node, backup::Backup},
     facts::{Facts, NodeFacts},
+    types::diagnostic::Diagnostic,
 };
 
 #[derive(Clone, Copy)]
@@ -41,15 +42,15 @@ pub enum Outcome {
     /// This is next.
     Stage(Stage),
     /// The run ends here.
-    Refused(Vec<Refusal>),
+    Refused(Vec<Diagnostic>),
     /// The next phase decides, and these wait for a consent.
     Pending(Vec<Pending>),
 }
 
 impl Outcome {
     /// Nothing, where nobody refuses.
-    pub fn refused(refusals: impl IntoIterator<Item = Refusal>) -> Self {
-        let refusals: Vec<Refusal> = refusals.into_iter().collect();
+    pub fn refused(refusals: impl IntoIterator<Item = Diagnostic>) -> Self {
+        let refusals: Vec<Diagnostic> = refusals.into_iter().collect();
         if refusals.is_empty() { Self::Nothing } else { Self::Refused(refusals) }
     }
 }
@@ -60,8 +61,8 @@ impl From<Option<Stage>> for Outcome {
     }
 }
 
-impl From<Result<Option<Stage>, Vec<Refusal>>> for Outcome {
-    fn from(decided: Result<Option<Stage>, Vec<Refusal>>) -> Self {
+impl From<Result<Option<Stage>, Vec<Diagnostic>>> for Outcome {
+    fn from(decided: Result<Option<Stage>, Vec<Diagnostic>>) -> Self {
         decided.map_or_else(Self::Refused, Self::from)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::types::{code::Code, diagnostic::Diagnostic};
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     #[error("unreachable: {0}")]
@@ -58,6 +60,41 @@ pub enum HostError {
 }
 
 impl HostError {
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable(_) => Code::Unreachable,
+            Self::HungUpOn(_) => Code::HungUp,
+            Self::NoSuchName(_) => Code::NoSuchName,
+            Self::HostKey(_) => Code::HostKey,
+            Self::LoginRefused(_) => Code::LoginRefused,
+            Self::NoSsh(_) => Code::NoSsh,
+            Self::NoSudo(_) => Code::NoSudo,
+            Self::SudoWantsTerminal(_) => Code::SudoTerminal,
+            Self::SudoPasswordWanted => Code::SudoPasswordWanted,
+            Self::SudoPasswordWrong => Code::SudoPasswordWrong,
+            Self::NoShell(_) => Code::NoShell,
+            Self::NoTool(_) => Code::ProgramsMissing,
+            Self::NotRoot(_) => Code::NotRoot,
+            Self::NoUserManager(..) => Code::NoUserManager,
+            Self::Locked(..) => Code::Locked,
+            Self::Lost(_) => Code::Lost,
+            Self::Silent(..) => Code::Silent,
+            Self::Endless(..) => Code::Endless,
+            Self::Odd(_) => Code::Implausible,
+            Self::TooMuch { .. } => Code::TooMuch,
+            Self::Upload(_) => Code::UploadFailed,
+            Self::Step { .. } => Code::StepFailed,
+            Self::Download { .. } => Code::DownloadFailed,
+            Self::Interrupted => Code::Interrupted,
+        }
+    }
+
+    /// For the reader, of the host that it happened on.
+    pub fn diagnostic(&self, host: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::error(self.to_string()).coded(self.code()).of_host(host);
+        Diagnostic { help: self.advice(), ..diagnostic }
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> Option<String> {
         let advice = match self {

@@ -49,6 +49,8 @@ pub struct Host {
     limit: Duration,
     /// Set once the host's sshd was seen to forbid forwarding.
     pub(super) no_forward: std::sync::atomic::AtomicBool,
+    /// The host was found to have no program that could ask instead.
+    pub(super) no_tool: std::sync::atomic::AtomicBool,
 }
 
 impl Host {
@@ -64,7 +66,8 @@ impl Host {
             Via::Local => Line::Local,
             Via::Ssh => Line::Ssh(Ssh::connect(Arc::clone(&login), folder, name).await?),
         };
-        let mut host = Self { login, line, scope: Scope::System, limit, no_forward: false.into() };
+        let (no_forward, no_tool) = (false.into(), false.into());
+        let mut host = Self { login, line, scope: Scope::System, limit, no_forward, no_tool };
         if host.login.asks_for_no_root() {
             host.scope = host.who_we_are(nonce).await?;
         }

@@ -29,6 +29,11 @@ pub enum HttpError {
 }
 
 impl Host {
+    /// Whether nothing at all can be asked there: no forward, and no program in its place.
+    pub fn has_no_way(&self) -> bool {
+        self.no_tool.load(Ordering::Relaxed)
+    }
+
     /// The answer to `GET http://AT/path`, or to a POST of a JSON question, as the host itself would get it, whatever the
     /// HTTP status says (nodes answer errors with 500).
     pub async fn ask(
@@ -41,8 +46,11 @@ impl Host {
         if !self.no_forward.load(Ordering::Relaxed) {
             match tokio::time::timeout(limit, self.ask_forwarded(at, path, question)).await {
                 Ok(Err(HttpError::NoAnswer(_))) => {}
-                Ok(result) => return result,
-                Err(_) => return Err(HttpError::NoAnswer(at)),
+                forwarded => {
+                    // It was let through, answer or not.
+                    self.no_tool.store(false, Ordering::Relaxed);
+                    return forwarded.unwrap_or(Err(HttpError::NoAnswer(at)));
+                }
             }
         }
         // A closed port and a forbidden forward look alike from here: the host itself knows which it is.
@@ -126,7 +134,10 @@ impl Host {
             match record {
                 Record::Blob { key, bytes, .. } if key == "body" => answer = Some(bytes),
                 Record::Blob { key, bytes, .. } if key == "response" => answer = Some(after_headers(&bytes)),
-                Record::Fact { key, .. } if key == "no_tool" => return Err(HttpError::Forbidden),
+                Record::Fact { key, .. } if key == "no_tool" => {
+                    self.no_tool.store(true, Ordering::Relaxed);
+                    return Err(HttpError::Forbidden);
+                }
                 _ => {}
             }
         }

@@ -12,19 +12,19 @@ use sha2::Digest;
 use super::program::{self, NoProgram, Program};
 use crate::{
     cluster::{Cluster, LocalBinary, Node, Source},
-    types::{ids::Sha256, problem::Problem},
+    types::{code::Code, diagnostic::Diagnostic, ids::Sha256},
 };
 
 /// Every local binary of the cluster once; blocking.
-pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, Result<LocalBinary, Problem>> {
+pub fn measure(paths: Vec<PathBuf>) -> BTreeMap<PathBuf, Result<LocalBinary, Diagnostic>> {
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// Writes what was measured into the cluster; what could not be read is a problem of the inventory.
 pub fn note(
     cluster: &mut Cluster,
-    measured: BTreeMap<PathBuf, Result<LocalBinary, Problem>>,
-) -> Vec<Problem> {
+    measured: BTreeMap<PathBuf, Result<LocalBinary, Diagnostic>>,
+) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for (path, result) in measured {
         match result {
@@ -58,11 +58,11 @@ pub fn named(cluster: &Cluster) -> Vec<PathBuf> {
 }
 
 /// What is wrong with them, without reading them whole.
-pub fn check(cluster: &Cluster) -> Vec<Problem> {
+pub fn check(cluster: &Cluster) -> Vec<Diagnostic> {
     named(cluster).iter().filter_map(|path| open(path).err()).collect()
 }
 
-fn read(path: &Path) -> Result<LocalBinary, Problem> {
+fn read(path: &Path) -> Result<LocalBinary, Diagnostic> {
     let (mut file, program) = open(path)?;
     let (sha256, size) = hash(&mut file).map_err(|why| unreadable(path, &why))?;
     let (arch, loader) = match program {
@@ -72,7 +72,7 @@ fn read(path: &Path) -> Result<LocalBinary, Problem> {
     Ok(LocalBinary { sha256, arch, loader, size })
 }
 
-fn open(path: &Path) -> Result<(File, Program), Problem> {
+fn open(path: &Path) -> Result<(File, Program), Diagnostic> {
     // A device has no end, and a pipe that nobody writes to no beginning.
     let is_file = std::fs::metadata(path).map_err(|why| unreadable(path, &why))?.is_file();
     if !is_file {
@@ -81,13 +81,15 @@ fn open(path: &Path) -> Result<(File, Program), Problem> {
     let file = File::open(path).map_err(|why| unreadable(path, &why))?;
     let program = program::look(&file).map_err(|why| unreadable(path, &why))?;
     let none = |none: NoProgram| {
-        Problem::error(format!("{}: this is no program: it is {}", path.display(), none.is)).help(none.help)
+        Diagnostic::error(format!("{}: this is no program: it is {}", path.display(), none.is))
+            .coded(Code::NoProgram)
+            .help(none.help)
     };
     Ok((file, program.map_err(none)?))
 }
 
-fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Problem {
-    Problem::error(format!("{}: {why}", path.display()))
+fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> Diagnostic {
+    Diagnostic::error(format!("{}: {why}", path.display()))
 }
 
 fn hash(file: &mut File) -> io::Result<(Sha256, u64)> {

@@ -12,15 +12,16 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
-    plan::{Class, Gate, Next, Options, Refusal, Stage, ask, early, evidence::Evidence, roll, sync},
+    plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     steps::{Run as Start, Step},
     types::{
+        code::Code,
+        diagnostic::Diagnostic,
         event::Events,
         ids::{NodeName, ValidatorKey},
         interrupt::Interrupt,
-        problem::Problem,
     },
     verify::{
         Limits,
@@ -182,7 +183,7 @@ impl Run {
         let node = match &how.lock_host {
             Some(name) => {
                 self.cluster.nodes.iter().find(|node| node.name.as_str() == name).ok_or_else(|| {
-                    Failure::Input(vec![Problem::error(format!(
+                    Failure::Input(vec![Diagnostic::error(format!(
                         "--lock-host: there is no host {name} in the inventory"
                     ))])
                 })?
@@ -192,7 +193,7 @@ impl Run {
         if self.absent.contains_key(&node.machine) {
             let message = format!("the cluster's lock is on {}, which cannot be reached", node.name);
             let advice = "name another host for it with --lock-host; every run must name the same until that host is back";
-            let refusal = Refusal::new(Class::Host, Some(&node.name), message).advice(advice);
+            let refusal = Diagnostic::refusal(Code::LockHostLost, Some(&node.name), message).help(advice);
             return Err(Failure::Refused(vec![refusal]));
         }
         Ok(node.machine)

@@ -1,19 +1,18 @@
 //! How a command can end badly: data here, words in `cli::view`, and the one table of exit codes.
 
 use crate::{
-    plan::{Class, Refusal},
     remote::error::HostError,
-    types::problem::Problem,
+    types::{code::Class, diagnostic::Diagnostic},
 };
 
 #[derive(Debug)]
 pub enum Failure {
     /// Something that a person wrote is wrong; nothing was touched.
-    Input(Vec<Problem>),
+    Input(Vec<Diagnostic>),
     /// Hosts failed, each for its own reason.
     Hosts(Vec<(String, HostError)>),
     /// The plan may not go on.
-    Refused(Vec<Refusal>),
+    Refused(Vec<Diagnostic>),
     /// So many rows of the verification failed.
     Checks(usize),
     /// A node that was restarted does not take part again: its name, and what it has not shown.
@@ -43,7 +42,7 @@ impl Failure {
                 INTERRUPTED
             }
             Self::Hosts(errors) if errors.iter().any(|(_, e)| matches!(e, HostError::Locked(..))) => LOCKED,
-            Self::Refused(refusals) => match refusals.iter().map(|refusal| refusal.class).max() {
+            Self::Refused(refusals) => match refusals.iter().map(Diagnostic::class).max() {
                 Some(Class::Safety) => REFUSED,
                 Some(Class::Input) => BAD_INPUT,
                 _ => FAILED,

@@ -8,7 +8,7 @@ use crate::{
     cluster::{Cluster, Source, network::Joined},
     facts::{Facts, LARGEST_TEXT},
     remote::download::Downloads,
-    types::{ids::Sha256, limited, problem::Problem, text::Text},
+    types::{diagnostic::Diagnostic, ids::Sha256, limited, text::Text},
 };
 
 /// For a document of at most 4 MiB, from wherever it is.
@@ -20,7 +20,7 @@ pub async fn note(cluster: &mut Cluster, facts: &Facts) {
     note_what_hosts_hold(cluster, facts);
     let Some(joined) = cluster.joined.as_ref().filter(|joined| joined.document.is_err()) else { return };
     let limit = format!("it did not arrive within {} s", PATIENCE.as_secs());
-    let late = |_| Err(Problem::error(format!("network.joined.genesis: {limit}")));
+    let late = |_| Err(Diagnostic::error(format!("network.joined.genesis: {limit}")));
     let read = tokio::time::timeout(PATIENCE, read(joined)).await.unwrap_or_else(late);
     let document = read.and_then(|text| is_of_chain(cluster, &text).map(|()| text));
     if let Some(joined) = &mut cluster.joined {
@@ -43,8 +43,8 @@ fn on_a_host(facts: &Facts, sha256: &Sha256) -> Option<Text> {
     files.find_map(|file| file.content.as_ref().filter(|text| text.sha256() == sha256)).cloned()
 }
 
-async fn read(joined: &Joined) -> Result<Text, Problem> {
-    let wrong = |name: &str, why: String| Problem::error(format!("network.joined.genesis {name}: {why}"));
+async fn read(joined: &Joined) -> Result<Text, Diagnostic> {
+    let wrong = |name: &str, why: String| Diagnostic::error(format!("network.joined.genesis {name}: {why}"));
     let (name, path, _kept) = match &joined.genesis {
         Source::File(path) => (path.display().to_string(), path.clone(), None),
         Source::Url(url) => {
@@ -64,16 +64,16 @@ async fn read(joined: &Joined) -> Result<Text, Problem> {
     String::from_utf8(bytes).map(Text::from).map_err(|_| wrong(&name, "it is no text (UTF-8)".to_owned()))
 }
 
-fn is_of_chain(cluster: &Cluster, text: &Text) -> Result<(), Problem> {
+fn is_of_chain(cluster: &Cluster, text: &Text) -> Result<(), Diagnostic> {
     let (profile, wanted) = (&cluster.profile, &cluster.chain_id);
     match profile.documents.keys().next().map(|name| standalone::chain_id(profile, name, text)) {
         Some(Some(id)) if id == *wanted => Ok(()),
         Some(Some(id)) => {
             let message =
                 format!("the genesis of the joined network is of chain {id}, and chain_id is {wanted}");
-            Err(Problem::error(message).help(format!("set `chain_id: {id}`, or name the other genesis")))
+            Err(Diagnostic::error(message).help(format!("set `chain_id: {id}`, or name the other genesis")))
         }
-        _ => Err(Problem::error(format!(
+        _ => Err(Diagnostic::error(format!(
             "the genesis of the joined network names no chain of {}",
             profile.name
         ))),

@@ -3,27 +3,27 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    Check,
-    view::{UNKNOWN, View, majority},
+    CheckId, Row,
+    view::{NO_BLOCK_YET, UNKNOWN, View, majority},
 };
-use crate::{chain::probe::Block, cluster::Node};
+use crate::{chain::probe::Block, cluster::Node, types::code::Code};
 
-pub fn rising(view: &View<'_>) -> Vec<Check> {
+pub fn rising(view: &View<'_>) -> Vec<Row> {
     let heights: Vec<u64> = view.looked_at().filter_map(|node| Some(view.answer(node)?.height())).collect();
     let row = |node: &Node| {
         let wanted = view.initial + 1;
-        let check =
-            Check::new("V7", &node.name, "blocks").expected(format!("height {wanted} or more, and rising"));
+        let check = Row::new(CheckId::V7, &node.name, "blocks")
+            .expected(format!("height {wanted} or more, and rising"));
         let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
-            return check.holds(false, UNKNOWN);
+            return check.not_known(UNKNOWN);
         };
         let height = rpc.height();
         if rpc.is_above(view.initial) {
-            return check.holds(true, format!("height {} → {height}", rpc.first.unwrap_or_default()));
+            return check.ok(format!("height {} → {height}", rpc.first.unwrap_or_default()));
         }
         // A chain that makes no empty blocks stands as long as nobody wants anything of it.
         if rpc.rests(view.initial) && heights.iter().all(|other| *other == height) {
-            return check.holds(true, format!("height {height}, and consensus waits for a transaction"));
+            return check.ok(format!("height {height}, and consensus waits for a transaction"));
         }
         let mut seen = format!("height {height} after {:.0} s", rpc.waited.as_secs_f64());
         if let Some(step) = &rpc.step {
@@ -32,12 +32,12 @@ pub fn rising(view: &View<'_>) -> Vec<Check> {
         if let Some(why) = &rpc.ended {
             let _ = write!(seen, ": {why}");
         }
-        check.holds(false, seen)
+        check.failed(Code::NoBlocks, seen)
     };
     view.looked_at().map(row).collect()
 }
 
-pub fn one_chain(view: &View<'_>) -> Vec<Check> {
+pub fn one_chain(view: &View<'_>) -> Vec<Row> {
     let mut at: BTreeMap<u64, Vec<Mark>> = BTreeMap::new();
     for block in view.looked_at().filter_map(|node| view.answer(node)).flat_map(|rpc| &rpc.blocks) {
         at.entry(block.height).or_default().push(mark(block));
@@ -45,23 +45,24 @@ pub fn one_chain(view: &View<'_>) -> Vec<Check> {
     let most: BTreeMap<u64, Mark> =
         at.iter().filter_map(|(height, marks)| Some((*height, majority(marks)?))).collect();
     let row = |node: &Node| {
-        let check = Check::new("V8", &node.name, "one chain");
+        let check = Row::new(CheckId::V8, &node.name, "one chain");
         let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
-            return check.expected("the blocks of the others").holds(false, UNKNOWN);
+            return check.expected("the blocks of the others").not_known(UNKNOWN);
         };
         let own: Vec<Mark> = rpc.blocks.iter().map(mark).collect();
         let of_most: Vec<String> = own.iter().filter_map(|(height, ..)| most.get(height)).map(show).collect();
         let check = check.expected(of_most.join(", "));
-        if own.is_empty() || rpc.no_block.is_some() {
-            let why =
-                rpc.no_block.clone().unwrap_or_else(|| "not known: there is no block yet (V7)".to_owned());
-            return check.holds(false, why);
+        if let Some(why) = &rpc.no_block {
+            return check.failed(Code::NoBlock, why.clone());
+        }
+        if own.is_empty() {
+            return check.not_known(NO_BLOCK_YET);
         }
         let differ: Vec<String> = own.iter().filter(|own| most.get(&own.0) != Some(own)).map(show).collect();
         if differ.is_empty() {
-            check.holds(true, "the same blocks")
+            check.ok("the same blocks")
         } else {
-            check.holds(false, format!("another chain: {}", differ.join(", ")))
+            check.failed(Code::OtherChain, format!("another chain: {}", differ.join(", ")))
         }
     };
     view.looked_at().map(row).collect()

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
-    Check, document,
+    Row, document,
     journal::{self, Journal},
     observe::Asked,
     units,
     view::View,
 };
-use crate::types::ids::NodeName;
+use crate::types::{ids::NodeName, row::Verdict};
 
 struct Cause {
     /// What stands in the log; small and capital letters are alike (Tendermint wrote `Wrong`, CometBFT writes `wrong`).
@@ -206,8 +206,8 @@ fn excerpt(line: &str, at: usize, sign: &str) -> String {
     shown.trim().to_owned()
 }
 
-/// Gives the checks that do not hold their hints, and each of their hosts' journals once.
-pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
+/// Gives the checks that do not hold their help, and each of their hosts' journals once.
+pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Row]) {
     let failing =
         |name: &NodeName| checks.iter().any(|check| is_own_failure(check) && check.host == name.as_str());
     let all: FuturesUnordered<_> =
@@ -218,7 +218,7 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
         let (journal, changed) = found.get(&check.host).cloned().unwrap_or_default();
         let by_log = facts::is_in_the_log(check).then(|| of_journal(&journal.signs)).flatten();
         let changed = changed.filter(|_| facts::is_of_the_chain(check));
-        check.hint = changed
+        check.help = changed
             .or_else(|| facts::certain(view, node, check))
             .or(by_log)
             .or_else(|| facts::likely(view, node, check));
@@ -231,16 +231,16 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Check]) {
 }
 
 /// A host's journal goes with one of its failures: the first that a log can explain, else the first.
-fn bearer<'a>(checks: &'a mut [Check], host: &str) -> Option<&'a mut Check> {
-    let mut failed: Vec<&mut Check> =
+fn bearer<'a>(checks: &'a mut [Row], host: &str) -> Option<&'a mut Row> {
+    let mut failed: Vec<&mut Row> =
         checks.iter_mut().filter(|check| is_own_failure(check) && check.host == host).collect();
     let at = failed.iter().position(|check| facts::is_in_the_log(check)).unwrap_or(0);
     (at < failed.len()).then(|| failed.swap_remove(at))
 }
 
-/// One that only says "not known" follows from another line.
-fn is_own_failure(check: &Check) -> bool {
-    !check.ok && !check.seen.starts_with("not known")
+/// What is not known follows from another check.
+fn is_own_failure(check: &Row) -> bool {
+    check.verdict == Verdict::Failed
 }
 
 async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<String>)) {

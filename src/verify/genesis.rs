@@ -1,17 +1,20 @@
 //! V4: one genesis on all nodes. V5: the validators at the first height are the composed ones.
 
 use super::{
-    Check, document,
-    view::{UNKNOWN, View, majority},
+    CheckId, Row, document,
+    view::{NO_BLOCK_YET, UNKNOWN, View, majority},
 };
 use crate::{
     chain::{genesis::Validator, probe::RpcValidator},
     cluster::Node,
     plan::life::{self, Life},
-    types::ids::{Power, Sha256, ValidatorKey},
+    types::{
+        code::Code,
+        ids::{Power, Sha256, ValidatorKey},
+    },
 };
 
-pub fn documents(view: &View<'_>) -> Vec<Check> {
+pub fn documents(view: &View<'_>) -> Vec<Row> {
     let sums: Vec<(&str, Option<Sha256>)> = view
         .cluster
         .profile
@@ -34,19 +37,21 @@ pub fn documents(view: &View<'_>) -> Vec<Check> {
             format!("`{name}` {}", sum.as_ref().map_or("on some host", Sha256::short))
         };
         let expected = sums.iter().map(shown).collect::<Vec<_>>().join(", ");
-        let check = Check::new("V4", &node.name, "genesis").expected(expected);
+        let check = Row::new(CheckId::V4, &node.name, "genesis").expected(expected);
         if view.seen(node).is_none() {
-            return check.holds(false, view.why_lost(node));
+            return check.failed(view.lost_by(node), view.why_lost(node));
         }
-        let wrong: Vec<String> = sums
+        let wrong: Vec<(Code, String)> = sums
             .iter()
             .filter_map(|(name, most)| match (sum(view, node, name), most) {
-                (None, _) => Some(format!("`{name}` is missing")),
-                (Some(own), most) if most.as_ref() != Some(&own) => Some(format!("`{name}` {}", own.short())),
+                (None, _) => Some((Code::DocumentMissing, format!("`{name}` is missing"))),
+                (Some(own), most) if most.as_ref() != Some(&own) => {
+                    Some((Code::DocumentDiffers, format!("`{name}` {}", own.short())))
+                }
                 _ => None,
             })
             .collect();
-        if wrong.is_empty() { check.holds(true, "the same") } else { check.holds(false, wrong.join(", ")) }
+        check.judged(wrong, ", ", "the same")
     };
     view.looked_at().map(row).collect()
 }
@@ -65,18 +70,18 @@ fn given(view: &View<'_>, node: &Node, document: &str) -> Option<Sha256> {
     manifest.paths.iter().find(|entry| entry.path == path)?.sha256.clone()
 }
 
-pub fn validators(view: &View<'_>) -> Vec<Check> {
+pub fn validators(view: &View<'_>) -> Vec<Row> {
     let hosts = view.looked_at().filter_map(|node| view.seen(node));
     let most = document::of_most(view.cluster, hosts).map(|document| document.members).unwrap_or_default();
     let not_wanted = not_of_inventory(&wanted(view), &most, is_being_born(view));
     let row = |node: &Node| {
         let document = view.seen(node).and_then(|seen| document::on_host(view.cluster, seen));
-        let check = Check::new("V5", &node.name, "validators").expected("the validators of the genesis");
+        let check = Row::new(CheckId::V5, &node.name, "validators").expected("the validators of the genesis");
         if view.cluster.joined.is_some() {
             return check.not_applicable("not applicable: the network was not made here");
         }
         if view.seen(node).is_none() {
-            return check.holds(false, UNKNOWN);
+            return check.not_known(UNKNOWN);
         }
         let members = document.map(|document| document.members).unwrap_or_default();
         let total: i64 = members.iter().map(|member| member.power.get()).fold(0, i64::saturating_add);
@@ -86,19 +91,19 @@ pub fn validators(view: &View<'_>) -> Vec<Check> {
             view.initial
         ));
         let Some(rpc) = view.answer(node).filter(|rpc| rpc.status.is_some()) else {
-            return check.holds(false, UNKNOWN);
+            return check.not_known(UNKNOWN);
         };
         let since = rpc.validators.as_ref().map_or_else(String::new, |now| changes(&members, now));
         match &rpc.at_birth {
-            None => check.holds(false, "not known: there is no block yet (V7)"),
+            None => check.not_known(NO_BLOCK_YET),
             Some(Err(_)) if rpc.status.as_ref().is_some_and(|s| s.earliest_height > view.initial) => {
                 let earliest = rpc.status.as_ref().map_or(0, |status| status.earliest_height);
-                check.holds(true, format!("not known any more: its blocks begin at {earliest}{since}"))
+                check.ok(format!("not known any more: its blocks begin at {earliest}{since}"))
             }
-            Some(Err(why)) => check.holds(false, why.clone()),
+            Some(Err(why)) => check.failed(Code::ValidatorsUnknown, why.clone()),
             // The application names them itself at the chain's birth.
             Some(Ok(born)) if members.is_empty() => {
-                check.holds(true, format!("{} of the application{since}", born.len()))
+                check.ok(format!("{} of the application{since}", born.len()))
             }
             Some(Ok(born)) => {
                 // What a host holds and what it answers are its own word twice: most hosts and the inventory are not.
@@ -106,9 +111,9 @@ pub fn validators(view: &View<'_>) -> Vec<Check> {
                 let others = if members == most { Vec::new() } else { differences(&most, born) };
                 differ.extend(others.into_iter().chain(not_wanted.clone()));
                 if differ.is_empty() {
-                    check.holds(true, format!("the same{since}"))
+                    check.ok(format!("the same{since}"))
                 } else {
-                    check.holds(false, differ.join(", "))
+                    check.failed(Code::ValidatorsDiffer, differ.join(", "))
                 }
             }
         }

@@ -25,82 +25,51 @@ pub mod weighed;
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answers, Fleet, Target},
-    types::ids::NodeName,
+    types::{ids::NodeName, row},
 };
 use baseline::Heights;
 use view::View;
 use wait::Wait;
 use watch::Watch;
 
-/// One line of the proof for one node. Without hint and journal where it holds, or where it only follows from
-/// another line that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// `V1` to `V10`
-    pub id: &'static str,
-    /// The node's name.
-    pub host: String,
-    /// Not failed; of one that is not applicable nothing is known either.
-    pub ok: bool,
-    /// Whether the cluster has what the check is about.
-    #[serde(skip_serializing_if = "is_true")]
-    pub applies: bool,
-    pub what: String,
-    pub expected: String,
-    pub seen: String,
-    /// The likely cause, and what to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-    /// The unit's last lines; on one of a node's failures only.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub journal: Vec<String>,
+/// What is checked, as ARCHITECTURE.md numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckId {
+    V1,
+    V2,
+    V3,
+    V4,
+    V5,
+    V6,
+    V7,
+    V8,
+    V9,
+    V10,
 }
 
-impl Check {
-    fn new(id: &'static str, node: &NodeName, what: &str) -> Self {
-        Self {
-            id,
-            host: node.to_string(),
-            ok: true,
-            applies: true,
-            what: what.to_owned(),
-            expected: String::new(),
-            seen: String::new(),
-            hint: None,
-            journal: Vec::new(),
+impl CheckId {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "V1",
+            Self::V2 => "V2",
+            Self::V3 => "V3",
+            Self::V4 => "V4",
+            Self::V5 => "V5",
+            Self::V6 => "V6",
+            Self::V7 => "V7",
+            Self::V8 => "V8",
+            Self::V9 => "V9",
+            Self::V10 => "V10",
         }
     }
-
-    #[must_use]
-    fn expected(mut self, expected: impl Into<String>) -> Self {
-        self.expected = expected.into();
-        self
-    }
-
-    /// Neither held nor failed, and why there is nothing to check.
-    #[must_use]
-    fn not_applicable(mut self, why: &str) -> Self {
-        (self.applies, self.seen) = (false, why.to_owned());
-        self
-    }
-
-    #[must_use]
-    fn holds(mut self, ok: bool, seen: impl Into<String>) -> Self {
-        (self.ok, self.seen) = (ok, seen.into());
-        self
-    }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so.
-fn is_true(flag: &bool) -> bool {
-    *flag
-}
+/// One check of one node. Without help and journal where it holds, or where it only follows from another that does not.
+pub type Row = row::Row<CheckId>;
 
 /// How long is waited for what.
 #[derive(Debug, Clone)]
@@ -139,7 +108,7 @@ pub async fn run(
     facts: &Facts,
     first: &Heights,
     limits: &Limits,
-) -> Vec<Check> {
+) -> Vec<Row> {
     let asked = observe::asked(fleet, targets, cluster, facts, limits);
     let initial = document::initial_height(cluster, facts);
     let watch = Watch::over(&asked);
@@ -164,11 +133,11 @@ pub async fn run(
         let checks = prove(&view);
         (view, checks)
     };
-    let holds = |(view, checks): &(View<'_>, Vec<Check>)| {
+    let holds = |(view, checks): &(View<'_>, Vec<Row>)| {
         let live = watch.live();
         let live = live.borrow();
         let same = |(name, seen): (&NodeName, &NodeFacts)| live.confirms(name, &seen.unit);
-        checks.iter().all(|check| check.ok) && view.now.nodes.iter().all(same)
+        checks.iter().all(Row::holds) && view.now.nodes.iter().all(same)
     };
     if let Some((_, checks)) = meanwhile.map(judged).filter(holds) {
         return checks;
@@ -179,7 +148,7 @@ pub async fn run(
 }
 
 /// The checks over what was seen.
-pub fn prove(view: &View<'_>) -> Vec<Check> {
+pub fn prove(view: &View<'_>) -> Vec<Row> {
     let mut checks = units::active(view);
     checks.extend(ports::listen(view));
     checks.extend(rpc::answers(view));
@@ -210,7 +179,7 @@ fn view<'a>(
     view.nodes.sort_by_key(place);
     for (machine, answer) in answers {
         match answer {
-            Err(error) => drop(view.lost.insert(machine, error.to_string())),
+            Err(error) => drop(view.lost.insert(machine, error)),
             Ok((facts, nodes)) => {
                 let names = targets.iter().find(|member| member.machine == machine);
                 let questions = names.map_or(&[][..], |member| &member.questions[..]);

@@ -16,7 +16,10 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Fleet, Target},
-    types::ids::{NodeId, NodeName, UnitName},
+    types::{
+        code::Code,
+        ids::{NodeId, NodeName, UnitName},
+    },
 };
 
 /// By node; who is not in here has a host that could not be reached.
@@ -32,6 +35,8 @@ const PAUSE: &str = "consensus.create_empty_blocks_interval";
 pub struct Rpc {
     /// Why it does not answer.
     pub error: Option<String>,
+    /// Neither the forward nor a tool on the host could ask it.
+    pub unasked: bool,
     /// The height that was seen first.
     pub first: Option<u64>,
     /// As seen last.
@@ -72,6 +77,10 @@ impl Rpc {
         let parts: Vec<u64> = step.split('/').filter_map(|part| part.parse().ok()).collect();
         let waits = matches!(parts.as_slice(), [height, 0, 0..=2] if *height == self.height() + 1);
         self.quiet && self.height() >= initial && waits
+    }
+
+    pub fn silent_by(&self) -> Code {
+        if self.unasked { Code::RpcUnasked } else { Code::RpcSilent }
     }
 
     pub fn why_silent(&self) -> String {

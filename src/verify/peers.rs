@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Check,
+    CheckId, Row,
     view::{UNKNOWN, View, majority},
 };
-use crate::{cluster::Node, types::ids::NodeId};
+use crate::{
+    cluster::Node,
+    types::{code::Code, ids::NodeId},
+};
 
-pub fn connected(view: &View<'_>) -> Vec<Check> {
+pub fn connected(view: &View<'_>) -> Vec<Row> {
     let groups = groups(&edges(view));
     let of = |node: &Node| groups.get(own_id(view, node)?).copied();
     let main = majority(&view.looked_at().filter_map(of).collect::<Vec<_>>());
@@ -16,23 +19,23 @@ pub fn connected(view: &View<'_>) -> Vec<Check> {
     // The way between two may lead over a node that is not looked at.
     let partly = view.nodes.len() < view.cluster.nodes.len();
     let row = |node: &Node| {
-        let check = Check::new("V6", &node.name, "peers");
+        let check = Row::new(CheckId::V6, &node.name, "peers");
         if alone {
-            return check.expected("nothing: it is the only node").holds(true, "no peers to have");
+            return check.expected("nothing: it is the only node").ok("no peers to have");
         }
         let check = check.expected("at least one peer, and a way to every other node");
         let Some(peers) = view.answer(node).and_then(|rpc| rpc.peers.as_ref()) else {
-            return check.holds(false, UNKNOWN);
+            return check.not_known(UNKNOWN);
         };
         if peers.is_empty() {
-            return check.holds(false, "no peers");
+            return check.failed(Code::NoPeers, "no peers");
         }
         let names: Vec<&str> = peers.iter().filter_map(|id| name_of(view, id)).collect();
         let seen = format!("{} peers ({})", peers.len(), names.join(", "));
         if partly || of(node) == main {
-            check.holds(true, seen)
+            check.ok(seen)
         } else {
-            check.holds(false, format!("{seen}, but no way to the others"))
+            check.failed(Code::Apart, format!("{seen}, but no way to the others"))
         }
     };
     view.looked_at().map(row).collect()

@@ -2,16 +2,20 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
-use super::{Check, view::View};
+use super::{CheckId, Row, view::View};
 use crate::{
-    chain::ports::PortUse, cluster::Node, facts::sockets::Listener, plan::endpoints, types::ids::ServiceName,
+    chain::ports::PortUse,
+    cluster::Node,
+    facts::sockets::Listener,
+    plan::endpoints,
+    types::{code::Code, ids::ServiceName},
 };
 
-pub fn listen(view: &View<'_>) -> Vec<Check> {
+pub fn listen(view: &View<'_>) -> Vec<Row> {
     let row = |node: &Node| {
-        let check = Check::new("V2", &node.name, "ports");
+        let check = Row::new(CheckId::V2, &node.name, "ports");
         let (Some(seen), Some(machine)) = (view.seen(node), view.machine(node)) else {
-            return check.holds(false, view.why_lost(node));
+            return check.failed(view.lost_by(node), view.why_lost(node));
         };
         let ports = endpoints::ports(view.cluster, node, seen);
         let expected = ports.iter().filter(|(_, port)| port.expected).map(|(name, port)| planned(name, port));
@@ -21,15 +25,16 @@ pub fn listen(view: &View<'_>) -> Vec<Check> {
         };
         let any =
             |l: &Listener| own(l, None) || node.services.iter().any(|service| own(l, Some(&service.name)));
-        let mut wrong: Vec<String> = ports
+        let mut wrong: Vec<(Code, String)> = ports
             .iter()
             .filter(|(_, port)| port.expected)
             .filter_map(|(name, port)| {
                 missing(name, port, &machine.listeners, &|l| own(l, port.service.as_ref()))
             })
             .collect();
-        wrong.extend(unannounced(&ports, &machine.listeners, &any));
-        if wrong.is_empty() { check.holds(true, "all listen") } else { check.holds(false, wrong.join("; ")) }
+        let others = unannounced(&ports, &machine.listeners, &any);
+        wrong.extend(others.into_iter().map(|why| (Code::PortUnannounced, why)));
+        check.judged(wrong, "; ", "all listen")
     };
     view.looked_at().map(row).collect()
 }
@@ -64,7 +69,7 @@ fn unannounced(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: O
 }
 
 /// Why a port that is expected does not count as listening.
-fn missing(name: &str, port: &PortUse, listeners: &[Listener], own: Own<'_>) -> Option<String> {
+fn missing(name: &str, port: &PortUse, listeners: &[Listener], own: Own<'_>) -> Option<(Code, String)> {
     let there: Vec<&Listener> = listeners.iter().filter(|l| l.port == port.port).collect();
     let own: Vec<&&Listener> = there.iter().filter(|l| own(l)).collect();
     if own.iter().any(|l| is_planned(&port.bind, l.ip)) {
@@ -73,10 +78,11 @@ fn missing(name: &str, port: &PortUse, listeners: &[Listener], own: Own<'_>) -> 
     Some(match (own.first(), there.first()) {
         (Some(own), _) => {
             let seen = address(&own.ip.to_string(), own.port);
-            format!("{name} listens on {seen}, not on {}", address(&port.bind, port.port))
+            let planned = address(&port.bind, port.port);
+            (Code::PortElsewhere, format!("{name} listens on {seen}, not on {planned}"))
         }
-        (None, Some(other)) => format!("{name} {} is held by {}", port.port, holder(other)),
-        (None, None) => format!("{name} {} does not listen", port.port),
+        (None, Some(other)) => (Code::PortHeld, format!("{name} {} is held by {}", port.port, holder(other))),
+        (None, None) => (Code::PortClosed, format!("{name} {} does not listen", port.port)),
     })
 }
 
@@ -111,7 +117,7 @@ mod tests {
 
     fn wrong(ports: &BTreeMap<String, PortUse>, listeners: &[Listener], own: Own<'_>) -> Vec<String> {
         let missing = ports.iter().filter_map(|(name, port)| missing(name, port, listeners, own));
-        missing.chain(unannounced(ports, listeners, own)).collect()
+        missing.map(|(_, why)| why).chain(unannounced(ports, listeners, own)).collect()
     }
 
     fn port(bind: &str, port: u16) -> PortUse {

@@ -1,12 +1,12 @@
 //! V3: RPC answers, and it is the node and the chain that it should be. V10: no node is catching up.
 
 use super::{
-    Check, document,
+    CheckId, Row, document,
     view::{UNKNOWN, View},
 };
-use crate::cluster::Node;
+use crate::{cluster::Node, types::code::Code};
 
-pub fn answers(view: &View<'_>) -> Vec<Check> {
+pub fn answers(view: &View<'_>) -> Vec<Row> {
     let row = |node: &Node| {
         let seen = view.seen(node);
         let id = seen.and_then(|seen| seen.node_id.as_ref());
@@ -15,41 +15,37 @@ pub fn answers(view: &View<'_>) -> Vec<Check> {
             .unwrap_or_else(|| view.cluster.chain_id.to_string());
         let named = id.map_or_else(String::new, |id| format!(" as node {id}"));
         let check =
-            Check::new("V3", &node.name, "RPC").expected(format!("an answer{named} of chain {chain:?}"));
+            Row::new(CheckId::V3, &node.name, "RPC").expected(format!("an answer{named} of chain {chain:?}"));
         let status = match view.answer(node) {
-            None => return check.holds(false, view.why_lost(node)),
+            None => return check.failed(view.lost_by(node), view.why_lost(node)),
             Some(rpc) => match &rpc.status {
                 Some(status) => status,
-                None => return check.holds(false, rpc.why_silent()),
+                None => return check.failed(rpc.silent_by(), rpc.why_silent()),
             },
         };
         let mut wrong = Vec::new();
         if id.is_some_and(|id| *id != status.node_id) {
-            wrong.push(format!("node id {}", status.node_id));
+            wrong.push((Code::RpcNode, format!("node id {}", status.node_id)));
         }
         if chain != status.network {
-            wrong.push(format!("chain id {:?}", status.network));
+            wrong.push((Code::RpcChain, format!("chain id {:?}", status.network)));
         }
         let version =
             if status.version.is_empty() { String::new() } else { format!(", version {}", status.version) };
-        if wrong.is_empty() {
-            check.holds(true, format!("answers{version}"))
-        } else {
-            check.holds(false, wrong.join(", "))
-        }
+        check.judged(wrong, ", ", format!("answers{version}"))
     };
     view.looked_at().map(row).collect()
 }
 
-pub fn caught_up(view: &View<'_>) -> Vec<Check> {
+pub fn caught_up(view: &View<'_>) -> Vec<Row> {
     let row = |node: &Node| {
-        let check = Check::new("V10", &node.name, "in sync").expected("not catching up");
+        let check = Row::new(CheckId::V10, &node.name, "in sync").expected("not catching up");
         match view.answer(node).and_then(|rpc| rpc.status.as_ref()) {
-            None => check.holds(false, UNKNOWN),
+            None => check.not_known(UNKNOWN),
             Some(status) if status.catching_up => {
-                check.holds(false, format!("still catching up, at height {}", status.height))
+                check.failed(Code::Behind, format!("still catching up, at height {}", status.height))
             }
-            Some(status) => check.holds(true, format!("in sync at height {}", status.height)),
+            Some(status) => check.ok(format!("in sync at height {}", status.height)),
         }
     };
     view.looked_at().map(row).collect()

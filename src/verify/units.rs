@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{Check, view::View};
+use super::{CheckId, Row, view::View};
 use crate::{
     chain::encode,
     cluster::{Node, Program},
@@ -10,6 +10,7 @@ use crate::{
     plan::{self, Next, Options, birth, endpoints, node},
     steps::Step,
     types::{
+        code::Code,
         ids::{NodeName, UnitName},
         text::Text,
     },
@@ -19,7 +20,7 @@ use crate::{
 /// (`env -S`). A host can say half a million words, and each that is tried reads all behind it.
 const INTERPRETER: usize = 4;
 
-pub fn active(view: &View<'_>) -> Vec<Check> {
+pub fn active(view: &View<'_>) -> Vec<Row> {
     // On a live chain a change may wait for a restart that nobody has agreed to yet: that is no drift (S8).
     let pending = match plan::next(view.cluster, &view.now, &Options::default()) {
         Next::Done(pending) => pending,
@@ -28,11 +29,13 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
     let planned = planned_units(view);
     let row = |node: &Node| {
         let units = view.cluster.programs(node).map(|program| format!("{}.service", program.unit_name));
-        let check = Check::new("V1", &node.name, "unit").expected(format!(
+        let check = Row::new(CheckId::V1, &node.name, "unit").expected(format!(
             "{} active, enabled, without restarts, with the planned binary and arguments",
             units.collect::<Vec<_>>().join(", ")
         ));
-        let Some(seen) = view.seen(node) else { return check.holds(false, view.why_lost(node)) };
+        let Some(seen) = view.seen(node) else {
+            return check.failed(view.lost_by(node), view.why_lost(node));
+        };
         let waits = pending.iter().find(|pending| pending.node == node.name);
         let mut running = format!("active, enabled, {} restarts", seen.unit.restarts);
         if let Some(waits) = waits {
@@ -42,19 +45,16 @@ pub fn active(view: &View<'_>) -> Vec<Check> {
         for program in view.cluster.programs(node) {
             let mut found = state(view, node, program, seen);
             if waits.is_none() && seen.unit_of(program.unit_name).is_running() {
-                found.extend(node::other_binary(view.cluster, node, program, &view.now, seen));
-                found.extend(other_arguments(
-                    view,
-                    node,
-                    program,
-                    seen,
-                    planned.get(&node.name).and_then(|units| units.get(program.unit_name)),
-                ));
+                let other = node::other_binary(view.cluster, node, program, &view.now, seen);
+                found.extend(other.map(|why| (Code::UnitBinary, why)));
+                let planned = planned.get(&node.name).and_then(|units| units.get(program.unit_name));
+                let other = other_arguments(view, node, program, seen, planned);
+                found.extend(other.map(|why| (Code::UnitArguments, why)));
             }
             let of = program.service.map_or_else(String::new, |_| format!("{}.service: ", program.unit_name));
-            wrong.extend(found.into_iter().map(|found| format!("{of}{found}")));
+            wrong.extend(found.into_iter().map(|(code, found)| (code, format!("{of}{found}"))));
         }
-        if wrong.is_empty() { check.holds(true, running) } else { check.holds(false, wrong.join("; ")) }
+        check.judged(wrong, "; ", running)
     };
     view.looked_at().map(row).collect()
 }
@@ -67,14 +67,15 @@ pub fn at_fault(view: &View<'_>, node: &Node) -> UnitName {
     view.cluster.programs(node).find(is_down).map_or(&node.unit_name, |program| program.unit_name).clone()
 }
 
-fn state(view: &View<'_>, node: &Node, program: Program<'_>, seen: &NodeFacts) -> Vec<String> {
+fn state(view: &View<'_>, node: &Node, program: Program<'_>, seen: &NodeFacts) -> Vec<(Code, String)> {
     let unit = seen.unit_of(program.unit_name);
     let mut wrong = Vec::new();
     if unit.load != "loaded" {
-        wrong.push(match unit.load.as_str() {
+        let why = match unit.load.as_str() {
             "not-found" | "" => format!("there is no unit {}.service", program.unit_name),
             other => format!("the unit is {other}"),
-        });
+        };
+        wrong.push((Code::UnitMissing, why));
         return wrong;
     }
     if unit.active != "active" {
@@ -82,18 +83,20 @@ fn state(view: &View<'_>, node: &Node, program: Program<'_>, seen: &NodeFacts) -
         if !matches!(unit.result.as_str(), "" | "success") {
             let _ = write!(state, ", {} with status {}", unit.result, unit.exit_status);
         }
-        wrong.push(state);
+        wrong.push((Code::UnitDown, state));
     }
     if unit.is_not_the_node_yet() {
-        wrong.push("systemd has begun to start it, and it is not the node yet".to_owned());
+        wrong.push((Code::UnitDown, "systemd has begun to start it, and it is not the node yet".to_owned()));
     }
     if unit.file_state != "enabled" {
-        wrong.push(format!("{}: it does not start at boot", or_nothing(&unit.file_state, "not enabled")));
+        let state = or_nothing(&unit.file_state, "not enabled");
+        wrong.push((Code::UnitDisabled, format!("{state}: it does not start at boot")));
     }
     let before = view.before.nodes.get(&node.name).map(|seen| seen.unit_of(program.unit_name));
     if let Some(before) = before.filter(|before| unit.restarts > before.restarts) {
         let more = unit.restarts - before.restarts;
-        wrong.push(format!("restarted {more} times while we looked ({} in all)", unit.restarts));
+        let why = format!("restarted {more} times while we looked ({} in all)", unit.restarts);
+        wrong.push((Code::UnitRestarts, why));
     }
     wrong
 }

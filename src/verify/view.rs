@@ -6,7 +6,8 @@ use super::observe::{Answered, Rpc};
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, MachineFacts, NodeFacts},
-    types::ids::NodeName,
+    remote::error::HostError,
+    types::{code::Code, ids::NodeName},
 };
 
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ pub struct View<'a> {
     pub now: Facts,
     pub rpc: Answered,
     /// Why a machine could not be asked at the end.
-    pub lost: BTreeMap<usize, String>,
+    pub lost: BTreeMap<usize, HostError>,
     /// The chain's first height.
     pub initial: u64,
 }
@@ -56,13 +57,18 @@ impl<'a> View<'a> {
 
     /// Why nothing is known of the node's host.
     pub fn why_lost(&self, node: &Node) -> String {
-        let why = self.lost.get(&node.machine).map_or("it could not be reached", String::as_str);
-        format!("nothing is known of its host: {why}")
+        let why = self.lost.get(&node.machine).map(ToString::to_string);
+        format!("nothing is known of its host: {}", why.as_deref().unwrap_or("it could not be reached"))
+    }
+
+    pub fn lost_by(&self, node: &Node) -> Code {
+        self.lost.get(&node.machine).map_or(Code::Unreachable, HostError::code)
     }
 }
 
 /// What the RPC would have to say for a line that cannot be judged without it.
 pub const UNKNOWN: &str = "not known: RPC does not answer (V3)";
+pub const NO_BLOCK_YET: &str = "not known: there is no block yet (V7)";
 
 /// The value that most have; of equally many, the one that comes first.
 pub fn majority<T: PartialEq + Clone>(values: &[T]) -> Option<T> {

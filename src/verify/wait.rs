@@ -132,7 +132,8 @@ impl<'a> Wait<'a> {
                     return true;
                 }
             } else {
-                rpc.error = Some(format!("nothing listens on port {}", asked.client.at.port()));
+                let why = format!("nothing listens on port {}", asked.client.at.port());
+                (rpc.error, rpc.unasked) = (Some(why), false);
             }
             rpc.ended = self.closed_until_genesis(asked).or_else(|| self.live.borrow().down(asked));
             if rpc.ended.is_some() || begun.elapsed() >= self.limits.listen {
@@ -150,11 +151,11 @@ impl<'a> Wait<'a> {
                 status.catching_up |=
                     !asked.client.says_when_behind() && self.is_far_behind(&asked.name, status.height);
                 rpc.status = Some(status);
-                rpc.error = None;
+                (rpc.error, rpc.unasked) = (None, false);
                 true
             }
             Err(why) => {
-                rpc.error = Some(why);
+                (rpc.error, rpc.unasked) = (Some(why), asked.client.host.has_no_way());
                 false
             }
         }

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 use loomctl::cli::view::inventory as view;
 use loomctl::inventory::{Asked, Inventory, listing, load, select};
-use loomctl::types::problem::Problem;
+use loomctl::types::diagnostic::Diagnostic;
 use serde_json::{Value, json};
 
 use crate::support::{Suite, in_repository, setup_path};
@@ -71,7 +71,7 @@ impl Loomctl for Program<'_> {
 }
 
 /// What the program is made of, in this process: for thousands of inventories.
-pub struct Library(Result<Inventory, Vec<Problem>>);
+pub struct Library(Result<Inventory, Vec<Diagnostic>>);
 
 impl Library {
     pub fn of(case: &Case) -> Self {

@@ -8,7 +8,7 @@ use super::*;
 const COMETBFT: &str = include_str!("../../../tests/fixtures/cometbft-0.38/config.toml");
 const LOOM: &str = include_str!("../../../tests/fixtures/loom/config.toml");
 
-fn set_toml(file: &str, text: &str, sets: &[(String, Value)]) -> Result<String, Vec<Problem>> {
+fn set_toml(file: &str, text: &str, sets: &[(String, Value)]) -> Result<String, Vec<Diagnostic>> {
     let mut parsed = Parsed::named(file, Format::Toml, &text.into()).map_err(|problem| vec![problem])?;
     parsed.set(file, &[], sets).map(|()| parsed.text().to_string())
 }
@@ -18,7 +18,7 @@ fn set_yaml(
     text: &str,
     known: &[String],
     sets: &[(String, Value)],
-) -> Result<String, Vec<Problem>> {
+) -> Result<String, Vec<Diagnostic>> {
     let mut parsed = Parsed::named(file, Format::Yaml, &text.into()).map_err(|problem| vec![problem])?;
     parsed.set(file, known, sets).map(|()| parsed.text().to_string())
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use toml_edit::{Array, Key, Value as Toml};
 
 use crate::types::{
-    problem::{Problem, nearest},
+    diagnostic::Diagnostic,
+    nearest::nearest,
     text::{Place, Places, Text, json},
 };
 
@@ -19,8 +20,9 @@ pub struct Document {
 }
 
 impl Document {
-    pub(super) fn parse(file: &str, text: &Text) -> Result<Self, Problem> {
-        text.toml().map_err(|why| Problem::error(format!("{file} is not TOML that can be read: {why}")))?;
+    pub(super) fn parse(file: &str, text: &Text) -> Result<Self, Diagnostic> {
+        text.toml()
+            .map_err(|why| Diagnostic::error(format!("{file} is not TOML that can be read: {why}")))?;
         Ok(Self { text: text.clone(), edits: BTreeMap::new() })
     }
 
@@ -30,12 +32,12 @@ impl Document {
         Some(edit.map_or_else(|| place.value.clone(), |(_, value)| json(value)))
     }
 
-    pub(super) fn set(&mut self, file: &str, key: &str, wanted: &Value) -> Result<(), Problem> {
-        let named = |why: &str| Problem::error(format!("{file}: {why}"));
+    pub(super) fn set(&mut self, file: &str, key: &str, wanted: &Value) -> Result<(), Diagnostic> {
+        let named = |why: &str| Diagnostic::error(format!("{file}: {why}"));
         let places = self.text.toml().map_err(named)?;
         let place = places.get(key).ok_or_else(|| {
             let problem = nowhere(places, key);
-            Problem { message: format!("{file}: {}", problem.message), ..problem }
+            Diagnostic { message: format!("{file}: {}", problem.message), ..problem }
         })?;
         let unfit = || named(&format!("`{key}` is {}, so it cannot be {wanted}", place.kind));
         let value = fit(place, wanted).ok_or_else(unfit)?;
@@ -64,14 +66,14 @@ impl Document {
 }
 
 /// Why there is no value of this key.
-fn nowhere(places: &Places, key: &str) -> Problem {
+fn nowhere(places: &Places, key: &str) -> Diagnostic {
     let Ok(parts) = Key::parse(key) else {
-        return Problem::error(format!("{key:?} is not a dotted key"));
+        return Diagnostic::error(format!("{key:?} is not a dotted key"));
     };
     if !places.below(&parts).is_empty() {
-        return Problem::error(format!("`{key}` is a section")).help("give the keys in it");
+        return Diagnostic::error(format!("`{key}` is a section")).help("give the keys in it");
     }
-    let problem = Problem::error(format!("no key `{key}`: the node's own file does not have it"));
+    let problem = Diagnostic::error(format!("no key `{key}`: the node's own file does not have it"));
     // The first part that is not there is the one that is misspelt.
     let known = (0..parts.len()).find(|nth| places.below(&parts[..=*nth]).is_empty()).unwrap_or_default();
     let above: Vec<_> = parts[..known].iter().map(Key::get).collect();

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::types::problem::{Problem, nearest};
+use crate::types::{diagnostic::Diagnostic, nearest::nearest};
 
 /// Keys count without regard to case, as loom's own reader takes them.
 #[derive(Debug)]
@@ -15,8 +15,8 @@ pub struct Document {
 }
 
 impl Document {
-    pub(super) fn parse(file: &str, text: &str) -> Result<Self, Problem> {
-        let root = parse(text).map_err(|why| Problem::error(format!("{file}: {why}")))?;
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
+        let root = parse(text).map_err(|why| Diagnostic::error(format!("{file}: {why}")))?;
         let head =
             text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
         Ok(Self { head, root })
@@ -34,7 +34,7 @@ impl Document {
         known: &[String],
         key: &str,
         wanted: &Value,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Diagnostic> {
         near_miss(file, key, known).map_or(Ok(()), Err)?;
         set(file, &mut self.root, key, wanted)
     }
@@ -79,30 +79,34 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn near_miss(file: &str, key: &str, known: &[String]) -> Option<Problem> {
+fn near_miss(file: &str, key: &str, known: &[String]) -> Option<Diagnostic> {
     let top = key.split('.').next().unwrap_or_default();
     if known.iter().any(|name| name.eq_ignore_ascii_case(top)) {
         return None;
     }
     let near = nearest(top, known.iter().map(String::as_str))?;
     Some(
-        Problem::error(format!("{file}: no key `{top}`: the chain would ignore it"))
+        Diagnostic::error(format!("{file}: no key `{top}`: the chain would ignore it"))
             .help(format!("is `{near}` meant?")),
     )
 }
 
-fn set(file: &str, root: &mut Map<String, Value>, key: &str, wanted: &Value) -> Result<(), Problem> {
+fn set(file: &str, root: &mut Map<String, Value>, key: &str, wanted: &Value) -> Result<(), Diagnostic> {
     let mut map = root;
     let mut parts: Vec<&str> = key.split('.').collect();
     let last = parts.pop().unwrap_or_default();
     if last.is_empty() || parts.contains(&"") {
-        return Err(Problem::error(format!("{file}: {key:?} is not a dotted key")));
+        return Err(Diagnostic::error(format!("{file}: {key:?} is not a dotted key")));
     }
     for part in parts {
         let name = own_name(map, part);
         map = match map.entry(name).or_insert_with(|| Value::Object(Map::new())) {
             Value::Object(below) => below,
-            _ => return Err(Problem::error(format!("{file}: `{key}`: `{part}` is a value and has no keys"))),
+            _ => {
+                return Err(Diagnostic::error(format!(
+                    "{file}: `{key}`: `{part}` is a value and has no keys"
+                )));
+            }
         };
     }
     map.insert(own_name(map, last), wanted.clone());

@@ -18,7 +18,7 @@ use crate::{
     chain::profile::{ChainIdForm, ChainIdWriter, Document, Profile},
     types::{
         ids::{ChainId, Power, ValidatorKey},
-        problem::nearest,
+        nearest::nearest,
     },
 };
 

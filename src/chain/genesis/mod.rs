@@ -23,7 +23,11 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
-use crate::types::ids::{Power, ValidatorKey};
+use crate::types::{
+    code::Code,
+    diagnostic::Diagnostic,
+    ids::{Power, ValidatorKey},
+};
 
 pub use check::check;
 pub use diff::{Difference, difference};
@@ -59,6 +63,10 @@ pub struct GenesisProblem {
 impl GenesisProblem {
     pub fn new(document: &str, message: impl Into<String>) -> Self {
         Self { whose: None, document: document.to_owned(), path: None, message: message.into(), help: None }
+    }
+
+    pub fn diagnostic(self, code: Code) -> Diagnostic {
+        Diagnostic { help: self.help.clone(), ..Diagnostic::error(self.to_string()).coded(code) }
     }
 
     #[must_use]

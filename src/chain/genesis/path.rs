@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::types::{ids::Invalid, problem::nearest};
+use crate::types::{ids::Invalid, nearest::nearest};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::{Profile, parse};
 use crate::{
     chain::render::Template,
-    types::problem::{Problem, nearest},
+    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 /// What is wrong, and the word of the text to point at (empty: nowhere in particular).
-pub type Wrong = Box<(Problem, String)>;
+pub type Wrong = Box<(Diagnostic, String)>;
 
 /// The chain that the text extends, if it does.
 pub fn base_of(yaml: &str) -> Option<String> {
@@ -39,7 +39,7 @@ fn laid_over(yaml: &str, base: &str) -> Result<Value, Wrong> {
         let known = parse::builtin_names();
         let near = nearest(base, known.iter().copied()).map(|near| format!("; is `{near}` meant?"));
         let message = format!("there is no chain `{base}` to extend{}", near.unwrap_or_default());
-        return Err(Box::new((Problem::error(message), base.to_owned())));
+        return Err(Box::new((Diagnostic::error(message), base.to_owned())));
     };
     let below = files[0].1;
     let mut value = match base_of(below) {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn parsed(yaml: &str) -> Result<Profile, String> {
-        let shown = |problem: &crate::types::problem::Problem| {
+        let shown = |problem: &crate::types::diagnostic::Diagnostic| {
             let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
             format!("{}:{}{help}", problem.place.as_ref().map_or(0, |place| place.line), problem.message)
         };

@@ -8,8 +8,9 @@ use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKey
 use crate::{
     chain::{placeholders, ports::P2P, render, unit},
     types::{
+        diagnostic::{Diagnostic, Place},
         ids::{FileName, ServiceName, Url},
-        problem::{Place, Problem, nearest},
+        nearest::nearest,
     },
 };
 
@@ -58,7 +59,11 @@ impl Profile {
     }
 
     /// `file` is the name that problems carry; `templates` the other files of the profile's folder.
-    pub fn parse(file: &str, yaml: &str, templates: BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+    pub fn parse(
+        file: &str,
+        yaml: &str,
+        templates: BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut profile: Self = match extends::base_of(yaml) {
             None => serde_yaml::from_str(yaml).map_err(|error| vec![yaml_problem(file, yaml, &error)])?,
             Some(base) => extends::extended(yaml, &base)
@@ -74,9 +79,10 @@ impl Profile {
     }
 
     /// What serde cannot see: the word of the text to point at, and the problem.
-    fn problems(&self) -> Vec<(String, Problem)> {
+    fn problems(&self) -> Vec<(String, Diagnostic)> {
         let (missing, wrong) = (self.missing_names(), self.wrong_shapes());
-        let plain = missing.into_iter().chain(wrong).map(|(word, message)| (word, Problem::error(message)));
+        let plain =
+            missing.into_iter().chain(wrong).map(|(word, message)| (word, Diagnostic::error(message)));
         plain.chain(self.template_problems()).collect()
     }
 
@@ -203,7 +209,7 @@ impl Profile {
         problems
     }
 
-    fn template_problems(&self) -> Vec<(String, Problem)> {
+    fn template_problems(&self) -> Vec<(String, Diagnostic)> {
         let units = self.unit_templates().map(|template| (template.as_str(), unit::CONTEXT));
         let files = self.files.values().filter_map(|f| f.template.as_deref()).map(|t| (t, render::CONTEXT));
         let check = |(template, context): (&str, &[&str])| {
@@ -242,7 +248,7 @@ fn with_nearest<'a>(message: String, word: &str, known: impl IntoIterator<Item =
     }
 }
 
-fn at_word(file: &str, text: &str, word: &str, problem: Problem) -> Problem {
+fn at_word(file: &str, text: &str, word: &str, problem: Diagnostic) -> Diagnostic {
     if word.is_empty() {
         return problem;
     }
@@ -259,7 +265,7 @@ fn place(file: &str, line: &str, number: usize, column: usize, width: usize) -> 
     Place { file: Arc::from(file), line: number, column, width, text: Arc::from(line) }
 }
 
-fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Problem {
+fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Diagnostic {
     let (problem, word) = yaml_words(error);
     let Some(location) = error.location() else { return problem };
     let number = usize::try_from(location.line()).unwrap_or(0);
@@ -271,26 +277,26 @@ fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Problem {
 }
 
 /// What is wrong, and the word of the text that it is about (empty: none).
-pub(super) fn yaml_words(error: &YamlError) -> (Problem, String) {
+pub(super) fn yaml_words(error: &YamlError) -> (Diagnostic, String) {
     match error.without_snippet() {
         YamlError::SerdeUnknownField { field, expected, .. } => {
             let help = match nearest(field, expected.iter().copied()) {
                 Some(near) => format!("is `{near}` meant?"),
                 None => format!("known here: {}", expected.join(", ")),
             };
-            (Problem::error(format!("unknown key `{field}`")).help(help), field.clone())
+            (Diagnostic::error(format!("unknown key `{field}`")).help(help), field.clone())
         }
         YamlError::SerdeUnknownVariant { variant, expected, .. } => {
-            let problem = Problem::error(format!("unknown value `{variant}`"));
+            let problem = Diagnostic::error(format!("unknown value `{variant}`"));
             (problem.help(format!("one of: {}", expected.join(", "))), variant.clone())
         }
         YamlError::SerdeMissingField { field, .. } => {
-            (Problem::error(format!("`{field}` is missing")), (*field).to_owned())
+            (Diagnostic::error(format!("`{field}` is missing")), (*field).to_owned())
         }
         YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            (Problem::error(format!("`{key}` stands here twice")), key.clone())
+            (Diagnostic::error(format!("`{key}` stands here twice")), key.clone())
         }
-        other => (Problem::error(DefaultMessageFormatter.format_message(other)), String::new()),
+        other => (Diagnostic::error(DefaultMessageFormatter.format_message(other)), String::new()),
     }
 }
 
@@ -299,7 +305,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn loom(change: impl Fn(&str) -> String) -> Vec<Problem> {
+    fn loom(change: impl Fn(&str) -> String) -> Vec<Diagnostic> {
         let chain = BUILTIN.iter().find(|chain| chain.name == "loom").unwrap();
         let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
         Profile::parse("profile.yaml", &change(chain.profile), templates).err().unwrap_or_default()

@@ -108,9 +108,9 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::types::problem::Problem;
+    use crate::types::diagnostic::Diagnostic;
 
-    fn cosmos(more: &str) -> Result<Profile, Vec<Problem>> {
+    fn cosmos(more: &str) -> Result<Profile, Vec<Diagnostic>> {
         let text = format!("extends: cosmos\nname: mine\n{more}");
         Profile::parse("mine/profile.yaml", &text, BTreeMap::new())
     }

@@ -11,7 +11,7 @@ use crate::{
         ports::listen_of,
         profile::{Bind, ConfigFile, HomePath, Profile, RoleWords},
     },
-    types::problem::{Problem, nearest},
+    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 type Sets = Vec<(String, Value)>;
@@ -99,7 +99,7 @@ pub(super) fn of_inventory(profile: &Profile, path: &HomePath, basics: &Basics) 
 }
 
 /// Files in `settings:` and names in `ports:` that the profile does not have.
-pub(super) fn unknown_names(profile: &Profile, basics: &Basics) -> Vec<Problem> {
+pub(super) fn unknown_names(profile: &Profile, basics: &Basics) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for name in basics.settings.keys().filter(|name| file_named(profile, name).is_none()) {
         let known = profile.files.keys().flat_map(|path| [path.as_str(), path.file_name()]);
@@ -111,12 +111,12 @@ pub(super) fn unknown_names(profile: &Profile, basics: &Basics) -> Vec<Problem> 
     problems
 }
 
-fn unknown(variable: &str, name: &str, known: &[&str]) -> Problem {
+fn unknown(variable: &str, name: &str, known: &[&str]) -> Diagnostic {
     let help = match nearest(name, known.iter().copied()) {
         Some(near) => format!("is `{near}` meant?"),
         None => format!("there are {}", known.join(", ")),
     };
-    Problem::error(format!("`{variable}:` names `{name}`, which this chain does not have")).help(help)
+    Diagnostic::error(format!("`{variable}:` names `{name}`, which this chain does not have")).help(help)
 }
 
 /// By path in the home, or by base name where only one file has it.

@@ -10,10 +10,17 @@ use tera::{Context, ErrorKind, Tera};
 use super::Basics;
 use crate::{
     chain::{config::quoted, profile::Profile},
-    types::problem::{Place, Problem, nearest},
+    types::{
+        diagnostic::{Diagnostic, Place},
+        nearest::nearest,
+    },
 };
 
-pub(super) fn configuration(profile: &Profile, template: &str, basics: &Basics) -> Result<String, Problem> {
+pub(super) fn configuration(
+    profile: &Profile,
+    template: &str,
+    basics: &Basics,
+) -> Result<String, Diagnostic> {
     let mut context = Context::new();
     context.insert("name", &quoted(basics.name.as_str()));
     context.insert("chain_id", &quoted(basics.chain_id.as_str()));
@@ -65,22 +72,23 @@ impl Deref for Template {
 }
 
 /// A template of the profile's folder with its values.
-pub fn fill(profile: &Profile, template: &str, context: &Context) -> Result<String, Problem> {
+pub fn fill(profile: &Profile, template: &str, context: &Context) -> Result<String, Diagnostic> {
     let source = profile.templates.get(template);
-    let source = source
-        .ok_or_else(|| Problem::error(format!("{}: no template `{template}` in the folder", profile.name)))?;
+    let source = source.ok_or_else(|| {
+        Diagnostic::error(format!("{}: no template `{template}` in the folder", profile.name))
+    })?;
     if let Some(why) = refused(source) {
-        return Err(Problem::error(format!("template `{template}`: {why}")));
+        return Err(Diagnostic::error(format!("template `{template}`: {why}")));
     }
     let render = || source.compiled(template)?.render(template, context);
     render().map_err(|error| problem(template, source, &error))
 }
 
 /// A template that does not parse, or uses a value that its context does not have.
-pub fn template_problem(template: &str, source: &str, context: &[&str]) -> Option<Problem> {
+pub fn template_problem(template: &str, source: &str, context: &[&str]) -> Option<Diagnostic> {
     if let Some(why) = refused(source) {
         let help = "a template holds values, `{{ name }}`, and `{% if %}`";
-        return Some(Problem::error(format!("template `{template}`: {why}")).help(help));
+        return Some(Diagnostic::error(format!("template `{template}`: {why}")).help(help));
     }
     let tera = match compile(template, source) {
         Ok(tera) => tera,
@@ -93,7 +101,7 @@ pub fn template_problem(template: &str, source: &str, context: &[&str]) -> Optio
         Some(near) => format!("is `{near}` meant?"),
         None => format!("there are {}", context.join(", ")),
     };
-    Some(Problem::error(message).help(help))
+    Some(Diagnostic::error(message).help(help))
 }
 
 /// What a template may hold of the engine's language: values, and whether they are there. A profile may be somebody else's,
@@ -131,7 +139,7 @@ fn compile(template: &str, source: &str) -> Result<Tera, tera::Error> {
     Ok(tera)
 }
 
-fn problem(template: &str, source: &str, error: &tera::Error) -> Problem {
+fn problem(template: &str, source: &str, error: &tera::Error) -> Diagnostic {
     match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
             let (line, column) = (report.span().start_line, report.span().start_col);
@@ -143,9 +151,9 @@ fn problem(template: &str, source: &str, error: &tera::Error) -> Problem {
                 width: 1,
                 text: Arc::from(text),
             };
-            Problem::error(format!("template `{template}`: {}", report.message())).at(Some(&place))
+            Diagnostic::error(format!("template `{template}`: {}", report.message())).at(Some(&place))
         }
-        other => Problem::error(format!("template `{template}`: {other:?}")),
+        other => Diagnostic::error(format!("template `{template}`: {other:?}")),
     }
 }
 

@@ -55,8 +55,8 @@ fn context(chain: &str) -> NodeContext {
 fn render(chain: &str, change: impl FnOnce(&mut NodeContext)) -> Result<Rendered, String> {
     let mut node = context(chain);
     change(&mut node);
-    let words = |found: Vec<Problem>| {
-        let line = |p: &Problem| format!("{} · {}", p.message, p.help.clone().unwrap_or_default());
+    let words = |found: Vec<Diagnostic>| {
+        let line = |p: &Diagnostic| format!("{} · {}", p.message, p.help.clone().unwrap_or_default());
         found.iter().map(line).collect::<Vec<_>>().join("\n")
     };
     render_node(&Profile::builtin(chain).unwrap(), &node).map_err(words)

@@ -18,7 +18,7 @@ use crate::{
     facts::Facts,
     plan::endpoints,
     session::{converge::Run, error::Failure},
-    types::{harmless, problem::Problem, redact},
+    types::{diagnostic::Diagnostic, harmless, redact},
 };
 use chart::Chart;
 use graph::Graph;
@@ -104,18 +104,18 @@ struct DiffLine {
 }
 
 /// Whether there is a place for it: asked before anything is done.
-pub fn may_be_written(path: &Path) -> Result<(), Problem> {
+pub fn may_be_written(path: &Path) -> Result<(), Diagnostic> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() && !path.is_dir() {
         return Ok(());
     }
     let why = if path.is_dir() { "is a folder" } else { "its folder is not there" };
-    Err(Problem::error(format!("--report {}: {why}", path.display()))
+    Err(Diagnostic::error(format!("--report {}: {why}", path.display()))
         .help("name a file in a folder that is there"))
 }
 
 /// Readable for its owner alone: it shows configurations, though without their secrets.
-pub fn write(path: &Path, view: &View, run: &Run, failure: Option<&Failure>) -> Result<(), Problem> {
+pub fn write(path: &Path, view: &View, run: &Run, failure: Option<&Failure>) -> Result<(), Diagnostic> {
     let events = view.recorder.events();
     let report = RunReport {
         cluster: &run.cluster,
@@ -126,7 +126,7 @@ pub fn write(path: &Path, view: &View, run: &Run, failure: Option<&Failure>) -> 
         began: humantime::format_rfc3339_seconds(SystemTime::now() - view.since_begun()).to_string(),
     };
     let page =
-        html(&report).map_err(|error| Problem::error(format!("--report {}: {error}", path.display())))?;
+        html(&report).map_err(|error| Diagnostic::error(format!("--report {}: {error}", path.display())))?;
     files::replace(path, |file| file.write_all(page.as_bytes()))
 }
 

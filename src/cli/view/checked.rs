@@ -9,7 +9,7 @@ use crate::{
     chain::ports,
     cluster::{Cluster, Node},
     inventory::{Host, Inventory, Origin, Var, listing},
-    types::{login::Via, problem::Place, redact},
+    types::{diagnostic::Place, login::Via, redact},
 };
 
 /// Longer values are cut: this is about where they come from.

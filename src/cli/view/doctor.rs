@@ -2,42 +2,58 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+
 use super::{columns::cell, out::SafeText};
 use crate::{
-    commands::doctor::{Finding, Verdict},
-    types::harmless::log_line,
+    commands::doctor::{Row, Subject},
+    types::{harmless::log_line, row::Verdict},
 };
 
-pub fn text(findings: &[Finding]) -> SafeText {
+pub fn json(row: &Row) -> Value {
+    let result = match row.verdict {
+        Verdict::Ok => "ok",
+        Verdict::Warning => "warning",
+        Verdict::Failed => "failed",
+        Verdict::NotKnown => "unknown",
+        Verdict::NotApplicable => "not applicable",
+    };
+    json!({
+        "event": "doctor", "host": row.host, "id": row.id.as_str(), "result": result, "code": row.code(),
+        "seen": row.seen, "help": row.help,
+    })
+}
+
+pub fn text(all: &[Row]) -> SafeText {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    let mut ids: Vec<&str> = Vec::new();
-    for finding in findings {
-        if !ids.contains(&finding.id) {
-            ids.push(finding.id);
+    let mut ids: Vec<Subject> = Vec::new();
+    for row in all {
+        if !ids.contains(&row.id) {
+            ids.push(row.id);
         }
     }
     for id in ids {
-        let rows: Vec<&Finding> = findings.iter().filter(|finding| finding.id == id).collect();
-        let good = rows.iter().filter(|row| row.result == Verdict::Ok).count();
-        let has = |verdict| rows.iter().any(|row| row.result == verdict);
-        let worst = [Verdict::Failed, Verdict::Warning, Verdict::Unknown].into_iter().find(|v| has(*v));
+        let rows: Vec<&Row> = all.iter().filter(|row| row.id == id).collect();
+        let good = rows.iter().filter(|row| row.verdict == Verdict::Ok).count();
+        let has = |verdict| rows.iter().any(|row| row.verdict == verdict);
+        let worst = [Verdict::Failed, Verdict::Warning, Verdict::NotKnown].into_iter().find(|v| has(*v));
         let same = rows.iter().all(|row| row.seen == rows[0].seen);
         let seen = if same { log_line(&rows[0].seen) } else { String::new() };
-        let seen = cell(&seen);
-        table.add_row([id, word(worst.unwrap_or(Verdict::Ok)), &format!("{good}/{}", rows.len()), &seen]);
+        let (result, count) = (word(worst.unwrap_or(Verdict::Ok)), format!("{good}/{}", rows.len()));
+        table.add_row([id.as_str(), result, &count, &cell(&seen)]);
     }
     let mut out = SafeText::from(table.trim_fmt() + "\n");
-    for finding in findings.iter().filter(|row| matches!(row.result, Verdict::Failed | Verdict::Warning)) {
-        let colour = match finding.result {
+    for row in all.iter().filter(|row| matches!(row.verdict, Verdict::Failed | Verdict::Warning)) {
+        let colour = match row.verdict {
             Verdict::Failed => anstyle::AnsiColor::Red,
             _ => anstyle::AnsiColor::Yellow,
         };
         let bold = colour.on_default() | anstyle::Effects::BOLD;
         let _ = writeln!(out);
-        out.painted(bold, &format!("{} {}", finding.host, finding.id));
-        let _ = writeln!(out, ": {}", cell(&log_line(&finding.seen)));
-        if let Some(help) = &finding.help {
+        out.painted(bold, &format!("{} {}", row.host, row.id.as_str()));
+        let _ = writeln!(out, ": {}", cell(&log_line(&row.seen)));
+        if let Some(help) = &row.help {
             let _ = writeln!(out, "  help  {help}");
         }
     }
@@ -49,6 +65,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Ok => "ok",
         Verdict::Warning => "warning",
         Verdict::Failed => "FAILED",
-        Verdict::Unknown => "not known",
+        Verdict::NotKnown => "not known",
+        Verdict::NotApplicable => "n/a",
     }
 }

@@ -153,9 +153,11 @@ pub fn failed_hosts(failure: &Failure) -> BTreeMap<String, Value> {
         }
         Failure::Refused(refusals) => {
             for refusal in refusals {
-                let Some(node) = &refusal.node else { continue };
-                let value = json!({"result": "failed", "error": refusal.message, "advice": refusal.advice});
-                hosts.entry(node.to_string()).or_insert(value);
+                let Some(of) = &refusal.hosts else { continue };
+                let value = json!({"result": "failed", "error": refusal.message, "advice": refusal.help});
+                for host in &of.0 {
+                    hosts.entry(host.clone()).or_insert_with(|| value.clone());
+                }
             }
         }
         _ => {}

@@ -29,7 +29,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{doctor::Finding, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
+    commands::{
+        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now,
+    },
     facts::Facts,
     plan::{Next, Pending, Stage, Unfolded},
     remote::error::HostError,
@@ -39,10 +41,10 @@ use crate::{
         read::ReadSession,
     },
     types::{
+        diagnostic::Diagnostic,
         event::{Event, Events},
-        problem::Problem,
     },
-    verify::Check,
+    verify::Row,
 };
 use out::SafeText;
 use progress::Progress;
@@ -114,7 +116,7 @@ impl View {
         }
     }
 
-    pub fn problems(&self, problems: &[Problem]) {
+    pub fn problems(&self, problems: &[Diagnostic]) {
         self.settle();
         for problem in problems.iter().filter(|problem| problem.is_error() || !self.style.quiet) {
             out::say(problems::text(problem));
@@ -123,7 +125,8 @@ impl View {
 
     /// Sentences about hosts, with what hosts have said in them.
     pub fn warnings(&self, warnings: &[String]) {
-        let problems: Vec<Problem> = problems::few(warnings).into_iter().map(Problem::warning).collect();
+        let problems: Vec<Diagnostic> =
+            problems::few(warnings).into_iter().map(Diagnostic::warning).collect();
         self.problems(&problems);
     }
 
@@ -148,12 +151,12 @@ impl View {
         }
     }
 
-    pub fn checks(&self, checks: &[Check]) {
+    pub fn checks(&self, checks: &[Row]) {
         self.settle();
         self.recorder.add(|| checks.iter().map(checks::json).collect());
         if self.style.json {
             checks.iter().map(checks::json).all(|value| out::json(&value));
-        } else if !self.style.quiet || checks.iter().any(|check| !check.ok) {
+        } else if !self.style.quiet || !checks.iter().all(Row::holds) {
             out::print(checks::text(checks));
         }
     }
@@ -181,14 +184,12 @@ impl View {
         all.iter().all(out::json)
     }
 
-    pub fn findings(&self, findings: &[Finding]) {
+    pub fn doctor(&self, rows: &[DoctorRow]) {
         self.settle();
         if self.style.json {
-            for finding in findings {
-                out::json(&json::with_event("doctor", json!(finding)));
-            }
+            rows.iter().map(doctor::json).all(|value| out::json(&value));
         } else {
-            out::print(doctor::text(findings));
+            out::print(doctor::text(rows));
         }
     }
 

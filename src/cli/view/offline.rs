@@ -13,16 +13,16 @@ use crate::{
     },
     cli::args::PeersFormat,
     session::error::{self, Failure},
-    types::{harmless, ids::NodeName, problem::Problem},
+    types::{diagnostic::Diagnostic, harmless, ids::NodeName},
 };
 
-pub fn warn(warnings: &[Problem]) {
+pub fn warn(warnings: &[Diagnostic]) {
     for problem in warnings {
         out::say(problems::text(problem));
     }
 }
 
-pub fn refuse(found: &[Problem]) -> u8 {
+pub fn refuse(found: &[Diagnostic]) -> u8 {
     warn(found);
     error::BAD_INPUT
 }

@@ -7,9 +7,8 @@ use super::{
     out::SafeText,
 };
 use crate::types::{
-    harmless,
-    problem::{Place, Problem, Severity},
-    redact,
+    diagnostic::{Diagnostic, Place, Severity},
+    harmless, redact,
 };
 
 /// So many warnings are said of the first ones and of the last ones: one host can bring tens of thousands.
@@ -32,7 +31,7 @@ pub fn few(warnings: &[String]) -> Vec<String> {
     first.iter().map(line).chain([more]).chain(rest[left_out..].iter().map(line)).collect()
 }
 
-pub fn text(problem: &Problem) -> SafeText {
+pub fn text(problem: &Diagnostic) -> SafeText {
     let level = match problem.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -76,7 +75,7 @@ mod tests {
 
     #[test]
     fn p4_a_value_begins_no_line_of_its_own() {
-        let said = text(&Problem::error("n-0: it says:\nerror: all is well")).without_colours();
+        let said = text(&Diagnostic::error("n-0: it says:\nerror: all is well")).without_colours();
         assert_eq!(said.lines().nth(1).map(str::trim_start), Some("| error: all is well"));
         assert_eq!(few(&["a key\nerror: b".to_owned()]), ["a key\\nerror: b"]);
     }

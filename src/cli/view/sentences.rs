@@ -15,52 +15,38 @@ use crate::{
     remote::error::HostError,
     session::{converge::Run, error::Failure},
     types::{
+        code::Code,
+        diagnostic::Diagnostic,
         harmless::{line as one_line, log_line},
-        problem::Problem,
     },
 };
 
-/// One message a host, and what to do.
+/// What went wrong, and what to do.
 pub fn failure(failure: &Failure) -> Vec<SafeText> {
-    let one = |who: Option<String>, message: &str, advice: Option<String>| {
-        let mut problem = Problem::error(match who {
-            Some(who) => format!("{who}: {message}"),
-            None => message.to_owned(),
-        });
-        problem.help = advice;
-        problems::text(&problem)
-    };
+    diagnostics(failure).iter().map(problems::text).collect()
+}
+
+fn diagnostics(failure: &Failure) -> Vec<Diagnostic> {
+    let one = |code, message: &str| Diagnostic::error(message).coded(code);
     match failure {
-        Failure::Input(found) => found.iter().map(problems::text).collect(),
-        Failure::Hosts(errors) => together(errors)
-            .into_iter()
-            .map(|(hosts, e)| one(Some(hosts.join(", ")), &e.to_string(), e.advice()))
-            .collect(),
-        Failure::Refused(refusals) => refusals
-            .iter()
-            .map(|r| one(r.node.as_ref().map(ToString::to_string), &r.message, r.advice.clone()))
-            .collect(),
-        Failure::Checks(failed) => vec![one(None, &format!("{failed} checks failed"), None)],
-        Failure::Gate(host, why) => vec![one(
-            Some(host.clone()),
-            why,
-            Some("nothing else was restarted: `loomctl verify` says what is wrong with it".to_owned()),
-        )],
-        Failure::NoProgress(what) => vec![one(
-            None,
-            &format!("these steps were done and are still wanted: {what}"),
-            Some(
-                "does something else on the hosts undo them? If not, this is a defect of loomctl".to_owned(),
-            ),
-        )],
-        Failure::Here(why) => vec![one(None, why, None)],
-        Failure::Interrupted => {
-            vec![one(
-                None,
-                "interrupted",
-                Some("run the same command again: it goes on from here".to_owned()),
-            )]
+        Failure::Input(found) | Failure::Refused(found) => found.clone(),
+        Failure::Hosts(errors) => {
+            together(errors).into_iter().map(|(hosts, error)| error.diagnostic(&hosts.join(", "))).collect()
         }
+        Failure::Checks(failed) => vec![one(Code::ChecksFailed, &format!("{failed} checks failed"))],
+        Failure::Gate(host, why) => vec![
+            one(Code::Gate, why)
+                .of_host(host)
+                .help("nothing else was restarted: `loomctl verify` says what is wrong with it"),
+        ],
+        Failure::NoProgress(what) => vec![
+            one(Code::NoProgress, &format!("these steps were done and are still wanted: {what}"))
+                .help("does something else on the hosts undo them? If not, this is a defect of loomctl"),
+        ],
+        Failure::Here(why) => vec![one(Code::ControlMachine, why)],
+        Failure::Interrupted => vec![
+            one(Code::Interrupted, "interrupted").help("run the same command again: it goes on from here"),
+        ],
     }
 }
 

@@ -8,12 +8,13 @@ use crate::{
     cluster::Cluster,
     facts::Facts,
     plan::{
-        Class, Next, Options, Refusal,
+        Next, Options,
         recording::{World, cluster, home_of, try_cluster},
         unfold,
     },
     session::error::Failure,
-    verify::Check,
+    types::{code::Code, diagnostic::Diagnostic, row::Verdict},
+    verify::{CheckId, Row},
 };
 
 mod hostile;
@@ -131,7 +132,7 @@ fn a_plan_shows_every_file_that_a_profile_brings() {
     }
 }
 
-fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Refusal> {
+fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Diagnostic> {
     match crate::plan::next(cluster, &world.gather(cluster), &Options::default()) {
         Next::Refused(refusals) => refusals,
         other => panic!("not refused: {other:?}"),
@@ -183,9 +184,9 @@ fn refusals_in_words() {
 
 #[test]
 fn failures_end_with_their_codes() {
-    let of = |class| Failure::Refused(vec![Refusal::new(class, None, "x")]).exit();
-    assert_eq!((of(Class::Host), of(Class::Input), of(Class::Safety)), (1, 2, 3));
-    let both = vec![Refusal::new(Class::Host, None, "x"), Refusal::new(Class::Safety, None, "y")];
+    let of = |code| Failure::Refused(vec![Diagnostic::refusal(code, None, "x")]).exit();
+    assert_eq!((of(Code::DiskFull), of(Code::BinarySum), of(Code::ClonedNode)), (1, 2, 3));
+    let both = [Code::DiskFull, Code::ClonedNode].map(|code| Diagnostic::refusal(code, None, "x")).to_vec();
     assert_eq!(Failure::Refused(both).exit(), 3);
     let rest =
         [Failure::Checks(2), Failure::NoProgress("n-0: file /x (differs)".into()), Failure::Interrupted];
@@ -216,31 +217,36 @@ fn bad_inventories_in_words() {
 
 #[test]
 fn the_table_of_proof() {
-    let check = |id, host: &str, ok, seen: &str| Check {
-        applies: true,
-        id,
-        host: host.into(),
-        ok,
-        what: if id == "V1" { "unit runs" } else { "ports listen" }.into(),
-        expected: if id == "V1" { "active, started once" } else { "26656, 26657" }.into(),
-        seen: seen.into(),
-        hint: (!ok).then(|| "another program holds the port".to_owned()),
-        journal: if ok { Vec::new() } else { vec!["panic: listen tcp :26657: in use".into()] },
+    let check = |id, host: &str, ok, seen: &str| {
+        let (what, expected) = match id {
+            CheckId::V1 => ("unit runs", "active, started once"),
+            _ => ("ports listen", "26656, 26657"),
+        };
+        let row = Row::new(id, host, what).expected(expected);
+        if ok {
+            return row.ok(seen);
+        }
+        let journal = vec!["panic: listen tcp :26657: in use".into()];
+        let failed = row.failed(Code::PortHeld, seen).help(Some("another program holds the port"));
+        Row { journal, ..failed }
     };
-    let good = [check("V1", "n-0", true, "active"), check("V1", "n-1", true, "active")];
+    let good = [check(CheckId::V1, "n-0", true, "active"), check(CheckId::V1, "n-1", true, "active")];
     golden("checks-ok", &checks::text(&good));
     let bad = [
         good[0].clone(),
         good[1].clone(),
-        check("V2", "n-0", true, "26656, 26657"),
-        check("V2", "n-1", false, "26656"),
+        check(CheckId::V2, "n-0", true, "26656, 26657"),
+        check(CheckId::V2, "n-1", false, "26656"),
     ];
     golden("checks-failed", &checks::text(&bad));
-    let lost = |id: &'static str, what: &str| {
+    let lost = |id, what: &str| {
         let seen = "nothing is known of its host: it could not be reached".to_owned();
-        Check { what: what.into(), seen, journal: Vec::new(), ..check(id, "n-1", false, "") }
+        Row { what: what.into(), seen, journal: Vec::new(), ..check(id, "n-1", false, "") }
     };
-    golden("checks-lost", &checks::text(&[lost("V1", "unit"), lost("V2", "ports"), lost("V4", "genesis")]));
+    golden(
+        "checks-lost",
+        &checks::text(&[lost(CheckId::V1, "unit"), lost(CheckId::V2, "ports"), lost(CheckId::V4, "genesis")]),
+    );
     golden("checks-failed-json", &lines(&bad.iter().map(checks::json).collect::<Vec<_>>()));
 }
 
@@ -280,21 +286,20 @@ fn the_history_of_a_cluster() {
 
 #[test]
 fn what_the_doctor_sees() {
-    use crate::commands::doctor::{Finding, Verdict};
-    let finding = |host: &str, id: &'static str, result, seen: &str, help: Option<&str>| Finding {
-        host: host.into(),
-        id,
-        result,
-        seen: seen.into(),
-        help: help.map(str::to_owned),
-    };
-    let findings = [
-        finding("n-0", "ssh", Verdict::Ok, "connected", None),
-        finding("n-0", "memory", Verdict::Ok, "7812 MiB available", None),
-        finding("n-0", "ntp", Verdict::Unknown, "not known: a container (lxc) has its host's clock", None),
-        finding("n-1", "ssh", Verdict::Ok, "connected", None),
-        finding("n-1", "memory", Verdict::Warning, "800 MiB available", Some("add swap")),
-        finding("n-2", "ssh", Verdict::Failed, "unreachable: timed out", Some("is the machine up")),
+    use crate::commands::doctor::{Row, Subject};
+    let row = |host: &str, id: Subject| Row::new(id, host, id.as_str());
+    let rows = [
+        row("n-0", Subject::Ssh).ok("connected"),
+        row("n-0", Subject::Memory).ok("7812 MiB available"),
+        row("n-0", Subject::Ntp).not_known("not known: a container (lxc) has its host's clock"),
+        row("n-1", Subject::Ssh).ok("connected"),
+        row("n-1", Subject::Memory)
+            .found(Verdict::Warning, &[Code::MemoryLow], "800 MiB available")
+            .help(Some("add swap")),
+        row("n-2", Subject::Ssh)
+            .failed(Code::Unreachable, "unreachable: timed out")
+            .help(Some("is the machine up")),
     ];
-    golden("doctor", &doctor::text(&findings));
+    golden("doctor", &doctor::text(&rows));
+    golden("doctor-json", &lines(&rows.iter().map(doctor::json).collect::<Vec<_>>()));
 }

@@ -9,8 +9,8 @@ use crate::{
     cluster::{Machine, Node},
     inventory::{Host, Inventory},
     types::{
+        diagnostic::Diagnostic,
         ids::{NodeName, UnitName},
-        problem::Problem,
     },
 };
 
@@ -38,7 +38,7 @@ pub(super) fn name_units(machines: &[Machine], nodes: &mut [Node], inventory: &I
 }
 
 /// What two nodes cannot both have: a folder or unit on one machine, a port on one machine, a peer address.
-pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
+pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Diagnostic>) {
     let mut taken: HashMap<String, (&NodeName, String)> = HashMap::new();
     for node in nodes {
         let on = node.machine;
@@ -88,7 +88,7 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Prob
 }
 
 /// A node whose folder is in another's would be removed, moved and given away with it.
-fn in_anothers(node: &Node, nodes: &[Node]) -> Option<Problem> {
+fn in_anothers(node: &Node, nodes: &[Node]) -> Option<Diagnostic> {
     let folder = node.folder.as_ref()?;
     let holds = |other: &&Node| {
         other.machine == node.machine && other.folder.as_ref().is_some_and(|around| folder.is_below(around))
@@ -100,7 +100,7 @@ fn in_anothers(node: &Node, nodes: &[Node]) -> Option<Problem> {
         other.name,
         other.folder.as_ref()?
     );
-    Some(Problem::error(message).help("give each its own `working_directory`, beside the other's"))
+    Some(Diagnostic::error(message).help("give each its own `working_directory`, beside the other's"))
 }
 
 /// Something that one node has and another wants.
@@ -111,16 +111,16 @@ struct Clash {
 }
 
 /// One problem for two nodes: where they share nearly everything, it is the address that is wrong.
-fn of_pair(other: &NodeName, node: &NodeName, clashes: &[Clash]) -> Problem {
+fn of_pair(other: &NodeName, node: &NodeName, clashes: &[Clash]) -> Diagnostic {
     let variables: IndexSet<String> = clashes.iter().map(|clash| format!("`{}`", clash.variable)).collect();
     let variables = variables.into_iter().collect::<Vec<_>>().join(", ");
     if other == node {
         let both = clashes.iter().map(|clash| format!("{node} has {} and {}", clash.before, clash.what));
-        return Problem::error(both.collect::<Vec<_>>().join("; "))
+        return Diagnostic::error(both.collect::<Vec<_>>().join("; "))
             .help(format!("give each its own {variables}"));
     }
     let what: Vec<&str> = clashes.iter().map(|clash| clash.what.as_str()).collect();
-    let problem = Problem::error(format!("{other} and {node} both have {}", what.join(", ")));
+    let problem = Diagnostic::error(format!("{other} and {node} both have {}", what.join(", ")));
     let help = format!("give each its own {variables}");
     if clashes.len() < 3 {
         return problem.help(help);
@@ -129,7 +129,7 @@ fn of_pair(other: &NodeName, node: &NodeName, clashes: &[Clash]) -> Problem {
 }
 
 /// The playbook had Loom's RPC open to all; on a public address that is worth a word.
-pub(super) fn warn_public_rpc(profile: &Profile, nodes: &[Node], problems: &mut Vec<Problem>) {
+pub(super) fn warn_public_rpc(profile: &Profile, nodes: &[Node], problems: &mut Vec<Diagnostic>) {
     let open = |node: &&Node| {
         let bind = node.rpc_bind.as_ref().unwrap_or(&profile.default_rpc_bind);
         let any = bind.ip().is_some_and(|ip| ip.is_unspecified());
@@ -139,7 +139,7 @@ pub(super) fn warn_public_rpc(profile: &Profile, nodes: &[Node], problems: &mut 
     if !open.is_empty() {
         let message = format!("the RPC of {} listens on a public address: {}", profile.name, open.join(", "));
         problems.push(
-            Problem::warning(message).help("set `rpc_bind: 127.0.0.1`, or close the port in a firewall"),
+            Diagnostic::warning(message).help("set `rpc_bind: 127.0.0.1`, or close the port in a firewall"),
         );
     }
 }

@@ -9,9 +9,9 @@ use crate::{
         read::{Reader, unfit},
     },
     types::{
+        diagnostic::Diagnostic,
         ids::{HostAddr, UserName},
         login::{Login, Secret, Via},
-        problem::Problem,
     },
 };
 
@@ -33,7 +33,7 @@ pub(super) fn login(reader: &mut Reader, base: &Path, supplied: &Supplied) -> Op
         None => match HostAddr::new(reader.host.name.as_str()) {
             Ok(host) => host,
             Err(why) => {
-                reader.problems.push(Problem::error(why.to_string()).at(reader.host.place.as_ref()));
+                reader.problems.push(Diagnostic::error(why.to_string()).at(reader.host.place.as_ref()));
                 return None;
             }
         },

@@ -14,8 +14,9 @@ use crate::{
     cluster::{Node, Role, Source, network::Joined, profiles::controller_path},
     inventory::Inventory,
     types::{
+        diagnostic::{Diagnostic, Place},
         ids::{NodeName, Sha256, Url},
-        problem::{Place, Problem, nearest},
+        nearest::nearest,
     },
 };
 
@@ -26,7 +27,7 @@ const EXAMPLE: &str = "network: {joined: {genesis: FILE or URL, sha256: …, pee
 pub(super) fn joined(
     inventory: &Inventory,
     profile: &Profile,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) -> Option<Joined> {
     let (value, by) = shared(inventory, "network", problems)?;
     let var = inventory.hosts.get(&by).and_then(|host| host.vars.get("network"));
@@ -50,12 +51,12 @@ pub(super) fn joined(
 }
 
 /// In a network that exists nobody is a validator by an inventory's word.
-pub(super) fn roles(nodes: &mut [Node], inventory: &Inventory, problems: &mut Vec<Problem>) {
+pub(super) fn roles(nodes: &mut [Node], inventory: &Inventory, problems: &mut Vec<Diagnostic>) {
     for node in nodes.iter_mut().filter(|node| node.role == Role::Validator) {
         let var = inventory.hosts.get(node.name.as_str()).and_then(|host| host.vars.get("role"));
         node.role = Role::Full;
         if let Some(var) = var {
-            let problem = Problem::error("role: a joined network has its validators already");
+            let problem = Diagnostic::error("role: a joined network has its validators already");
             let help =
                 "set `role: full`, or leave it out; a node becomes a validator by the chain's own means";
             problems.push(problem.of_host(node.name.as_str()).at(var.place.as_ref()).help(help));
@@ -67,12 +68,12 @@ struct Reader<'a> {
     base: &'a Path,
     profile: &'a Profile,
     place: Option<Place>,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     fn wrong<T>(&mut self, why: &str, help: &str) -> Option<T> {
-        self.problems.push(Problem::error(why).at(self.place.as_ref()).help(help));
+        self.problems.push(Diagnostic::error(why).at(self.place.as_ref()).help(help));
         None
     }
 
@@ -99,7 +100,7 @@ impl Reader<'_> {
         if peers.is_empty() && seeds.is_empty() {
             return self.wrong("network.joined has no peers and no seeds", EXAMPLE);
         }
-        let document = Err(Problem::error("the genesis of the joined network has not been read"));
+        let document = Err(Diagnostic::error("the genesis of the joined network has not been read"));
         Some(Joined { genesis: genesis?, sha256: sha256?, peers, seeds, document })
     }
 

@@ -15,9 +15,10 @@ use crate::{
         read::{Reader, unfit},
     },
     types::{
+        diagnostic::Diagnostic,
         ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
         login::{Login, Via},
-        problem::{Problem, nearest},
+        nearest::nearest,
     },
 };
 
@@ -30,12 +31,13 @@ pub(super) fn node(
 ) -> Option<Node> {
     let host = reader.host;
     let name = NodeName::new(host.name.as_str())
-        .map_err(|why| reader.problems.push(Problem::error(why.to_string()).at(host.place.as_ref())))
+        .map_err(|why| reader.problems.push(Diagnostic::error(why.to_string()).at(host.place.as_ref())))
         .ok();
     let binary = binary(reader, base, profile);
     let user = reader.typed(&["user"], UserName::new).or_else(|| login.user.clone());
     if user.is_none() && !host.vars.contains_key("user") {
-        let problem = Problem::error("missing variable `user`").of_host(&host.name).at(host.place.as_ref());
+        let problem =
+            Diagnostic::error("missing variable `user`").of_host(&host.name).at(host.place.as_ref());
         reader
             .problems
             .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
@@ -190,7 +192,8 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
     let Some((name, value)) = reader.any(&["binary", "loom_build"]) else {
         let host = reader.host;
-        let problem = Problem::error("missing variable `binary`").of_host(&host.name).at(host.place.as_ref());
+        let problem =
+            Diagnostic::error("missing variable `binary`").of_host(&host.name).at(host.place.as_ref());
         reader.problems.push(problem.help(format!(
             "set `binary` to the path of {} on this machine, or to a URL that each host can pull it from",
             profile.binary.name

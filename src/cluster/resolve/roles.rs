@@ -8,10 +8,7 @@ use crate::{
     },
     cluster::{Node, Role, read::Reader},
     inventory::Inventory,
-    types::{
-        ids::NodeName,
-        problem::{Problem, nearest},
-    },
+    types::{diagnostic::Diagnostic, ids::NodeName, nearest::nearest},
 };
 
 /// Gives each validator its sentries: those that it names, else all that there are.
@@ -19,7 +16,7 @@ pub(super) fn place(
     nodes: &mut [Node],
     profile: &Profile,
     inventory: &Inventory,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) {
     let sentries: Vec<NodeName> =
         nodes.iter().filter(|node| node.role == Role::Sentry).map(|node| node.name.clone()).collect();
@@ -57,10 +54,10 @@ fn no_sentry(name: &str, sentries: &[NodeName]) -> String {
 }
 
 /// The network that the nodes' peers lists would make, before anything is written (by names: no key is known yet).
-pub(super) fn judge(nodes: &[Node], strategy: Strategy, problems: &mut Vec<Problem>) {
+pub(super) fn judge(nodes: &[Node], strategy: Strategy, problems: &mut Vec<Diagnostic>) {
     let spots: Vec<Spot> = nodes.iter().map(Node::spot).collect();
     for (node, why) in topology::problems(&spots, strategy) {
         let help = "give it a sentry, or another role; `loomctl peers` shows who dials whom";
-        problems.push(Problem::error(why).of_host(node.as_str()).help(help));
+        problems.push(Diagnostic::error(why).of_host(node.as_str()).help(help));
     }
 }

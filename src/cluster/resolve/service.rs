@@ -11,7 +11,7 @@ use crate::{
     cluster::{Binary, Service, read::Reader},
     types::{
         ids::{Invalid, ServiceName, Sha256, UnitName},
-        problem::nearest,
+        nearest::nearest,
     },
 };
 

@@ -1,16 +1,16 @@
 //! What was seen → rows. Pure.
 
 use super::{
-    Finding, Verdict,
+    Row, Subject,
     ask::{HostAnswers, Reach},
 };
 use crate::{
     chain::peers::PeerInfo,
     cluster::Node,
     facts::{MachineFacts, NodeFacts},
-    plan::{Refusal, preflight},
+    plan::preflight,
     session::read::ReadSession,
-    types::scope::Scope,
+    types::{code::Code, diagnostic::Diagnostic, row::Verdict, scope::Scope},
 };
 
 /// Of memory and disk, in KiB: below the first a node will not live long, below the second it may not.
@@ -21,33 +21,36 @@ const FILES: u64 = 500_000;
 /// Seconds that clocks may be apart, as V9 has it.
 const CLOCK: f64 = 0.5;
 
-type Row = (Verdict, String, Option<&'static str>);
+/// What a subject shows; with a code and a remedy where it is not well.
+type Seen = (Verdict, String, Option<(Code, &'static str)>);
 
-fn ok(seen: impl Into<String>) -> Row {
+fn ok(seen: impl Into<String>) -> Seen {
     (Verdict::Ok, seen.into(), None)
 }
 
-fn failed(seen: impl Into<String>, help: &'static str) -> Row {
-    (Verdict::Failed, seen.into(), Some(help))
+fn failed(code: Code, seen: impl Into<String>, help: &'static str) -> Seen {
+    (Verdict::Failed, seen.into(), Some((code, help)))
 }
 
-fn warning(seen: impl Into<String>, help: &'static str) -> Row {
-    (Verdict::Warning, seen.into(), Some(help))
+fn warning(code: Code, seen: impl Into<String>, help: &'static str) -> Seen {
+    (Verdict::Warning, seen.into(), Some((code, help)))
 }
 
-fn unknown(why: impl Into<String>) -> Row {
-    (Verdict::Unknown, format!("not known: {}", why.into()), None)
+fn unknown(why: impl Into<String>) -> Seen {
+    (Verdict::NotKnown, format!("not known: {}", why.into()), None)
 }
 
-fn finding(node: &Node, id: &'static str, (result, seen, help): Row) -> Finding {
-    Finding { host: node.name.to_string(), id, result, seen, help: help.map(str::to_owned) }
+fn row(node: &Node, id: Subject, (verdict, seen, wrong): Seen) -> Row {
+    let codes: Vec<Code> = wrong.iter().map(|(code, _)| *code).collect();
+    let row = Row::new(id, &node.name, id.as_str()).found(verdict, &codes, seen);
+    row.help(wrong.map(|(_, help)| help))
 }
 
-pub fn ssh(node: &Node) -> Finding {
-    finding(node, "ssh", ok("connected"))
+pub fn ssh(node: &Node) -> Row {
+    row(node, Subject::Ssh, ok("connected"))
 }
 
-pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[PeerInfo]) -> Vec<Finding> {
+pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[PeerInfo]) -> Vec<Row> {
     let (no_machine, no_node) = (MachineFacts::default(), NodeFacts::default());
     let machine = session.facts.machines.get(&node.machine).unwrap_or(&no_machine);
     let seen = session.facts.nodes.get(&node.name).unwrap_or(&no_node);
@@ -59,87 +62,96 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
     let full = preflight::room(&session.cluster, node, machine, seen);
     let mut rows = vec![
         ssh(node),
-        finding(node, "sudo", rights(session.cluster.scope(node), machine)),
-        finding(node, "systemd", systemd(machine)),
-        finding(node, "programs", programs(machine)),
-        finding(node, "user", user(node, seen)),
-        finding(node, "architecture", architecture(node, machine)),
+        row(node, Subject::Sudo, rights(session.cluster.scope(node), machine)),
+        row(node, Subject::Systemd, systemd(machine)),
+        row(node, Subject::Programs, programs(machine)),
+        row(node, Subject::User, user(node, seen)),
+        row(node, Subject::Architecture, architecture(node, machine)),
         full.map_or_else(
-            || finding(node, "disk", disk(room.map_or("", String::as_str))),
-            |full| refused(node, "disk", full),
+            || row(node, Subject::Disk, disk(room.map_or("", String::as_str))),
+            |full| refused(node, Subject::Disk, full),
         ),
-        finding(node, "memory", memory(text("memory"))),
+        row(node, Subject::Memory, memory(text("memory"))),
     ];
     let taken = preflight::ports_free(&session.cluster, node, machine, seen);
     if taken.is_empty() {
         let how = if seen.unit.is_running() { "its own node has them" } else { "free" };
-        rows.push(finding(node, "ports", ok(how)));
+        rows.push(row(node, Subject::Ports, ok(how)));
     }
-    rows.extend(taken.into_iter().map(|refusal| refused(node, "ports", refusal)));
+    rows.extend(taken.into_iter().map(|refusal| refused(node, Subject::Ports, refusal)));
     rows.extend([
-        finding(node, "clock", clock(session, machine)),
-        finding(node, "ntp", ntp(text("time"), text("container"))),
-        finding(node, "peers", peers(dials, answers)),
-        finding(node, "sessions", sessions(text("sshd"))),
-        finding(node, "limits", limits(text("files"))),
-        finding(node, "journal", journal(text("journal_conf"), text("journal_use"), text("journal_kept"))),
+        row(node, Subject::Clock, clock(session, machine)),
+        row(node, Subject::Ntp, ntp(text("time"), text("container"))),
+        row(node, Subject::Peers, peers(dials, answers)),
+        row(node, Subject::Sessions, sessions(text("sshd"))),
+        row(node, Subject::Limits, limits(text("files"))),
+        row(node, Subject::Journal, journal(text("journal_conf"), text("journal_use"), text("journal_kept"))),
     ]);
     rows
 }
 
-fn refused(node: &Node, id: &'static str, refusal: Refusal) -> Finding {
-    let (host, seen) = (node.name.to_string(), refusal.message);
-    Finding { host, id, result: Verdict::Failed, seen, help: refusal.advice }
+fn refused(node: &Node, id: Subject, refusal: Diagnostic) -> Row {
+    Row::new(id, &node.name, id.as_str()).failed(refusal.code, refusal.message).help(refusal.help)
 }
 
-fn rights(scope: &Scope, machine: &MachineFacts) -> Row {
+fn rights(scope: &Scope, machine: &MachineFacts) -> Seen {
     match (scope, machine.uid.as_str()) {
         (Scope::System, "0") => ok("root"),
-        (Scope::System, uid) => failed(format!("uid {uid}"), "sudo has to lead to root, or log in as root"),
+        (Scope::System, uid) => {
+            failed(Code::NotRoot, format!("uid {uid}"), "sudo has to lead to root, or log in as root")
+        }
         (Scope::User(user), _) if machine.lingers => ok(format!("none: user mode as {}", user.name)),
         (Scope::User(user), _) => failed(
+            Code::NoLingering,
             format!("none: user mode as {}, without lingering", user.name),
             "ask the host's administrator for `sudo loginctl enable-linger USER`",
         ),
     }
 }
 
-fn systemd(machine: &MachineFacts) -> Row {
+fn systemd(machine: &MachineFacts) -> Seen {
     if machine.systemd {
         return ok("runs");
     }
-    failed("not the init system", "loomctl installs systemd units: use a host that booted with systemd")
+    failed(
+        Code::NoSystemd,
+        "not the init system",
+        "loomctl installs systemd units: use a host that booted with systemd",
+    )
 }
 
-fn programs(machine: &MachineFacts) -> Row {
+fn programs(machine: &MachineFacts) -> Seen {
     let there = |tool: &&&str| machine.tools.iter().any(|name| name == **tool);
     let missing: Vec<&str> = preflight::TOOLS.iter().filter(|tool| !there(tool)).copied().collect();
     if missing.is_empty() {
         return ok("all there");
     }
     failed(
+        Code::ProgramsMissing,
         format!("missing: {}", missing.join(", ")),
         "install coreutils, util-linux, findutils, sed and systemd",
     )
 }
 
-fn user(node: &Node, seen: &NodeFacts) -> Row {
+fn user(node: &Node, seen: &NodeFacts) -> Seen {
     match &seen.account {
         Some(_) => ok(node.user.as_str()),
         None => failed(
+            Code::NoUser,
             format!("there is no user {:?}", node.user.as_str()),
             "create it (`useradd -m …`), or set `user` to one that exists",
         ),
     }
 }
 
-fn architecture(node: &Node, machine: &MachineFacts) -> Row {
+fn architecture(node: &Node, machine: &MachineFacts) -> Seen {
     match node.binary.local.as_ref().and_then(|local| local.arch) {
         None => {
             unknown(format!("the host is {}; the binary does not say for what it is built", machine.arch))
         }
         Some(arch) if arch == machine.arch => ok(arch),
         Some(arch) => failed(
+            Code::Architecture,
             format!("the binary is built for {arch}, the host is {}", machine.arch),
             "set `binary` for this host to a build of its architecture",
         ),
@@ -147,7 +159,7 @@ fn architecture(node: &Node, machine: &MachineFacts) -> Row {
 }
 
 /// `BLOCKS BLOCKSIZE OPTIONS` of the node's folder.
-fn disk(room: &str) -> Row {
+fn disk(room: &str) -> Seen {
     let parts: Vec<&str> = room.split_whitespace().collect();
     let [blocks, size, options] = parts.as_slice() else { return unknown("the host did not say") };
     let (Ok(blocks), Ok(size)) = (blocks.parse::<u64>(), size.parse::<u64>()) else {
@@ -157,48 +169,53 @@ fn disk(room: &str) -> Row {
     if has("ro") || has("noexec") {
         let how = if has("ro") { "read-only" } else { "noexec" };
         let help = "mount the file system of the node's folder rw,exec, or set another `working_directory`";
-        return failed(format!("the file system of the node's folder is mounted {how}"), help);
+        return failed(
+            Code::FolderMount,
+            format!("the file system of the node's folder is mounted {how}"),
+            help,
+        );
     }
     let free = blocks.saturating_mul(size) >> 10;
     let help = "make room (`df -h`, `journalctl --vacuum-size=100M`), or set another `working_directory`";
-    amount(free, DISK_KB, "free at the node's folder", help)
+    amount(Code::DiskFull, free, DISK_KB, "free at the node's folder", help)
 }
 
-fn amount(kb: u64, (least, enough): (u64, u64), what: &str, help: &'static str) -> Row {
+fn amount(code: Code, kb: u64, (least, enough): (u64, u64), what: &str, help: &'static str) -> Seen {
     let seen = format!(
         "{} {what}",
         if kb < 10 << 20 { format!("{} MiB", kb >> 10) } else { format!("{} GiB", kb >> 20) }
     );
     match kb {
-        kb if kb < least => failed(seen, help),
-        kb if kb < enough => warning(seen, help),
+        kb if kb < least => failed(code, seen, help),
+        kb if kb < enough => warning(code, seen, help),
         _ => ok(seen),
     }
 }
 
 /// `MemTotal: N kB MemAvailable: N kB`
-fn memory(text: &str) -> Row {
+fn memory(text: &str) -> Seen {
     let mut words = text.split_whitespace();
     let available = words.by_ref().find(|word| *word == "MemAvailable:").and(words.next());
     match available.and_then(|kb| kb.parse().ok()) {
         Some(kb) => {
-            amount(kb, MEMORY_KB, "available", "end what else runs there, add swap, or take a larger machine")
+            let help = "end what else runs there, add swap, or take a larger machine";
+            amount(Code::MemoryLow, kb, MEMORY_KB, "available", help)
         }
         None => unknown("the host did not say"),
     }
 }
 
-fn clock(session: &ReadSession, machine: &MachineFacts) -> Row {
+fn clock(session: &ReadSession, machine: &MachineFacts) -> Seen {
     let mut clocks: Vec<f64> = session.facts.machines.values().map(|machine| machine.clock_ahead).collect();
     clocks.sort_by(f64::total_cmp);
     let apart = machine.clock_ahead - clocks.get(clocks.len() / 2).copied().unwrap_or_default();
     if apart.abs() - machine.clock_uncertain <= CLOCK {
         return ok("within 500 ms of the others");
     }
-    failed(format!("{apart:+.1} s off the others"), "set it: `timedatectl set-ntp true`")
+    failed(Code::ClockOff, format!("{apart:+.1} s off the others"), "set it: `timedatectl set-ntp true`")
 }
 
-fn ntp(shown: &str, container: &str) -> Row {
+fn ntp(shown: &str, container: &str) -> Seen {
     let is = |what: &str| shown.split_whitespace().any(|word| word == what);
     if is("NTPSynchronized=yes") {
         return ok("synchronised");
@@ -208,17 +225,20 @@ fn ntp(shown: &str, container: &str) -> Row {
     }
     match () {
         () if is("NTP=yes") => warning(
+            Code::NoNtp,
             "on, not synchronised yet",
             "does it reach its servers? `timedatectl timesync-status`, `chronyc sources`",
         ),
-        () if is("NTP=no") => {
-            failed("off", "`timedatectl set-ntp true`; for that, install systemd-timesyncd or chrony")
-        }
+        () if is("NTP=no") => failed(
+            Code::NoNtp,
+            "off",
+            "`timedatectl set-ntp true`; for that, install systemd-timesyncd or chrony",
+        ),
         () => unknown("there is no timedatectl that answers"),
     }
 }
 
-fn peers(dials: &[PeerInfo], answers: &HostAnswers) -> Row {
+fn peers(dials: &[PeerInfo], answers: &HostAnswers) -> Seen {
     let help = "open that port between the hosts: security groups, ufw, nftables; is private_ip the address they see each other by?";
     let (mut wrong, mut not_known) = (Vec::new(), Vec::new());
     for peer in dials {
@@ -231,14 +251,14 @@ fn peers(dials: &[PeerInfo], answers: &HostAnswers) -> Row {
         }
     }
     match (wrong.is_empty(), not_known.first()) {
-        (false, _) => failed(wrong.join("; "), help),
+        (false, _) => failed(Code::PeerUnreachable, wrong.join("; "), help),
         (true, Some(why)) => unknown(why.clone()),
         (true, None) if dials.is_empty() => ok("no other host to reach"),
         (true, None) => ok(format!("reaches {}", dials.len())),
     }
 }
 
-fn sessions(sshd: &str) -> Row {
+fn sessions(sshd: &str) -> Seen {
     let words: Vec<&str> = sshd.split_whitespace().collect();
     let value = |name: &str| words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1));
     let Some(most) = value("maxsessions").and_then(|most| most.parse::<u32>().ok()) else {
@@ -247,6 +267,7 @@ fn sessions(sshd: &str) -> Row {
     let seen = format!("MaxSessions {most}");
     if most < 4 {
         return warning(
+            Code::SshdSessions,
             seen,
             "it works with connections of its own, slower: set MaxSessions 10 in sshd_config",
         );
@@ -254,15 +275,16 @@ fn sessions(sshd: &str) -> Row {
     if value("allowtcpforwarding").is_some_and(|is| *is == "no" || *is == "remote") {
         let help =
             "a program on the host asks the node instead (curl, wget, bash): set AllowTcpForwarding local";
-        return warning(format!("{seen}, no forwarding"), help);
+        return warning(Code::SshdForwarding, format!("{seen}, no forwarding"), help);
     }
     ok(seen)
 }
 
-fn limits(files: &str) -> Row {
+fn limits(files: &str) -> Seen {
     match files.parse::<u64>() {
         Err(_) => unknown("the host did not say"),
         Ok(most) if most < FILES => failed(
+            Code::FewFiles,
             format!("at most {most} open files (fs.nr_open)"),
             "`sysctl -w fs.nr_open=1048576`, and in /etc/sysctl.d",
         ),
@@ -271,7 +293,7 @@ fn limits(files: &str) -> Row {
 }
 
 /// Of several equal settings the last counts.
-fn journal(conf: &str, used: &str, kept: &str) -> Row {
+fn journal(conf: &str, used: &str, kept: &str) -> Seen {
     let value = |key: &str| {
         conf.split_whitespace()
             .rfind(|word| word.starts_with(key))
@@ -281,14 +303,17 @@ fn journal(conf: &str, used: &str, kept: &str) -> Row {
     let used = if used.is_empty() { "" } else { &format!(", {used} used") };
     match storage {
         "none" => failed(
+            Code::JournalLost,
             "journald keeps nothing (Storage=none)",
             "set Storage=persistent in journald.conf: without it nobody sees why a node fails",
         ),
         "volatile" => warning(
+            Code::JournalLost,
             format!("gone with a reboot (Storage=volatile){used}"),
             "set Storage=persistent in journald.conf",
         ),
         "auto" if kept.is_empty() => warning(
+            Code::JournalLost,
             format!("gone with a reboot{used}"),
             "`mkdir -p /var/log/journal && systemctl restart systemd-journald`",
         ),
@@ -305,18 +330,18 @@ mod tests {
 
     #[test]
     fn what_hosts_say_is_judged() {
-        use Verdict::{Failed, Ok, Unknown, Warning};
+        use Verdict::{Failed, NotKnown, Ok, Warning};
         assert_eq!(memory("MemTotal: 900000 kB MemAvailable: 100000 kB").0, Failed);
         assert_eq!(memory("MemTotal: 900000 kB MemAvailable: 800000 kB").0, Warning);
         assert_eq!(memory("MemTotal: 9000000 kB MemAvailable: 8000000 kB"), ok("7812 MiB available"));
         assert_eq!(
             (memory("").0, disk("").0, limits("").0, sessions("").0),
-            (Unknown, Unknown, Unknown, Unknown)
+            (NotKnown, NotKnown, NotKnown, NotKnown)
         );
         assert_eq!(disk("90000000 4096 rw,relatime").0, Ok);
         assert_eq!((disk("90000000 4096 rw,noexec").0, disk("9 4096 rw").0), (Failed, Failed));
         assert_eq!(ntp("NTP=no NTPSynchronized=no", "none").0, Failed);
-        assert_eq!(ntp("NTP=no NTPSynchronized=no", "lxc").0, Unknown);
+        assert_eq!(ntp("NTP=no NTPSynchronized=no", "lxc").0, NotKnown);
         assert_eq!(
             (ntp("NTP=yes NTPSynchronized=no", "").0, ntp("NTP=no NTPSynchronized=yes", "").0),
             (Warning, Ok)

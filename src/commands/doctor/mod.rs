@@ -6,7 +6,6 @@ mod judge;
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use serde::Serialize;
 
 use crate::{
     chain::{peers::PeerInfo, ports},
@@ -15,36 +14,60 @@ use crate::{
     plan::endpoints,
     remote::error::HostError,
     session::{binary, read::ReadSession},
-    types::ids::{NodeId, NodeName, PeerAddr},
+    types::{
+        ids::{NodeId, NodeName, PeerAddr},
+        row,
+    },
 };
 use ask::HostAnswers;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Ok,
-    /// It will work, and may trouble later.
-    Warning,
-    Failed,
-    /// The host has no means to tell.
-    Unknown,
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Ssh,
+    Sudo,
+    Systemd,
+    Programs,
+    User,
+    Architecture,
+    Disk,
+    Memory,
+    Ports,
+    Clock,
+    Ntp,
+    Peers,
+    Sessions,
+    Limits,
+    Journal,
 }
 
-/// One row of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    pub host: String,
-    /// What was looked at: `disk`.
-    pub id: &'static str,
-    pub result: Verdict,
-    pub seen: String,
-    /// What to do about it.
-    pub help: Option<String>,
+impl Subject {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Sudo => "sudo",
+            Self::Systemd => "systemd",
+            Self::Programs => "programs",
+            Self::User => "user",
+            Self::Architecture => "architecture",
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+            Self::Ports => "ports",
+            Self::Clock => "clock",
+            Self::Ntp => "ntp",
+            Self::Peers => "peers",
+            Self::Sessions => "sessions",
+            Self::Limits => "limits",
+            Self::Journal => "journal",
+        }
+    }
 }
+
+pub type Row = row::Row<Subject>;
 
 /// One row a node and id, in inventory order; of a host that cannot be reached only why. With `--limit` these hosts alone
 /// are asked, and only about each other.
-pub async fn doctor(session: &mut ReadSession) -> Vec<Finding> {
+pub async fn doctor(session: &mut ReadSession) -> Vec<Row> {
     let names = binary::named(&session.cluster);
     let measuring = tokio::task::spawn_blocking(move || binary::measure(names));
     let unreached = session.lost.clone();
@@ -58,25 +81,25 @@ pub async fn doctor(session: &mut ReadSession) -> Vec<Finding> {
     let dialled = dials(session);
     let answers = asked(session, &dialled).await;
     let nodes: Vec<&Node> = session.nodes().collect();
-    let mut findings = Vec::new();
+    let mut rows = Vec::new();
     for node in nodes {
         match (session.lost.get(&node.machine), answers.get(&node.machine)) {
             (Some(error), _) if unreached.contains_key(&node.machine) => {
-                findings.push(lost(node, "ssh", error));
+                rows.push(lost(node, Subject::Ssh, error));
             }
             (Some(error), _) => {
-                let id = if is_about_rights(error) { "sudo" } else { "ssh" };
-                findings.extend((id == "sudo").then(|| judge::ssh(node)));
-                findings.push(lost(node, id, error));
+                let id = if is_about_rights(error) { Subject::Sudo } else { Subject::Ssh };
+                rows.extend((id == Subject::Sudo).then(|| judge::ssh(node)));
+                rows.push(lost(node, id, error));
             }
             (None, answers) => {
                 let unsaid = HostAnswers::default();
                 let peers = dialled.get(&node.name).map_or(&[][..], Vec::as_slice);
-                findings.extend(judge::node(session, node, answers.unwrap_or(&unsaid), peers));
+                rows.extend(judge::node(session, node, answers.unwrap_or(&unsaid), peers));
             }
         }
     }
-    findings
+    rows
 }
 
 fn is_about_rights(error: &HostError) -> bool {
@@ -91,9 +114,8 @@ fn is_about_rights(error: &HostError) -> bool {
     )
 }
 
-fn lost(node: &Node, id: &'static str, error: &HostError) -> Finding {
-    let (host, seen) = (node.name.to_string(), error.to_string());
-    Finding { host, id, result: Verdict::Failed, seen, help: error.advice() }
+fn lost(node: &Node, id: Subject, error: &HostError) -> Row {
+    Row::new(id, &node.name, id.as_str()).failed(error.code(), error.to_string()).help(error.advice())
 }
 
 /// Who cannot be asked has rows that say so.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 
 use super::{ALL, Builder, GroupId, UNGROUPED};
-use crate::types::problem::{Place, Problem};
+use crate::types::diagnostic::{Diagnostic, Place};
 
 /// Groups of all hosts in sum, parents too; hosts that are in the same ones count once.
 const MAX_MEMBERSHIPS: usize = 1_000_000;
@@ -33,7 +33,7 @@ impl Builder {
     }
 
     /// The depth of a group is its longest way from `all`. The error is a loop.
-    pub(super) fn measure_depths(&mut self) -> Result<(), Box<Problem>> {
+    pub(super) fn measure_depths(&mut self) -> Result<(), Box<Diagnostic>> {
         let mut open: Vec<usize> = self.groups.values().map(|team| team.parents.len()).collect();
         let mut ready: Vec<GroupId> = (0..open.len()).filter(|id| open[*id] == 0).collect();
         let mut done = 0;
@@ -54,7 +54,7 @@ impl Builder {
     }
 
     /// Walks up among the groups that never became ready until one comes twice.
-    fn the_loop(&self, open: &[usize]) -> Problem {
+    fn the_loop(&self, open: &[usize]) -> Diagnostic {
         let mut way: Vec<GroupId> = Vec::new();
         let mut seen = HashSet::new();
         let mut at = open.iter().position(|left| *left > 0).unwrap_or(ALL);
@@ -67,7 +67,7 @@ impl Builder {
         names.push(names[0]);
         let child = way[start];
         let parent = way.get(start + 1).copied().unwrap_or(child);
-        Problem::error(format!("these groups are children of each other: {}", names.join(" > ")))
+        Diagnostic::error(format!("these groups are children of each other: {}", names.join(" > ")))
             .at(self.groups[parent].children.get(&child))
             .help("a group cannot be its own descendant: remove one of these lines")
     }

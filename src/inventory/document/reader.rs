@@ -17,7 +17,7 @@ use crate::{
         vault,
     },
     types::{
-        problem::{Place, Problem},
+        diagnostic::{Diagnostic, Place},
         redact,
     },
 };
@@ -29,7 +29,7 @@ const MAX_NODES: usize = 2_000_000;
 
 /// Reads one document. `None` where the text holds none, or where an error stopped the reading;
 /// problems are added to `problems`.
-pub(in crate::inventory) fn read(source: &Source, problems: &mut Vec<Problem>) -> Option<Rc<Node>> {
+pub(in crate::inventory) fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<Rc<Node>> {
     let text = source.text.as_str();
     let lines: Vec<Arc<str>> = text.split('\n').map(|line| line.trim_end_matches('\r').into()).collect();
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
@@ -66,11 +66,11 @@ struct Reader<'a> {
     anchors: HashMap<usize, Rc<Node>>,
     open: Vec<Open>,
     root: Option<Rc<Node>>,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<Diagnostic>,
 }
 
 /// An error after which nothing further can be read.
-type Stop = Box<Problem>;
+type Stop = Box<Diagnostic>;
 
 impl Reader<'_> {
     fn run(&mut self, text: &str) -> Result<(), Stop> {
@@ -80,7 +80,8 @@ impl Reader<'_> {
             let (event, span) = event.map_err(|error| {
                 let mark = *error.marker();
                 let place = self.place(Span::new(mark, mark));
-                let problem = Problem::error(format!("this is not YAML: {}", error.info())).at(Some(&place));
+                let problem =
+                    Diagnostic::error(format!("this is not YAML: {}", error.info())).at(Some(&place));
                 // It may show only in the line below.
                 let lines = [mark.line(), mark.line().saturating_sub(1)];
                 let text =
@@ -122,7 +123,7 @@ impl Reader<'_> {
     }
 
     fn stop(&self, span: Span, message: &str) -> Result<(), Stop> {
-        Err(Box::new(Problem::error(message).at(Some(&self.place(span)))))
+        Err(Box::new(Diagnostic::error(message).at(Some(&self.place(span)))))
     }
 
     fn place(&self, span: Span) -> Place {
@@ -159,7 +160,7 @@ impl Reader<'_> {
         let (value, literal) = match self.typed(text, plain, tag) {
             Ok(typed) => typed,
             Err(message) => {
-                self.problems.push(Problem::error(message).at(Some(&place)));
+                self.problems.push(Diagnostic::error(message).at(Some(&place)));
                 (Value::Null, false)
             }
         };
@@ -217,7 +218,7 @@ impl Reader<'_> {
             Some(("!", "unsafe")) => true,
             Some((handle, suffix)) => {
                 let message = format!("the tag `{handle}{suffix}` is not read here");
-                self.problems.push(Problem::error(message).at(Some(&place)));
+                self.problems.push(Diagnostic::error(message).at(Some(&place)));
                 false
             }
         };
@@ -263,7 +264,7 @@ impl Reader<'_> {
         open.depth = open.depth.max(node.depth);
         open.nodes = open.nodes.saturating_add(node.nodes);
         open.items.push(node);
-        let stop = |message: String| Err(Box::new(Problem::error(message).at(Some(place))));
+        let stop = |message: String| Err(Box::new(Diagnostic::error(message).at(Some(place))));
         if levels > MAX_DEPTH {
             return stop(format!("this is nested more than {MAX_DEPTH} levels deep"));
         }
@@ -285,7 +286,7 @@ impl Reader<'_> {
             }
             let Some(text) = key.key_text() else {
                 let message = format!("{} cannot be a key", key.is_a());
-                let problem = Problem::error(message).at(Some(&key.place));
+                let problem = Diagnostic::error(message).at(Some(&key.place));
                 let is_bare = is_bare_template(&key.place.text);
                 self.problems.push(if is_bare { problem.help(QUOTE_IT) } else { problem });
                 continue;
@@ -296,7 +297,7 @@ impl Reader<'_> {
                     first.key.place.line
                 );
                 self.problems
-                    .push(Problem::warning(message).at(Some(&key.place)).help("remove one of the two"));
+                    .push(Diagnostic::warning(message).at(Some(&key.place)).help("remove one of the two"));
             }
             own.insert(text, Entry { key, value });
         }
@@ -318,7 +319,7 @@ impl Reader<'_> {
             _ => {
                 let message =
                     format!("`<<` takes a dictionary or a list of them, and this is {}", value.is_a());
-                self.problems.push(Problem::error(message).at(Some(&value.place)));
+                self.problems.push(Diagnostic::error(message).at(Some(&value.place)));
             }
         }
     }

@@ -27,10 +27,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use super::{Host, Var, document};
-use crate::types::{
-    problem::{Problem, nearest},
-    redact,
-};
+use crate::types::{diagnostic::Diagnostic, nearest::nearest, redact};
 use values::Scope;
 pub use world::World;
 
@@ -48,7 +45,7 @@ const OWN: [&str; 7] = [
     "hostvars",
 ];
 
-pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Problem> {
+pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Diagnostic> {
     let var = host.vars.get(name);
     if let Some(var) = var.filter(|var| var.marks.sealed.is_empty() && is_plain(&var.value)) {
         return Ok(Some(var.value.clone()));
@@ -62,7 +59,7 @@ pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Problem> {
     let value = found.and_then(|value| {
         values::to_json(&value).map_err(|error| match var {
             Some(var) => scope.stop(name, var, &error),
-            None => Stop { problem: Box::new(Problem::error(error.to_string())), undefined: false },
+            None => Stop { problem: Box::new(Diagnostic::error(error.to_string())), undefined: false },
         })
     });
     if run.secret.load(Ordering::Relaxed) {
@@ -94,7 +91,7 @@ fn is_plain(value: &Json) -> bool {
 /// Why there is no value.
 #[derive(Debug)]
 struct Stop {
-    problem: Box<Problem>,
+    problem: Box<Diagnostic>,
     /// Something was not set: `default` may help, further out.
     undefined: bool,
 }
@@ -217,7 +214,7 @@ impl Scope {
     fn refused(&self, name: &str, var: &Var, why: &str) -> Stop {
         let host = self.run.world.hosts.get_index(self.host).map_or("", |(name, _)| name.as_str());
         let message = format!("`{name}` of the host `{host}` cannot be rendered: {why}");
-        Stop { problem: Box::new(Problem::error(message).at(var.place.as_ref())), undefined: false }
+        Stop { problem: Box::new(Diagnostic::error(message).at(var.place.as_ref())), undefined: false }
     }
 
     /// What the engine says, in our words; what was wrong further in says more.

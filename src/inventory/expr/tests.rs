@@ -6,7 +6,7 @@ mod limits;
 
 use serde_json::{Value, json};
 
-use crate::{fuzz::fuzz, inventory::Host, types::problem::Problem};
+use crate::{fuzz::fuzz, inventory::Host, types::diagnostic::Diagnostic};
 
 fn host(vars: &str) -> Host {
     let indented = vars.trim().replace('\n', "\n        ");
@@ -19,7 +19,7 @@ fn value(vars: &str) -> Value {
     host(vars).get("x").unwrap().unwrap()
 }
 
-fn error(vars: &str) -> Problem {
+fn error(vars: &str) -> Diagnostic {
     host(vars).get("x").unwrap_err()
 }
 

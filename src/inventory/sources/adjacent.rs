@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{refuse, text};
 use crate::{
     inventory::{Source, Vault},
-    types::problem::Problem,
+    types::diagnostic::Diagnostic,
 };
 
 /// No extension goes first, so that a folder is found before a file.
@@ -36,7 +36,7 @@ impl Folder {
         folder: &Path,
         is_working_directory: bool,
         vault: &Arc<Vault>,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Diagnostic>,
     ) -> Self {
         let groups = Named::open(folder.join("group_vars"), problems);
         let hosts = Named::open(folder.join("host_vars"), problems);
@@ -44,7 +44,7 @@ impl Folder {
     }
 
     /// The files for a group or host, in the order in which they count.
-    pub fn vars_of(&self, name: &str, group: bool, problems: &mut Vec<Problem>) -> Vec<Source> {
+    pub fn vars_of(&self, name: &str, group: bool, problems: &mut Vec<Diagnostic>) -> Vec<Source> {
         let named = if group { &self.groups } else { &self.hosts };
         let mut sources = Vec::new();
         for path in named.files_of(name) {
@@ -90,7 +90,7 @@ impl Folder {
 }
 
 impl Named {
-    fn open(path: PathBuf, problems: &mut Vec<Problem>) -> Self {
+    fn open(path: PathBuf, problems: &mut Vec<Diagnostic>) -> Self {
         let mut entries = HashSet::new();
         if path.is_dir() {
             match fs::read_dir(&path) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::extra::Extra;
 use super::{Asked, Source, Vault, vault};
-use crate::types::{limited, problem::Problem};
+use crate::types::{diagnostic::Diagnostic, limited};
 pub(super) use adjacent::Folder;
 pub(super) use others::warnings;
 pub use password::passwords;
@@ -39,7 +39,7 @@ pub(super) enum Opened {
 }
 
 /// Opens every source, in order.
-pub(super) fn open(paths: &[PathBuf], vault: &Vault, problems: &mut Vec<Problem>) -> Vec<Opened> {
+pub(super) fn open(paths: &[PathBuf], vault: &Vault, problems: &mut Vec<Diagnostic>) -> Vec<Opened> {
     let mut opened = Vec::new();
     for path in paths {
         if is_list(path) {
@@ -72,7 +72,7 @@ fn directory(
     level: usize,
     vault: &Vault,
     opened: &mut Vec<Opened>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<Diagnostic>,
 ) {
     let fail = |error: &std::io::Error| {
         *refuse(format!("the inventory {} cannot be read: {error}", path.display()), "check its permissions")
@@ -102,7 +102,7 @@ fn is_ignored(name: &str) -> bool {
         || IGNORED_ENDS.iter().any(|end| name.ends_with(end))
 }
 
-fn one(path: &Path, inside: bool, vault: &Vault, opened: &mut Vec<Opened>, problems: &mut Vec<Problem>) {
+fn one(path: &Path, inside: bool, vault: &Vault, opened: &mut Vec<Opened>, problems: &mut Vec<Diagnostic>) {
     let found =
         if is_program(path) { Script::list(path).map(Opened::Script) } else { file(path, inside, vault) };
     match found {
@@ -121,7 +121,7 @@ fn is_program(path: &Path) -> bool {
     executable && read().is_ok() && (begin.starts_with(b"#!") || &begin == b"\x7fELF")
 }
 
-fn file(path: &Path, inside: bool, vault: &Vault) -> Result<Opened, Box<Problem>> {
+fn file(path: &Path, inside: bool, vault: &Vault) -> Result<Opened, Box<Diagnostic>> {
     let shown = path.display();
     let source = Source { inside, ..text(path, "the inventory", vault)? };
     if source.text.starts_with("#!") {
@@ -140,7 +140,7 @@ fn file(path: &Path, inside: bool, vault: &Vault) -> Result<Opened, Box<Problem>
 }
 
 /// Reads every `@file` of the extra variables.
-pub(super) fn extras(extra: &[String], vault: &Vault, problems: &mut Vec<Problem>) -> Vec<Extra> {
+pub(super) fn extras(extra: &[String], vault: &Vault, problems: &mut Vec<Diagnostic>) -> Vec<Extra> {
     let mut extras = Vec::new();
     for argument in extra {
         match argument.strip_prefix('@') {
@@ -155,13 +155,13 @@ pub(super) fn extras(extra: &[String], vault: &Vault, problems: &mut Vec<Problem
 }
 
 /// The patterns in a file that `--limit @FILE` names, one a line.
-pub(super) fn patterns(path: &str) -> Result<Vec<String>, Box<Problem>> {
+pub(super) fn patterns(path: &str) -> Result<Vec<String>, Box<Diagnostic>> {
     let source = text(Path::new(path), "the file of --limit", &Vault::default())?;
     Ok(source.text.split('\n').map(|line| line.trim().to_owned()).collect())
 }
 
 /// The folders whose `group_vars/` and `host_vars/` count, weakest first: of each source, then the working directory.
-pub(super) fn folders(asked: &Asked<'_>, problems: &mut Vec<Problem>) -> Vec<Folder> {
+pub(super) fn folders(asked: &Asked<'_>, problems: &mut Vec<Diagnostic>) -> Vec<Folder> {
     let vault = &asked.vault;
     let mut folders: Vec<(PathBuf, PathBuf)> = Vec::new();
     for path in asked.paths.iter().filter(|path| !is_list(path)) {
@@ -201,12 +201,12 @@ pub(super) fn base(path: &Path) -> PathBuf {
 }
 
 #[allow(clippy::unnecessary_box_returns)] // it goes into a Result, whose error should be small
-fn refuse(message: String, help: &str) -> Box<Problem> {
-    Box::new(Problem::error(message).help(help))
+fn refuse(message: String, help: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(message).help(help))
 }
 
 /// The texts in a folder by file name, those that are no text left out: a chain profile and its templates.
-pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Problem>> {
+pub fn texts_of(folder: &Path) -> Result<BTreeMap<String, String>, Box<Diagnostic>> {
     let entries = fs::read_dir(folder).map_err(|error| {
         refuse(
             format!("the folder {} cannot be read: {error}", folder.display()),
@@ -233,7 +233,7 @@ fn of_ansible() -> Option<String> {
     named.map(|(_, value)| value.trim().to_owned())
 }
 
-fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Problem>> {
+fn text(path: &Path, what: &str, vault: &Vault) -> Result<Source, Box<Diagnostic>> {
     let shown = path.display().to_string();
     let fail = |error: &std::io::Error| {
         let help = match error.kind() {

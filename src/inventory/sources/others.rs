@@ -7,14 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Folder, is_list, parent};
-use crate::{inventory::Asked, types::problem::Problem};
+use crate::{inventory::Asked, types::diagnostic::Diagnostic};
 
 const OTHERS_WRITE: u32 = 0o002;
 /// Others may add to it, and cannot take away what is there: /tmp.
 const STICKY: u32 = 0o1000;
 
 /// One warning a folder, of all in it that others may write to.
-pub(in crate::inventory) fn warnings(asked: &Asked<'_>, folders: &[Folder]) -> Vec<Problem> {
+pub(in crate::inventory) fn warnings(asked: &Asked<'_>, folders: &[Folder]) -> Vec<Diagnostic> {
     let mut read: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in asked.paths.iter().filter(|path| !is_list(path) && path.exists()) {
         let folder = if path.is_dir() { path.clone() } else { parent(path) };
@@ -29,7 +29,7 @@ pub(in crate::inventory) fn warnings(asked: &Asked<'_>, folders: &[Folder]) -> V
     read.into_iter().filter_map(|(folder, inside)| warning(&folder, inside, folders)).collect()
 }
 
-fn warning(folder: &Path, inside: Vec<PathBuf>, folders: &[Folder]) -> Option<Problem> {
+fn warning(folder: &Path, inside: Vec<PathBuf>, folders: &[Folder]) -> Option<Diagnostic> {
     let mode = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
     let mut open: Vec<PathBuf> = [folder.to_owned()].into_iter().chain(inside).collect();
     open.retain(|path| mode(path) & OTHERS_WRITE != 0);
@@ -51,7 +51,7 @@ fn warning(folder: &Path, inside: Vec<PathBuf>, folders: &[Folder]) -> Option<Pr
     } else {
         "move them to a folder where nobody else writes".to_owned()
     };
-    Some(Problem::warning(message).help(help))
+    Some(Diagnostic::warning(message).help(help))
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use super::{refuse, script};
 use crate::{
     inventory::Vault,
-    types::{limited, problem::Problem},
+    types::{diagnostic::Diagnostic, limited},
 };
 
 /// Reads all passwords: `ids` as `LABEL@FILE`, `FILE` or `LABEL@prompt`, then `files`. `ask` is told the label.
 pub fn passwords(
     ids: &[String],
     files: &[PathBuf],
-    ask: impl Fn(&str) -> Result<String, Problem>,
-) -> Result<Vault, Vec<Problem>> {
+    ask: impl Fn(&str) -> Result<String, Diagnostic>,
+) -> Result<Vault, Vec<Diagnostic>> {
     let mut vault = Vault::default();
     let mut problems = Vec::new();
     let named = ids.iter().map(|id| id.split_once('@').unwrap_or(("default", id)));
@@ -29,7 +29,7 @@ pub fn passwords(
         };
         match password {
             Ok(password) if password.is_empty() => {
-                problems.push(Problem::error(format!(
+                problems.push(Diagnostic::error(format!(
                     "the password of Ansible Vault is empty ({})",
                     source.display()
                 )));
@@ -41,7 +41,7 @@ pub fn passwords(
     if problems.is_empty() { Ok(vault) } else { Err(problems) }
 }
 
-fn file(path: &Path, label: &str) -> Result<Vec<u8>, Box<Problem>> {
+fn file(path: &Path, label: &str) -> Result<Vec<u8>, Box<Diagnostic>> {
     let fail = |error: &std::io::Error| {
         let message = format!("the password file {} cannot be read: {error}", path.display());
         refuse(message, "check the path and its permissions")

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::refuse;
 use crate::{
     inventory::Source,
-    types::{limited, problem::Problem},
+    types::{diagnostic::Diagnostic, limited},
 };
 
 /// A script, and what it has printed for `--list`.
@@ -18,17 +18,17 @@ pub(in crate::inventory) struct Script {
 }
 
 impl Script {
-    pub fn list(path: &Path) -> Result<Self, Box<Problem>> {
+    pub fn list(path: &Path) -> Result<Self, Box<Diagnostic>> {
         Ok(Self { path: path.to_owned(), listed: run(path, &["--list"])? })
     }
 
     /// What it has to say of one host, where its list says nothing of hosts' variables.
-    pub fn host(&self, name: &str) -> Result<Source, Box<Problem>> {
+    pub fn host(&self, name: &str) -> Result<Source, Box<Diagnostic>> {
         run(&self.path, &["--host", name])
     }
 }
 
-pub(super) fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Problem>> {
+pub(super) fn run(path: &Path, arguments: &[&str]) -> Result<Source, Box<Diagnostic>> {
     let name = format!("{} {}", path.display(), arguments.join(" ")).trim_end().to_owned();
     let fail = |why: String, said: &str| {
         let help = match said.trim() {

@@ -5,7 +5,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use crate::types::problem::Problem;
+use crate::types::diagnostic::Diagnostic;
 
 /// The addresses that the kernel lists as its own in /proc/net/fib_trie: of every leaf that is `host LOCAL`.
 pub fn read(fib_trie: &str) -> Vec<Ipv4Addr> {
@@ -22,7 +22,7 @@ pub fn read(fib_trie: &str) -> Vec<Ipv4Addr> {
 
 /// Of each machine the address in the network that most of them share. What several machines have (VirtualBox gives each
 /// its own network with the same address in it, docker too) leads to none of them.
-pub fn choose(local: &[(String, Vec<Ipv4Addr>)]) -> Result<BTreeMap<String, Ipv4Addr>, Vec<Problem>> {
+pub fn choose(local: &[(String, Vec<Ipv4Addr>)]) -> Result<BTreeMap<String, Ipv4Addr>, Vec<Diagnostic>> {
     let mut owners: BTreeMap<Ipv4Addr, usize> = BTreeMap::new();
     for ip in local.iter().flat_map(|(_, addresses)| addresses) {
         *owners.entry(*ip).or_default() += 1;
@@ -51,9 +51,9 @@ pub fn choose(local: &[(String, Vec<Ipv4Addr>)]) -> Result<BTreeMap<String, Ipv4
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }
 }
 
-fn nowhere(name: &str) -> Problem {
+fn nowhere(name: &str) -> Diagnostic {
     let message = format!("vagrant: {name} has no address under which the other machines could reach it");
     let help =
         "give it one (`node.vm.network \"private_network\", ip: …`), or name it as private_ip in host_vars";
-    Problem::error(message).help(help)
+    Diagnostic::error(message).help(help)
 }

@@ -10,25 +10,25 @@ use std::{
 };
 
 use super::{address, status};
-use crate::types::{limited, problem::Problem};
+use crate::types::{diagnostic::Diagnostic, limited};
 
 /// `vagrant status`, for machines.
-pub fn status(folder: &Path) -> Result<String, Vec<Problem>> {
+pub fn status(folder: &Path) -> Result<String, Vec<Diagnostic>> {
     vagrant(folder, &["status", "--machine-readable"])
 }
 
-pub fn ssh_config(folder: &Path, machines: &[&str]) -> Result<String, Vec<Problem>> {
+pub fn ssh_config(folder: &Path, machines: &[&str]) -> Result<String, Vec<Diagnostic>> {
     let words: Vec<&str> = ["ssh-config"].into_iter().chain(machines.iter().copied()).collect();
     vagrant(folder, &words)
 }
 
 /// What the Vagrantfile has written down of its hosts; empty where it has not.
-pub fn said(folder: &Path) -> Result<String, Vec<Problem>> {
+pub fn said(folder: &Path) -> Result<String, Vec<Diagnostic>> {
     let path = root(folder).join(".vagrant/loomctl.json");
     match limited::text(&path, limited::SMALL) {
         Ok(text) => Ok(text),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(e) => Err(vec![Problem::error(format!("{}: {e}", path.display()))]),
+        Err(e) => Err(vec![Diagnostic::error(format!("{}: {e}", path.display()))]),
     }
 }
 
@@ -46,8 +46,12 @@ pub fn machine_folders(folder: &Path) -> Vec<String> {
 }
 
 /// Each machine's own IPv4 addresses, all asked at once with the system's ssh.
-pub fn addresses(ssh_config: &str, machines: &[&str]) -> Result<Vec<(String, Vec<Ipv4Addr>)>, Vec<Problem>> {
-    let here = |e: std::io::Error| vec![Problem::error(format!("no temporary file for ssh's options: {e}"))];
+pub fn addresses(
+    ssh_config: &str,
+    machines: &[&str],
+) -> Result<Vec<(String, Vec<Ipv4Addr>)>, Vec<Diagnostic>> {
+    let here =
+        |e: std::io::Error| vec![Diagnostic::error(format!("no temporary file for ssh's options: {e}"))];
     let mut config = tempfile::NamedTempFile::new().map_err(here)?;
     // Vagrant's LogLevel FATAL would hide why a connection fails; of two values ssh takes the first.
     write!(config, "LogLevel ERROR\n{ssh_config}").map_err(here)?;
@@ -74,10 +78,10 @@ pub fn addresses(ssh_config: &str, machines: &[&str]) -> Result<Vec<(String, Vec
     if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
-fn unasked(machine: &str, why: &str) -> Problem {
+fn unasked(machine: &str, why: &str) -> Diagnostic {
     let help =
         format!("does `vagrant ssh {machine}` work? Or give its private_ip in the Vagrantfile's host_vars");
-    Problem::error(format!("vagrant: {machine} cannot be asked for its addresses: {why}")).help(help)
+    Diagnostic::error(format!("vagrant: {machine} cannot be asked for its addresses: {why}")).help(help)
 }
 
 /// The folder with the Vagrantfile: this one, or the nearest above, as Vagrant looks for it.
@@ -87,9 +91,9 @@ fn root(folder: &Path) -> PathBuf {
     absolute.ancestors().find(has).unwrap_or(&absolute).to_owned()
 }
 
-fn vagrant(folder: &Path, words: &[&str]) -> Result<String, Vec<Problem>> {
+fn vagrant(folder: &Path, words: &[&str]) -> Result<String, Vec<Diagnostic>> {
     if !folder.is_dir() {
-        return Err(vec![Problem::error(format!("--vagrant: there is no folder {}", folder.display()))]);
+        return Err(vec![Diagnostic::error(format!("--vagrant: there is no folder {}", folder.display()))]);
     }
     let mut command = Command::new("vagrant");
     command.args(words).current_dir(folder);
@@ -99,13 +103,13 @@ fn vagrant(folder: &Path, words: &[&str]) -> Result<String, Vec<Problem>> {
         Ok(out) => Err(vec![failed(words[0], &out)]),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let help = "install Vagrant, or write an inventory and name it with -i";
-            Err(vec![Problem::error("there is no `vagrant` on this machine's PATH").help(help)])
+            Err(vec![Diagnostic::error("there is no `vagrant` on this machine's PATH").help(help)])
         }
-        Err(e) => Err(vec![Problem::error(format!("vagrant: {e}"))]),
+        Err(e) => Err(vec![Diagnostic::error(format!("vagrant: {e}"))]),
     }
 }
 
-fn failed(word: &str, out: &Output) -> Problem {
+fn failed(word: &str, out: &Output) -> Diagnostic {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (class, message) = status::failure(&text(&out.stdout), &text(&out.stderr));
     let help = match class.rsplit("::").next().unwrap_or_default() {
@@ -117,5 +121,5 @@ fn failed(word: &str, out: &Output) -> Problem {
         _ if message.contains("plugins") => "`vagrant plugin install NAME`",
         _ => "the same by hand shows more: `vagrant status`",
     };
-    Problem::error(format!("`vagrant {word}` failed: {}", message.trim())).help(help)
+    Diagnostic::error(format!("`vagrant {word}` failed: {}", message.trim())).help(help)
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::ssh_config::Machine;
-use crate::types::problem::Problem;
+use crate::types::diagnostic::Diagnostic;
 
 /// What the Vagrantfile says of its hosts (`config.vm.provision :loomctl`): `.vagrant/loomctl.json`.
 #[derive(Debug, Default, Deserialize)]
@@ -19,14 +19,14 @@ pub struct ProjectVars {
 
 impl ProjectVars {
     /// Nothing, where the text is empty.
-    pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
+    pub fn read(text: &str) -> Result<Self, Vec<Diagnostic>> {
         if text.is_empty() {
             return Ok(Self::default());
         }
         serde_json::from_str(text).map_err(|error| {
             let help =
                 "it is written by the Vagrantfile's loomctl provisioner; `vagrant provision` writes it again";
-            vec![Problem::error(format!(".vagrant/loomctl.json: {error}")).help(help)]
+            vec![Diagnostic::error(format!(".vagrant/loomctl.json: {error}")).help(help)]
         })
     }
 

@@ -11,14 +11,14 @@ mod status;
 
 use std::path::Path;
 
-use crate::types::problem::Problem;
+use crate::types::diagnostic::Diagnostic;
 use status::Status;
 
 /// The inventory of the machines of the Vagrantfile in or above `folder`, with warnings.
 ///
 /// A machine that does not run is refused, or left out with `running_only`. Where machines are reached through a port of
 /// this one (VirtualBox), their addresses among each other are asked of them, unless the Vagrantfile gives them.
-pub fn inventory(folder: &Path, running_only: bool) -> Result<(String, Vec<Problem>), Vec<Problem>> {
+pub fn inventory(folder: &Path, running_only: bool) -> Result<(String, Vec<Diagnostic>), Vec<Diagnostic>> {
     let status = status::read(&ask::status(folder)?);
     let mut warnings = leftovers(&ask::machine_folders(folder), &status);
     warnings.extend(not_running(&status, running_only)?);
@@ -38,26 +38,27 @@ pub fn inventory(folder: &Path, running_only: bool) -> Result<(String, Vec<Probl
 }
 
 /// Who does not run: an error each, or one warning for all.
-fn not_running(status: &Status, left_out: bool) -> Result<Option<Problem>, Vec<Problem>> {
+fn not_running(status: &Status, left_out: bool) -> Result<Option<Diagnostic>, Vec<Diagnostic>> {
     let off: Vec<(&str, &str)> = status.off().collect();
     let named = |(name, state): &(&str, &str)| format!("{name} ({state})");
     let names = off.iter().map(named).collect::<Vec<_>>().join(", ");
     if status.running().next().is_none() {
-        let problem = Problem::error(format!("vagrant: no machine is running: {names}")).help("`vagrant up`");
+        let problem =
+            Diagnostic::error(format!("vagrant: no machine is running: {names}")).help("`vagrant up`");
         return Err(vec![problem]);
     }
     if off.is_empty() {
         return Ok(None);
     }
     if left_out {
-        return Ok(Some(Problem::warning(format!("left out, since they do not run: {names}"))));
+        return Ok(Some(Diagnostic::warning(format!("left out, since they do not run: {names}"))));
     }
     let help = "`vagrant up`, or leave out what does not run with --running-only: the others then know nothing of it";
-    Err(vec![Problem::error(format!("vagrant: not running: {names}")).help(help)])
+    Err(vec![Diagnostic::error(format!("vagrant: not running: {names}")).help(help)])
 }
 
 /// Machines that Vagrant has made and that its Vagrantfile no longer names.
-fn leftovers(made: &[String], status: &Status) -> Vec<Problem> {
+fn leftovers(made: &[String], status: &Status) -> Vec<Diagnostic> {
     let stale = made.iter().filter(|name| !status.names().any(|known| known == *name));
     let warning = |name: &String| {
         let message = format!(
@@ -65,7 +66,7 @@ fn leftovers(made: &[String], status: &Status) -> Vec<Problem> {
         );
         let help =
             "it is not part of the inventory; `vagrant global-status --prune`, then `vagrant destroy ID`";
-        Problem::warning(message).help(help)
+        Diagnostic::warning(message).help(help)
     };
     stale.map(warning).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::types::problem::Problem;
+use crate::types::diagnostic::Diagnostic;
 
 /// How one machine is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,11 +27,11 @@ impl Machine {
 }
 
 /// The error names the line that is no option.
-pub fn read(text: &str) -> Result<Vec<Machine>, Problem> {
+pub fn read(text: &str) -> Result<Vec<Machine>, Diagnostic> {
     let mut machines: Vec<Machine> = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |what: &str| {
-            Err(Problem::error(format!("`vagrant ssh-config`, line {}: {what}: {line}", number + 1)))
+            Err(Diagnostic::error(format!("`vagrant ssh-config`, line {}: {what}: {line}", number + 1)))
         };
         let Some((option, value)) = line.trim().split_once(|c: char| c.is_whitespace() || c == '=') else {
             return wrong("an option without a value");
@@ -58,7 +58,7 @@ pub fn read(text: &str) -> Result<Vec<Machine>, Problem> {
     }
     match machines.iter().find(|machine| machine.host.is_empty()) {
         Some(machine) => {
-            Err(Problem::error(format!("`vagrant ssh-config` names no address of {}", machine.name)))
+            Err(Diagnostic::error(format!("`vagrant ssh-config` names no address of {}", machine.name)))
         }
         None => Ok(machines),
     }

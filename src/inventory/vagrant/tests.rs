@@ -6,15 +6,15 @@
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use super::{address, compose, leftovers, not_running, ssh_config, status};
-use crate::{inventory, types::problem::Problem};
+use crate::{inventory, types::diagnostic::Diagnostic};
 
 fn recorded(name: &str) -> String {
     std::fs::read_to_string(format!("{}/tests/fixtures/vagrant/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-fn said(problems: &[Problem]) -> String {
+fn said(problems: &[Diagnostic]) -> String {
     let line =
-        |problem: &Problem| format!("{} | {}", problem.message, problem.help.as_deref().unwrap_or("-"));
+        |problem: &Diagnostic| format!("{} | {}", problem.message, problem.help.as_deref().unwrap_or("-"));
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

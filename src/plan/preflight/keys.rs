@@ -2,32 +2,36 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Class, Refusal, life};
+use super::life;
 use crate::{
     chain::profile::HomePath,
     cluster::{Cluster, Node, Role},
     facts::{Facts, FileKind, NodeFacts},
     types::ids::{NodeName, RemotePath},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// S4: two nodes that are one to the chain.
-pub(super) fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
+pub(super) fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut seen: HashMap<String, &NodeName> = HashMap::new();
     let mut refusals = Vec::new();
     for node in &cluster.nodes {
         let Some(node_facts) = facts.nodes.get(&node.name) else { continue };
-        let id = node_facts.node_id.as_ref().map(|id| (format!("node id {id}"), "node id", id.to_string()));
+        let id = node_facts
+            .node_id
+            .as_ref()
+            .map(|id| (format!("node id {id}"), Code::ClonedNode, "node id", id.to_string()));
         // Of full nodes as well: whoever has a validator's key signs with it, whatever the inventory says of it.
         let key = node_facts
             .validator_key
             .as_ref()
-            .map(|key| (format!("key {key}"), "validator key", key.to_string()));
-        for (mark, what, value) in [id, key].into_iter().flatten() {
+            .map(|key| (format!("key {key}"), Code::ClonedKey, "validator key", key.to_string()));
+        for (mark, code, what, value) in [id, key].into_iter().flatten() {
             if let Some(other) = seen.insert(mark, &node.name) {
                 let message = format!("has the same {what} as {other} ({value}): cloned images?");
                 let advice = "the chain takes the two for one. On one of them: `loomctl down --destroy --delete-keys \
                               --limit NODE`, then `loomctl up` makes keys of its own";
-                refusals.push(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice));
+                refusals.push(Diagnostic::refusal(code, Some(&node.name), message).help(advice));
             }
         }
     }
@@ -35,7 +39,7 @@ pub(super) fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Refusal> {
 }
 
 /// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
-pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let Some(home) = &seen.home else { return Vec::new() };
     if !life::is_ours(cluster, node, seen) && !life::is_restored(cluster, node, seen) {
         return Vec::new();
@@ -66,13 +70,13 @@ pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
         let message = format!("the {} {state}: {path}", what.join(" and "));
         let advice = "put it back with `loomctl keys restore`; loomctl never replaces it, since a second key or a forgotten \
                       sign state may sign twice. To give this node up: `loomctl down --destroy --delete-keys --limit NODE`";
-        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+        Diagnostic::refusal(Code::KeysMissing, Some(&node.name), message).help(advice)
     };
     missing.into_iter().map(refuse).collect()
 }
 
 /// S13: a key that the node itself cannot read. One chain then stops, another makes a new key in its place in silence.
-pub(super) fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Refusal> {
+pub(super) fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else {
         return Vec::new();
     };
@@ -88,7 +92,7 @@ pub(super) fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
         };
         let message = format!("{path} {why}: the node runs as {} and could not read it", node.user);
         let advice = format!("give it back: `chown {0}: {path} && chmod 600 {path}` as root", node.user);
-        Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
+        Some(Diagnostic::refusal(Code::KeysUnreadable, Some(&node.name), message).help(advice))
     };
     let mut files = cluster.profile.key_files();
     files.sort();
@@ -102,7 +106,7 @@ pub(super) fn has_lost_its_disk(
     node: &Node,
     facts: &Facts,
     seen: &NodeFacts,
-) -> Option<Refusal> {
+) -> Option<Diagnostic> {
     let is_new = seen.validator_key.is_none()
         && !life::is_ours(cluster, node, seen)
         && !life::is_restored(cluster, node, seen)
@@ -114,11 +118,11 @@ pub(super) fn has_lost_its_disk(
     let message = format!("the others know it as node id {id}, and its keys are gone: a lost disk?");
     let advice = "put them back with `loomctl keys restore BACKUP --identity FILE`, then `loomctl up`. Without a backup its \
                   vote is lost: with `role: full` for this host it joins again, with new keys and without a vote";
-    Some(Refusal::new(Class::Safety, Some(&node.name), message).advice(advice))
+    Some(Diagnostic::refusal(Code::DiskLost, Some(&node.name), message).help(advice))
 }
 
 /// S13: the chain shows a signature of this key that its sign state here does not know.
-pub(super) fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Refusal> {
+pub(super) fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Diagnostic> {
     let (key, signed) = (seen.validator_key.as_ref()?, seen.signed_height?);
     let voter = facts.voting.as_ref()?.voters.iter().find(|voter| voter.key == *key)?;
     (!seen.unit.is_running() && voter.last_signed > signed).then(|| {
@@ -129,6 +133,6 @@ pub(super) fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) 
         );
         let advice = "either the same key signs elsewhere (find and stop that process), or the sign state is an old copy: \
                       put the last one back. Started as it is, it could sign twice";
-        Refusal::new(Class::Safety, Some(&node.name), message).advice(advice)
+        Diagnostic::refusal(Code::SignStateOld, Some(&node.name), message).help(advice)
     })
 }

@@ -24,8 +24,8 @@ use crate::{
     facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
     steps::Step,
     types::{
+        diagnostic::Diagnostic,
         ids::{RemotePath, Sha256, UnitName, UserName},
-        problem::Problem,
         scope::Scope,
         text::Text,
     },
@@ -100,7 +100,7 @@ pub fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
 }
 
-pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Problem>> {
+pub fn try_cluster(yaml: &str) -> Result<Cluster, Vec<Diagnostic>> {
     let (inventory, _) = crate::inventory::parse_yaml("inventory.yaml", yaml)?;
     let supplied = Supplied { connect_timeout: std::time::Duration::from_secs(1), become_password: None };
     let (mut cluster, _) = resolve::resolve(&inventory, &supplied)?;

@@ -4,11 +4,10 @@ use crate::{
     cluster::{Cluster, Node, backup::Kept},
     facts::{Facts, NEAR, NodeFacts},
     plan::{
-        Refusal,
         evidence::{Evidence, Signing},
         life::{self, Life},
     },
-    types::ids::NodeName,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 pub(super) fn may_still_sign(
@@ -18,16 +17,17 @@ pub(super) fn may_still_sign(
     seen: &NodeFacts,
     kept: &Kept,
     shown: &Evidence,
-) -> Option<Refusal> {
+) -> Option<Diagnostic> {
     let runs = cluster.programs(node).find(|program| !seen.unit_of(program.unit_name).is_stopped());
     if let Some(program) = runs {
         let active = &seen.unit_of(program.unit_name).active;
         return Some(
-            Refusal::safety(
-                &node.name,
+            Diagnostic::refusal(
+                Code::MaySign,
+                Some(&node.name),
                 format!("{}.service is {active} there: it may still sign", program.unit_name),
             )
-            .advice("stop it (`loomctl down --limit NODE`) and run again"),
+            .help("stop it (`loomctl down --limit NODE`) and run again"),
         );
     }
     let stop = "find the process that signs with this key and stop it for good, then run again";
@@ -38,20 +38,21 @@ pub(super) fn may_still_sign(
                 shown.shown_by(&kept.validator_key)
             );
             let message = [message].into_iter().chain(shown.contradictions()).collect::<Vec<_>>().join("; ");
-            return Some(Refusal::safety(&node.name, message).advice(stop));
+            return Some(Diagnostic::refusal(Code::MaySign, Some(&node.name), message).help(stop));
         }
         Signing::NotKnown => {
             let message =
                 "its signature stands in one of the last commits, and too few blocks have come since";
             return Some(
-                Refusal::safety(&node.name, message).advice("wait for five more blocks and run again"),
+                Diagnostic::refusal(Code::SignedUnknown, Some(&node.name), message)
+                    .help("wait for five more blocks and run again"),
             );
         }
         Signing::Silent | Signing::Stands => {}
     }
     if shown.peers.contains(&kept.node_id) {
         let message = format!("a node with its id {} is connected to the others", kept.node_id);
-        return Some(Refusal::safety(&node.name, message).advice(stop));
+        return Some(Diagnostic::refusal(Code::MaySign, Some(&node.name), message).help(stop));
     }
     if !is_live(cluster, facts, kept) {
         return None;
@@ -61,11 +62,11 @@ pub(super) fn may_still_sign(
             "the chain is live, and no node says how far it is: what this key has signed cannot be known";
         let advice =
             "start the others first (`loomctl up --limit 'all:!NODE'`), and run again when they make blocks";
-        return Some(Refusal::safety(&node.name, message).advice(advice));
+        return Some(Diagnostic::refusal(Code::SignedUnknown, Some(&node.name), message).help(advice));
     };
     if let Some(why) = shown.contradictions().into_iter().chain(ahead(facts, height)).next() {
         let message = format!("what this key has signed cannot be known: {why}");
-        return Some(Refusal::safety(&node.name, message).advice(
+        return Some(Diagnostic::refusal(Code::SignedUnknown, Some(&node.name), message).help(
             "nodes that are behind: wait until they have caught up. A node that says what is not so: stop it              (`loomctl down --limit NODE`), and run again",
         ));
     }
@@ -75,7 +76,7 @@ pub(super) fn may_still_sign(
             "by the backup its key has signed at height {}, but the nodes are at {height} only",
             kept.signed_height
         );
-        Refusal::safety(&node.name, message).advice(
+        Diagnostic::refusal(Code::BackupAhead, Some(&node.name), message).help(
             "the nodes that run are behind (wait until they have caught up), or it is another chain than the backup's",
         )
     })

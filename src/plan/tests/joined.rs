@@ -1,7 +1,7 @@
 //! A network that exists: its genesis is given, and nothing of it is composed.
 
 use super::*;
-use crate::{chain::peers::peer_text, types::problem::Problem};
+use crate::{chain::peers::peer_text, types::diagnostic::Diagnostic};
 
 /// Full nodes that join the network of `made`, whose genesis has `text`.
 fn joining(made: &Cluster, text: &Text, count: usize) -> Cluster {
@@ -83,7 +83,7 @@ fn s1_what_a_node_has_begun_with_is_not_replaced() {
 fn nothing_begins_before_its_genesis_is_known() {
     let made = plain("cometbft", 4).cluster();
     let mut cluster = joining(&made, &Text::from("{}".to_owned()), 2);
-    cluster.joined.as_mut().unwrap().document = Err(Problem::error("its sha256 is another one"));
+    cluster.joined.as_mut().unwrap().document = Err(Diagnostic::error("its sha256 is another one"));
     let outcome = World::default().up(&cluster, &Options::default()).unwrap();
     assert!(outcome.stages.is_empty());
     assert!(refused(&outcome.end).contains("its sha256 is another one"));

@@ -202,9 +202,9 @@ pub fn options(names: &[&str]) -> Options {
 /// The refusals' texts with their class and advice.
 pub fn refused(end: &Next) -> String {
     let Next::Refused(refusals) = end else { panic!("not refused: {end:?}") };
-    let line = |r: &super::Refusal| {
-        let node = r.node.as_ref().map_or("-", |node| node.as_str());
-        format!("{:?} {node}: {} | {}", r.class, r.message, r.advice.as_deref().unwrap_or("-"))
+    let line = |r: &super::Diagnostic| {
+        let node = r.hosts.as_ref().map_or("-", |hosts| hosts.0[0].as_str());
+        format!("{:?} {node}: {} | {}", r.class(), r.message, r.help.as_deref().unwrap_or("-"))
     };
     refusals.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -211,7 +211,7 @@ fn what_root_would_be_needed_for_is_refused_before_anything_is_connected() {
             "all: {{hosts: {{n: {{chain: cometbft, binary: /bin/sh, ansible_user: ubuntu, ansible_become: false{more}}}}}}}"
         );
         try_cluster(&yaml).map_err(|problems| {
-            let line = |p: &crate::types::problem::Problem| {
+            let line = |p: &crate::types::diagnostic::Diagnostic| {
                 format!("{} | {}", p.message, p.help.clone().unwrap_or_default())
             };
             problems.iter().map(line).collect::<Vec<_>>().join("\n")

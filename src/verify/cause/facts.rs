@@ -4,39 +4,40 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::{Check, document, ports::holder, units, view::View, wait::Powers};
+use super::super::{CheckId, Row, document, ports::holder, units, view::View, wait::Powers};
 use crate::{
     chain::{genesis::Validator, ports::p2p},
     cluster::{Node, Role},
     facts::sockets::Listener,
     fleet::now,
     plan::endpoints,
-    types::ids::NodeName,
+    types::{code::Code, ids::NodeName},
 };
 
 /// Whether a unit's own log can explain it; V4, V5 and V9 are about files and clocks.
-pub fn is_in_the_log(check: &Check) -> bool {
-    matches!(check.id, "V1" | "V2" | "V3" | "V6" | "V7" | "V8" | "V10")
+pub fn is_in_the_log(check: &Row) -> bool {
+    use CheckId::{V1, V2, V3, V6, V7, V8, V10};
+    matches!(check.id, V1 | V2 | V3 | V6 | V7 | V8 | V10)
 }
 
 /// Whether a document that was changed after the first start can explain it.
-pub fn is_of_the_chain(check: &Check) -> bool {
-    check.id != "V9"
+pub fn is_of_the_chain(check: &Row) -> bool {
+    check.id != CheckId::V9
 }
 
 /// What is so whatever a log says.
-pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
+pub fn certain(view: &View<'_>, node: &Node, check: &Row) -> Option<String> {
     if view.seen(node).is_none() {
         return Some("try the same with `ssh`, then `loomctl verify` again".to_owned());
     }
     match check.id {
-        "V1" => unit(view, node),
-        "V2" => held_port(view, node).or_else(|| elsewhere(view, node)).or_else(|| future(view, node)),
-        "V3" => silent(view, node, check),
-        "V4" => Some(documents(check)),
-        "V7" => too_few(view).or_else(|| future(view, node)),
-        "V8" => Some(two_chains(node)),
-        "V9" => Some(
+        CheckId::V1 => unit(view, node),
+        CheckId::V2 => held_port(view, node).or_else(|| elsewhere(view, node)).or_else(|| future(view, node)),
+        CheckId::V3 => silent(view, node, check),
+        CheckId::V4 => Some(documents(check)),
+        CheckId::V7 => too_few(view).or_else(|| future(view, node)),
+        CheckId::V8 => Some(two_chains(node)),
+        CheckId::V9 => Some(
             "set the clock right: `timedatectl set-ntp true`, and look at `timedatectl timesync-status`"
                 .to_owned(),
         ),
@@ -45,38 +46,38 @@ pub fn certain(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
 }
 
 /// What it may be where nothing else is known.
-pub fn likely(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
+pub fn likely(view: &View<'_>, node: &Node, check: &Row) -> Option<String> {
     let (unit, systemctl) = (units::at_fault(view, node), view.cluster.scope(node).systemctl());
     let journal = view.cluster.scope(node).journal_option();
     match check.id {
-        "V1" | "V2" | "V3" if document_gone(view, node) => Some(
+        CheckId::V1 | CheckId::V2 | CheckId::V3 if document_gone(view, node) => Some(
             "one of its genesis documents is gone (V4), and it does not start without it: `loomctl up` restores it from \
              hosts that agree"
                 .to_owned(),
         ),
-        "V2" | "V3" if stands(view, node) => Some("its unit does not run: see V1".to_owned()),
-        "V1" => Some(format!("look at `{systemctl} status {unit}` and `journalctl {journal} {unit}`; `loomctl up` repairs what it manages")),
-        "V2" if check.seen.contains("unannounced") => {
+        CheckId::V2 | CheckId::V3 if stands(view, node) => Some("its unit does not run: see V1".to_owned()),
+        CheckId::V1 => Some(format!("look at `{systemctl} status {unit}` and `journalctl {journal} {unit}`; `loomctl up` repairs what it manages")),
+        CheckId::V2 if check.is_wrong(Code::PortUnannounced) => {
             Some("if that is wanted bind it to 127.0.0.1 with `settings:`, or name it in the profile's ports".to_owned())
         }
-        "V3" if check.seen.contains("chain id") || check.seen.contains("node id") => Some(
+        CheckId::V3 if check.is_wrong(Code::RpcChain) || check.is_wrong(Code::RpcNode) => Some(
             "another process answers there, or the node's files were changed while it ran: restart it, or see V1".to_owned(),
         ),
-        "V3" if view.answer(node).is_some_and(|rpc| rpc.status.is_none()) && listens(view, node) => Some(format!(
+        CheckId::V3 if view.answer(node).is_some_and(|rpc| rpc.status.is_none()) && listens(view, node) => Some(format!(
             "its process listens and says nothing: stopped, overloaded, or waiting for a disk. Look at its state in `ps` \
              (T: stopped, D: disk), then `{systemctl} restart {unit}`"
         )),
-        "V6" if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
-        "V6" => {
+        CheckId::V6 if nobody_else(view, node) => Some("none of the other nodes answers: see their V1 and V3".to_owned()),
+        CheckId::V6 => {
             let port = p2p(&endpoints::ports(view.cluster, node, view.seen(node)?))?;
             Some(format!("a firewall between the nodes? Port {port} of each must be reached by the others on its private_ip"))
         }
-        "V7" if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
-        "V7" => other_documents(view, node).map(str::to_owned),
-        "V10" if has_peers(view, node) == Some(false) => {
+        CheckId::V7 if has_peers(view, node) == Some(false) => Some("it has no peers: see V6".to_owned()),
+        CheckId::V7 => other_documents(view, node).map(str::to_owned),
+        CheckId::V10 if has_peers(view, node) == Some(false) => {
             Some("it has no peers to fetch blocks from: see V6".to_owned())
         }
-        "V10" => Some("it is still fetching old blocks: wait, and run `loomctl verify` again".to_owned()),
+        CheckId::V10 => Some("it is still fetching old blocks: wait, and run `loomctl verify` again".to_owned()),
         _ => None,
     }
 }
@@ -193,8 +194,8 @@ fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
     })
 }
 
-fn silent(view: &View<'_>, node: &Node, check: &Check) -> Option<String> {
-    if check.seen.contains("AllowTcpForwarding") {
+fn silent(view: &View<'_>, node: &Node, check: &Row) -> Option<String> {
+    if check.is_wrong(Code::RpcUnasked) {
         return Some(
             "set `AllowTcpForwarding local` (or yes) in the host's sshd_config, or install curl, wget or bash there".to_owned(),
         );
@@ -243,8 +244,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
     powers.too_few_without(&down).map(|why| format!("{why}. Start these first (V1, V3)"))
 }
 
-fn documents(check: &Check) -> String {
-    if check.seen.contains("missing") {
+fn documents(check: &Row) -> String {
+    if check.is_wrong(Code::DocumentMissing) {
         "a document is gone, and the node may not start again without it: `loomctl up` restores it from hosts that agree"
             .to_owned()
     } else {

@@ -16,22 +16,24 @@ use crate::{
     },
     cluster::Cluster,
     commands::{
-        doctor::{Finding, Verdict},
+        doctor::{Row as DoctorRow, Subject},
         history, keys, logs,
         status::{NodeStatus, ServiceStatus},
         watch::{Moving, Now},
     },
     facts::{Facts, Voting},
-    plan::{Class, Next, Options, Pending, Refusal, Wants, recording, unfold},
+    plan::{Next, Options, Pending, Wants, recording, unfold},
     remote::error::HostError,
     session::error::Failure,
     types::{
+        code::Code,
+        diagnostic::{Diagnostic, Place},
         event::{Event, Outcome},
         harmless,
         ids::ValidatorKey,
-        problem::{Place, Problem},
+        row::Verdict,
     },
-    verify::Check,
+    verify::{CheckId, Row},
 };
 
 const WORST: [&str; 22] = [
@@ -235,26 +237,20 @@ fn look_at_results(word: &str) {
 
 fn look_at_proof(word: &str) {
     let text = || word.to_owned();
-    let check = |ok, journal| Check {
-        applies: true,
-        id: "V1",
-        host: text(),
-        ok,
-        what: text(),
-        expected: text(),
-        seen: text(),
-        hint: Some(text()),
-        journal,
+    let check = |failed: bool, journal| {
+        let row = Row::new(CheckId::V1, word, word).expected(word).help(Some(word));
+        let row = if failed { row.failed(Code::UnitDown, word) } else { row.ok(word) };
+        Row { journal, ..row }
     };
-    let all = [check(true, Vec::new()), check(false, vec![text()]), check(false, Vec::new())];
+    let all = [check(false, Vec::new()), check(true, vec![text()]), check(true, Vec::new())];
     people(&checks::text(&all));
     people(&checks::text(&all[..1]));
     all.iter().map(checks::json).for_each(|value| machines(&value));
-    let finding = |result| Finding { host: text(), id: "ntp", result, seen: text(), help: Some(text()) };
-    let found = [finding(Verdict::Failed), finding(Verdict::Warning), finding(Verdict::Ok)];
+    let row = |verdict| DoctorRow::new(Subject::Ntp, word, word).found(verdict, &[], word).help(Some(word));
+    let found = [row(Verdict::Failed), row(Verdict::Warning), row(Verdict::Ok)];
     people(&doctor::text(&found));
     people(&doctor::text(&found[2..]));
-    machines(&shapes::with_event("doctor", json!(found[0])));
+    machines(&doctor::json(&found[0]));
 }
 
 fn look_at_failures(word: &str) {
@@ -279,10 +275,12 @@ fn look_at_failures(word: &str) {
     look_at_failure(&Failure::Gate(text(), text()));
     look_at_failure(&Failure::NoProgress(text()));
     look_at_failure(&Failure::Here(text()));
-    look_at_failure(&Failure::Refused(vec![Refusal::new(Class::Safety, None, text()).advice(text())]));
+    look_at_failure(&Failure::Refused(vec![
+        Diagnostic::refusal(Code::ClonedNode, None, text()).help(text()),
+    ]));
     let place =
         Place { file: text().into(), line: 3, column: 2, width: 2, text: format!("ab{word}cd").into() };
-    people(&problems::text(&Problem { place: Some(place), ..Problem::error(text()) }.help(text())));
+    people(&problems::text(&Diagnostic { place: Some(place), ..Diagnostic::error(text()) }.help(text())));
     let node = recording::cluster(&yaml("loom", "")).nodes[0].name.clone();
     people(&sentences::waits_for(&Pending { node, what: text(), wants: Wants::Restart }).into());
 }

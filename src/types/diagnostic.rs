@@ -1,0 +1,150 @@
+//! What is wrong, with which hosts, where it is written, and what to do: problems of the input, refusals of a plan, and
+//! what errors of hosts become for the reader.
+//!
+//! Pure data: the words around it (the caret, the colours) are made in `cli::view`.
+
+use std::sync::Arc;
+
+use super::{
+    code::{Class, Code},
+    ids::NodeName,
+    ranges::named,
+};
+
+/// A place in a text file; `line` and `column` count from 1, `width` is in characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: Arc<str>,
+    pub line: usize,
+    pub column: usize,
+    pub width: usize,
+    /// The whole line as it stands in the file, without its newline.
+    pub text: Arc<str>,
+}
+
+impl Place {
+    /// A place in a file that nobody may see.
+    pub fn hidden(file: Arc<str>, line: usize) -> Self {
+        Self { file, line, column: 1, width: 7, text: "<vault>".into() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosts(pub Vec<String>);
+
+/// Boxes and one byte for the code: it is what many functions fail with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    /// The hosts that it is about, where it is about hosts.
+    pub hosts: Option<Box<Hosts>>,
+    /// Without these.
+    pub message: String,
+    pub place: Option<Place>,
+    /// What to do about it, in a sentence.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn error(message: impl Into<String>) -> Self {
+        let (severity, hosts, place, help) = (Severity::Error, None, None, None);
+        Self { code: Code::Input, severity, hosts, message: message.into(), place, help }
+    }
+
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// Why a plan may not go on, as a whole or for one node.
+    pub fn refusal(code: Code, node: Option<&NodeName>, message: impl Into<String>) -> Self {
+        let refusal = Self::error(message).coded(code);
+        match node {
+            None => refusal,
+            Some(node) => refusal.of_host(node.as_str()),
+        }
+    }
+
+    #[must_use]
+    pub fn coded(mut self, code: Code) -> Self {
+        self.code = code;
+        self
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: Option<&Place>) -> Self {
+        self.place = place.cloned();
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn of_host(mut self, host: &str) -> Self {
+        self.hosts = Some(Box::new(Hosts(vec![host.to_owned()])));
+        self
+    }
+
+    /// The message with its hosts in front.
+    pub fn said(&self) -> String {
+        match &self.hosts {
+            None => self.message.clone(),
+            Some(hosts) => format!("{}: {}", named(&hosts.0), self.message),
+        }
+    }
+
+    pub fn class(&self) -> Class {
+        self.code.class()
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// What is wrong for several hosts at one place is one problem: a variable of a group is written once.
+pub fn alike(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut once: Vec<Diagnostic> = Vec::new();
+    for problem in problems {
+        let same = |other: &&mut Diagnostic| {
+            let rest = (other.code, other.severity, &other.message, &other.place, &other.help);
+            problem.hosts.is_some()
+                && other.hosts.is_some()
+                && rest == (problem.code, problem.severity, &problem.message, &problem.place, &problem.help)
+        };
+        match once.iter_mut().find(same) {
+            Some(other) => {
+                let names = problem.hosts.map(|hosts| hosts.0).unwrap_or_default();
+                other.hosts.iter_mut().for_each(|hosts| hosts.0.extend(names.clone()));
+            }
+            None => once.push(problem),
+        }
+    }
+    once
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_alike_is_said_once() {
+        let place = Place { file: "i".into(), line: 1, column: 1, width: 1, text: "x".into() };
+        let of = |host: &str, why: &str| Diagnostic::error(why).of_host(host).at(Some(&place));
+        let own = Diagnostic::error("no hosts");
+        let all =
+            vec![of("n-0", "bad"), own.clone(), of("n-1", "bad"), of("n-1", "worse"), of("n-2", "bad"), own];
+        let said: Vec<String> = alike(all).iter().map(Diagnostic::said).collect();
+        assert_eq!(said, ["n-[0:2]: bad", "no hosts", "n-1: worse", "no hosts"]);
+    }
+}
