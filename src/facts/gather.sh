@@ -138,6 +138,7 @@ observe_unit() {
   done <<EOT
 $unit_shows
 EOT
+  ! unit_is LoadState=not-found || drop_ins "$1" "$2"
   # What `show` says of it may be as old as the last reload.
   if is_linked "$2"; then
     fact "$1" unit UnitFileState=enabled
@@ -158,6 +159,14 @@ EOT
     fact "$1" exe_sum "$(exe_sum "$unit_pid")"
   fi
   printf '%s blob %s command %s\n' "$NONCE" "$1" "$(head -c 1048576 "/proc/$unit_pid/cmdline" | base64 -w0)"
+}
+# drop_ins SCOPE NAME: what others have set for a unit that is not there; systemctl does not know of it.
+drop_ins() {
+  for from in "$units" /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system; do
+    for drop_in in "$from/$2.service.d"/*.conf; do
+      [ ! -e "$drop_in" ] || fact "$1" unit "DropInPaths=$drop_in"
+    done
+  done
 }
 # exe_sum PID: of a program that somebody else may have put there; one of gigabytes is none.
 exe_sum() { [ "$(stat -L -c %s "/proc/$1/exe")" -gt 4294967296 ] || sum_of "/proc/$1/exe"; }

@@ -38,6 +38,7 @@ pub fn refusals(
     };
     let mut refusals: Vec<Diagnostic> =
         [other_unit(cluster, node, seen), other_owner(cluster, node, seen)].into_iter().flatten().collect();
+    refusals.extend(packaged_unit(cluster, node, seen));
     if cluster.scope(node).login_user().is_some() && !seen.has(&cluster.unit_path(node)) {
         refusals.push(refuse(
             format!(
@@ -82,6 +83,18 @@ pub fn refusals(
         ));
     }
     refusals
+}
+
+/// A package's unit would be there again with its next version, below a file of ours that hides it.
+fn packaged_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
+    let (unit, own) = (&seen.unit, cluster.unit_path(node));
+    let elsewhere = unit.load != "masked" && !unit.fragment.is_empty() && unit.fragment != own.as_str();
+    elsewhere.then(|| {
+        let message =
+            format!("its unit is {}, which no administrator of this host has written", unit.fragment);
+        Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message)
+            .help(format!("copy it to {own}, run `systemctl daemon-reload`, and take the node over then"))
+    })
 }
 
 /// A unit of that name has to run this chain's program in this folder.

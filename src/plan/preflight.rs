@@ -1,6 +1,7 @@
 //! What must be true before anything is written: the hosts can do it, and nothing of value is in danger.
 
 pub mod keys;
+pub mod units;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +15,7 @@ use crate::{
     chain::ports::PortUse,
     cluster::{Cluster, Node, Program},
     facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
-    types::ids::{NodeName, RemotePath, ServiceName, Sha256},
+    types::ids::{NodeName, ServiceName, Sha256},
     types::{code::Code, diagnostic::Diagnostic},
 };
 
@@ -242,20 +243,7 @@ fn is_ours(
                       use another working_directory, or move the files away after a backup of the keys";
         refusals.push(Diagnostic::refusal(Code::ForeignNode, Some(&node.name), message).help(advice));
     }
-    let masked =
-        |unit: &RemotePath| seen.file(unit).is_some_and(|file| file.target.as_deref() == Some("/dev/null"));
-    let is_listed = |program: &Program<'_>| match (program.service, &seen.manifest) {
-        (None, manifest) => manifest.is_some() || life::is_ours(cluster, node, seen),
-        (Some(_), Some(manifest)) => manifest.services.iter().any(|entry| entry.unit == *program.unit_name),
-        (Some(_), None) => false,
-    };
-    let units = cluster.programs(node).filter(|program| !is_listed(program));
-    let units = units.map(|program| cluster.scope(node).unit_path(program.unit_name));
-    for unit in units.filter(|unit| seen.has(unit) && !masked(unit)) {
-        let message = format!("{unit} is there, and loomctl has not made it");
-        let advice = "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?";
-        refusals.push(Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message).help(advice));
-    }
+    refusals.extend(units::foreign(cluster, node, seen));
     refusals
 }
 

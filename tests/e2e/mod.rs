@@ -8,6 +8,7 @@ mod chains;
 mod damage;
 mod download;
 mod faults;
+mod foreign;
 mod grown;
 mod hardened;
 mod hostile;
@@ -63,6 +64,7 @@ pub fn register(suite: &mut Suite) {
     damage::register(suite);
     hardened::register(suite);
     faults::register(suite);
+    foreign::register(suite);
     grown::register(suite);
     hostile::register(suite);
     vagrant::register(suite);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     chain::peers::PeerInfo,
-    cluster::Node,
+    cluster::{Cluster, Node},
     facts::{MachineFacts, NodeFacts},
     plan::preflight,
     session::read::ReadSession,
@@ -79,6 +79,7 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
         rows.push(row(node, Subject::Ports, ok(how)));
     }
     rows.extend(taken.into_iter().map(|refusal| refused(node, Subject::Ports, refusal)));
+    rows.extend(unit(&session.cluster, node, seen));
     rows.extend([
         row(node, Subject::Clock, clock(session, machine)),
         row(node, Subject::Ntp, ntp(text("time"), text("container"))),
@@ -88,6 +89,15 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
         row(node, Subject::Journal, journal(text("journal_conf"), text("journal_use"), text("journal_kept"))),
     ]);
     rows
+}
+
+fn unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Row> {
+    let foreign = preflight::units::foreign(cluster, node, seen);
+    if foreign.is_empty() {
+        let there = if seen.unit.fragment.is_empty() { "its name is free" } else { "loomctl's own" };
+        return vec![row(node, Subject::Unit, ok(there))];
+    }
+    foreign.into_iter().map(|refusal| refused(node, Subject::Unit, refusal)).collect()
 }
 
 fn refused(node: &Node, id: Subject, refusal: Diagnostic) -> Row {
