@@ -78,7 +78,7 @@ const ONLY: &[(&[&str], &[&str])] = &[
 ];
 
 /// Files below a folder of the repository whose names end so, by their paths below it.
-fn files(folder: &str, end: &str) -> BTreeMap<String, String> {
+pub fn files(folder: &str, end: &str) -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut folders, mut found) = (vec![root.clone()], BTreeMap::new());
     while let Some(folder) = folders.pop() {

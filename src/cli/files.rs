@@ -11,7 +11,7 @@ use std::{
 use rustix::process::geteuid;
 
 use crate::{
-    steps::Step,
+    steps::{File, Link, Step},
     types::{diagnostic::Diagnostic, limited},
 };
 
@@ -82,7 +82,7 @@ fn ours_alone(path: &Path) -> Result<(), Diagnostic> {
 pub fn put(root: &Path, step: &Step) -> Result<bool, Diagnostic> {
     let below = |path: &str| root.join(path.trim_start_matches('/'));
     match step {
-        Step::File { path, mode, content, .. } => {
+        Step::File(File { path, mode, content, .. }) => {
             let at = below(path.as_str());
             let mut options = fs::OpenOptions::new();
             // As on the host, but nobody else's to change, and closed by its folder.
@@ -90,7 +90,7 @@ pub fn put(root: &Path, step: &Step) -> Result<bool, Diagnostic> {
             let write = |()| options.open(&at)?.write_all(content.as_bytes());
             parents(&at).and_then(write).map_err(|e| wrong(&at, &e))?;
         }
-        Step::Link { path, target } => {
+        Step::Link(Link { path, target }) => {
             let at = below(path.as_str());
             parents(&at).and_then(|()| symlink(target.as_str(), &at)).map_err(|e| wrong(&at, &e))?;
         }
@@ -196,7 +196,7 @@ mod tests {
         write(&at("out/profile.yaml"), "x").unwrap();
         assert_eq!((mode(&at("out")), mode(&at("out/profile.yaml"))), (0o700, 0o600));
         let path = RemotePath::new("/etc/deep/x").unwrap();
-        let step = Step::File { path, owner: "root:root".into(), mode: 0o666, content: "x".into() };
+        let step = Step::File(File { path, owner: "root:root".into(), mode: 0o666, content: "x".into() });
         put(&at("out"), &step).unwrap();
         assert_eq!(mode(&at("out/etc/deep")), 0o700);
         assert_eq!(mode(&at("out/etc/deep/x")) & 0o022, 0);

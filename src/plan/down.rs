@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, UnitFacts},
-    steps::{Step, TOOL_STAGING, staging},
+    steps::{Disabled, EmptyGone, Gone, Reload, Step, Stopped, TOOL_STAGING, Unsigned, Unused, staging},
     types::ids::{NodeName, Sha256},
     types::{code::Code, diagnostic::Diagnostic},
 };
@@ -27,7 +27,7 @@ pub fn stop(world: &World<'_>) -> Outcome {
         let mut steps = stopped(cluster, node);
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
         let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
-        steps.extend(units.filter(|_| seen.manifest.is_some()).map(|unit| Step::Disabled { unit }));
+        steps.extend(units.filter(|_| seen.manifest.is_some()).map(|unit| Step::Disabled(Disabled { unit })));
         steps
     });
     let refusal = stop.as_ref().and_then(|stop| quorum::may_stop(cluster, world.facts, world.options, stop));
@@ -47,7 +47,7 @@ pub fn remove(world: &World<'_>) -> Outcome {
 /// What depends on another program of its node is stopped before it.
 pub(super) fn stopped(cluster: &Cluster, node: &Node) -> Vec<Step> {
     let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
-    units.map(|unit| Step::Stopped { unit }).collect()
+    units.map(|unit| Step::Stopped(Stopped { unit })).collect()
 }
 
 pub(super) fn of(
@@ -61,7 +61,7 @@ pub(super) fn of(
         .collect();
     let stage = Stage::of(name, steps)?;
     // What others have put something into stays: that alone is no work left to do.
-    let best_effort = |p: &Planned| matches!(p.step, Step::EmptyGone { .. } | Step::Unused { .. });
+    let best_effort = |p: &Planned| matches!(p.step, Step::EmptyGone(_) | Step::Unused(_));
     let work = stage.steps.values().flatten().any(|planned| !best_effort(planned));
     work.then_some(stage)
 }
@@ -127,7 +127,7 @@ fn still_running(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
 fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) -> Vec<Step> {
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let state = cluster.state_folder(node);
-    let gone = |path| Step::Gone { path };
+    let gone = |path| Step::Gone(Gone { path });
     let initialised = life::is_ours(cluster, node, seen) || life::is_restored(cluster, node, seen);
     let complete = life::is_staged(seen);
     let staged = (delete_keys || !complete).then(|| gone(staging(home)));
@@ -154,12 +154,12 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let data = profile.chain_data.iter().filter(|path| !profile.is_sign_state(path));
     steps.extend(data.map(|path| gone(path.under(home))));
     steps.extend(staged);
-    steps.push(Step::Reload);
+    steps.push(Step::Reload(Reload));
     if delete_keys {
         let keys = key_removal(cluster, seen, node).into_iter().filter(|step| !steps.contains(step));
         steps.extend(keys.collect::<Vec<_>>());
     } else {
-        steps.extend(Step::unsigned(profile, home));
+        steps.extend(Unsigned::of(profile, home));
         let records = cluster.programs(node).map(super::node::record);
         steps.extend(records.filter_map(|record| state.join(&record).ok()).map(gone));
         steps.extend(state.join("manifest.json").ok().map(gone));
@@ -168,7 +168,7 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let services =
         manifest.services.iter().filter_map(|one| Some((&one.binary, one.binary_sha256.as_ref()?)));
     let cached = |(file, sum): (_, &Sha256)| cluster.scope(node).path_of(&format!("bin/{sum}/{file}"));
-    steps.extend(services.chain(main).map(cached).map(|path| Step::Unused { path }));
+    steps.extend(services.chain(main).map(cached).map(|path| Step::Unused(Unused { path })));
     steps
 }
 
@@ -182,16 +182,21 @@ fn key_removal(cluster: &Cluster, seen: &NodeFacts, node: &Node) -> Vec<Step> {
     files.extend(profile.left_by_tool());
     files.sort();
     files.dedup();
-    let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone { path: path.under(home) }).collect();
+    let mut steps: Vec<Step> = files.iter().map(|path| Step::Gone(Gone { path: path.under(home) })).collect();
     // A key that was cut off on its way.
-    steps.extend(home.join(TOOL_STAGING).ok().map(|path| Step::Gone { path }));
+    steps.extend(home.join(TOOL_STAGING).ok().map(|path| Step::Gone(Gone { path })));
     let mut folders: Vec<_> =
         profile.init.makes.iter().filter_map(|made| made.path.under(home).parent()).collect();
     folders.extend(profile.chain_data.iter().filter_map(|path| path.under(home).parent()));
     folders.extend(profile.kept_unless_empty.iter().map(|path| path.under(home)));
     folders.sort_by_key(|path| std::cmp::Reverse(path.as_str().len()));
     folders.dedup();
-    steps.extend(folders.into_iter().filter(|path| path.is_below(home)).map(|path| Step::EmptyGone { path }));
-    steps.push(Step::Gone { path: cluster.state_folder(node) });
+    steps.extend(
+        folders
+            .into_iter()
+            .filter(|path| path.is_below(home))
+            .map(|path| Step::EmptyGone(EmptyGone { path })),
+    );
+    steps.push(Step::Gone(Gone { path: cluster.state_folder(node) }));
     steps
 }

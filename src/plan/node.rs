@@ -15,7 +15,7 @@ use crate::{
     },
     cluster::{Cluster, Node, Program},
     facts::{Facts, NodeFacts, manifest::Entry},
-    steps::{Run, Step, started},
+    steps::{File, Folder, Link, Run, Step, Unit, started},
     types::{
         code::Code,
         diagnostic::Diagnostic,
@@ -85,11 +85,11 @@ pub fn wanted(
     }
     let owner = format!("{}:{}", node.user, account.group);
     let mut steps =
-        vec![Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }];
+        vec![Step::Folder(Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false })];
     for (name, text) in documents {
         if let Some(document) = cluster.profile.documents.get(name) {
             let (path, content) = (document.path.under(home), text.clone());
-            steps.push(Step::File { path, owner: owner.clone(), mode: 0o644, content });
+            steps.push(Step::File(File { path, owner: owner.clone(), mode: 0o644, content }));
         }
     }
     let units = rendered.services.into_iter().chain([rendered.unit]);
@@ -108,7 +108,7 @@ pub fn wanted(
     let files = rendered.files.into_iter();
     steps.extend(files.map(|file| {
         let (path, owner) = (file.path, owner.clone());
-        Step::File { path, owner, mode: file.mode, content: file.content }
+        Step::File(File { path, owner, mode: file.mode, content: file.content })
     }));
     steps.extend(units.iter().flat_map(|(program, sha256, _)| links(cluster, node, home, *program, sha256)));
     steps.extend(units.into_iter().map(|(program, _, content)| unit_file(cluster, node, program, content)));
@@ -117,7 +117,7 @@ pub fn wanted(
 
 fn unit_file(cluster: &Cluster, node: &Node, program: Program<'_>, content: Text) -> Step {
     let scope = cluster.scope(node);
-    Step::File { path: scope.unit_path(program.unit_name), owner: scope.owner(), mode: 0o644, content }
+    Step::File(File { path: scope.unit_path(program.unit_name), owner: scope.owner(), mode: 0o644, content })
 }
 
 /// The steps of `wanted` before the keys are known; `unknown` stands for every text.
@@ -130,7 +130,7 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
     // What stands before init is already what it has to be.
     let after = profile.written().filter(|(path, _)| !profile.init.before.contains(path));
     let files = after.map(|(path, mode)| (path.under(home), mode.0));
-    let text = |(path, mode)| Step::File { path, owner: owner.clone(), mode, content: unknown.clone() };
+    let text = |(path, mode)| Step::File(File { path, owner: owner.clone(), mode, content: unknown.clone() });
     let mut steps: Vec<Step> = documents.chain(files).map(text).collect();
     for program in cluster.programs(node) {
         let sha256 = ask::sha256_of(node, program.binary, facts)?;
@@ -152,7 +152,7 @@ pub fn unit_step(
     runs: &Sha256,
 ) -> Step {
     let (name, state) = (program.unit_name.clone(), cluster.state_folder(node));
-    Step::Unit { name, run, reload, state, record: record(program), runs: runs.clone() }
+    Step::Unit(Unit { name, run, reload, state, record: record(program), runs: runs.clone() })
 }
 
 /// The file in our folder for a node that says what was started as this program.
@@ -199,7 +199,7 @@ fn links(
     let target = cluster.binary_path(node, program, sha256);
     let for_people = program.service.is_none().then(|| link(cluster, home));
     let paths = [cluster.started(node, program)].into_iter().chain(for_people);
-    paths.map(move |path| Step::Link { path, target: target.clone() })
+    paths.map(move |path| Step::Link(Link { path, target: target.clone() }))
 }
 
 /// What of the node's unit confines its process; empty where the unit cannot be written.
@@ -247,7 +247,7 @@ pub fn managed(
     let mut entries: Vec<Entry> = cluster.programs(node).filter_map(binary).collect();
     for step in steps {
         match step {
-            Step::File { path, content, .. } => {
+            Step::File(File { path, content, .. }) => {
                 let kind = match path {
                     path if units.contains(path) => "unit",
                     path if is_document(path) => "genesis",
@@ -255,7 +255,7 @@ pub fn managed(
                 };
                 entries.push(entry(path.clone(), kind, Some(content.sha256().clone())));
             }
-            Step::Link { path, .. } => entries.push(entry(path.clone(), "link", None)),
+            Step::Link(Link { path, .. }) => entries.push(entry(path.clone(), "link", None)),
             _ => {}
         }
     }

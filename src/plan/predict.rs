@@ -9,20 +9,10 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Node},
-    facts::{Account, Facts, FileFact, FileKind, NodeFacts, UnitFacts},
-    steps::{self, Run, Step},
-    types::{
-        ids::{NodeId, NodeName, RemotePath, Sha256},
-        text::Text,
-    },
+    facts::{Facts, NodeFacts},
+    steps::{File, Step, UNKNOWN},
+    types::ids::{NodeId, NodeName, Sha256},
 };
-
-/// What stands where only a host's own init can say it.
-pub const UNKNOWN: &str = "(known after init)\n";
-
-/// When what is predicted comes about: after every start that was seen, so that a process which stays is seen to run on
-/// the old files.
-const TO_COME: &str = "9999999999.000000000";
 
 /// Where a plan ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +98,8 @@ fn outline<'a>(
     let documents =
         if lives { birth::documents(cluster, facts).unwrap_or_default() } else { BTreeMap::new() };
     let planned = |node: &Node, mut step: Step| {
-        if let (Step::File { path, content, .. }, Some(seen)) = (&mut step, facts.nodes.get(&node.name)) {
+        if let (Step::File(File { path, content, .. }), Some(seen)) = (&mut step, facts.nodes.get(&node.name))
+        {
             let at =
                 |name: &String| Some(cluster.profile.documents.get(name)?.path.under(seen.home.as_ref()?));
             if let Some((_, text)) = documents.iter().find(|(name, _)| at(name).as_ref() == Some(path)) {
@@ -161,7 +152,7 @@ fn joining(
         }
     };
     for planned in steps.values_mut().flatten() {
-        if let Step::File { content, .. } = &mut planned.step
+        if let Step::File(File { content, .. }) = &mut planned.step
             && ids.iter().any(|id| content.contains(id))
         {
             *content = UNKNOWN.into();
@@ -176,128 +167,10 @@ pub fn apply(stage: &Stage, facts: &mut Facts, init: impl Fn(&NodeName, &mut Nod
     for (name, steps) in &stage.steps {
         let Some(seen) = facts.nodes.get_mut(name) else { continue };
         for planned in steps {
-            bring_about(&planned.step, seen);
+            planned.step.bring_about(seen);
             if matches!(planned.step, Step::Init(_)) {
                 init(name, seen);
             }
         }
-    }
-}
-
-fn bring_about(step: &Step, seen: &mut NodeFacts) {
-    match step {
-        Step::Account { user } => {
-            // As useradd does it where nobody has changed its defaults.
-            let home = RemotePath::new(format!("/home/{user}")).ok();
-            seen.home = seen.home.take().or_else(|| home.clone());
-            seen.account = home.map(|home| Account { uid: 0, group: user.to_string(), home });
-        }
-        Step::Folder { path, owner, mode, strict } => {
-            // As `step_dir` does it: the mode is that of a new folder, unless it is to be changed.
-            let there = seen.file(path).filter(|_| !strict).map(|file| file.mode);
-            put(seen, path, FileKind::Folder, owner, there.unwrap_or(*mode), None, None);
-        }
-        Step::File { path, owner, mode, content } => {
-            put(seen, path, FileKind::File, owner, *mode, Some(content), None);
-            let is_its = |unit: &&mut UnitFacts| unit.load == "loaded" && unit.fragment == path.as_str();
-            seen.units_mut().filter(is_its).for_each(|unit| unit.needs_reload = true);
-        }
-        Step::Key { path, owner, content } => {
-            put(seen, path, FileKind::File, owner, crate::steps::KEY_MODE, None, None);
-            if let Some(file) = seen.file_mut(path) {
-                file.sha256 = Some(Sha256::of(content.reveal()));
-            }
-        }
-        Step::Link { path, target } => put(seen, path, FileKind::Link, "", 0o777, None, Some(target)),
-        Step::Binary { path, sha256, .. } => drop(seen.binaries.insert(path.clone(), sha256.clone())),
-        Step::Init(init) => {
-            if let Ok(marker) = init.state.join("initialised") {
-                put(seen, &marker, FileKind::File, "", 0o644, Some(&"".into()), None);
-            }
-        }
-        Step::Tool(tool) => {
-            let from = format!("{}\n", tool.from());
-            seen.pristine.insert(steps::made_from(&tool.name), from.into());
-            seen.pristine.insert(tool.name.clone(), UNKNOWN.into());
-        }
-        Step::Adopt(adopt) => {
-            for (name, below) in &adopt.keep {
-                if let Some(text) = adopt.home.join(below).ok().and_then(|at| seen.text(&at).cloned()) {
-                    seen.pristine.insert(name.clone(), text);
-                }
-            }
-            if let Ok(marker) = adopt.state.join("initialised") {
-                put(seen, &marker, FileKind::File, "", 0o644, Some(&"".into()), None);
-            }
-        }
-        Step::Manifest { manifest, .. } => seen.manifest = Some(manifest.clone()),
-        Step::Unit { name, run, runs, .. } => {
-            let unit = seen.unit_of_mut(name);
-            "enabled".clone_into(&mut unit.file_state);
-            unit.needs_reload = false;
-            if *run != Run::Leave {
-                "active".clone_into(&mut unit.active);
-                unit.main_pid = 1;
-                unit.exe_sha256 = None; // that of the link
-                "predicted".clone_into(&mut unit.invocation);
-                *seen.started_as(name) = Some(("predicted".to_owned(), runs.clone()));
-            }
-        }
-        Step::Stopped { unit } => {
-            let unit = seen.unit_of_mut(unit);
-            "inactive".clone_into(&mut unit.active);
-            unit.main_pid = 0;
-        }
-        Step::Disabled { unit } => "disabled".clone_into(&mut seen.unit_of_mut(unit).file_state),
-        Step::Unsigned { .. } => seen.signed_height = Some(0),
-        Step::Reload => seen.units_mut().for_each(|unit| unit.needs_reload = false),
-        Step::Gone { path } => seen.files.retain(|at, _| at != path && !at.is_below(path)),
-        // What nobody was asked about may be in there all the same.
-        Step::EmptyGone { path } => {
-            if !seen.files.keys().any(|at| at.is_below(path)) {
-                seen.files.remove(path);
-            }
-        }
-        Step::Unused { path } => drop(seen.binaries.remove(path)),
-        Step::Fetch { .. } => {}
-    }
-}
-
-fn put(
-    seen: &mut NodeFacts,
-    path: &RemotePath,
-    kind: FileKind,
-    owner: &str,
-    mode: u32,
-    content: Option<&Text>,
-    target: Option<&RemotePath>,
-) {
-    // Of the folders that are made on the way a host is asked about these two.
-    let home = seen.home.clone().filter(|home| path.is_below(home));
-    let parent = path.parent().filter(|_| home.is_some() || kind == FileKind::Link);
-    for folder in parent.into_iter().chain(home) {
-        seen.files.entry(folder).or_insert_with(|| file(FileKind::Folder, owner, 0o755, None, None).into());
-    }
-    seen.files.insert(path.clone(), file(kind, owner, mode, content, target).into());
-}
-
-fn file(
-    kind: FileKind,
-    owner: &str,
-    mode: u32,
-    content: Option<&Text>,
-    target: Option<&RemotePath>,
-) -> FileFact {
-    FileFact {
-        kind,
-        mode,
-        owner: owner.to_owned(),
-        size: content.map_or(0, |text| text.len() as u64),
-        inode: 0,
-        mtime: String::new(),
-        ctime: TO_COME.to_owned(),
-        sha256: content.map(|text| text.sha256().clone()),
-        target: target.map(ToString::to_string),
-        content: content.cloned(),
     }
 }

@@ -102,9 +102,8 @@ pub fn may_stop(cluster: &Cluster, facts: &Facts, options: &Options, stage: &Sta
     if options.consent.halt || !wants_votes(cluster, facts, options) {
         return None;
     }
-    let is_stopped = |name: &&NodeName| {
-        stage.steps[*name].iter().any(|planned| matches!(planned.step, Step::Stopped { .. }))
-    };
+    let is_stopped =
+        |name: &&NodeName| stage.steps[*name].iter().any(|planned| matches!(planned.step, Step::Stopped(_)));
     let leave: BTreeSet<&NodeName> = stage.steps.keys().filter(is_stopped).collect();
     if !cluster.validators().any(|node| leave.contains(&node.name)) {
         return None;

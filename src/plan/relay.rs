@@ -7,7 +7,7 @@ use super::{Options, Stage, ask};
 use crate::{
     cluster::{Binary, Cluster, Node, Program, Source},
     facts::Facts,
-    steps::Step,
+    steps::{self, Step},
     types::{code::Code, diagnostic::Diagnostic, redact},
 };
 
@@ -25,7 +25,9 @@ pub fn undone(stage: &Stage) -> Option<Stage> {
     let mut stage = stage.clone();
     let mut undone = false;
     for planned in stage.steps.values_mut().flatten() {
-        if let Step::Binary { relayed, .. } | Step::Fetch { relayed, .. } = &mut planned.step {
+        if let Step::Binary(steps::Binary { relayed, .. }) | Step::Fetch(steps::Fetch { relayed, .. }) =
+            &mut planned.step
+        {
             undone |= relayed.take().is_some();
         }
     }

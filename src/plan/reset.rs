@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Node},
     facts::NodeFacts,
-    steps::Step,
+    steps::{Gone, Step, Unsigned},
     types::{code::Code, diagnostic::Diagnostic},
 };
 
@@ -56,10 +56,10 @@ fn made_by_start(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Step> 
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let data =
         profile.chain_data.iter().filter(|path| !profile.is_sign_state(path)).map(|path| path.under(home));
-    let mut steps: Vec<Step> = data.map(|path| Step::Gone { path }).collect();
-    steps.extend(Step::unsigned(profile, home));
+    let mut steps: Vec<Step> = data.map(|path| Step::Gone(Gone { path })).collect();
+    steps.extend(Unsigned::of(profile, home));
     let records = cluster.programs(node).map(super::node::record);
     let records = records.filter_map(|record| cluster.state_folder(node).join(&record).ok());
-    steps.extend(records.map(|path| Step::Gone { path }));
+    steps.extend(records.map(|path| Step::Gone(Gone { path })));
     steps
 }

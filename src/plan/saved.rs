@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, Goal, Next, Options, Planned, Stage, predict::UNKNOWN, relay};
+use super::{Consent, Goal, Next, Options, Planned, Stage, relay};
 use crate::{
     cluster::Cluster,
-    steps::Step,
+    steps::{Step, UNKNOWN},
     types::{
         code::Code,
         diagnostic::Diagnostic,
@@ -193,7 +193,7 @@ impl SavedStage {
             for saved in then {
                 let (step, name) = (&saved.planned.step, saved.planned.step.name());
                 match now.iter().find(|now| now.planned.step.name() == name) {
-                    Some(_) if open && (is_unknown(step) || !matches!(step, Step::File { .. })) => {}
+                    Some(_) if open && (is_unknown(step) || !matches!(step, Step::File(_))) => {}
                     Some(found)
                         if found.planned.step == *step && found.masked_sha256 == saved.masked_sha256 => {}
                     Some(_) => return Err(stale(&format!("{node}: {name} would be another now"))),
@@ -204,7 +204,7 @@ impl SavedStage {
             }
             let known = |name: &str| then.iter().any(|saved| saved.planned.step.name() == name);
             let new = now.iter().map(|now| &now.planned.step).find(|step| !known(&step.name()));
-            if let Some(step) = new.filter(|step| !(open && matches!(step, Step::Manifest { .. }))) {
+            if let Some(step) = new.filter(|step| !(open && matches!(step, Step::Manifest(_)))) {
                 return Err(stale(&format!("{node}: {} is wanted as well now", step.name())));
             }
         }

@@ -19,7 +19,7 @@ use crate::{
         Facts, NodeFacts,
         manifest::{FORMAT, Manifest, ServiceEntry},
     },
-    steps::{Init, Run, Step, staging},
+    steps::{self, Account, Binary, Fetch, File, Folder, Gone, Init, Link, Run, Step, Stopped, staging},
     types::{
         diagnostic::Diagnostic,
         ids::{NodeName, RemotePath},
@@ -31,7 +31,7 @@ pub fn accounts(world: &World<'_>) -> Outcome {
     let mut steps = BTreeMap::new();
     for (node, seen) in world.touched() {
         if may_create_user(world.cluster, node, seen) {
-            let called = called_for(vec![Step::Account { user: node.user.clone() }], seen);
+            let called = called_for(vec![Step::Account(Account { user: node.user.clone() })], seen);
             steps.insert(node.name.clone(), called);
         }
     }
@@ -52,7 +52,7 @@ pub fn fetch(world: &World<'_>) -> Outcome {
             let Source::Url(url) = &program.binary.source else { return None };
             let (name, relayed) = (program.file.to_string(), relay::hindrance(node, program.binary, facts));
             let unknown = ask::sha256_of(node, program.binary, facts).is_none();
-            unknown.then(|| Step::Fetch { name, url: url.to_string(), relayed })
+            unknown.then(|| Step::Fetch(Fetch { name, url: url.to_string(), relayed }))
         };
         let fetches = cluster.programs(node).filter_map(fetch).collect();
         steps.insert(node.name.clone(), called_for(fetches, seen));
@@ -69,7 +69,7 @@ pub fn prepare(world: &World<'_>) -> Outcome {
     let called = each(&touched, |(node, seen)| called_for(preparation(cluster, node, facts, seen), seen));
     for ((node, _), called) in touched.into_iter().zip(called) {
         // The manifest alone is brought up to date with what comes later.
-        if called.iter().all(|planned| matches!(planned.step, Step::Manifest { .. })) {
+        if called.iter().all(|planned| matches!(planned.step, Step::Manifest(_))) {
             continue;
         }
         for upload in cluster.programs(node).filter_map(|program| upload(cluster, node, program, &called)) {
@@ -89,7 +89,8 @@ fn upload(cluster: &Cluster, node: &Node, program: Program<'_>, called: &[Planne
         return None;
     };
     let path = cluster.binary_path(node, program, sha256);
-    let wanted = |planned: &&Planned| matches!(&planned.step, Step::Binary { path: at, .. } if *at == path);
+    let wanted =
+        |planned: &&Planned| matches!(&planned.step, Step::Binary(Binary { path: at, .. }) if *at == path);
     called.iter().find(wanted)?;
     Some(Upload { source: source.clone(), sha256: sha256.clone(), name: program.file.to_string() })
 }
@@ -107,17 +108,19 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         cluster.programs(node).filter_map(|program| binary(cluster, node, program, facts)).collect();
     // First of all: what is made from here on can be found and removed again. One that says more is not written back to
     // one that says less.
-    let listed = seen.manifest.is_none().then(|| Step::Manifest {
-        path: manifest_path(&state),
-        manifest: manifest_of(cluster, node, home, facts, &[]),
+    let listed = seen.manifest.is_none().then(|| {
+        Step::Manifest(steps::Manifest {
+            path: manifest_path(&state),
+            manifest: manifest_of(cluster, node, home, facts, &[]),
+        })
     });
     let init = if life::is_ours(cluster, node, seen) {
         // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
-        Step::Gone { path: staging(home) }
+        Step::Gone(Gone { path: staging(home) })
     } else {
         Step::Init(init(cluster, node, seen, &path, home))
     };
-    let folder = Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false };
+    let folder = Step::Folder(Folder { path: home.clone(), owner, mode: 0o755, strict: false });
     listed.into_iter().chain(binaries).chain([folder, init]).collect()
 }
 
@@ -129,7 +132,7 @@ fn binary(cluster: &Cluster, node: &Node, program: Program<'_>, facts: &Facts) -
     };
     let (path, relayed) =
         (cluster.binary_path(node, program, &sha256), relay::hindrance(node, program.binary, facts));
-    Some(Step::Binary { path, sha256, url, relayed })
+    Some(Step::Binary(Binary { path, sha256, url, relayed }))
 }
 
 fn init(cluster: &Cluster, node: &Node, seen: &NodeFacts, binary: &RemotePath, home: &RemotePath) -> Init {
@@ -288,8 +291,8 @@ impl Starting<'_> {
             })
             .collect();
         let moves = |step: &Step| match step {
-            Step::Link { path, .. } => self.seen.has(path) || new.iter().any(|(link, _)| link == path),
-            Step::File { path, .. } => new.iter().any(|(_, unit)| unit == path),
+            Step::Link(Link { path, .. }) => self.seen.has(path) || new.iter().any(|(link, _)| link == path),
+            Step::File(File { path, .. }) => new.iter().any(|(_, unit)| unit == path),
             _ => false,
         };
         let (later, now): (Vec<Step>, Vec<Step>) = self
@@ -326,10 +329,10 @@ impl Starting<'_> {
         let mut planned = called_for(steps, seen);
         let changes = !planned.is_empty();
         let units = self.units(programs, restart, &planned);
-        let listed = Step::Manifest {
+        let listed = Step::Manifest(steps::Manifest {
             path: manifest_path(&cluster.state_folder(node)),
             manifest: manifest_of(cluster, node, &wanted.home, self.facts, &wanted.steps),
-        };
+        });
         let why = listed.wanted(seen).or_else(|| changes.then(|| "what it lists has changed".to_owned()));
         planned.extend(why.filter(|_| manifest).map(|why| Planned { step: listed, why }));
         planned.extend(units);
@@ -357,12 +360,12 @@ impl Starting<'_> {
             };
             let file = cluster.scope(node).unit_path(program.unit_name);
             let is_file =
-                |planned: &Planned| matches!(&planned.step, Step::File { path, .. } if *path == file);
+                |planned: &Planned| matches!(&planned.step, Step::File(File { path, .. }) if *path == file);
             let reload = unit.needs_reload || changes.iter().any(is_file);
             units.push(node::unit_step(cluster, node, *program, run, reload, &on.runs));
         }
         let main = programs.iter().find(|starts| starts.program.service.is_none() && starts.runs && below);
-        let stop = main.map(|starts| Step::Stopped { unit: starts.program.unit_name.clone() });
+        let stop = main.map(|starts| Step::Stopped(Stopped { unit: starts.program.unit_name.clone() }));
         called_for(stop.into_iter().chain(units).collect(), seen)
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     Options, Planned, Stage, ask,
     life::{self, Life},
-    predict::UNKNOWN,
     world::{Outcome, World},
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     },
     cluster::{Cluster, Node},
     facts::Facts,
-    steps::{Step, TOOL_STAGING, Tool},
+    steps::{Step, TOOL_STAGING, Tool, UNKNOWN},
     types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
 };
 
@@ -40,7 +39,7 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         let of_node = cluster.profile.genesis.steps.iter().filter(|step| is_for(step, number));
         let tools = of_node
             .map_while(|step| tool(cluster, facts, node, step, &makers, number))
-            .take_while(|tool| may_make_keys || !tool.is_once() || tool.wanted(seen).is_none());
+            .take_while(|tool| may_make_keys || !tool.is_once() || tool.has_run(seen));
         let wanted: Vec<Planned> = super::called_for::called_for(tools.map(Step::Tool).collect(), seen);
         steps.insert(node.name.clone(), wanted);
     }
@@ -105,7 +104,7 @@ fn makers(cluster: &Cluster, facts: &Facts) -> Result<Vec<Maker>, Vec<Diagnostic
 fn forget_stale(cluster: &Cluster, facts: &Facts, step: &ToolStep, makers: &mut [Maker]) {
     let is_current = |(number, node): (usize, &Node)| {
         let current = facts.nodes.get(&node.name).zip(tool(cluster, facts, node, step, makers, number));
-        current.is_some_and(|(seen, tool)| tool.wanted(seen).is_none())
+        current.is_some_and(|(seen, tool)| tool.has_run(seen))
     };
     let current: Vec<bool> = cluster.validators().enumerate().map(is_current).collect();
     for (maker, _) in makers.iter_mut().zip(current).filter(|(_, current)| !current) {

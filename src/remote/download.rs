@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::types::ids::{Sha256, Url};
 
-/// curl before wget, as on hosts (`pull` in runtime.sh). The URL comes by stdin: it may hold a password, which every user of
+/// curl before wget, as on hosts (`pull` in pull.sh). The URL comes by stdin: it may hold a password, which every user of
 /// this machine could read among a process's arguments. `file:` is a matter of the host that was told to read it, not of this machine.
 const TOOLS: [(&str, &[&str]); 2] = [
     (

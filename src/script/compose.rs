@@ -13,16 +13,35 @@ const GATHER: &str = include_str!("../facts/gather.sh");
 /// Seconds without a heartbeat after which a host gives a vanished controller up.
 pub const HEARTBEAT_LIMIT: u32 = 30;
 
+/// Functions beside those that every script has, by who knows them: root's script, the hand, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Root(&'static str),
+    Hand(&'static str),
+    Both(&'static str),
+}
+
 /// A script for one host: its text, and the nonce that marks the lines that are ours.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub nonce: String,
     pub body: String,
+    parts: Vec<Part>,
 }
 
 impl Script {
     pub fn new(nonce: &str) -> Self {
-        Self { nonce: nonce.to_owned(), body: String::new() }
+        Self { nonce: nonce.to_owned(), body: String::new(), parts: Vec::new() }
+    }
+
+    /// What the body calls; each is sent once, however often it is needed.
+    pub fn needs(&mut self, parts: &[Part]) -> &mut Self {
+        for part in parts {
+            if !self.parts.contains(part) {
+                self.parts.push(*part);
+            }
+        }
+        self
     }
 
     /// One more line of shell; the values in it are quoted by the caller.
@@ -39,14 +58,25 @@ impl Script {
 
     /// The whole text. Nothing runs before the last line has arrived: it is the call.
     pub fn text(&self, scope: &Scope) -> String {
-        let parts = CORE.len() + HAND.len() + RUNTIME.len() + GATHER.len();
+        let (mut root, mut hand, mut core) = (String::new(), String::new(), CORE.to_owned());
+        for part in &self.parts {
+            match part {
+                Part::Root(part) => root.push_str(part),
+                Part::Hand(part) => hand.push_str(part),
+                Part::Both(part) => core.push_str(part),
+            }
+        }
+        // Its last line is the call.
+        hand.push_str(HAND);
+        let parts = core.len() + hand.len() + root.len() + RUNTIME.len() + GATHER.len();
         let mut text = String::with_capacity(parts + self.body.len() + 2000);
         let nonce = word(&self.nonce);
         let _ = writeln!(text, "main() {{\nNONCE={nonce} HEARTBEAT={HEARTBEAT_LIMIT}");
         text.push_str(&of_scope(scope));
-        let _ = writeln!(text, "core={}\nhand={}\neval \"$core\"", word(CORE), word(HAND));
+        let _ = writeln!(text, "core={}\nhand={}\neval \"$core\"", word(&core), word(&hand));
         text.push_str(RUNTIME);
         text.push_str(GATHER);
+        text.push_str(&root);
         text.push_str(&self.body);
         text.push_str("}\nmain\n");
         text

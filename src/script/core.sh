@@ -9,7 +9,6 @@ newline='
 # Bytes of a document that is brought or kept at the most (LARGEST_TEXT).
 largest_text=4194304
 
-owner_mode() { stat -c '%U:%G %a' "$1" 2>/dev/null; }
 sum_of() { summed=$(sha256sum <"$1" 2>/dev/null) && echo "${summed%% *}"; }
 # Both without a process where nothing is to be done: own OWNER:GROUP PATH, gone PATH.
 own() { [ "$1" = "$root_owner" ] && [ -O "$2" ] && [ -G "$2" ] || chown -h "$1" "$2"; }
@@ -39,39 +38,3 @@ put() {
   rm -f "$put_new"
   return 1
 }
-
-# These change something for whoever runs them, 10, or find it so, 0.
-# file_is PATH OWNER:GROUP MODE SIZE SHA256, the content on standard input. One of another size is not read.
-file_is() {
-  if [ -f "$1" ] && [ ! -L "$1" ] && file_seen=$(stat -c '%s %U:%G %a' "$1") && [ "${file_seen%% *}" = "$4" ] &&
-    [ "$(sum_of "$1")" = "$5" ]; then
-    [ "${file_seen#* }" != "$2 $3" ] || return 0
-    case $file_seen in "$4 $2 "*) chmod "$3" "$1" && return 10 ;; esac
-  fi
-  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
-  put "$1" "$2" "$3" || return 1
-  return 10
-}
-# link_is PATH TARGET
-link_is() {
-  [ ! -L "$1" ] || [ "$(readlink "$1")" != "$2" ] || return 0
-  [ ! -d "$1" ] || [ -L "$1" ] || { echo "$1 is a folder"; return 1; }
-  [ -d "${1%/*}" ] || mkdir -p "${1%/*}" || return 1
-  gone "$1.loomctl-new" && ln -s "$2" "$1.loomctl-new" && mv -fT "$1.loomctl-new" "$1" || return 1
-  return 10
-}
-# gone_is PATH
-gone_is() {
-  [ -e "$1" ] || [ -L "$1" ] || return 0
-  gone "$1" || return 1
-  return 10
-}
-# empty_gone_is PATH: a folder of ours that others may have put something into.
-empty_gone_is() {
-  [ -d "$1" ] || return 0
-  rmdir -- "$1" 2>/dev/null || return 0
-  return 10
-}
-# stats_of PATH…: `path<TAB>inode size mtime ctime` a line, of those that are there.
-stats_of() { stat --printf '%n	%i %s %.9Y %.9Z\n' -- "$@" 2>/dev/null; }

@@ -5,4 +5,4 @@ pub mod quote;
 pub mod record;
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The status of a step whose host could not pull a file (`pull` in runtime.sh): a fact, and no failure yet.
+/// The status of a step whose host could not pull a file (`pull` in pull.sh): a fact, and no failure yet.
 pub const UNPULLED: i32 = 75;
 
 /// Characters of the text in a lock's file: `me@here, loomctl up, since …`.

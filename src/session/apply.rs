@@ -24,7 +24,7 @@ use crate::{
         quote::words,
         record::{Record, UNPULLED},
     },
-    steps::{Step, render},
+    steps::Step,
     types::{
         event::{Event, Outcome},
         ids::{NodeName, name_of},
@@ -160,7 +160,7 @@ async fn carry_out(
         if let Some(sha256) = relay::wanted(step).and_then(|wanted| relayed.get(wanted.url)) {
             script.set("relayed", sha256.as_str());
         }
-        render::steps(&mut script, std::slice::from_ref(*step), number);
+        step.add_to(&mut script, number);
     }
     let questions: Vec<NodeQuestion> = target.questions.clone();
     ask::nodes(&mut script, &questions);

@@ -15,7 +15,7 @@ use crate::{
     plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
-    steps::{Run as Start, Step},
+    steps::{Run as Start, Step, Unit},
     types::{
         code::Code,
         diagnostic::Diagnostic,
@@ -321,7 +321,7 @@ impl Run {
         for (node, steps) in &stage.steps {
             let Some(seen) = self.facts.nodes.get_mut(node) else { continue };
             for planned in steps {
-                if let Step::Unit { name, run: Start::Start | Start::Restart, .. } = &planned.step {
+                if let Step::Unit(Unit { name, run: Start::Start | Start::Restart, .. }) = &planned.step {
                     seen.unit_of_mut(name).tried = true;
                 }
             }

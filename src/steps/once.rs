@@ -1,6 +1,17 @@
 //! A program of the chain that runs once, as the unit that runs it: in the sandbox of the node's own.
 
-use crate::{chain::unit, types::ids::RemotePath};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::{chain::unit, script::compose::Part, types::ids::RemotePath};
+
+pub const ROOT: Part = Part::Root(include_str!("once.sh"));
+pub const HAND: Part = Part::Hand(include_str!("once.hand.sh"));
+
+/// Files for the staging folder that it works in, `BASE64|PATH` a line.
+pub fn staged(files: &[(String, String)]) -> String {
+    let line = |(path, content): &(String, String)| [&STANDARD.encode(content), "|", path, "\n"].concat();
+    files.iter().map(line).collect()
+}
 
 /// The program and its arguments, where its output goes, and whether that may be a secret.
 pub struct Once<'a> {

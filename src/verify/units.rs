@@ -8,7 +8,7 @@ use crate::{
     cluster::{Node, Program},
     facts::NodeFacts,
     plan::{self, Next, Options, birth, endpoints, node},
-    steps::Step,
+    steps::{File, Step},
     types::{
         code::Code,
         ids::{NodeName, UnitName},
@@ -151,7 +151,7 @@ fn planned_units(view: &View<'_>) -> BTreeMap<NodeName, BTreeMap<UnitName, Text>
         let unit = |program: Program<'_>| {
             let path = view.cluster.scope(node).unit_path(program.unit_name);
             let texts = wanted.steps.iter().find_map(|step| match step {
-                Step::File { path: file, content, .. } if *file == path => Some(content.clone()),
+                Step::File(File { path: file, content, .. }) if *file == path => Some(content.clone()),
                 _ => None,
             });
             Some((program.unit_name.clone(), texts?))

@@ -12,8 +12,8 @@ use similar::{
 use super::out::SafeText;
 use crate::{
     facts::Facts,
-    plan::{Next, Pending, Planned, Unfolded, predict::UNKNOWN},
-    steps::{Init, Step},
+    plan::{Next, Pending, Planned, Unfolded},
+    steps::{Init, Step, UNKNOWN},
     types::{harmless::line as one_line, ids::NodeName, redact},
 };
 

@@ -1,4 +1,4 @@
-//! Hosts in memory: they answer the gather script's questions and carry stages out as runtime.sh does, one change
+//! Hosts in memory: they answer the gather script's questions and carry stages out as their shell does, one change
 //! after another, so that a run can be killed between any two of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -22,7 +22,7 @@ use crate::{
         resolve::{self, Supplied},
     },
     facts::{Facts, FileFact, FileKind, MachineFacts, NodeFacts, Trusted, Voter, Voting, sockets::Listener},
-    steps::Step,
+    steps::{Binary, Fetch, Step},
     types::{
         diagnostic::Diagnostic,
         ids::{RemotePath, Sha256, UnitName, UserName},
@@ -301,7 +301,8 @@ impl World {
     fn fails_to_pull(&mut self, cluster: &Cluster, node: &Node, step: &Step) -> Option<String> {
         let pulls = self.host(cluster, node).pulls;
         match step {
-            Step::Fetch { url, relayed: None, .. } | Step::Binary { url: Some(url), relayed: None, .. } => {
+            Step::Fetch(Fetch { url, relayed: None, .. })
+            | Step::Binary(Binary { url: Some(url), relayed: None, .. }) => {
                 assert!(pulls != Pulls::NoTool, "{}: {} cannot be", node.name, step.name());
                 (pulls == Pulls::NoWay).then(|| url.clone())
             }

@@ -1,10 +1,13 @@
-//! runtime.sh's steps over a host in memory; every change is one tick, and may be the last.
+//! The steps over a host in memory, said a second time; every change is one tick, and may be the last.
 
 use super::{BOOT, Host, Killed, World, init, plain};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{FileFact, FileKind, UnitFacts, manifest::Manifest},
-    steps::{Init, KEY_MODE, Run, Step, staging},
+    steps::{
+        self, Account, Binary, Disabled, EmptyGone, Fetch, File, Folder, Gone, Init, KEY_MODE, Key, Link,
+        Reload, Run, Step, Stopped, Unit, Unsigned, Unused, staging,
+    },
     types::ids::{RemotePath, Sha256, UnitName, name_of},
 };
 
@@ -66,8 +69,10 @@ impl World {
         let address = &Self::address(&cluster.machines[node.machine]);
         let there = |at: &RemotePath| self.hosts[address].files.get(at).cloned();
         match step {
-            Step::Account { user } => self.change(address, |host| host.strangers.retain(|name| name != user)),
-            Step::Folder { path, owner, mode, strict } => match there(path) {
+            Step::Account(Account { user }) => {
+                self.change(address, |host| host.strangers.retain(|name| name != user))
+            }
+            Step::Folder(Folder { path, owner, mode, strict }) => match there(path) {
                 Some(file) if file.kind == FileKind::Link => Ok(()),
                 Some(file) if file.owner == *owner && (!strict || file.mode == *mode) => Ok(()),
                 Some(file) => {
@@ -76,22 +81,22 @@ impl World {
                 }
                 None => self.put(address, path, folder_of(owner, *mode)),
             },
-            Step::File { path, owner, mode, content } => {
+            Step::File(File { path, owner, mode, content }) => {
                 self.file(address, path, plain(content.clone(), owner, *mode))
             }
-            Step::Key { path, owner, content } => {
+            Step::Key(Key { path, owner, content }) => {
                 self.file(address, path, plain(content.reveal(), owner, KEY_MODE))
             }
-            Step::Link { path, target } => match there(path) {
+            Step::Link(Link { path, target }) => match there(path) {
                 Some(file) if file.target.as_deref() == Some(target.as_str()) => Ok(()),
                 _ => self.put(address, path, link_to(target)),
             },
-            Step::Binary { path, sha256, url, .. } => {
+            Step::Binary(Binary { path, sha256, url, .. }) => {
                 let found = there(path).and_then(|file| file.sha256);
                 assert!(url.is_some() || found.as_ref() == Some(sha256), "{path} was not uploaded");
                 self.put_binary(address, path, sha256)
             }
-            Step::Fetch { name, url, .. } => {
+            Step::Fetch(Fetch { name, url, .. }) => {
                 let sum = Sha256::of(url);
                 self.put_binary(address, &cluster.scope(node).path_of(&format!("bin/{sum}/{name}")), &sum)?;
                 self.change(address, |host| drop(host.pulled.insert(name_of(url), sum)))
@@ -113,31 +118,31 @@ impl World {
                     plain("adopted\n", &self.ours(address), 0o644),
                 )
             }
-            Step::Manifest { path, manifest } => self.manifest(address, path, manifest),
-            Step::Unit { name, run, reload, state, record, runs } => {
+            Step::Manifest(steps::Manifest { path, manifest }) => self.manifest(address, path, manifest),
+            Step::Unit(Unit { name, run, reload, state, record, runs }) => {
                 self.enable(address, name, *reload)?;
                 let program = cluster.programs(node).find(|program| program.unit_name == name).unwrap();
                 self.run(cluster, node, address, program, *run, &state.join(record).unwrap(), runs)
             }
-            Step::Stopped { unit } => self.change(address, |host| {
+            Step::Stopped(Stopped { unit }) => self.change(address, |host| {
                 let unit = host.units.entry(unit.clone()).or_default();
                 "inactive".clone_into(&mut unit.active);
                 unit.main_pid = 0;
             }),
-            Step::Disabled { unit } => self.change(address, |host| {
+            Step::Disabled(Disabled { unit }) => self.change(address, |host| {
                 "disabled".clone_into(&mut host.units.entry(unit.clone()).or_default().file_state);
             }),
-            Step::Unsigned { path, .. } => self.unsign(cluster, address, path),
-            Step::Gone { path } => self.change(address, |host| {
+            Step::Unsigned(Unsigned { path, .. }) => self.unsign(cluster, address, path),
+            Step::Gone(Gone { path }) => self.change(address, |host| {
                 host.files.retain(|at, _| at != path && !at.is_below(path));
             }),
-            Step::EmptyGone { path } => self.change(address, |host| {
+            Step::EmptyGone(EmptyGone { path }) => self.change(address, |host| {
                 if !host.files.keys().any(|at| at.is_below(path)) {
                     host.files.remove(path);
                 }
             }),
-            Step::Unused { path } => self.change(address, |host| drop(host.files.remove(path))),
-            Step::Reload => self.change(address, |host| {
+            Step::Unused(Unused { path }) => self.change(address, |host| drop(host.files.remove(path))),
+            Step::Reload(Reload) => self.change(address, |host| {
                 host.units.values_mut().for_each(|unit| unit.needs_reload = false);
             }),
         }
@@ -238,7 +243,7 @@ impl World {
         self.put(address, record, plain(line, &self.ours(address), 0o644))
     }
 
-    /// Each stop is one that runtime.sh's `step_init` names harmless.
+    /// Each stop is one that `step_init` names harmless.
     fn init(&mut self, cluster: &Cluster, node: &Node, address: &str, init: &Init) -> Result {
         let marker = init.state.join("initialised").unwrap();
         if self.hosts[address].files.contains_key(&marker) {

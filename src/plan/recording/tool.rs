@@ -15,7 +15,7 @@ use crate::{
 const GENTX: &str = include_str!("../../../tests/fixtures/simd-0.50/gentx.json");
 
 impl World {
-    /// Each stop is one that runtime.sh's `step_tool` names harmless.
+    /// Each stop is one that `step_tool` names harmless.
     pub(super) fn tool(&mut self, node: &Node, address: &str, tool: &Tool) -> Result<(), Killed> {
         let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();
         let kept = below(&tool.state, &format!("pristine/{}", tool.name));

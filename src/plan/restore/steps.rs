@@ -7,7 +7,7 @@ use crate::{
     cluster::{Cluster, Node, backup::Kept},
     facts::NodeFacts,
     plan::{Planned, life},
-    steps::Step,
+    steps::{File, Folder, Key, Step},
     types::{ids::RemotePath, login::Secret},
 };
 
@@ -29,8 +29,9 @@ pub(super) fn of_node(
     let files = profile.key_files();
     if !life::is_ours(cluster, node, seen) {
         let below = |name: &str| state.join(name).map_err(|e| e.to_string());
-        let text =
-            |path, content| Step::File { path, owner: cluster.scope(node).owner(), mode: 0o644, content };
+        let text = |path, content| {
+            Step::File(File { path, owner: cluster.scope(node).owner(), mode: 0o644, content })
+        };
         let list: Vec<&str> = files.iter().map(|path| path.as_str()).collect();
         steps.push(text(below("restored")?, (list.join("\n") + "\n").into()));
         for (name, document) in
@@ -39,16 +40,16 @@ pub(super) fn of_node(
             steps.push(text(below(&format!("pristine/{name}"))?, document.as_str().into()));
         }
     }
-    steps.push(Step::Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false });
+    steps.push(Step::Folder(Folder { path: home.clone(), owner: owner.clone(), mode: 0o755, strict: false }));
     for path in folders(home, &files) {
-        steps.push(Step::Folder { path, owner: owner.clone(), mode: 0o700, strict: false });
+        steps.push(Step::Folder(Folder { path, owner: owner.clone(), mode: 0o700, strict: false }));
     }
     for path in files.into_iter().rev() {
         if is_there(cluster, seen, kept, path, first) {
             continue;
         }
         let content = content(cluster, kept, path, first)?;
-        steps.push(Step::Key { path: path.under(home), owner: owner.clone(), content });
+        steps.push(Step::Key(Key { path: path.under(home), owner: owner.clone(), content }));
     }
     Ok(crate::plan::called_for::called_for(steps, seen))
 }

@@ -7,7 +7,7 @@ use crate::{
     chain::{config::read_key, profile::Format},
     plan::recording::{home_of, try_cluster},
     script::{compose::Script, quote::words},
-    steps::render,
+    steps::File,
     types::ids::RemotePath,
 };
 
@@ -108,10 +108,10 @@ proptest! {
         let owner = format!("{}:{}", user.trim(), group.trim());
         let Ok(at) = RemotePath::new(format!("{}/{name}x", folder.path().display())) else { return Ok(()) };
         let content = content.replace('\0', "");
-        let step = Step::File { path: at.clone(), owner, mode: 0o600, content: content.as_str().into() };
+        let step = Step::File(File { path: at.clone(), owner, mode: 0o600, content: content.as_str().into() });
         let mut script = Script::new("n");
         script.line(words(["hand_is", user.trim(), &format!("0 {} /", group.trim())])).line("say ready");
-        render::steps(&mut script, &[step], 0);
+        step.add_to(&mut script, 0);
         script.line("finish 0");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), script.text(&crate::types::scope::Scope::System)).unwrap();

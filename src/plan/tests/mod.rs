@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    steps::{Run, Step},
+    steps::{File, Run, Step, Unit},
     types::{ids::NodeName, text::Text},
 };
 
@@ -171,7 +171,9 @@ pub fn touched(stages: &[Stage]) -> BTreeSet<String> {
 }
 
 pub fn restarts(stages: &[Stage]) -> usize {
-    steps(stages).filter(|(_, planned)| matches!(planned.step, Step::Unit { run: Run::Restart, .. })).count()
+    steps(stages)
+        .filter(|(_, planned)| matches!(planned.step, Step::Unit(Unit { run: Run::Restart, .. })))
+        .count()
 }
 
 pub fn inits(stages: &[Stage]) -> usize {
@@ -181,7 +183,7 @@ pub fn inits(stages: &[Stage]) -> usize {
 /// Whether a stage writes a genesis document over one that is there.
 pub fn writes_genesis(cluster: &Cluster, stages: &[Stage]) -> Vec<String> {
     let is_document = |step: &Step| match step {
-        Step::File { path, .. } => {
+        Step::File(File { path, .. }) => {
             cluster.profile.documents.values().any(|d| path.as_str().ends_with(d.path.as_str()))
         }
         _ => false,

@@ -20,7 +20,7 @@ use crate::{
         recording::{path, try_cluster},
     },
     script::{compose::Script, quote::words, record::parse},
-    steps::render,
+    steps::{Disabled, EmptyGone, File, Folder, Gone, Key, Link, Reload, Stopped, Unit},
     types::{
         ids::{RemotePath, Sha256, UserName},
         scope::{LoginUser, Scope},
@@ -149,7 +149,7 @@ impl Host {
         let asked = question(&self.cluster, self.node(), &Facts::default());
         self.run(|script| {
             script.set("node_user", self.node().user.as_str()).line(ask::hand_is(&asked));
-            render::steps(script, std::slice::from_ref(step), 0);
+            step.add_to(script, 0);
         });
         let (cluster, node) = (self.cluster.clone(), self.node().clone());
         self.world.step(&cluster, &node, step).unwrap();
@@ -200,7 +200,8 @@ fn step(host: &Host, seen: &NodeFacts, number: u32, word: u8) -> Option<Step> {
     let at = |below: &str| home.join(below).unwrap();
     let (owner, content) = (scope.owner(), Text::from(format!("text {word}\n")));
     let mode = if word.is_multiple_of(2) { 0o644 } else { 0o640 };
-    let file = |path: RemotePath| Step::File { path, owner: owner.clone(), mode, content: content.clone() };
+    let file =
+        |path: RemotePath| Step::File(File { path, owner: owner.clone(), mode, content: content.clone() });
     let unit = cluster.unit_path(node);
     let started = cluster.started(node, cluster.main(node));
     let binary = cluster.binary_path(node, cluster.main(node), node.binary.sha256().unwrap());
@@ -208,33 +209,37 @@ fn step(host: &Host, seen: &NodeFacts, number: u32, word: u8) -> Option<Step> {
     let may_run = seen.has(&unit) && seen.has(&started) && seen.has(&at("config/genesis.json"));
     let units = |run| crate::plan::node::unit_step(cluster, node, cluster.main(node), run, true, &runs);
     Some(match number % 18 {
-        0 => Step::Folder { path: home.clone(), owner, mode: 0o755, strict: false },
-        1 => {
-            Step::Folder { path: at("data"), owner, mode: 0o700 | (u32::from(word % 2) * 0o50), strict: true }
-        }
+        0 => Step::Folder(Folder { path: home.clone(), owner, mode: 0o755, strict: false }),
+        1 => Step::Folder(Folder {
+            path: at("data"),
+            owner,
+            mode: 0o700 | (u32::from(word % 2) * 0o50),
+            strict: true,
+        }),
         2 => file(at("config/config.toml")),
         3 => file(at("config/genesis.json")),
         4 => file(unit),
-        5 => Step::Key {
+        5 => Step::Key(Key {
             path: at("config/priv_validator_key.json"),
             owner,
             content: crate::types::login::Secret::new(content.to_string()),
-        },
-        6 => Step::Link { path: started, target: binary },
+        }),
+        6 => Step::Link(Link { path: started, target: binary }),
         // A link says of no folder whose it is: a plan has made it before.
-        7 if seen.has(&home) => {
-            Step::Link { path: at("cometbft"), target: if word.is_multiple_of(2) { binary } else { home } }
-        }
-        8 => Step::Gone { path: at("config/config.toml") },
-        9 => Step::Gone { path: at("data") },
-        10 => Step::Gone { path: started.parent().unwrap() },
-        11 => Step::EmptyGone { path: at("config") },
+        7 if seen.has(&home) => Step::Link(Link {
+            path: at("cometbft"),
+            target: if word.is_multiple_of(2) { binary } else { home },
+        }),
+        8 => Step::Gone(Gone { path: at("config/config.toml") }),
+        9 => Step::Gone(Gone { path: at("data") }),
+        10 => Step::Gone(Gone { path: started.parent().unwrap() }),
+        11 => Step::EmptyGone(EmptyGone { path: at("config") }),
         12 if may_run => units(Run::Start),
         13 if may_run => units(Run::Restart),
         14 if seen.has(&unit) => units(Run::Leave),
-        15 => Step::Stopped { unit: node.unit_name.clone() },
-        16 if seen.has(&unit) => Step::Disabled { unit: node.unit_name.clone() },
-        17 => Step::Reload,
+        15 => Step::Stopped(Stopped { unit: node.unit_name.clone() }),
+        16 if seen.has(&unit) => Step::Disabled(Disabled { unit: node.unit_name.clone() }),
+        17 => Step::Reload(Reload),
         _ => return None,
     })
 }
@@ -273,7 +278,7 @@ fn holds(numbers: &[(u32, u8)]) {
         predict::apply(&stage, &mut facts, |_, _| {});
         host.take(&step);
         done.push(step.name());
-        if matches!(step, Step::Unit { run: Run::Start | Run::Restart, .. }) {
+        if matches!(step, Step::Unit(Unit { run: Run::Start | Run::Restart, .. })) {
             // The node in memory makes its database, and here no node runs.
             let data = host.look().home.unwrap().join("data").unwrap();
             asked.retain(|at| !at.is_at_or_below(data.as_str()));

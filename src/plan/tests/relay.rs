@@ -23,7 +23,8 @@ fn mixed(pinned: bool) -> (Cluster, World) {
 /// Of one stage, by node: whether the file comes through this machine. Only steps that bring it.
 fn ways(stage: &Stage) -> Vec<(&str, bool)> {
     let way = |planned: &Planned| match &planned.step {
-        Step::Fetch { relayed, .. } | Step::Binary { relayed, .. } => Some(relayed.is_some()),
+        Step::Fetch(fetch) => Some(fetch.relayed.is_some()),
+        Step::Binary(binary) => Some(binary.relayed.is_some()),
         _ => None,
     };
     let of = |(node, steps): (_, &Vec<Planned>)| steps.iter().find_map(way).map(|way| (node, way));
@@ -44,7 +45,7 @@ fn a_host_that_cannot_pull_gets_the_file_through_this_machine() {
         assert_eq!(ways(&outcome.stages[1]), [("n-3", true)], "and nobody else has anything to do again");
         let said = |number: usize, node: &str| {
             let steps = &outcome.stages[number].steps[&NodeName::new(node).unwrap()];
-            let brings = |p: &&Planned| matches!(p.step, Step::Fetch { .. } | Step::Binary { .. });
+            let brings = |p: &&Planned| matches!(p.step, Step::Fetch(_) | Step::Binary(_));
             let planned = steps.iter().find(brings).unwrap();
             format!("{} — {}", planned.step.name(), planned.why)
         };

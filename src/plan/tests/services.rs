@@ -11,7 +11,7 @@ const APP: &str = "cometbft-app";
 /// The steps about units, as `node: step`.
 fn units(stages: &[Stage]) -> Vec<String> {
     let about = |(node, planned): (&NodeName, &Planned)| {
-        let is = matches!(planned.step, Step::Unit { .. } | Step::Stopped { .. });
+        let is = matches!(planned.step, Step::Unit(_) | Step::Stopped(_));
         is.then(|| format!("{node}: {}", planned.step.name()))
     };
     steps(stages).filter_map(about).collect()

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::*;
-use crate::plan::{
-    predict::UNKNOWN,
-    recording::{CANARY, accounts, home_of},
-    unfold,
+use crate::{
+    plan::{
+        recording::{CANARY, accounts, home_of},
+        unfold,
+    },
+    steps::UNKNOWN,
 };
 
 fn genesis(world: &mut World, cluster: &Cluster) -> Value {

@@ -7,7 +7,7 @@ use crate::{
     fleet::{Fleet, Target},
     plan::Upload,
     remote::{download::Download, error::HostError, host::Host},
-    steps::Step,
+    steps::{Binary, Fetch, Step},
     types::{
         event::{Event, Outcome},
         ids::Sha256,
@@ -26,10 +26,10 @@ pub struct Wanted<'a> {
 
 pub fn wanted(step: &Step) -> Option<Wanted<'_>> {
     match step {
-        Step::Binary { path, sha256, url: Some(url), relayed: Some(hindrance) } => {
+        Step::Binary(Binary { path, sha256, url: Some(url), relayed: Some(hindrance) }) => {
             Some(Wanted { url, name: path.file_name(), sha256: Some(sha256), hindrance })
         }
-        Step::Fetch { name, url, relayed: Some(hindrance) } => {
+        Step::Fetch(Fetch { name, url, relayed: Some(hindrance) }) => {
             Some(Wanted { url, name, sha256: None, hindrance })
         }
         _ => None,
@@ -39,9 +39,8 @@ pub fn wanted(step: &Step) -> Option<Wanted<'_>> {
 /// The URL that a step lets its host pull.
 pub fn pulled(step: &Step) -> Option<&str> {
     match step {
-        Step::Binary { url: Some(url), relayed: None, .. } | Step::Fetch { url, relayed: None, .. } => {
-            Some(url)
-        }
+        Step::Binary(Binary { url: Some(url), relayed: None, .. })
+        | Step::Fetch(Fetch { url, relayed: None, .. }) => Some(url),
         _ => None,
     }
 }

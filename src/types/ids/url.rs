@@ -58,7 +58,7 @@ impl Url {
     }
 
     /// What it is called where others may read: without user, password and query. Two that differ in these have names that
-    /// differ. `named` of runtime.sh makes the same of it.
+    /// differ. `named` of pull.sh makes the same of it.
     pub fn name(&self) -> String {
         let plain = self.shown();
         if plain == self.0 { plain } else { format!("{plain}#sha256={}", Sha256::of(&self.0)) }

@@ -1,0 +1,1 @@
+step_reload() { systemctl daemon-reload && return 10; }
