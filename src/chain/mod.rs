@@ -11,6 +11,7 @@ pub mod placement;
 pub mod ports;
 pub mod probe;
 pub mod profile;
+pub mod quorum;
 pub mod render;
 pub mod sign_state;
 pub mod topology;

@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::{
     placeholders,
+    quorum::Quorum,
     render::{Basics, Template},
     topology::{Role, Spot},
 };
@@ -92,6 +93,9 @@ pub struct Profile {
     pub state_sync: BTreeMap<HomePath, SetKeys>,
     pub ports: BTreeMap<String, Port>,
     pub probe: Probe,
+    /// What makes blocks: how much of it may be offline.
+    #[serde(default)]
+    pub quorum: Quorum,
     /// Tera sources by file name, the profile's own folder.
     #[serde(skip)]
     pub templates: BTreeMap<String, Template>,

@@ -231,7 +231,7 @@ impl Profile {
 
     fn port_names(&self) -> Vec<&str> {
         let conditions = self.ports.values().filter_map(|port| port.only_when_port.as_ref());
-        conditions.map(|c| c.port.as_str()).chain([self.probe.port.as_str(), "p2p"]).collect()
+        conditions.map(|c| c.port.as_str()).chain([self.probe.port.as_str(), P2P]).collect()
     }
 }
 

@@ -223,7 +223,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
         seen.validator_key.as_ref()
     };
     let is = |member: &Validator, node: &Node| key(node).is_some_and(|key| key.value == member.key.value);
-    let power = |member: &Validator| i128::from(member.power.get());
+    let quorum = view.cluster.profile.quorum;
+    let power = |member: &Validator| quorum.weight(member.power.get());
     let known = |node: &Node| {
         let member = document.members.iter().find(|member| is(member, node))?;
         Some((node.name.clone(), power(member)))
@@ -234,7 +235,7 @@ fn too_few(view: &View<'_>) -> Option<String> {
         document.members.iter().filter(|member| !view.cluster.nodes.iter().any(|node| is(member, node)));
     let unread = view.cluster.nodes.iter().filter(|node| node.role == Role::Validator && key(node).is_none());
     of.extend(unread.zip(nobodys).map(|(node, member)| (node.name.clone(), power(member))));
-    let powers = Powers { total: document.members.iter().map(power).sum(), of };
+    let powers = Powers { quorum, total: document.members.iter().map(power).sum(), of };
     let down: Vec<&NodeName> = view
         .looked_at()
         .filter(|node| view.answer(node).is_none_or(|rpc| rpc.status.is_none()))
