@@ -6,7 +6,7 @@ use super::{
     Check,
     view::{UNKNOWN, View, majority},
 };
-use crate::{chain::probe::Block, cluster::Node};
+use crate::{chain::rpc::Block, cluster::Node};
 
 pub fn rising(view: &View<'_>) -> Vec<Check> {
     let heights: Vec<u64> = view.looked_at().filter_map(|node| Some(view.answer(node)?.height())).collect();

@@ -22,7 +22,11 @@ pub fn connected(view: &View<'_>) -> Vec<Check> {
         }
         let check = check.expected("at least one peer, and a way to every other node");
         let Some(peers) = view.answer(node).and_then(|rpc| rpc.peers.as_ref()) else {
-            return check.holds(false, UNKNOWN);
+            return match view.answer(node).and_then(|rpc| rpc.peer_count) {
+                None => check.holds(false, UNKNOWN),
+                Some(0) => check.holds(false, "no peers"),
+                Some(count) => check.holds(true, format!("{count} peers; no probe says which")),
+            };
         };
         if peers.is_empty() {
             return check.holds(false, "no peers");
@@ -39,7 +43,7 @@ pub fn connected(view: &View<'_>) -> Vec<Check> {
 }
 
 fn own_id<'a>(view: &'a View<'_>, node: &Node) -> Option<&'a NodeId> {
-    view.answer(node).and_then(|rpc| Some(&rpc.status.as_ref()?.node_id))
+    view.answer(node).and_then(|rpc| rpc.status.as_ref()?.node_id.as_ref())
 }
 
 fn name_of<'a>(view: &'a View<'_>, id: &NodeId) -> Option<&'a str> {

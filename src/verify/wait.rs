@@ -16,7 +16,7 @@ use super::{
     watch::Live,
 };
 use crate::{
-    chain::{probe::Status, quorum::Quorum},
+    chain::{quorum::Quorum, rpc::Status},
     cluster::Cluster,
     facts::{Facts, Voting},
     fleet::{Target, now},
@@ -182,7 +182,7 @@ impl<'a> Wait<'a> {
                 || Instant::now() >= until
                 || (behind && begun.elapsed() >= self.limits.sync)
             {
-                rpc.step = asked.client.step().await;
+                rpc.step = asked.client.step().await.ok();
                 return;
             }
             sleep(POLL).await;
@@ -198,7 +198,7 @@ impl<'a> Wait<'a> {
             return true;
         }
         if rpc.quiet && rpc.height() >= self.initial {
-            rpc.step = asked.client.step().await;
+            rpc.step = asked.client.step().await.ok();
         }
         rpc.rests(self.initial)
     }
@@ -226,8 +226,7 @@ impl<'a> Wait<'a> {
         // The last ones only: the first blocks are slow, and a chain that stood has a gap.
         let first = status.height.saturating_sub(5).max(self.initial).max(status.earliest_height);
         let client = &asked.client;
-        let (Some(from), Some(to)) = futures::join!(client.made_at(first), client.made_at(status.height))
-        else {
+        let (Ok(from), Ok(to)) = futures::join!(client.made_at(first), client.made_at(status.height)) else {
             return FRESH;
         };
         #[allow(clippy::cast_precision_loss)] // At most five blocks.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    chain::{probe::RpcValidator, quorum::beyond_liars},
+    chain::{quorum::beyond_liars, rpc::RpcValidator},
     facts::{NEAR, Voter, Voting},
     types::{
         harmless,

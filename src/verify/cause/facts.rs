@@ -106,7 +106,7 @@ fn document_gone(view: &View<'_>, node: &Node) -> bool {
 /// The port that its RPC is asked on.
 fn listens(view: &View<'_>, node: &Node) -> bool {
     let port = view.seen(node).and_then(|seen| {
-        node::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
+        node::ports(view.cluster, node, seen).get(&view.cluster.profile.rpc_port()).map(|port| port.port)
     });
     view.machine(node).is_some_and(|machine| machine.listeners.iter().any(|l| Some(l.port) == port))
 }
@@ -181,7 +181,7 @@ fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
 /// RPC on another address than the planned one, which is where it is asked.
 fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
     let ports = node::ports(view.cluster, node, view.seen(node)?);
-    let port = ports.get(&view.cluster.profile.probe.port)?;
+    let port = ports.get(&view.cluster.profile.rpc_port())?;
     let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port.port).peekable();
     let first = there.peek()?.ip;
     let reached = there.any(|l| l.ip.is_unspecified() || l.ip.to_string() == port.bind || l.ip.is_loopback());
