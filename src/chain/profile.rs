@@ -37,7 +37,7 @@ pub use keys::{
 };
 pub use parse::{builtin_files, builtin_names};
 pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
-pub use probes::{Probe, ProbeKind, ProbeMethods};
+pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
 pub use schema::SCHEMA;
 pub use service::{Service, ServiceUnit};
 pub use tool::{ToolOn, ToolRun, ToolStep};

@@ -21,6 +21,7 @@ mod matrix;
 mod offline;
 mod pace;
 mod plans;
+mod probes;
 mod reading;
 mod report;
 mod rolling;
@@ -51,6 +52,7 @@ pub fn register(suite: &mut Suite) {
     matrix::register(suite);
     pace::register(suite);
     plans::register(suite);
+    probes::register(suite);
     report::register(suite);
     rolling::register(suite);
     services::register(suite);

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Profile;
-use crate::chain::rpc::{self, Dialects, Question};
+use crate::chain::rpc::{self, Dialects, Question, rest::KEYS};
 
 /// More have no question left to answer.
 const MOST_PROBES: usize = 8;
@@ -24,6 +24,24 @@ pub struct Probe {
     /// How the chain names methods that Ethereum does not have (`kind: evm-rpc`).
     #[serde(default)]
     pub methods: Option<ProbeMethods>,
+    /// What its samples answer (`kind: prometheus`).
+    #[serde(default)]
+    pub metrics: Option<ProbeMetrics>,
+    /// Where in the document the height is (`kind: rest`; a JSON pointer, as those below): a number, or a quoted one.
+    #[serde(default)]
+    pub height: Option<String>,
+    /// A number, or a list.
+    #[serde(default)]
+    pub peers: Option<String>,
+    /// True or false.
+    #[serde(default)]
+    pub catching_up: Option<String>,
+    #[serde(default)]
+    pub chain_id: Option<String>,
+    #[serde(default)]
+    pub node_id: Option<String>,
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -33,6 +51,10 @@ pub enum ProbeKind {
     TendermintRpc,
     /// JSON-RPC by POST: `eth_`, `admin_nodeInfo`, `admin_peers`.
     EvmRpc,
+    /// Metrics in Prometheus' text form, by GET (of `/metrics`, where no path is given): counts alone.
+    Prometheus,
+    /// One JSON document by GET of the path.
+    Rest,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -44,6 +66,53 @@ pub struct ProbeMethods {
     /// Block number → block, `extraData` with its seals. Absent: `eth_getBlockByNumber`.
     #[serde(default)]
     pub block: Option<String>,
+}
+
+/// A sample by its name and, where there are several, labels that it has: `NAME{label="value"}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeMetrics {
+    #[serde(default)]
+    pub height: Option<String>,
+    /// How many peers the node has.
+    #[serde(default)]
+    pub peers: Option<String>,
+    /// 1 while the node is catching up, 0 after that.
+    #[serde(default)]
+    pub catching_up: Option<String>,
+}
+
+impl Probe {
+    /// Keys that belong to one kind, where they are given.
+    pub fn own_keys(&self) -> Vec<&'static str> {
+        let methods = self.methods.as_ref().map(|_| "methods");
+        let metrics = self.metrics.as_ref().map(|_| "metrics");
+        methods.into_iter().chain(metrics).chain(self.places().into_iter().map(|(name, _)| name)).collect()
+    }
+
+    /// Pointers by their keys.
+    pub fn places(&self) -> Vec<(&'static str, &String)> {
+        let given =
+            [&self.height, &self.peers, &self.catching_up, &self.chain_id, &self.node_id, &self.version];
+        KEYS.into_iter().zip(given).filter_map(|(name, place)| Some((name, place.as_ref()?))).collect()
+    }
+
+    #[cfg(test)]
+    pub fn of(kind: ProbeKind, port: &str) -> Self {
+        Self {
+            kind,
+            port: port.to_owned(),
+            path: None,
+            methods: None,
+            metrics: None,
+            height: None,
+            peers: None,
+            catching_up: None,
+            chain_id: None,
+            node_id: None,
+            version: None,
+        }
+    }
 }
 
 impl Profile {

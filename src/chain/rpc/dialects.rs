@@ -119,4 +119,61 @@ mod tests {
         assert_eq!((status.height, status.catching_up, status.is_of("rec")), (3, false, true));
         assert!(dialects.status(&[]).is_err() && !status.is_of("other"));
     }
+    /// What the first probe can say it says, and the second is asked for the rest.
+    #[test]
+    fn metrics_first_and_the_rpc_for_the_rest() {
+        let yaml = "extends: cometbft\nname: mine\nabout: mine\nprobes:\n  - {kind: prometheus, port: prometheus, \
+                    metrics: {height: 'h{chain_id=\"rec\"}', peers: p}}\n  - {kind: tendermint-rpc, port: rpc}\n";
+        let profile = Profile::parse("profile.yaml", yaml, std::collections::BTreeMap::new()).unwrap();
+        let dialects = profile.dialects();
+        assert_eq!(profile.rpc_port(), "rpc", "who a node is the metrics do not say");
+        let metrics = b"h{chain_id=\"rec\"} 1.7e+01\np 3\n".to_vec();
+        let recorded = include_bytes!("../../../tests/fixtures/rpc/cometbft-0.38/status.json").to_vec();
+        let body = |request: Request| {
+            let body = if request.path == "/metrics" { metrics.clone() } else { recorded.clone() };
+            (request, body)
+        };
+        let answers: Vec<_> = dialects.status_requests().into_iter().map(body).collect();
+        let asked: Vec<_> =
+            answers.iter().map(|(asked, _)| (asked.port.as_str(), asked.path.as_str())).collect();
+        assert_eq!(asked, [("rpc", "/status"), ("prometheus", "/metrics")]);
+        let status = dialects.status(&answers).unwrap();
+        assert_eq!(
+            (status.height, status.is_of("rec"), status.catching_up),
+            (17, true, false),
+            "recorded is 3"
+        );
+        let port = |question| dialects.answering(question).unwrap().1.port;
+        assert_eq!(
+            (port(Question::PeerCount), port(Question::Peers)),
+            ("prometheus".to_owned(), "rpc".to_owned())
+        );
+        assert!(dialects.says_when_behind(), "the RPC does");
+    }
+
+    #[test]
+    fn profiles_whose_probes_cannot_be_are_refused() {
+        let refused = |probes: &str| {
+            let yaml = format!("extends: cometbft\nname: mine\nabout: mine\nprobes: [{probes}]\n");
+            let problems =
+                Profile::parse("profile.yaml", &yaml, std::collections::BTreeMap::new()).err().unwrap();
+            assert!(problems[0].place.is_some(), "{problems:?}");
+            let help = problems[0].help.clone().map_or_else(String::new, |help| format!(" ({help})"));
+            format!("{}{help}", problems[0].message)
+        };
+        let port = refused("{kind: prometheus, port: prometeus, metrics: {height: h}}");
+        assert_eq!(port, "`ports` has no `prometeus`; is `prometheus` meant?");
+        let slip = refused("{kind: prometheus, port: prometheus, metrics: {heigth: h}}");
+        assert_eq!(slip, "unknown key `heigth` (is `height` meant?)");
+        let none = refused("{kind: prometheus, port: prometheus, metrics: {peers: p}}");
+        assert!(none.contains("no entry of `probes` says the height"), "{none}");
+        assert!(refused("{kind: prometheus, port: prometheus}").contains("needs `metrics`"));
+        assert!(refused("{kind: rest, port: rpc}").contains("needs at least one"));
+        assert!(refused("{kind: rest, port: rpc, height: h}").contains("is no JSON pointer"));
+        let foreign = refused("{kind: tendermint-rpc, port: rpc, metrics: {height: h}}");
+        assert_eq!(foreign, "`metrics` is not a key of this kind of probe");
+        let kind = refused("{kind: prometeus, port: rpc}");
+        assert!(kind.starts_with("unknown value `prometeus` (one of: tendermint-rpc"), "{kind}");
+        assert!(refused(&"{kind: tendermint-rpc, port: rpc},".repeat(9)).contains("8 at most"));
+    }
 }

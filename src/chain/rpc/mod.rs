@@ -3,6 +3,8 @@
 
 mod dialects;
 pub mod evm;
+pub mod prometheus;
+pub mod rest;
 pub mod tendermint;
 
 use std::collections::BTreeSet;
@@ -118,10 +120,16 @@ pub type WrongProbe = (String, String);
 
 /// The dialect of a profile's entry: the only place that knows which there are.
 pub fn dialect(probe: &Probe) -> Result<Box<dyn Dialect>, WrongProbe> {
-    Ok(match probe.kind {
-        ProbeKind::TendermintRpc => Box::new(tendermint::Tendermint::of(probe)),
-        ProbeKind::EvmRpc => Box::new(evm::Evm::of(probe)),
-    })
+    let (dialect, own): (Box<dyn Dialect>, &[&str]) = match probe.kind {
+        ProbeKind::TendermintRpc => (Box::new(tendermint::Tendermint::of(probe)), &[]),
+        ProbeKind::EvmRpc => (Box::new(evm::Evm::of(probe)), &["methods"]),
+        ProbeKind::Prometheus => (Box::new(prometheus::Prometheus::of(probe)?), &["metrics"]),
+        ProbeKind::Rest => (Box::new(rest::Rest::of(probe)?), &rest::KEYS),
+    };
+    match probe.own_keys().into_iter().find(|key| !own.contains(key)) {
+        Some(key) => Err((key.to_owned(), format!("`{key}` is not a key of this kind of probe"))),
+        None => Ok(dialect),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

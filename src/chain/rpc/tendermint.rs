@@ -220,12 +220,8 @@ mod tests {
 
     #[test]
     fn questions_are_paths() {
-        let probe = Probe {
-            kind: crate::chain::profile::ProbeKind::TendermintRpc,
-            port: "rpc".to_owned(),
-            path: Some("/rpc".to_owned()),
-            methods: None,
-        };
+        let mut probe = Probe::of(crate::chain::profile::ProbeKind::TendermintRpc, "rpc");
+        probe.path = Some("/rpc".to_owned());
         let path = |question| Tendermint::of(&probe).request(question).unwrap().path;
         assert_eq!(path(Question::Block(7)), "/rpc/block?height=7");
         let page = |page| path(Question::Validators { height: 7, page });
