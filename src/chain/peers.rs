@@ -184,6 +184,23 @@ pub fn parsed(profile: &Profile, text: &str) -> Option<(NodeId, PeerAddr)> {
     (written(profile, id.as_str(), &addr) == text).then_some((id, addr))
 }
 
+/// Every peer of a text that has other words around it, written as the profile writes one: its id and `HOST:PORT`.
+pub fn all_in(profile: &Profile, text: &str) -> Vec<(NodeId, String)> {
+    let Some((before, rest)) = profile.peers.format.split_once("{id}") else { return Vec::new() };
+    let Some((between, _)) = rest.split_once("{host}") else { return Vec::new() };
+    if between.is_empty() {
+        return Vec::new();
+    }
+    let peer = |(at, _): (usize, &str)| {
+        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']'));
+        let place = text[at + between.len()..].split(ends).next()?;
+        let begins = text[..at - id.len()].ends_with(before);
+        Some((NodeId::new(id).ok().filter(|_| begins)?, place.to_owned()))
+    };
+    text.match_indices(between).filter_map(peer).collect()
+}
+
 /// All of a node's peers as the profile writes them; empty where there are none.
 pub fn peers_string(profile: &Profile, peers: &[PeerInfo]) -> String {
     let each: Vec<_> = peers.iter().map(|peer| peer_text(profile, peer)).collect();
@@ -238,6 +255,23 @@ mod tests {
             let elsewhere = PeerAddr { port: 2665, ..all[0].addr.clone() };
             assert_eq!(ids_at(&profile, &elsewhere, &text).count(), 0, "{chain}: a port is a whole number");
         }
+    }
+
+    #[test]
+    fn peers_are_found_among_other_words() {
+        for (chain, digits) in [("cometbft", 40), ("loom", 40), ("kaia", 128)] {
+            let profile = Profile::builtin(chain).unwrap();
+            let id = NodeId::new("ab".repeat(digits / 2)).unwrap();
+            let peer = PeerInfo { id: id.clone(), ..node(7) };
+            let text = format!("peers = \"{0},{0}\" # me@example.org", peer_text(&profile, &peer));
+            let expected = (id, "10.0.0.7:26656".to_owned());
+            assert_eq!(all_in(&profile, &text), [expected.clone(), expected], "{chain}");
+        }
+        let kaia = Profile::builtin("kaia").unwrap();
+        assert!(
+            all_in(&kaia, &format!("{}@10.0.0.7:26656", "ab".repeat(64))).is_empty(),
+            "not as kaia writes it"
+        );
     }
 
     fn nodes(count: usize) -> Vec<PeerInfo> {

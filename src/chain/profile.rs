@@ -8,6 +8,7 @@ mod extends;
 mod keys;
 mod parse;
 mod ports;
+mod probes;
 mod schema;
 mod service;
 mod tool;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use super::{
     placeholders,
+    quorum::Quorum,
     render::{Basics, Template},
     topology::{Role, Spot},
 };
@@ -34,7 +36,8 @@ pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
 };
 pub use parse::{builtin_files, builtin_names};
-pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs, Probe, ProbeKind, ProbeMethods};
+pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
+pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
 pub use schema::SCHEMA;
 pub use service::{Service, ServiceUnit};
 pub use tool::{ToolOn, ToolRun, ToolStep};
@@ -91,7 +94,15 @@ pub struct Profile {
     #[serde(default)]
     pub state_sync: BTreeMap<HomePath, SetKeys>,
     pub ports: BTreeMap<String, Port>,
-    pub probe: Probe,
+    /// The one entry of `probes`, where there is no other; nobody but the reader of profiles sees it.
+    #[serde(default)]
+    probe: Option<Probe>,
+    /// How a node is asked: of several that can answer a question the first does.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+    /// What makes blocks: how much of it may be offline.
+    #[serde(default)]
+    pub quorum: Quorum,
     /// Tera sources by file name, the profile's own folder.
     #[serde(skip)]
     pub templates: BTreeMap<String, Template>,

@@ -354,7 +354,7 @@ pub struct Down {
     /// Remove what loomctl has installed, and the chain's data; keep the keys
     #[arg(long)]
     pub destroy: bool,
-    /// Stop one third or more of the voting power, so that blocks stop (with --limit)
+    /// Stop so many validators that the quorum is lost and blocks stop (with --limit)
     #[arg(long)]
     pub allow_halt: bool,
     /// Remove the keys, too (with --destroy)

@@ -93,15 +93,15 @@ async fn of_node(session: &ReadSession, node: &Node) -> NodeStatus {
         status.rpc_error = Some("the unit is not running".to_owned());
         return status;
     }
-    match futures::join!(client.status(), client.net_info()) {
-        (Ok(answer), net) => {
-            status.node_id = Some(answer.node_id.to_string());
-            status.network = Some(answer.network);
+    match futures::join!(client.status(), client.peer_count()) {
+        (Ok(answer), peers) => {
+            status.node_id = answer.node_id.map(|id| id.to_string());
+            status.network = answer.network;
             status.version = Some(answer.version);
             status.height = Some(answer.height);
             status.hash = Some(answer.hash);
             status.catching_up = Some(answer.catching_up);
-            status.peers = net.ok().map(|net| net.peers.len());
+            status.peers = peers.ok().and_then(|count| usize::try_from(count).ok());
         }
         (Err(why), _) => status.rpc_error = Some(why),
     }

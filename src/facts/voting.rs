@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::ids::{NodeName, ValidatorKey};
 
-/// A commit holds a bit more than two thirds of the signatures: who is late now and then is no absentee.
+/// A commit holds hardly more signatures than a quorum: who is late now and then is no absentee.
 pub const LAST_COMMITS: u64 = 5;
 /// Nodes that are asked in the same moment are hardly further apart than this, in blocks.
 pub const NEAR: u64 = 10;

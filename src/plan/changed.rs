@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::life::{self, Life};
 use crate::{
-    chain::genesis::validators_of,
+    chain::{genesis::validators_of, peers},
     cluster::{Cluster, Node, Role},
     facts::{Facts, NodeFacts},
     types::ids::NodeId,
@@ -66,8 +66,12 @@ fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
     let mut lost: BTreeMap<(NodeId, String), Vec<&str>> = BTreeMap::new();
     for node in &cluster.nodes {
         let Some(seen) = facts.nodes.get(&node.name) else { continue };
-        let peers: BTreeSet<_> =
-            seen.files.values().filter_map(|file| file.content.as_deref()).flat_map(peers_in).collect();
+        let peers: BTreeSet<_> = seen
+            .files
+            .values()
+            .filter_map(|file| file.content.as_deref())
+            .flat_map(|text| peers::all_in(&cluster.profile, text))
+            .collect();
         for (id, at) in peers.into_iter().filter(|(id, _)| !known.contains(id) && !names(node, id)) {
             lost.entry((id, at)).or_default().push(node.name.as_str());
         }
@@ -80,17 +84,6 @@ fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
         )
     };
     lost.into_iter().map(line).collect()
-}
-
-/// Every `ID@HOST:PORT` of a text.
-fn peers_in(text: &str) -> Vec<(NodeId, String)> {
-    let peer = |(at, _): (usize, &str)| {
-        let id = text[..at].rsplit(|c: char| !c.is_ascii_hexdigit()).next()?;
-        let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '_' | '[' | ']'));
-        let place = text[at + 1..].split(ends).next()?;
-        Some((NodeId::new(id).ok()?, place.to_owned()))
-    };
-    text.match_indices('@').filter_map(peer).collect()
 }
 
 /// What a person wrote into the inventory is no trace of a host that was taken out of it.

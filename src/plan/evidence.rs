@@ -10,7 +10,7 @@ use crate::{
 /// Commits from that many blocks after the first look on say whether a key still signs: one of the next two may have
 /// been signed before that look.
 const TOO_YOUNG: u64 = 2;
-/// So many commits have to lack a signature, since each holds hardly more than two thirds of them.
+/// So many commits have to lack a signature, since each holds hardly more than a quorum of them.
 const COMMITS: u64 = 5;
 
 /// What the chain shows of itself before keys go back to a host.

@@ -1,5 +1,5 @@
-//! The quorum guard (S8): what goes offline on a live chain leaves it more than two thirds of the voting power, or somebody
-//! has accepted a standstill. Every stage that stops a node that votes asks here.
+//! The quorum guard (S8): what goes offline on a live chain leaves it a quorum (`chain/quorum.rs`), or somebody has accepted
+//! a standstill. Every stage that stops a node that votes asks here.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,16 @@ use super::{
     life::{self, Life},
 };
 use crate::{
+    chain::quorum::Quorum,
     cluster::{Cluster, Node},
     facts::{Facts, Voter, Voting},
     steps::Step,
     types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
-/// The voting power of a chain, in view of nodes that are about to leave it.
+/// The voting power of a chain, in view of nodes that are about to leave it; validators where the quorum counts these.
 pub struct Power {
+    quorum: Quorum,
     pub total: i128,
     /// Of those who leave.
     pub own: i128,
@@ -28,7 +30,8 @@ pub struct Power {
 
 impl Power {
     pub fn of(cluster: &Cluster, facts: &Facts, voting: &Voting, leave: &BTreeSet<&NodeName>) -> Self {
-        let mut power = Self { total: 0, own: 0, off: 0, names: Vec::new(), silent: 0 };
+        let quorum = cluster.profile.quorum;
+        let mut power = Self { quorum, total: 0, own: 0, off: 0, names: Vec::new(), silent: 0 };
         let is_alone = voting.alone().is_some();
         // A node whose key is not known may be any voter that is no other node's.
         let any = leave.iter().any(|name| {
@@ -38,7 +41,7 @@ impl Power {
         for voter in &voting.voters {
             let node = node_of(cluster, facts, voter);
             let runs = node.and_then(|n| facts.nodes.get(&n.name)).is_none_or(|seen| seen.unit.may_run());
-            let weight = i128::from(voter.power);
+            let weight = quorum.weight(voter.power);
             power.total += weight;
             if node.map_or(any, |node| leave.contains(&node.name)) {
                 power.own += weight;
@@ -53,23 +56,19 @@ impl Power {
         power
     }
 
-    /// Blocks stop when those who leave are gone: less than one third may be offline.
+    /// Blocks stop when those who leave are gone.
     pub fn stops(&self) -> bool {
-        self.own > 0 && (self.off + self.own) * 3 >= self.total
+        self.own > 0 && self.quorum.stops(self.off + self.own, self.total)
+    }
+
+    /// Whether blocks are made at all, as far as anybody shows who is there.
+    pub fn goes_on(&self) -> bool {
+        self.quorum.goes_on(self.total - self.silent, self.total)
     }
 
     /// `20 of 40 voting power offline (n-0 down already): one third or more, and blocks stop`
     pub fn offline(&self, voting: &Voting) -> String {
-        let down = match self.names.as_slice() {
-            [] => String::new(),
-            names => format!(" ({} down already)", names.join(", ")),
-        };
-        format!(
-            "{} of {} voting power offline{down}: one third or more, and blocks stop{}",
-            self.off + self.own,
-            self.total,
-            unconfirmed(voting)
-        )
+        self.quorum.offline(self.off + self.own, self.total, &self.names) + &unconfirmed(voting)
     }
 }
 
@@ -92,7 +91,8 @@ fn unconfirmed(voting: &Voting) -> String {
 pub fn wants_votes(cluster: &Cluster, facts: &Facts, options: &Options) -> bool {
     let stays = |node: &Node| !options.touches(&node.name);
     let runs = |node: &Node| facts.nodes.get(&node.name).is_some_and(|seen| seen.unit.may_run());
-    cluster.nodes.iter().any(stays)
+    cluster.profile.quorum.counts()
+        && cluster.nodes.iter().any(stays)
         && cluster.validators().any(|node| options.touches(&node.name) && runs(node))
         && life::of_cluster(cluster, facts) >= Life::Started
 }

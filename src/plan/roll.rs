@@ -53,6 +53,9 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
     let refuse = |code, message: String, advice: &str| {
         Err(Diagnostic::refusal(code, Some(name), message).help(advice))
     };
+    if !cluster.profile.quorum.counts() {
+        return Ok(if halt { Shows::Answer } else { Shows::Blocks });
+    }
     let Some(voting) = &facts.voting else {
         return if halt {
             Ok(Shows::Answer)
@@ -84,7 +87,7 @@ fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Resul
             "bring the others up first, or accept a standstill with --allow-halt",
         );
     }
-    Ok(match (power.total - power.silent) * 3 > power.total * 2 {
+    Ok(match power.goes_on() {
         true if power.own > 0 => Shows::Commit,
         true => Shows::Blocks,
         false => Shows::Answer,
@@ -110,20 +113,21 @@ const JUST_STARTED: f64 = 60.0;
 /// restarted. Nobody is waited for on a chain that stands.
 pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
     let Some(voting) = &facts.voting else { return Vec::new() };
+    let quorum = cluster.profile.quorum;
     let (mut late, mut total, mut up) = (Vec::new(), 0, 0);
     for voter in &voting.voters {
         let node = node_of(cluster, facts, voter);
         let seen = node.and_then(|node| facts.nodes.get(&node.name));
         let runs = seen.map(|seen| seen.unit.may_run());
-        total += i128::from(voter.power);
-        up += if runs.unwrap_or(voter.signed) { i128::from(voter.power) } else { 0 };
+        total += quorum.weight(voter.power);
+        up += if runs.unwrap_or(voter.signed) { quorum.weight(voter.power) } else { 0 };
         let (Some(node), Some(seen), Some(true)) = (node, seen, runs) else { continue };
         let uptime = facts.machines.get(&node.machine).map_or(0.0, |machine| machine.uptime);
         if !voter.signed || seen.unit.tried || uptime - seen.unit.started_monotonic < JUST_STARTED {
             late.push(Gate { node: node.name.clone(), shows: Shows::Commit });
         }
     }
-    if up * 3 > total * 2 { late } else { Vec::new() }
+    if quorum.goes_on(up, total) { late } else { Vec::new() }
 }
 
 /// A node of a live chain keeps the binary that it has until it may be given another one; what waits for that.

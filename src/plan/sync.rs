@@ -106,7 +106,7 @@ fn servers_that_agree(cluster: &Cluster, node: &Node, facts: &Facts, trusted: &T
 fn servers<'a>(cluster: &'a Cluster, node: &Node, facts: &Facts) -> Vec<(&'a Node, PeerAddr)> {
     let server = |other: &'a Node| {
         let seen = facts.nodes.get(&other.name).filter(|seen| seen.unit.is_running())?;
-        let rpc = ports(cluster, other, seen).remove(&cluster.profile.probe.port)?;
+        let rpc = ports(cluster, other, seen).remove(&cluster.profile.rpc_port())?;
         let bind = HostAddr::new(rpc.bind.as_str()).ok()?;
         let (any, own) = match bind.ip() {
             Some(ip) => (ip.is_unspecified(), ip.is_loopback()),

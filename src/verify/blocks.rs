@@ -6,7 +6,7 @@ use super::{
     CheckId, Row,
     view::{NO_BLOCK_YET, UNKNOWN, View, majority},
 };
-use crate::{chain::probe::Block, cluster::Node, types::code::Code};
+use crate::{chain::rpc::Block, cluster::Node, types::code::Code};
 
 pub fn rising(view: &View<'_>) -> Vec<Row> {
     let heights: Vec<u64> = view.looked_at().filter_map(|node| Some(view.answer(node)?.height())).collect();

@@ -255,11 +255,10 @@ async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<Strin
 /// The chain runs on the copy that its first start has kept: if that is not the file, the file was changed since.
 async fn changed_since(asked: &Asked, view: &View<'_>) -> Option<String> {
     view.rpc.get(&asked.name)?.status.as_ref()?;
-    let text = asked.client.genesis().await?;
-    let running: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let running = asked.client.genesis().await.ok()?;
     let file = document::text(view.cluster, view.now.nodes.get(&asked.name)?)?;
     let file: serde_json::Value = serde_json::from_str(file).ok()?;
-    let what = facts::other_document(&running["result"]["genesis"], &file)?;
+    let what = facts::other_document(&running, &file)?;
     Some(format!(
         "the genesis document was changed after the first start ({what}); the node goes on with the copy in its \
          state: {START_OVER}"

@@ -1,15 +1,18 @@
-//! One node's RPC, in its chain's dialect.
+//! One node, asked in its chain's dialects: who answers what is pure (`chain/rpc`), this carries it.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
+use serde_json::Value;
+
 use crate::{
     chain::{
-        probe::{Block, NetInfo, PAGE, ProbeError, RpcValidator, Status, Validators, evm, tendermint},
-        profile::{Probe, ProbeKind},
+        ports::PortUse,
+        rpc::{self, Answer, Block, Dialects, NetInfo, Question, Request, RpcValidator, Status, Validators},
     },
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
@@ -21,11 +24,24 @@ use crate::{
 /// All pages of a list together may take so many times as long as one answer.
 const PAGES: u32 = 6;
 
+/// The answer to a question, by its type.
+macro_rules! asked {
+    ($client:expr, $question:expr, $kind:ident) => {
+        match $client.ask($question).await? {
+            Answer::$kind(found) => Ok(found),
+            _ => Err(format!("an answer to another question than {}", $question.subject())),
+        }
+    };
+}
+
 #[derive(Clone)]
 pub struct Client {
     pub host: Arc<Host>,
+    /// Where it is asked who it is.
     pub at: SocketAddr,
-    probe: Probe,
+    dialects: Arc<Dialects>,
+    /// By the ports' names.
+    places: BTreeMap<String, SocketAddr>,
     limit: Duration,
     glance: bool,
 }
@@ -42,13 +58,20 @@ impl Client {
         let host = Arc::clone(fleet.host(node.machine)?);
         let unseen = NodeFacts::default();
         let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
-        let probe = cluster.profile.probe.clone();
         let ports = endpoints::ports(cluster, node, seen);
-        let port = ports.get(&probe.port)?;
-        // What listens on all addresses listens on loopback too.
-        let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
-        let at = SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port);
-        Some(Self { host, at, probe, limit, glance: false })
+        let probes = &cluster.profile.probes;
+        // A port that this configuration does not open answers nothing; where that is all there is, it is tried.
+        let open = |name: &str| ports.get(name).is_some_and(|port| port.expected);
+        let none_open = !probes.iter().any(|probe| open(&probe.port));
+        let dialects = Dialects::of(probes.iter().filter(|probe| none_open || open(&probe.port)));
+        let place = |(name, port): (&String, &PortUse)| {
+            // What listens on all addresses listens on loopback too.
+            let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());
+            (name.clone(), SocketAddr::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), port.port))
+        };
+        let places: BTreeMap<String, SocketAddr> = ports.iter().map(place).collect();
+        let at = *places.get(&dialects.main_port()?)?;
+        Some(Self { host, at, dialects: Arc::new(dialects), places, limit, glance: false })
     }
 
     /// It asks once and by the forward alone: what does not answer is no reason to look why.
@@ -58,25 +81,25 @@ impl Client {
     }
 
     pub async fn status(&self) -> Result<Status, String> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => self.get("/status", tendermint::status).await,
-            ProbeKind::EvmRpc => self.post(evm::ask_status(), evm::status).await,
+        let mut answers = Vec::new();
+        for request in self.dialects.status_requests() {
+            let body = self.body(&request).await?;
+            answers.push((request, body));
         }
+        self.dialects.status(&answers).map_err(|error| error.to_string())
     }
 
     pub async fn net_info(&self) -> Result<NetInfo, String> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => self.get("/net_info", tendermint::net_info).await,
-            ProbeKind::EvmRpc => self.post(evm::ask_peers(), evm::net_info).await,
-        }
+        asked!(self, Question::Peers, Peers)
+    }
+
+    pub async fn peer_count(&self) -> Result<u64, String> {
+        asked!(self, Question::PeerCount, PeerCount)
     }
 
     /// The one that was asked for: another block's signatures would be taken for this one's.
     pub async fn block(&self, height: u64) -> Result<Block, String> {
-        let block = match self.probe.kind {
-            ProbeKind::TendermintRpc => self.get(&format!("/block?height={height}"), tendermint::block).await,
-            ProbeKind::EvmRpc => self.post(evm::ask_block(&self.probe.methods, height), evm::block).await,
-        }?;
+        let block: Block = asked!(self, Question::Block(height), Block)?;
         if block.height == height {
             Ok(block)
         } else {
@@ -86,81 +109,45 @@ impl Client {
 
     /// All of them, whatever pages they come in.
     pub async fn validators(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => self.pages(height).await,
-            ProbeKind::EvmRpc => match evm::ask_validators(&self.probe.methods, height) {
-                Some(question) => self.post(question, evm::validators).await,
-                None => Err("the profile names no method that says the validators".to_owned()),
-            },
-        }
+        let page = async |page: u64| asked!(self, Question::Validators { height, page }, Validators);
+        all_pages(page, self.limit * PAGES).await
     }
 
     /// Where its consensus stands, as `height/round/step`, if it says that.
-    pub async fn step(&self) -> Option<String> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => self.get("/consensus_state", tendermint::consensus_step).await.ok(),
-            ProbeKind::EvmRpc => None,
-        }
+    pub async fn step(&self) -> Result<String, String> {
+        asked!(self, Question::ConsensusStep, ConsensusStep)
     }
 
     /// When a block was made, in seconds since 1970.
-    pub async fn made_at(&self, height: u64) -> Option<f64> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => {
-                tendermint::made_at(&self.text(&format!("/block?height={height}"), None).await.ok()?)
-            }
-            ProbeKind::EvmRpc => {
-                let question = evm::ask_block(&self.probe.methods, height);
-                #[allow(clippy::cast_precision_loss)] // Seconds since 1970.
-                evm::made_at(&self.text("", Some(&question)).await.ok()?).map(|at| at as f64)
-            }
-        }
+    pub async fn made_at(&self, height: u64) -> Result<f64, String> {
+        asked!(self, Question::BlockTime(height), BlockTime)
     }
 
-    /// The document that it runs on, as it answers, if it says that.
-    pub async fn genesis(&self) -> Option<String> {
-        match self.probe.kind {
-            ProbeKind::TendermintRpc => self.text("/genesis", None).await.ok(),
-            ProbeKind::EvmRpc => None,
-        }
+    /// The document that it runs on, if it says that.
+    pub async fn genesis(&self) -> Result<Value, String> {
+        asked!(self, Question::Genesis, Genesis)
     }
 
     /// Whether a node that is behind says so itself.
     pub fn says_when_behind(&self) -> bool {
-        self.probe.kind == ProbeKind::TendermintRpc
+        self.dialects.says_when_behind()
     }
 
-    async fn pages(&self, height: u64) -> Result<Vec<RpcValidator>, String> {
-        let path = format!("/validators?height={height}&per_page={PAGE}");
-        // The first page has no number: releases without pages refuse to be asked for one.
-        let page = async |number: u64| match number {
-            1 => self.get(&path, tendermint::validators).await,
-            number => self.get(&format!("{path}&page={number}"), tendermint::validators).await,
-        };
-        all_pages(page, self.limit * PAGES).await
+    async fn ask(&self, question: Question) -> Result<Answer, String> {
+        let (dialect, request) =
+            self.dialects.answering(question).ok_or_else(|| rpc::nobody_says(question))?;
+        dialect.read(question, &self.body(&request).await?).map_err(|error| error.to_string())
     }
 
-    async fn get<T>(&self, path: &str, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
-        read(&self.text(path, None).await?).map_err(|error| error.to_string())
-    }
-
-    #[allow(clippy::needless_pass_by_value)] // A question is made to be asked.
-    async fn post<T>(&self, question: String, read: fn(&str) -> Result<T, ProbeError>) -> Result<T, String> {
-        read(&self.text("", Some(&question)).await?).map_err(|error| error.to_string())
-    }
-
-    async fn text(&self, path: &str, question: Option<&str>) -> Result<String, String> {
-        let path = match format!("{}{path}", self.probe.path) {
-            path if path.is_empty() => "/".to_owned(),
-            path => path,
-        };
-        let body = if self.glance {
-            self.host.glance(self.at, &path, question, self.limit).await
+    async fn body(&self, request: &Request) -> Result<Vec<u8>, String> {
+        let at = *self.places.get(&request.port).ok_or_else(|| format!("it has no port {}", request.port))?;
+        let (path, body) = (request.path.as_str(), request.body.as_deref());
+        let answer = if self.glance {
+            self.host.glance(at, path, body, self.limit).await
         } else {
-            self.host.ask(self.at, &path, question, self.limit).await
+            self.host.ask(at, path, body, self.limit).await
         };
-        let body = body.map_err(|error| error.to_string())?;
-        String::from_utf8(body).map_err(|_| "its answer is no text".to_owned())
+        answer.map_err(|error| error.to_string())
     }
 }
 

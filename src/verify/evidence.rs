@@ -67,7 +67,7 @@ async fn now(fleet: &Fleet, targets: &[Target], cluster: &Cluster, facts: &Facts
         .collect();
     let mut shown = Evidence::default();
     for (name, status, net) in all.collect::<Vec<_>>().await {
-        let ours = status.ok().filter(|status| status.network == cluster.chain_id.as_str());
+        let ours = status.ok().filter(|status| status.is_of(cluster.chain_id.as_str()));
         let height = ours.filter(|status| !status.catching_up).map(|status| status.height);
         shown.heights.extend(height.map(|height| (name.clone(), height)));
         shown.peers.extend(net.into_iter().flat_map(|net| net.peers));

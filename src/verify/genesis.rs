@@ -5,7 +5,7 @@ use super::{
     view::{NO_BLOCK_YET, UNKNOWN, View, majority},
 };
 use crate::{
-    chain::{genesis::Validator, probe::RpcValidator},
+    chain::{genesis::Validator, rpc::RpcValidator},
     cluster::Node,
     plan::life::{self, Life},
     types::{

@@ -11,7 +11,7 @@ use super::{Limits, client::Client, document, weighed};
 use crate::{
     chain::{
         config::read_key,
-        probe::{Block, RpcValidator, Status},
+        rpc::{Block, RpcValidator, Status},
     },
     cluster::Cluster,
     facts::{Facts, NodeFacts},
@@ -49,6 +49,8 @@ pub struct Rpc {
     pub ended: Option<String>,
     pub waited: Duration,
     pub peers: Option<Vec<NodeId>>,
+    /// How many, of a chain that does not say which.
+    pub peer_count: Option<u64>,
     /// The validators at the initial height, or why it does not say; `None`: no block yet.
     pub at_birth: Option<Result<Vec<RpcValidator>, String>>,
     /// The validators at the common height, or at its own where it is behind that.
@@ -207,10 +209,14 @@ pub async fn compare(asked: &[Asked], answered: &mut Answered, initial: u64) {
 /// All questions at once: one after another they would cost a round trip each.
 async fn compared(asked: &Asked, mut rpc: Rpc, at: &Compared) -> Rpc {
     let client = &asked.client;
-    let peers = async { client.net_info().await.ok().map(|info| info.peers) };
+    let peers = async {
+        let peers = client.net_info().await.ok().map(|info| info.peers);
+        let count = if peers.is_none() { client.peer_count().await.ok() } else { None };
+        (peers, count)
+    };
     let height = rpc.height();
     if height < at.initial {
-        rpc.peers = peers.await;
+        (rpc.peers, rpc.peer_count) = peers.await;
         return rpc;
     }
     // Pruned, or begun from a snapshot: it has no early blocks.
@@ -218,7 +224,7 @@ async fn compared(asked: &Asked, mut rpc: Rpc, at: &Compared) -> Rpc {
     let mut heights = at.of_node(&asked.name, earliest, height);
     let last = heights.pop_last().unwrap_or(height);
     let (at_birth, validators, before, block);
-    (rpc.peers, at_birth, validators, before, block) = futures::join!(
+    ((rpc.peers, rpc.peer_count), at_birth, validators, before, block) = futures::join!(
         peers,
         client.validators(at.initial),
         client.validators(last),
@@ -238,7 +244,7 @@ async fn compared(asked: &Asked, mut rpc: Rpc, at: &Compared) -> Rpc {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::chain::probe::tendermint;
+    use crate::chain::rpc::tendermint;
 
     fn at(height: u64, step: &str) -> Rpc {
         let body = format!(

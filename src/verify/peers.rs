@@ -25,7 +25,11 @@ pub fn connected(view: &View<'_>) -> Vec<Row> {
         }
         let check = check.expected("at least one peer, and a way to every other node");
         let Some(peers) = view.answer(node).and_then(|rpc| rpc.peers.as_ref()) else {
-            return check.not_known(UNKNOWN);
+            return match view.answer(node).and_then(|rpc| rpc.peer_count) {
+                None => check.not_known(UNKNOWN),
+                Some(0) => check.failed(Code::NoPeers, "no peers"),
+                Some(count) => check.ok(format!("{count} peers; no probe says which")),
+            };
         };
         if peers.is_empty() {
             return check.failed(Code::NoPeers, "no peers");
@@ -42,7 +46,7 @@ pub fn connected(view: &View<'_>) -> Vec<Row> {
 }
 
 fn own_id<'a>(view: &'a View<'_>, node: &Node) -> Option<&'a NodeId> {
-    view.answer(node).and_then(|rpc| Some(&rpc.status.as_ref()?.node_id))
+    view.answer(node).and_then(|rpc| rpc.status.as_ref()?.node_id.as_ref())
 }
 
 fn name_of<'a>(view: &'a View<'_>, id: &NodeId) -> Option<&'a str> {

@@ -24,11 +24,13 @@ pub fn answers(view: &View<'_>) -> Vec<Row> {
             },
         };
         let mut wrong = Vec::new();
-        if id.is_some_and(|id| *id != status.node_id) {
-            wrong.push((Code::RpcNode, format!("node id {}", status.node_id)));
+        if let (Some(id), Some(says)) = (id, &status.node_id)
+            && id != says
+        {
+            wrong.push((Code::RpcNode, format!("node id {says}")));
         }
-        if chain != status.network {
-            wrong.push((Code::RpcChain, format!("chain id {:?}", status.network)));
+        if let Some(network) = status.network.as_ref().filter(|network| **network != chain) {
+            wrong.push((Code::RpcChain, format!("chain id {network:?}")));
         }
         let version =
             if status.version.is_empty() { String::new() } else { format!(", version {}", status.version) };

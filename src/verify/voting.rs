@@ -39,7 +39,7 @@ pub async fn ask(fleet: &Fleet, targets: &[Target], cluster: &Cluster, facts: &F
         let (name, client) = (name.clone(), client.clone());
         async move {
             let status = client.status().await.ok()?;
-            (status.network == cluster.chain_id.as_str()).then_some((name, status.height))
+            status.is_of(cluster.chain_id.as_str()).then_some((name, status.height))
         }
     };
     let heights = join_all(clients.iter().map(|(name, client)| height((name, client)))).await;

@@ -16,7 +16,7 @@ use super::{
     watch::Live,
 };
 use crate::{
-    chain::probe::Status,
+    chain::{quorum::Quorum, rpc::Status},
     cluster::Cluster,
     facts::{Facts, Voting},
     fleet::{Target, now},
@@ -183,7 +183,7 @@ impl<'a> Wait<'a> {
                 || Instant::now() >= until
                 || (behind && begun.elapsed() >= self.limits.sync)
             {
-                rpc.step = asked.client.step().await;
+                rpc.step = asked.client.step().await.ok();
                 return;
             }
             sleep(POLL).await;
@@ -199,7 +199,7 @@ impl<'a> Wait<'a> {
             return true;
         }
         if rpc.quiet && rpc.height() >= self.initial {
-            rpc.step = asked.client.step().await;
+            rpc.step = asked.client.step().await.ok();
         }
         rpc.rests(self.initial)
     }
@@ -227,8 +227,7 @@ impl<'a> Wait<'a> {
         // The last ones only: the first blocks are slow, and a chain that stood has a gap.
         let first = status.height.saturating_sub(5).max(self.initial).max(status.earliest_height);
         let client = &asked.client;
-        let (Some(from), Some(to)) = futures::join!(client.made_at(first), client.made_at(status.height))
-        else {
+        let (Ok(from), Ok(to)) = futures::join!(client.made_at(first), client.made_at(status.height)) else {
             return FRESH;
         };
         #[allow(clippy::cast_precision_loss)] // At most five blocks.
@@ -264,36 +263,37 @@ fn powers(cluster: &Cluster, facts: &Facts, members: &[Target]) -> Powers {
     let seen = members.iter().flat_map(|member| &member.questions).filter_map(|q| facts.nodes.get(&q.node));
     let document = document::of_most(cluster, seen);
     let validators = document.map(|document| document.members).unwrap_or_default();
+    let quorum = cluster.profile.quorum;
     let power_of = |node: &NodeName| {
         let key = facts.nodes.get(node)?.validator_key.as_ref()?;
-        validators.iter().find(|member| member.key.value == key.value).map(|member| member.power.get())
+        let member = validators.iter().find(|member| member.key.value == key.value)?;
+        Some(quorum.weight(member.power.get()))
     };
     Powers {
-        total: validators.iter().map(|member| i128::from(member.power.get())).sum(),
-        of: facts.nodes.keys().filter_map(|name| Some((name.clone(), power_of(name)?.into()))).collect(),
+        quorum,
+        total: validators.iter().map(|member| quorum.weight(member.power.get())).sum(),
+        of: facts.nodes.keys().filter_map(|name| Some((name.clone(), power_of(name)?))).collect(),
     }
 }
 
+/// What each node counts in the quorum.
 pub struct Powers {
+    pub quorum: Quorum,
     pub total: i128,
     pub of: BTreeMap<NodeName, i128>,
 }
 
 impl Powers {
-    /// Why nobody makes a block when these do not run; `None`: more than two thirds are left.
+    /// Why nobody makes a block when these do not run; `None`: a quorum is left.
     pub fn too_few_without(&self, down: &[&NodeName]) -> Option<String> {
         let gone: i128 = down.iter().filter_map(|name| self.of.get(*name)).sum();
-        if self.total == 0 || gone == 0 || (self.total - gone) * 3 > self.total * 2 {
+        if self.total == 0 || gone == 0 || !self.quorum.stops(gone, self.total) {
             return None;
         }
         let names: Vec<&str> =
             down.iter().filter(|n| self.of.contains_key(**n)).map(|n| n.as_str()).collect();
-        Some(format!(
-            "only {} of {} voting power is up, blocks need more than two thirds: {} missing",
-            self.total - gone,
-            self.total,
-            names.join(", ")
-        ))
+        let few = self.quorum.too_few(self.total - gone, self.total);
+        Some(format!("{few}: {} missing", names.join(", ")))
     }
 }
 
@@ -317,14 +317,15 @@ mod tests {
     #[test]
     fn more_than_two_thirds_make_blocks() {
         let names: Vec<NodeName> = (0..4).map(|n| NodeName::new(format!("n{n}")).unwrap()).collect();
-        let powers = Powers { total: 40, of: names.iter().map(|name| (name.clone(), 10)).collect() };
+        let of = |names: &[NodeName]| names.iter().map(|name| (name.clone(), 10)).collect();
+        let powers = Powers { quorum: Quorum::Bft, total: 40, of: of(&names) };
         assert_eq!(powers.too_few_without(&[&names[0]]), None);
         assert_eq!(
             powers.too_few_without(&[&names[1], &names[2]]).unwrap(),
             "only 20 of 40 voting power is up, blocks need more than two thirds: n1, n2 missing"
         );
         // Exactly two thirds are not more than two thirds.
-        let three = Powers { total: 30, of: names[..3].iter().map(|name| (name.clone(), 10)).collect() };
+        let three = Powers { quorum: Quorum::Bft, total: 30, of: of(&names[..3]) };
         assert!(three.too_few_without(&[&names[0]]).is_some());
         assert_eq!(three.too_few_without(&[&names[3]]), None, "a full node has no say");
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    chain::probe::RpcValidator,
+    chain::{quorum::beyond_liars, rpc::RpcValidator},
     facts::{NEAR, Voter, Voting},
     types::{
         harmless,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// From so many nodes blocks are fetched: enough that two who lie are too few to confirm anything (see `enough`), and
+/// From so many nodes blocks are fetched: enough that two who lie are too few to confirm anything (see `beyond_liars`), and
 /// few enough that a cluster of many is not read many times over.
 const WITNESSES: usize = 7;
 
@@ -54,11 +54,6 @@ pub fn witnesses(heights: &BTreeMap<NodeName, u64>) -> BTreeSet<NodeName> {
     (0..count).map(|number| near[number * near.len() / count].clone()).collect()
 }
 
-/// How many have to show the same: more than a third of those whose blocks were looked at, and two at least.
-fn enough(asked: usize) -> usize {
-    (asked / 3 + 1).max(2)
-}
-
 /// `None`: nobody says who votes.
 pub fn weigh(readings: &Readings) -> Option<Voting> {
     let heights: BTreeMap<NodeName, u64> =
@@ -72,7 +67,7 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
         return None;
     }
     let asked = readings.values().filter(|reading| reading.signed.is_some()).count();
-    let needed = if readings.len() == 1 { 1 } else { enough(asked) };
+    let needed = if readings.len() == 1 { 1 } else { beyond_liars(asked) };
     let last: Vec<_> =
         readings.iter().filter_map(|(name, reading)| Some((name, last_signed(reading)?))).collect();
     let voter = |(key, power): (ValidatorKey, i64)| {

@@ -22,6 +22,7 @@ mod matrix;
 mod offline;
 mod pace;
 mod plans;
+mod probes;
 mod reading;
 mod report;
 mod rolling;
@@ -52,6 +53,7 @@ pub fn register(suite: &mut Suite) {
     matrix::register(suite);
     pace::register(suite);
     plans::register(suite);
+    probes::register(suite);
     report::register(suite);
     rolling::register(suite);
     services::register(suite);

@@ -46,11 +46,22 @@ fn laid_over(yaml: &str, base: &str) -> Result<Value, Wrong> {
         Some(further) => laid_over(below, &further)?,
         None => read(below)?,
     };
+    one_way_to_ask(&mut value, &own);
     lay(&mut value, own);
     if let Value::Object(map) = &mut value {
         map.shift_remove("extends");
     }
     Ok(value)
+}
+
+/// A profile says either `probe` or `probes`: where it says one of them, the base's other does not count.
+fn one_way_to_ask(below: &mut Value, own: &Value) {
+    let Value::Object(below) = below else { return };
+    for (said, other) in [("probe", "probes"), ("probes", "probe")] {
+        if own.get(said).is_some() && own.get(other).is_none() {
+            below.shift_remove(other);
+        }
+    }
 }
 
 fn lay(below: &mut Value, over: Value) {
@@ -104,6 +115,27 @@ mod tests {
         assert_eq!((mine.ports.len(), mine.ports["rpc"].default), (base.ports.len() - 1, 36657));
         assert_eq!(mine.ports["rpc"].from, base.ports["rpc"].from);
         assert_eq!(mine.templates, base.templates);
+    }
+
+    #[test]
+    fn the_one_probe_and_a_list_of_them_take_each_others_place() {
+        let mine = |yaml: &str| parsed(&format!("extends: cometbft\nname: mine\nabout: mine\n{yaml}\n"));
+        let ports = |profile: &Profile| profile.probes.iter().map(|p| p.port.clone()).collect::<Vec<_>>();
+        assert_eq!(ports(&mine("").unwrap()), ["rpc"]);
+        assert_eq!(ports(&mine("probe: {path: /proxy}").unwrap()), ["rpc"], "laid over the base's");
+        let two = mine("probes: [{kind: evm-rpc, port: p2p}, {kind: tendermint-rpc, port: rpc}]").unwrap();
+        assert_eq!(
+            (ports(&two), two.rpc_port()),
+            (vec!["p2p".to_owned(), "rpc".to_owned()], "p2p".to_owned())
+        );
+        assert_eq!(
+            mine("probe: {port: rpc}\nprobes: [{kind: evm-rpc, port: rpc}]").unwrap_err(),
+            "4:`probe` is `probes` with one entry: give one of the two"
+        );
+        assert_eq!(mine("probe: null").unwrap_err(), "0:`probes` is missing: how is a node asked?");
+        assert_eq!(mine("probe: {port: rcp}").unwrap_err(), "4:`ports` has no `rcp`; is `rpc` meant?");
+        let path = mine("probe: {path: 'x y'}").unwrap_err();
+        assert!(path.starts_with("4:`path`: \"x y\" has to begin with /"), "{path}");
     }
 
     #[test]

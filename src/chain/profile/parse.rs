@@ -69,6 +69,9 @@ impl Profile {
             Some(base) => extends::extended(yaml, &base)
                 .map_err(|wrong| vec![at_word(file, yaml, &wrong.1, wrong.0)])?,
         };
+        if let Err(why) = profile.settle_probes() {
+            return Err(vec![at_word(file, yaml, "probes", Diagnostic::error(why))]);
+        }
         profile.templates.extend(templates.into_iter().map(|(name, source)| (name, source.into())));
         let problems: Vec<_> = profile
             .problems()
@@ -157,6 +160,7 @@ impl Profile {
         }
         problems.extend(self.wrong_names());
         problems.extend(self.wrong_keys());
+        problems.extend(self.wrong_probes());
         problems.extend(tool::wrong(self));
         problems
     }
@@ -237,7 +241,8 @@ impl Profile {
 
     fn port_names(&self) -> Vec<&str> {
         let conditions = self.ports.values().filter_map(|port| port.only_when_port.as_ref());
-        conditions.map(|c| c.port.as_str()).chain([self.probe.port.as_str(), "p2p"]).collect()
+        let probes = self.probes.iter().map(|probe| probe.port.as_str());
+        conditions.map(|c| c.port.as_str()).chain(probes).collect()
     }
 }
 

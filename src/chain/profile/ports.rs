@@ -1,4 +1,4 @@
-//! Where a node listens, and how it is asked there.
+//! Where a node listens.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -60,37 +60,4 @@ pub struct KeyIs {
     pub file: HomePath,
     pub key: String,
     pub is: Value,
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    pub kind: ProbeKind,
-    pub port: String,
-    /// Before every method: `/rpc` where the chain puts a proxy in front.
-    #[serde(default)]
-    pub path: String,
-    /// How the chain names methods that Ethereum does not have (`kind: evm-rpc`).
-    #[serde(default)]
-    pub methods: ProbeMethods,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProbeKind {
-    /// `/status` and its like, by GET.
-    TendermintRpc,
-    /// JSON-RPC by POST: `eth_`, `admin_nodeInfo`, `admin_peers`.
-    EvmRpc,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProbeMethods {
-    /// Block number → addresses of all validators.
-    #[serde(default)]
-    pub validators: Option<String>,
-    /// Block number → block, `extraData` with its seals. Absent: `eth_getBlockByNumber`.
-    #[serde(default)]
-    pub block: Option<String>,
 }

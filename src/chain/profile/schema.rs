@@ -39,7 +39,7 @@ mod tests {
             return fs::write(path, &text).unwrap();
         }
         assert_eq!(SCHEMA, text, "`loomctl schema profile` has another text");
-        for key in ["chain_data", "extends", "documents", "probe", "roles"] {
+        for key in ["chain_data", "extends", "documents", "probe", "probes", "roles"] {
             assert!(schema["properties"].get(key).is_some(), "{key}");
         }
         assert_eq!(schema["additionalProperties"], false);

@@ -107,7 +107,7 @@ fn document_gone(view: &View<'_>, node: &Node) -> bool {
 /// The port that its RPC is asked on.
 fn listens(view: &View<'_>, node: &Node) -> bool {
     let port = view.seen(node).and_then(|seen| {
-        endpoints::ports(view.cluster, node, seen).get(&view.cluster.profile.probe.port).map(|port| port.port)
+        endpoints::ports(view.cluster, node, seen).get(&view.cluster.profile.rpc_port()).map(|port| port.port)
     });
     view.machine(node).is_some_and(|machine| machine.listeners.iter().any(|l| Some(l.port) == port))
 }
@@ -182,7 +182,7 @@ fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
 /// RPC on another address than the planned one, which is where it is asked.
 fn elsewhere(view: &View<'_>, node: &Node) -> Option<String> {
     let ports = endpoints::ports(view.cluster, node, view.seen(node)?);
-    let port = ports.get(&view.cluster.profile.probe.port)?;
+    let port = ports.get(&view.cluster.profile.rpc_port())?;
     let mut there = view.machine(node)?.listeners.iter().filter(|l| l.port == port.port).peekable();
     let first = there.peek()?.ip;
     let reached = there.any(|l| l.ip.is_unspecified() || l.ip.to_string() == port.bind || l.ip.is_loopback());
@@ -224,7 +224,8 @@ fn too_few(view: &View<'_>) -> Option<String> {
         seen.validator_key.as_ref()
     };
     let is = |member: &Validator, node: &Node| key(node).is_some_and(|key| key.value == member.key.value);
-    let power = |member: &Validator| i128::from(member.power.get());
+    let quorum = view.cluster.profile.quorum;
+    let power = |member: &Validator| quorum.weight(member.power.get());
     let known = |node: &Node| {
         let member = document.members.iter().find(|member| is(member, node))?;
         Some((node.name.clone(), power(member)))
@@ -235,7 +236,7 @@ fn too_few(view: &View<'_>) -> Option<String> {
         document.members.iter().filter(|member| !view.cluster.nodes.iter().any(|node| is(member, node)));
     let unread = view.cluster.nodes.iter().filter(|node| node.role == Role::Validator && key(node).is_none());
     of.extend(unread.zip(nobodys).map(|(node, member)| (node.name.clone(), power(member))));
-    let powers = Powers { total: document.members.iter().map(power).sum(), of };
+    let powers = Powers { quorum, total: document.members.iter().map(power).sum(), of };
     let down: Vec<&NodeName> = view
         .looked_at()
         .filter(|node| view.answer(node).is_none_or(|rpc| rpc.status.is_none()))

@@ -1,16 +1,26 @@
-//! What is asked of a running node, and its answers, by dialect.
+//! What is asked of a running node, and its answers, by dialect. Pure: what goes out and what comes back; who carries it is
+//! `verify/client.rs`.
 
+mod dialects;
 pub mod evm;
+pub mod prometheus;
+pub mod rest;
 pub mod tendermint;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    chain::MOST_VALIDATORS,
+    chain::{
+        MOST_VALIDATORS,
+        profile::{Probe, ProbeKind},
+    },
     types::ids::{NodeId, ValidatorKey},
 };
+
+pub use dialects::{Dialects, nobody_says};
 
 /// As many validators as a page holds at the most; by itself it has 30.
 pub const PAGE: usize = 100;
@@ -20,6 +30,107 @@ const LONGEST_TEXT: usize = 4096;
 const LONGEST_ADDRESS: usize = 128;
 /// Characters of a node's own words for what is wrong.
 const LONGEST_ERROR: usize = 500;
+
+/// What a node may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Who it is, on which chain, and how far it has come.
+    Status,
+    Height,
+    CatchingUp,
+    /// Their ids.
+    Peers,
+    PeerCount,
+    Block(u64),
+    /// When the block was made.
+    BlockTime(u64),
+    /// Pages begin with 1.
+    Validators {
+        height: u64,
+        page: u64,
+    },
+    ConsensusStep,
+    /// The document that it runs on.
+    Genesis,
+}
+
+impl Question {
+    /// What no probe of the profile says.
+    pub fn subject(self) -> &'static str {
+        match self {
+            Self::Status => "who a node is",
+            Self::Height => "the height",
+            Self::CatchingUp => "whether a node is catching up",
+            Self::Peers => "the peers",
+            Self::PeerCount => "how many peers there are",
+            Self::Block(_) | Self::BlockTime(_) => "a block",
+            Self::Validators { .. } => "the validators",
+            Self::ConsensusStep => "the step of consensus",
+            Self::Genesis => "the genesis document",
+        }
+    }
+}
+
+/// What goes out over HTTP for a question: a GET, or the body by POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// By the profile's name.
+    pub port: String,
+    pub path: String,
+    pub body: Option<String>,
+}
+
+impl Request {
+    fn to(port: &str, path: String, body: Option<String>) -> Self {
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        Self { port: port.to_owned(), path, body }
+    }
+}
+
+/// By its question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Status(Status),
+    Height(u64),
+    CatchingUp(bool),
+    Peers(NetInfo),
+    PeerCount(u64),
+    Block(Block),
+    /// Seconds since 1970.
+    BlockTime(f64),
+    Validators(Validators),
+    ConsensusStep(String),
+    Genesis(Value),
+}
+
+/// How an RPC is asked and read.
+pub trait Dialect: Send + Sync {
+    /// `None`: it has no answer to that.
+    fn request(&self, question: Question) -> Option<Request>;
+
+    /// The body of the answer to that request.
+    fn read(&self, question: Question, body: &[u8]) -> Result<Answer, ProbeError>;
+
+    /// Whether a node that is behind says so itself.
+    fn says_when_behind(&self) -> bool;
+}
+
+/// What is wrong with a profile's probe: the word to point at, and why.
+pub type WrongProbe = (String, String);
+
+/// The dialect of a profile's entry: the only place that knows which there are.
+pub fn dialect(probe: &Probe) -> Result<Box<dyn Dialect>, WrongProbe> {
+    let (dialect, own): (Box<dyn Dialect>, &[&str]) = match probe.kind {
+        ProbeKind::TendermintRpc => (Box::new(tendermint::Tendermint::of(probe)), &[]),
+        ProbeKind::EvmRpc => (Box::new(evm::Evm::of(probe)), &["methods"]),
+        ProbeKind::Prometheus => (Box::new(prometheus::Prometheus::of(probe)?), &["metrics"]),
+        ProbeKind::Rest => (Box::new(rest::Rest::of(probe)?), &rest::KEYS),
+    };
+    match probe.own_keys().into_iter().find(|key| !own.contains(key)) {
+        Some(key) => Err((key.to_owned(), format!("`{key}` is not a key of this kind of probe"))),
+        None => Ok(dialect),
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -31,11 +142,12 @@ pub enum ProbeError {
     Unreadable(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Status {
-    pub node_id: NodeId,
+    /// `None` where no probe says it; of the chain id, too.
+    pub node_id: Option<NodeId>,
     /// The chain id.
-    pub network: String,
+    pub network: Option<String>,
     pub version: String,
     pub height: u64,
     /// Empty before the first block.
@@ -46,6 +158,13 @@ pub struct Status {
     pub earliest_height: u64,
     /// Of the node's own key, whether it is in the validator set or not.
     pub validator_address: String,
+}
+
+impl Status {
+    /// Whether it is of this chain, as far as it says.
+    pub fn is_of(&self, chain_id: &str) -> bool {
+        self.network.as_ref().is_none_or(|network| network == chain_id)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -139,6 +258,14 @@ fn no_more_than_validators(count: usize, what: &str) -> Result<(), ProbeError> {
 /// Its own words, as many as people read.
 fn answered(words: &str) -> ProbeError {
     ProbeError::Answered(words.chars().take(LONGEST_ERROR).collect())
+}
+
+fn text_of(body: &[u8]) -> Result<&str, ProbeError> {
+    str::from_utf8(body).map_err(|_| ProbeError::Unreadable("it is no text".to_owned()))
+}
+
+fn missing(name: &str) -> ProbeError {
+    ProbeError::Unreadable(format!("it has no `{name}`"))
 }
 
 fn first_part(body: &str) -> String {

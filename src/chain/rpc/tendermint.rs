@@ -6,10 +6,64 @@
 use serde_json::Value;
 
 use super::{
-    Block, NetInfo, ProbeError, RpcValidator, Status, Validators, answered, checked, checked_address,
-    first_part, no_more_than_validators,
+    Answer, Block, Dialect, NetInfo, PAGE, ProbeError, Question, Request, RpcValidator, Status, Validators,
+    answered, checked, checked_address, first_part, missing, no_more_than_validators, text_of,
 };
-use crate::types::ids::{NodeId, ValidatorKey};
+use crate::{
+    chain::profile::Probe,
+    types::ids::{NodeId, ValidatorKey},
+};
+
+pub struct Tendermint {
+    port: String,
+    path: String,
+}
+
+impl Tendermint {
+    pub fn of(probe: &Probe) -> Self {
+        Self { port: probe.port.clone(), path: probe.path.clone().unwrap_or_default() }
+    }
+}
+
+impl Dialect for Tendermint {
+    fn request(&self, question: Question) -> Option<Request> {
+        let path = match question {
+            Question::Status | Question::Height | Question::CatchingUp => "/status".to_owned(),
+            Question::Peers | Question::PeerCount => "/net_info".to_owned(),
+            Question::Block(height) | Question::BlockTime(height) => format!("/block?height={height}"),
+            // The first page has no number: releases without pages refuse to be asked for one.
+            Question::Validators { height, page: 1 } => {
+                format!("/validators?height={height}&per_page={PAGE}")
+            }
+            Question::Validators { height, page } => {
+                format!("/validators?height={height}&per_page={PAGE}&page={page}")
+            }
+            Question::ConsensusStep => "/consensus_state".to_owned(),
+            Question::Genesis => "/genesis".to_owned(),
+        };
+        Some(Request::to(&self.port, format!("{}{path}", self.path), None))
+    }
+
+    fn read(&self, question: Question, body: &[u8]) -> Result<Answer, ProbeError> {
+        let body = text_of(body)?;
+        Ok(match question {
+            Question::Status => Answer::Status(status(body)?),
+            Question::Height => Answer::Height(status(body)?.height),
+            Question::CatchingUp => Answer::CatchingUp(status(body)?.catching_up),
+            Question::Peers => Answer::Peers(net_info(body)?),
+            Question::PeerCount => Answer::PeerCount(net_info(body)?.peers.len() as u64),
+            Question::Block(_) => Answer::Block(block(body)?),
+            Question::BlockTime(_) => Answer::BlockTime(made_at(body).ok_or_else(|| missing("time"))?),
+            Question::Validators { .. } => Answer::Validators(validators(body)?),
+            Question::ConsensusStep => Answer::ConsensusStep(consensus_step(body)?),
+            Question::Genesis => Answer::Genesis(field(&result(body)?, &["genesis"])?.clone()),
+        })
+    }
+
+    fn says_when_behind(&self) -> bool {
+        true
+    }
+}
 
 /// `/status`.
 pub fn status(body: &str) -> Result<Status, ProbeError> {
@@ -17,8 +71,8 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
     let info = field(&result, &["node_info"])?;
     let sync = field(&result, &["sync_info"])?;
     Ok(Status {
-        node_id: node_id(info)?,
-        network: text(info, &["network"])?,
+        node_id: Some(node_id(info)?),
+        network: Some(text(info, &["network"])?),
         version: text(info, &["version"]).unwrap_or_default(),
         height: number(sync, &["latest_block_height"])?,
         hash: text(sync, &["latest_block_hash"])?,
@@ -30,7 +84,7 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
 }
 
 /// `/net_info`.
-pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
+fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
     let result = result(body)?;
     // Go writes an empty list as null.
     let peers = list(&result, &["peers"]);
@@ -40,7 +94,7 @@ pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
 }
 
 /// `/block?height=N`.
-pub fn block(body: &str) -> Result<Block, ProbeError> {
+fn block(body: &str) -> Result<Block, ProbeError> {
     let result = result(body)?;
     // Up to 0.32 the id stands in block_meta.
     let hash = text(&result, &["block_id", "hash"])
@@ -55,7 +109,7 @@ pub fn block(body: &str) -> Result<Block, ProbeError> {
 }
 
 /// When a block was made, in seconds since 1970: `/block?height=N`.
-pub fn made_at(body: &str) -> Option<f64> {
+fn made_at(body: &str) -> Option<f64> {
     let json: Value = serde_json::from_str(body).ok()?;
     let time = json["result"]["block"]["header"]["time"].as_str()?;
     let since = humantime::parse_rfc3339_weak(time).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -63,7 +117,7 @@ pub fn made_at(body: &str) -> Option<f64> {
 }
 
 /// `/validators?height=N`.
-pub fn validators(body: &str) -> Result<Validators, ProbeError> {
+fn validators(body: &str) -> Result<Validators, ProbeError> {
     let result = result(body)?;
     let members: Vec<_> = list(&result, &["validators"]).iter().map(validator).collect::<Result<_, _>>()?;
     let total = number(&result, &["total"]).unwrap_or(members.len() as u64);
@@ -71,7 +125,7 @@ pub fn validators(body: &str) -> Result<Validators, ProbeError> {
 }
 
 /// `/consensus_state` as `height/round/step`, for a chain that stands.
-pub fn consensus_step(body: &str) -> Result<String, ProbeError> {
+fn consensus_step(body: &str) -> Result<String, ProbeError> {
     text(&result(body)?, &["round_state", "height/round/step"])
 }
 
@@ -109,10 +163,6 @@ fn result(body: &str) -> Result<Value, ProbeError> {
         Some(result) if result.is_object() => Ok(result),
         _ => Err(missing("result")),
     }
-}
-
-fn missing(name: &str) -> ProbeError {
-    ProbeError::Unreadable(format!("it has no `{name}`"))
 }
 
 fn field<'a>(value: &'a Value, path: &[&str]) -> Result<&'a Value, ProbeError> {
@@ -161,11 +211,26 @@ mod tests {
         let unborn = status(recorded!("status-unborn")).unwrap();
         assert_eq!((unborn.height, unborn.hash.as_str(), unborn.catching_up), (0, "", false));
         let born = status(recorded!("status")).unwrap();
-        assert_eq!(born.node_id.as_str(), "92349d15ce4f81ce19e380fd59f781100e2b919e");
-        assert_eq!((born.network.as_str(), born.version.as_str()), ("rec", "0.38.17"));
+        assert_eq!(born.node_id.as_ref().unwrap().as_str(), "92349d15ce4f81ce19e380fd59f781100e2b919e");
+        assert_eq!((born.network.as_deref(), born.version.as_str()), (Some("rec"), "0.38.17"));
         assert_eq!((born.height, born.earliest_height), (3, 1));
         assert_eq!(born.validator_address, "9FE4D9E69288659745BF44E6D8E5F9AF0FFF2CAC");
         assert_eq!(born.app_hash, "0000000000000000");
+    }
+
+    #[test]
+    fn questions_are_paths() {
+        let mut probe = Probe::of(crate::chain::profile::ProbeKind::TendermintRpc, "rpc");
+        probe.path = Some("/rpc".to_owned());
+        let path = |question| Tendermint::of(&probe).request(question).unwrap().path;
+        assert_eq!(path(Question::Block(7)), "/rpc/block?height=7");
+        let page = |page| path(Question::Validators { height: 7, page });
+        assert_eq!(
+            page(1),
+            "/rpc/validators?height=7&per_page=100",
+            "releases without pages refuse a number"
+        );
+        assert_eq!(page(2), "/rpc/validators?height=7&per_page=100&page=2");
     }
 
     /// V3

@@ -5,17 +5,78 @@
 use serde_json::{Value, json};
 
 use super::{
-    Block, NetInfo, ProbeError, RpcValidator, Status, answered, checked, first_part, no_more_than_validators,
+    Answer, Block, Dialect, NetInfo, ProbeError, Question, Request, RpcValidator, Status, Validators,
+    answered, checked, first_part, missing, no_more_than_validators, text_of,
 };
 use crate::{
-    chain::{genesis::istanbul::Extra, identity, profile::ProbeMethods},
+    chain::{
+        genesis::istanbul::Extra,
+        identity,
+        profile::{Probe, ProbeMethods},
+    },
     types::ids::NodeId,
 };
+
+pub struct Evm {
+    port: String,
+    path: String,
+    methods: ProbeMethods,
+}
+
+impl Evm {
+    pub fn of(probe: &Probe) -> Self {
+        Self {
+            port: probe.port.clone(),
+            path: probe.path.clone().unwrap_or_default(),
+            methods: probe.methods.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Dialect for Evm {
+    fn request(&self, question: Question) -> Option<Request> {
+        let body = match question {
+            Question::Status | Question::Height | Question::CatchingUp => ask_status(),
+            Question::Peers | Question::PeerCount => ask_peers(),
+            Question::Block(height) | Question::BlockTime(height) => ask_block(&self.methods, height),
+            Question::Validators { height, .. } => ask_validators(&self.methods, height)?,
+            Question::ConsensusStep | Question::Genesis => return None,
+        };
+        Some(Request::to(&self.port, self.path.clone(), Some(body)))
+    }
+
+    fn read(&self, question: Question, body: &[u8]) -> Result<Answer, ProbeError> {
+        let body = text_of(body)?;
+        Ok(match question {
+            Question::Status => Answer::Status(status(body)?),
+            Question::Height => Answer::Height(status(body)?.height),
+            Question::CatchingUp => Answer::CatchingUp(status(body)?.catching_up),
+            Question::Peers => Answer::Peers(net_info(body)?),
+            Question::PeerCount => Answer::PeerCount(net_info(body)?.peers.len() as u64),
+            Question::Block(_) => Answer::Block(block(body)?),
+            #[allow(clippy::cast_precision_loss)] // Seconds since 1970.
+            Question::BlockTime(_) => {
+                Answer::BlockTime(made_at(body).ok_or_else(|| missing("timestamp"))? as f64)
+            }
+            // All on one page.
+            Question::Validators { height, .. } => {
+                let members = validators(body)?;
+                Answer::Validators(Validators { height, total: members.len() as u64, members })
+            }
+            Question::ConsensusStep | Question::Genesis => return Err(missing(question.subject())),
+        })
+    }
+
+    /// One that follows the others never does, however far behind it is.
+    fn says_when_behind(&self) -> bool {
+        false
+    }
+}
 
 /// A method and its parameters.
 type Call<'a> = (&'a str, Value);
 
-pub fn ask_status() -> String {
+fn ask_status() -> String {
     request(&[
         ("web3_clientVersion", json!([])),
         ("eth_chainId", json!([])),
@@ -26,15 +87,15 @@ pub fn ask_status() -> String {
 }
 
 /// A node that follows the others says that it is not syncing, however far behind it is: who compares heights knows better.
-pub fn status(body: &str) -> Result<Status, ProbeError> {
+fn status(body: &str) -> Result<Status, ProbeError> {
     let [version, chain, node, syncing, block] = results(body)?;
     let id = text(&node, "id")?;
     let height = number(&block, "number")?;
     let chain = hex_number(&chain).ok_or_else(|| missing("eth_chainId"))?;
     Ok(Status {
         validator_address: identity::evm_address(&id).map(|key| key.value).map_err(unreadable)?,
-        node_id: NodeId::new(id).map_err(unreadable)?,
-        network: chain.to_string(),
+        node_id: Some(NodeId::new(id).map_err(unreadable)?),
+        network: Some(chain.to_string()),
         version: checked(version.as_str().unwrap_or_default(), "version").unwrap_or_default(),
         height,
         hash: if height == 0 { String::new() } else { text(&block, "hash")? },
@@ -44,24 +105,24 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
     })
 }
 
-pub fn ask_peers() -> String {
+fn ask_peers() -> String {
     request(&[("admin_peers", json!([]))])
 }
 
-pub fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
+fn net_info(body: &str) -> Result<NetInfo, ProbeError> {
     let [peers] = results(body)?;
     no_more_than_validators(peers.as_array().map_or(0, Vec::len), "peers")?;
     let id = |peer: &Value| NodeId::new(text(peer, "id")?.to_ascii_lowercase()).map_err(unreadable);
     Ok(NetInfo { peers: peers.as_array().into_iter().flatten().map(id).collect::<Result<_, _>>()? })
 }
 
-pub fn ask_block(methods: &ProbeMethods, height: u64) -> String {
+fn ask_block(methods: &ProbeMethods, height: u64) -> String {
     let method = methods.block.as_deref().unwrap_or("eth_getBlockByNumber");
     request(&[(method, json!([format!("{height:#x}"), false]))])
 }
 
 /// Its own seals say who has committed it.
-pub fn block(body: &str) -> Result<Block, ProbeError> {
+fn block(body: &str) -> Result<Block, ProbeError> {
     let [block] = results(body)?;
     let hash = text(&block, "hash")?;
     Ok(Block {
@@ -73,17 +134,17 @@ pub fn block(body: &str) -> Result<Block, ProbeError> {
 }
 
 /// When the block was made, in seconds since 1970.
-pub fn made_at(body: &str) -> Option<u64> {
+fn made_at(body: &str) -> Option<u64> {
     let [block] = results(body).ok()?;
     number(&block, "timestamp").ok()
 }
 
 /// `None`: the chain has no such method.
-pub fn ask_validators(methods: &ProbeMethods, height: u64) -> Option<String> {
+fn ask_validators(methods: &ProbeMethods, height: u64) -> Option<String> {
     Some(request(&[(methods.validators.as_deref()?, json!([format!("{height:#x}")]))]))
 }
 
-pub fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
+fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
     let [addresses] = results(body)?;
     let validator = |address: &Value| {
         let address = checked(address.as_str().ok_or_else(|| missing("address"))?, "address")?;
@@ -136,10 +197,6 @@ fn results<const N: usize>(body: &str) -> Result<[Value; N], ProbeError> {
     if lacks { Err(missing("result")) } else { Ok(results) }
 }
 
-fn missing(name: &str) -> ProbeError {
-    ProbeError::Unreadable(format!("it has no `{name}`"))
-}
-
 #[allow(clippy::needless_pass_by_value)] // As a function of `map_err`.
 fn unreadable(error: crate::types::ids::Invalid) -> ProbeError {
     ProbeError::Unreadable(error.to_string())
@@ -176,16 +233,15 @@ mod tests {
     #[test]
     fn status_and_peers_of_a_running_node() {
         let status = status(recorded!("status")).unwrap();
-        assert!(
-            status.node_id.as_str().starts_with("7debb888fefc643d") && status.node_id.as_str().len() == 128
-        );
+        let id = status.node_id.unwrap();
+        assert!(id.as_str().starts_with("7debb888fefc643d") && id.as_str().len() == 128);
         // Which the node itself says as its `nodeAddress`.
         assert_eq!(status.validator_address, "0x760897540c6768589eec40f1012e24e621c66191");
-        assert_eq!((status.network.as_str(), status.catching_up), ("2024", false));
+        assert_eq!((status.network.as_deref(), status.catching_up), (Some("2024"), false));
         assert_eq!(status.version, "Klaytn/v1.0.3/linux-amd64/go1.26.8");
         assert!(status.height > 2 && status.hash.starts_with("0x") && status.app_hash.starts_with("0x"));
         let peers = net_info(recorded!("peers")).unwrap().peers;
-        assert!(peers.len() == 3 && !peers.contains(&status.node_id));
+        assert!(peers.len() == 3 && !peers.contains(&id));
     }
 
     #[test]
