@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::{Next, Options, Planned, Stage, life, preflight, quorum};
 use crate::{
     cluster::{Cluster, Node, Program},
-    facts::{Facts, NodeFacts, UnitFacts},
+    facts::{Facts, NodeFacts, UnitFacts, manifest::EntryKind},
     steps::{Step, TOOL_STAGING, staging},
     types::ids::{NodeName, Sha256},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
     if let Some(refusals) = not_ours(cluster, &nodes) {
         return Next::Refused(refusals);
     }
-    let stop = of(&nodes, "stop", |node, seen| {
+    let stop = of(&nodes, StageName::Stop, |node, seen| {
         let mut steps = stopped(cluster, node);
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
         let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
@@ -44,7 +44,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, down: Down) -> 
     if let Some(refusals) = still_running(cluster, facts) {
         return Next::Refused(refusals);
     }
-    match of(&nodes, "destroy", |node, seen| removal(cluster, node, seen, delete_keys)) {
+    match of(&nodes, StageName::Destroy, |node, seen| removal(cluster, node, seen, delete_keys)) {
         Some(stage) => Next::Stage(stage),
         None => Next::Done(Vec::new()),
     }
@@ -58,7 +58,7 @@ pub(super) fn stopped(cluster: &Cluster, node: &Node) -> Vec<Step> {
 
 pub(super) fn of(
     nodes: &[(&Node, &NodeFacts)],
-    name: &'static str,
+    name: StageName,
     steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,
 ) -> Option<Stage> {
     let steps: BTreeMap<NodeName, Vec<Planned>> = nodes
@@ -149,7 +149,9 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let mut steps: Vec<Step> = manifest
         .paths
         .iter()
-        .filter(|entry| matches!(entry.kind.as_str(), "unit" | "file" | "link" | "genesis"))
+        .filter(|entry| {
+            matches!(entry.kind, EntryKind::Unit | EntryKind::File | EntryKind::Link | EntryKind::Genesis)
+        })
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.

@@ -13,6 +13,7 @@ use crate::{
     steps::{self, Run, Step},
     types::{
         ids::{NodeId, NodeName, RemotePath, Sha256},
+        stage::StageName,
         text::Text,
     },
 };
@@ -37,7 +38,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
     let mut course = Course::new(options);
     loop {
         match course.next(cluster, &facts) {
-            Next::Stage(stage) if stage.name == "fetch" => {
+            Next::Stage(stage) if stage.name == StageName::Fetch => {
                 stages.push(stage);
                 return Unfolded { stages, end: Next::Done(Vec::new()) };
             }
@@ -59,7 +60,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
                         stages.extend(tools(cluster, facts.to_mut(), options));
                         let touched = |node: &&Node| options.touches(&node.name);
                         let steps = outline(cluster, &facts, cluster.nodes.iter().filter(touched));
-                        (Stage::of("start", steps), Next::Done(Vec::new()))
+                        (Stage::of(StageName::Start, steps), Next::Done(Vec::new()))
                     }
                 };
                 stages.extend(more);
@@ -168,7 +169,7 @@ fn joining(
         }
     }
     steps.extend(own);
-    (Stage::of("start", steps), end)
+    (Stage::of(StageName::Start, steps), end)
 }
 
 /// Makes `facts` say what the stage would have brought about; `init` adds what only the chain's init knows.

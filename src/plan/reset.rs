@@ -9,7 +9,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     steps::Step,
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// Stop all, then remove; `Done`: there is no state that would have to go.
@@ -32,8 +32,8 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
     }
     let nodes: Vec<(&Node, &NodeFacts)> =
         cluster.nodes.iter().filter_map(|node| Some((node, facts.nodes.get(&node.name)?))).collect();
-    let stage = down::of(&nodes, "stop", |node, _| down::stopped(cluster, node))
-        .or_else(|| down::of(&nodes, "reset", |node, seen| state(cluster, node, seen)));
+    let stage = down::of(&nodes, StageName::Stop, |node, _| down::stopped(cluster, node))
+        .or_else(|| down::of(&nodes, StageName::Reset, |node, seen| state(cluster, node, seen)));
     match stage {
         Some(stage) => Next::Stage(stage),
         None => Next::Done(Vec::new()),

@@ -17,7 +17,7 @@ use crate::{
     },
     facts::{Facts, NodeFacts},
     types::ids::{NodeName, Sha256, ValidatorKey},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// One node's keys on their way back.
@@ -58,7 +58,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, backup: &Backup
             Err(why) => return Next::Refused(vec![damaged(name, &why)]),
         }
     }
-    Stage::of("restore", steps).map_or(Next::Done(Vec::new()), Next::Stage)
+    Stage::of(StageName::Restore, steps).map_or(Next::Done(Vec::new()), Next::Stage)
 }
 
 /// Whose keys go back, and from which height on they may sign.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
     facts::Facts,
-    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName, stage::StageName},
 };
 
 /// A node that runs something else than its files say, and the steps that end with its restart.
@@ -36,7 +36,7 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Wa
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
             let gate = Some(Gate { node: first.node, shows });
-            Next::Stage(Stage { name: "roll", steps, uploads: BTreeMap::new(), gate })
+            Next::Stage(Stage { name: StageName::Roll, steps, uploads: BTreeMap::new(), gate })
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         diagnostic::Diagnostic,
         ids::{NodeName, Sha256},
         redact,
+        stage::StageName,
     },
 };
 
@@ -34,7 +35,7 @@ pub struct Saved {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedStage {
-    pub name: String,
+    pub name: StageName,
     pub steps: BTreeMap<NodeName, Vec<SavedStep>>,
 }
 
@@ -85,7 +86,7 @@ impl Saved {
 
     /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.
     pub fn rolls(&self) -> bool {
-        self.stages.iter().any(|stage| stage.name == "roll")
+        self.stages.iter().any(|stage| stage.name == StageName::Roll)
     }
 
     /// Whether the same plan would be made now; else what is different.
@@ -137,7 +138,7 @@ impl SavedStage {
     fn new(stage: &Stage) -> Self {
         let steps = |steps: &Vec<Planned>| steps.iter().map(SavedStep::new).collect();
         let steps = stage.steps.iter().map(|(node, of)| (node.clone(), steps(of))).collect();
-        Self { name: stage.name.to_owned(), steps }
+        Self { name: stage.name, steps }
     }
 
     /// Whether the other is what is left of this stage once hosts could not pull what they were to pull: the same steps,

@@ -18,7 +18,7 @@ use crate::{
         manifest::{FORMAT, Manifest, ServiceEntry},
     },
     steps::{Init, Run, Step, staging},
-    types::{diagnostic::Diagnostic, ids::RemotePath},
+    types::{diagnostic::Diagnostic, ids::RemotePath, stage::StageName},
 };
 
 /// The nodes that this run touches, with what is known of them.
@@ -48,7 +48,7 @@ pub fn accounts(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<S
             steps.insert(node.name.clone(), called);
         }
     }
-    Stage::of("accounts", steps)
+    Stage::of(StageName::Accounts, steps)
 }
 
 /// Only before init: a new account may have another uid than the one that the node's files belong to.
@@ -69,7 +69,7 @@ pub fn fetch(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<Stag
         let fetches = cluster.programs(node).filter_map(fetch).collect();
         steps.insert(node.name.clone(), called_for(fetches, seen));
     }
-    Stage::of("fetch", steps)
+    Stage::of(StageName::Fetch, steps)
 }
 
 /// Binary, folder, init: after it every node has keys and pristine documents.
@@ -91,7 +91,7 @@ pub fn prepare(cluster: &Cluster, facts: &Facts, options: &Options) -> Option<St
         }
         steps.insert(node.name.clone(), called);
     }
-    let mut stage = Stage::of("prepare", steps)?;
+    let mut stage = Stage::of(StageName::Prepare, steps)?;
     stage.uploads = uploads;
     Some(stage)
 }
@@ -230,7 +230,7 @@ pub fn agree_and_start(
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    Ok((Stage::of("start", steps), waiting))
+    Ok((Stage::of(StageName::Start, steps), waiting))
 }
 
 /// One node at its start, with everything that is known of it.

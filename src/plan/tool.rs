@@ -18,7 +18,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::Facts,
     steps::{Step, TOOL_STAGING, Tool},
-    types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
+    types::{code::Code, diagnostic::Diagnostic, ids::RemotePath, stage::StageName},
 };
 
 /// Steps that are wanted and have all that they work with; the next ones come when these have given theirs.
@@ -38,7 +38,7 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         let wanted: Vec<Planned> = super::stages::called_for(tools.map(Step::Tool).collect(), seen);
         steps.insert(node.name.clone(), wanted);
     }
-    Ok(Stage::of("genesis", steps))
+    Ok(Stage::of(StageName::Genesis, steps))
 }
 
 /// Only before birth (S1); and after a first start only of a genesis that came about like this, and without new keys: a

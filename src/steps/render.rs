@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        facts::manifest::{Entry, FORMAT},
+        facts::manifest::{Entry, EntryKind, FORMAT},
         types::ids::{RemotePath, UnitName, UserName},
     };
 
@@ -214,7 +214,7 @@ mod tests {
             services: Vec::new(),
             paths: vec![Entry {
                 path: home.join("a b").unwrap(),
-                kind: "file".into(),
+                kind: EntryKind::File,
                 sha256: Some(Sha256::of("x")),
                 inode: None,
                 size: None,
