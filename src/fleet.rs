@@ -34,6 +34,7 @@ use crate::{
         interrupt::Interrupt,
         login::Login,
         scope::Scope,
+        stage::StageName,
     },
 };
 
@@ -133,7 +134,7 @@ impl Fleet {
 
     /// Connects to every target; those that could not be reached come back with the reason.
     pub async fn connect(&mut self, targets: &[Target]) -> BTreeMap<usize, HostError> {
-        self.tell_begins("connect", targets);
+        self.tell_begins(StageName::Connect, targets);
         let connected: Vec<_> = {
             let this = &*self;
             let all: FuturesUnordered<_> = targets.iter().map(|target| this.connect_one(target)).collect();
@@ -152,16 +153,16 @@ impl Fleet {
     async fn connect_one(&self, target: &Target) -> (usize, Result<Arc<Host>, HostError>) {
         let _turn = self.forks.acquire().await;
         let start = Instant::now();
-        self.tell_turn(target, "connect");
+        self.tell_turn(target, StageName::Connect);
         let result = self.connected(target).await;
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        self.tell_stage(target, "connect", outcome, start.elapsed());
+        self.tell_stage(target, StageName::Connect, outcome, start.elapsed());
         (target.machine, result)
     }
 
     /// Asks targets that are connected what they are.
     pub async fn look(&self, targets: &[Target]) -> Answers {
-        self.tell_begins("gather", targets);
+        self.tell_begins(StageName::Gather, targets);
         let all: FuturesUnordered<_> =
             targets.iter().map(|target| self.gather_one(target, None, &nothing_early)).collect();
         all.map(|(machine, _, answer)| (machine, answer.map(|(answer, _)| answer))).collect().await
@@ -170,7 +171,7 @@ impl Fleet {
     /// Asks every target, which is connected first if need be; with a lock, holds it from then on. One host's failure is
     /// its own. `early`: what goes up to a machine as soon as it has answered, while others are still asked.
     pub async fn gather(&mut self, targets: &[Target], lock: Option<&Lock>, early: Early<'_>) -> Answers {
-        self.tell_begins("gather", targets);
+        self.tell_begins(StageName::Gather, targets);
         let asked: Vec<_> = {
             let this = &*self;
             let mut all: FuturesUnordered<_> =
@@ -210,13 +211,13 @@ impl Fleet {
             Err(error) => return (target.machine, None, Err(error)),
         };
         let start = Instant::now();
-        self.tell_turn(target, "gather");
+        self.tell_turn(target, StageName::Gather);
         let mut interrupt = self.interrupt.clone();
         let work = async {
             let asked = ask_host(&host, target, lock, self.limit, self.deep).await?;
             for upload in early(target.machine, &asked.0) {
                 // What fails is tried again by the stage that needs it, and told then.
-                let _ = self.send_up(&host, target, "gather", &upload).await;
+                let _ = self.send_up(&host, target, StageName::Gather, &upload).await;
             }
             Ok(asked)
         };
@@ -225,7 +226,7 @@ impl Fleet {
             () = interrupt.wait() => Err(HostError::Interrupted),
         };
         let outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        self.tell_stage(target, "gather", outcome, start.elapsed());
+        self.tell_stage(target, StageName::Gather, outcome, start.elapsed());
         (target.machine, Some(host), result)
     }
 
@@ -247,7 +248,7 @@ impl Fleet {
         &self,
         host: &Host,
         target: &Target,
-        stage: &'static str,
+        stage: StageName,
         upload: &Upload,
     ) -> Result<(), HostError> {
         let what = (target.machine, upload.sha256.clone());
@@ -265,7 +266,7 @@ impl Fleet {
         &self,
         host: &Host,
         target: &Target,
-        stage: &'static str,
+        stage: StageName,
         upload: &Upload,
     ) -> Result<(), HostError> {
         let (start, name, step) = (Instant::now(), target.name.clone(), format!("upload {}", upload.name));
@@ -280,16 +281,16 @@ impl Fleet {
         result
     }
 
-    fn tell_begins(&self, stage: &'static str, targets: &[Target]) {
+    fn tell_begins(&self, stage: StageName, targets: &[Target]) {
         let hosts = targets.iter().map(|target| target.name.clone()).collect();
         self.events.tell(Event::Begins { stage, hosts });
     }
 
-    fn tell_turn(&self, target: &Target, stage: &'static str) {
+    fn tell_turn(&self, target: &Target, stage: StageName) {
         self.events.tell(Event::Turn { host: target.name.clone(), stage });
     }
 
-    fn tell_stage(&self, target: &Target, stage: &'static str, outcome: Outcome, took: Duration) {
+    fn tell_stage(&self, target: &Target, stage: StageName, outcome: Outcome, took: Duration) {
         self.events.tell(Event::Stage { host: target.name.clone(), stage, outcome, took });
     }
 

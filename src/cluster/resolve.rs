@@ -22,6 +22,7 @@ use crate::{
     chain::{genesis::Overrides, peers::Strategy, profile::Profile, render, unit},
     inventory::Inventory,
     types::{
+        code::Code,
         diagnostic::{Diagnostic, alike},
         ids::{ChainId, ClusterName},
         login::{Login, Secret},
@@ -106,7 +107,8 @@ fn near_misses(inventory: &Inventory) -> Vec<Diagnostic> {
             if let Some(meant) = nearest(name, known.iter().copied()) {
                 let place = var.name_place.as_ref().or(var.place.as_ref());
                 let warning =
-                    Diagnostic::warning(format!("unknown variable `{name}`: did you mean `{meant}`?"));
+                    Diagnostic::warning(format!("unknown variable `{name}`: did you mean `{meant}`?"))
+                        .coded(Code::UnknownVariable);
                 warnings.push(warning.at(place));
             }
         }
@@ -204,7 +206,7 @@ fn whole(
 ) -> Option<Cluster> {
     let given = shared_text(inventory, "chain_id", problems);
     if joined.is_some() && given.is_none() {
-        let problem = Diagnostic::error("missing variable `chain_id`");
+        let problem = Diagnostic::error("missing variable `chain_id`").coded(Code::MissingVariable);
         problems.push(problem.help("set it to the id of the network that is joined, as its genesis has it"));
     }
     let chain_id = match &given {
@@ -217,7 +219,7 @@ fn whole(
         shared_text(inventory, "cluster", problems).or_else(|| chain_id.as_ref().map(ToString::to_string));
     let name = ClusterName::new(name?)
         .map_err(|why| {
-            problems.push(Diagnostic::error(why.to_string()).help("set `cluster` to a short name"))
+            problems.push(Diagnostic::error(why.to_string()).help("set `cluster` to a short name"));
         })
         .ok();
     let strategy = match shared_text(inventory, "peers_strategy", problems).as_deref() {

@@ -37,11 +37,25 @@ pub struct ServiceEntry {
     pub pinned: bool,
 }
 
+/// What a path is to its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntryKind {
+    File,
+    Link,
+    Binary,
+    Unit,
+    Genesis,
+    Key,
+    /// Of another version: it is left alone.
+    #[serde(other)]
+    Unknown,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub path: RemotePath,
-    /// `file`, `folder`, `link`, `binary`, `unit`, `genesis`, `key`
-    pub kind: String,
+    pub kind: EntryKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,14 +135,20 @@ mod tests {
     /// Recorded from a host by the first build that wrote this format.
     #[test]
     fn a_manifest_of_format_1_is_read() {
+        use EntryKind::{Binary, File, Genesis, Key, Link, Unit};
         let manifest = Manifest::parse(include_str!("../../tests/fixtures/format-1/manifest.json")).unwrap();
         assert_eq!(
             (manifest.format, manifest.node.as_str(), manifest.unit.as_str()),
             (1, "node-0", "cometbft")
         );
         assert!(manifest.binary_sha256.is_some());
-        let kinds: Vec<&str> = manifest.paths.iter().map(|entry| entry.kind.as_str()).collect();
-        assert_eq!(kinds, ["binary", "genesis", "file", "link", "link", "unit", "key", "key", "key"]);
+        let kinds: Vec<EntryKind> = manifest.paths.iter().map(|entry| entry.kind).collect();
+        assert_eq!(kinds, [Binary, Genesis, File, Link, Link, Unit, Key, Key, Key]);
+        let text = serde_json::to_value(kinds).unwrap();
+        let names = ["binary", "genesis", "file", "link", "link", "unit", "key", "key", "key"];
+        assert_eq!(text, serde_json::json!(names), "as it is written on hosts");
+        let newer: EntryKind = serde_json::from_str("\"socket\"").unwrap();
+        assert_eq!(newer, EntryKind::Unknown);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     facts::{Facts, NodeFacts},
     steps::{Adopt, Step},
     types::ids::{ChainId, RemotePath},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
@@ -150,5 +150,5 @@ pub fn take_over(world: &World<'_>) -> Outcome {
         });
         steps.insert(node.name.clone(), vec![Planned { step, why: format!("{first} is there") }]);
     }
-    Stage::of("adopt", steps).into()
+    Stage::of(StageName::Adopt, steps).into()
 }

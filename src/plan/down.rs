@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Node, Program},
-    facts::{Facts, NodeFacts, UnitFacts},
+    facts::{Facts, NodeFacts, UnitFacts, manifest::EntryKind},
     steps::{Disabled, EmptyGone, Gone, Reload, Step, Stopped, TOOL_STAGING, Unsigned, Unused, staging},
     types::ids::{NodeName, Sha256},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// A unit of that name that we did not install is not ours to stop, nor is one that nobody would stop left behind.
@@ -23,7 +23,7 @@ pub fn only_ours(world: &World<'_>) -> Outcome {
 pub fn stop(world: &World<'_>) -> Outcome {
     let cluster = world.cluster;
     let nodes: Vec<_> = world.touched().collect();
-    let stop = of(&nodes, "stop", |node, seen| {
+    let stop = of(&nodes, StageName::Stop, |node, seen| {
         let mut steps = stopped(cluster, node);
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
         let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
@@ -41,7 +41,7 @@ pub fn all_stopped(world: &World<'_>) -> Outcome {
 pub fn remove(world: &World<'_>) -> Outcome {
     let nodes: Vec<_> = world.touched().collect();
     let keys = world.options.goal == Goal::DestroyKeys;
-    of(&nodes, "destroy", |node, seen| removal(world.cluster, node, seen, keys)).into()
+    of(&nodes, StageName::Destroy, |node, seen| removal(world.cluster, node, seen, keys)).into()
 }
 
 /// What depends on another program of its node is stopped before it.
@@ -52,7 +52,7 @@ pub(super) fn stopped(cluster: &Cluster, node: &Node) -> Vec<Step> {
 
 pub(super) fn of(
     nodes: &[(&Node, &NodeFacts)],
-    name: &'static str,
+    name: StageName,
     steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,
 ) -> Option<Stage> {
     let steps: BTreeMap<NodeName, Vec<Planned>> = nodes
@@ -140,7 +140,9 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let mut steps: Vec<Step> = manifest
         .paths
         .iter()
-        .filter(|entry| matches!(entry.kind.as_str(), "unit" | "file" | "link" | "genesis"))
+        .filter(|entry| {
+            matches!(entry.kind, EntryKind::Unit | EntryKind::File | EntryKind::Link | EntryKind::Genesis)
+        })
         .map(|entry| gone(entry.path.clone()))
         .collect();
     // A birth that was cut off has made these before it could list them.

@@ -45,8 +45,8 @@ use crate::steps::Step;
 use crate::{
     cluster::Cluster,
     facts::Facts,
-    types::diagnostic::Diagnostic,
     types::ids::{NodeName, Sha256},
+    types::{diagnostic::Diagnostic, stage::StageName},
 };
 pub use goal::Goal;
 pub use predict::{Unfolded, unfold};
@@ -70,7 +70,7 @@ pub struct Upload {
 /// Steps that may run on all their nodes at once; the next stage comes when this one succeeded everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stage {
-    pub name: &'static str,
+    pub name: StageName,
     pub steps: BTreeMap<NodeName, Vec<Planned>>,
     /// By machine.
     pub uploads: BTreeMap<usize, Vec<Upload>>,
@@ -99,7 +99,7 @@ pub enum Shows {
 
 impl Stage {
     /// Only the nodes that have something to do; `None`: nobody has.
-    fn of(name: &'static str, steps: BTreeMap<NodeName, Vec<Planned>>) -> Option<Self> {
+    fn of(name: StageName, steps: BTreeMap<NodeName, Vec<Planned>>) -> Option<Self> {
         let steps: BTreeMap<_, _> = steps.into_iter().filter(|(_, steps)| !steps.is_empty()).collect();
         (!steps.is_empty()).then_some(Self { name, steps, uploads: BTreeMap::new(), gate: None })
     }

@@ -14,7 +14,10 @@ use crate::{
         unit::{self, UnitAsk},
     },
     cluster::{Cluster, Node, Program},
-    facts::{Facts, NodeFacts, manifest::Entry},
+    facts::{
+        Facts, NodeFacts,
+        manifest::{Entry, EntryKind},
+    },
     steps::{File, Folder, Link, Run, Step, Unit, started},
     types::{
         code::Code,
@@ -227,9 +230,9 @@ pub fn managed(
     facts: &Facts,
     steps: &[Step],
 ) -> Vec<Entry> {
-    let entry = |path: RemotePath, kind: &str, sha256: Option<Sha256>| Entry {
+    let entry = |path: RemotePath, kind: EntryKind, sha256: Option<Sha256>| Entry {
         path,
-        kind: kind.to_owned(),
+        kind,
         sha256,
         inode: None,
         size: None,
@@ -242,20 +245,20 @@ pub fn managed(
         |path: &RemotePath| cluster.profile.documents.values().any(|d| d.path.under(home) == *path);
     let binary = |program: Program<'_>| {
         let sum = ask::sha256_of(node, program.binary, facts)?;
-        Some(entry(cluster.binary_path(node, program, sum), "binary", Some(sum.clone())))
+        Some(entry(cluster.binary_path(node, program, sum), EntryKind::Binary, Some(sum.clone())))
     };
     let mut entries: Vec<Entry> = cluster.programs(node).filter_map(binary).collect();
     for step in steps {
         match step {
             Step::File(File { path, content, .. }) => {
                 let kind = match path {
-                    path if units.contains(path) => "unit",
-                    path if is_document(path) => "genesis",
-                    _ => "file",
+                    path if units.contains(path) => EntryKind::Unit,
+                    path if is_document(path) => EntryKind::Genesis,
+                    _ => EntryKind::File,
                 };
                 entries.push(entry(path.clone(), kind, Some(content.sha256().clone())));
             }
-            Step::Link(Link { path, .. }) => entries.push(entry(path.clone(), "link", None)),
+            Step::Link(Link { path, .. }) => entries.push(entry(path.clone(), EntryKind::Link, None)),
             _ => {}
         }
     }
@@ -263,7 +266,7 @@ pub fn managed(
     for path in profile.key_files() {
         let path = path.under(home);
         if entries.iter().all(|entry| entry.path != path) {
-            entries.push(entry(path, "key", None));
+            entries.push(entry(path, EntryKind::Key, None));
         }
     }
     entries

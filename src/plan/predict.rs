@@ -11,7 +11,10 @@ use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
     steps::{File, Step, UNKNOWN},
-    types::ids::{NodeId, NodeName, Sha256},
+    types::{
+        ids::{NodeId, NodeName, Sha256},
+        stage::StageName,
+    },
 };
 
 /// Where a plan ends.
@@ -27,7 +30,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
     let mut course = Course::new(options);
     loop {
         match course.next(cluster, &facts) {
-            Next::Stage(stage) if stage.name == "fetch" => {
+            Next::Stage(stage) if stage.name == StageName::Fetch => {
                 stages.push(stage);
                 return Unfolded { stages, end: Next::Done(Vec::new()) };
             }
@@ -49,7 +52,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
                         stages.extend(tools(cluster, facts.to_mut(), options));
                         let touched = |node: &&Node| options.touches(&node.name);
                         let steps = outline(cluster, &facts, cluster.nodes.iter().filter(touched));
-                        (Stage::of("start", steps), Next::Done(Vec::new()))
+                        (Stage::of(StageName::Start, steps), Next::Done(Vec::new()))
                     }
                 };
                 stages.extend(more);
@@ -159,7 +162,7 @@ fn joining(
         }
     }
     steps.extend(own);
-    (Stage::of("start", steps), end)
+    (Stage::of(StageName::Start, steps), end)
 }
 
 /// Makes `facts` say what the stage would have brought about; `init` adds what only the chain's init knows.

@@ -10,7 +10,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::NodeFacts,
     steps::{Gone, Step, Unsigned},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// Only of a chain that has started and made no block; before that there is no state that would have to go.
@@ -32,18 +32,14 @@ pub fn may_reset(world: &World<'_>) -> Outcome {
 
 /// All nodes at once: before the first block nobody's signature is missed.
 pub fn stop(world: &World<'_>) -> Outcome {
-    of_started(world, "stop", |node, _| down::stopped(world.cluster, node))
+    of_started(world, StageName::Stop, |node, _| down::stopped(world.cluster, node))
 }
 
 pub fn state(world: &World<'_>) -> Outcome {
-    of_started(world, "reset", |node, seen| made_by_start(world.cluster, node, seen))
+    of_started(world, StageName::Reset, |node, seen| made_by_start(world.cluster, node, seen))
 }
 
-fn of_started(
-    world: &World<'_>,
-    name: &'static str,
-    steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>,
-) -> Outcome {
+fn of_started(world: &World<'_>, name: StageName, steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>) -> Outcome {
     if life::of_cluster(world.cluster, world.facts) != Life::Started {
         return Outcome::Nothing;
     }

@@ -20,7 +20,7 @@ use crate::{
     },
     facts::{Facts, NodeFacts},
     types::ids::{NodeName, Sha256, ValidatorKey},
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, stage::StageName},
 };
 
 /// One node's keys on their way back.
@@ -68,7 +68,7 @@ pub fn keys(world: &World<'_>) -> Outcome {
             Err(why) => return Outcome::refused([damaged(name, &why)]),
         }
     }
-    Stage::of("restore", steps).into()
+    Stage::of(StageName::Restore, steps).into()
 }
 
 /// Without a backup nothing goes back.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cluster::{Cluster, LocalBinary, Node},
     facts::Facts,
-    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName, stage::StageName},
 };
 
 /// The next of those that wait, where somebody has said yes.
@@ -38,7 +38,7 @@ pub(super) fn first(cluster: &Cluster, facts: &Facts, options: &Options, waiting
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
             let gate = Some(Gate { node: first.node, shows });
-            Outcome::Stage(Stage { name: "roll", steps, uploads: BTreeMap::new(), gate })
+            Outcome::Stage(Stage { name: StageName::Roll, steps, uploads: BTreeMap::new(), gate })
         }
     }
 }

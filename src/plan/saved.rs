@@ -13,6 +13,7 @@ use crate::{
         diagnostic::Diagnostic,
         ids::{NodeName, Sha256},
         redact,
+        stage::StageName,
     },
 };
 
@@ -53,7 +54,7 @@ impl Flags {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedStage {
-    pub name: String,
+    pub name: StageName,
     pub steps: BTreeMap<NodeName, Vec<SavedStep>>,
 }
 
@@ -113,7 +114,7 @@ impl Saved {
 
     /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.
     pub fn rolls(&self) -> bool {
-        self.stages.iter().any(|stage| stage.name == "roll")
+        self.stages.iter().any(|stage| stage.name == StageName::Roll)
     }
 
     /// Whether the same plan would be made now; else what is different.
@@ -165,7 +166,7 @@ impl SavedStage {
     fn new(stage: &Stage) -> Self {
         let steps = |steps: &Vec<Planned>| steps.iter().map(SavedStep::new).collect();
         let steps = stage.steps.iter().map(|(node, of)| (node.clone(), steps(of))).collect();
-        Self { name: stage.name.to_owned(), steps }
+        Self { name: stage.name, steps }
     }
 
     /// Whether the other is what is left of this stage once hosts could not pull what they were to pull: the same steps,

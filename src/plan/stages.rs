@@ -23,6 +23,7 @@ use crate::{
     types::{
         diagnostic::Diagnostic,
         ids::{NodeName, RemotePath},
+        stage::StageName,
     },
 };
 
@@ -35,7 +36,7 @@ pub fn accounts(world: &World<'_>) -> Outcome {
             steps.insert(node.name.clone(), called);
         }
     }
-    Stage::of("accounts", steps).into()
+    Stage::of(StageName::Accounts, steps).into()
 }
 
 /// Only before init: a new account may have another uid than the one that the node's files belong to.
@@ -57,7 +58,7 @@ pub fn fetch(world: &World<'_>) -> Outcome {
         let fetches = cluster.programs(node).filter_map(fetch).collect();
         steps.insert(node.name.clone(), called_for(fetches, seen));
     }
-    Stage::of("fetch", steps).into()
+    Stage::of(StageName::Fetch, steps).into()
 }
 
 /// Binary, folder, init: after it every node has keys and pristine documents.
@@ -80,7 +81,7 @@ pub fn prepare(world: &World<'_>) -> Outcome {
         }
         steps.insert(node.name.clone(), called);
     }
-    let stage = Stage::of("prepare", steps);
+    let stage = Stage::of(StageName::Prepare, steps);
     stage.map(|stage| Stage { uploads, ..stage }).into()
 }
 
@@ -229,7 +230,7 @@ pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>),
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    Ok((Stage::of("start", steps), waiting))
+    Ok((Stage::of(StageName::Start, steps), waiting))
 }
 
 /// A node that runs something else than its files say, and the steps that end with its restart.

@@ -18,7 +18,7 @@ use crate::{
     cluster::{Cluster, Node},
     facts::Facts,
     steps::{Step, TOOL_STAGING, Tool, UNKNOWN},
-    types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
+    types::{code::Code, diagnostic::Diagnostic, ids::RemotePath, stage::StageName},
 };
 
 pub fn genesis(world: &World<'_>) -> Outcome {
@@ -43,7 +43,7 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         let wanted: Vec<Planned> = super::called_for::called_for(tools.map(Step::Tool).collect(), seen);
         steps.insert(node.name.clone(), wanted);
     }
-    Ok(Stage::of("genesis", steps))
+    Ok(Stage::of(StageName::Genesis, steps))
 }
 
 /// Only before birth (S1); and after a first start only of a genesis that came about like this, and without new keys: a

@@ -12,6 +12,7 @@ use tokio::{
     sync::{Mutex, OnceCell},
 };
 
+use super::error::Undelivered;
 use crate::types::ids::{Sha256, Url};
 
 /// curl before wget, as on hosts (`pull` in pull.sh). The URL comes by stdin: it may hold a password, which every user of
@@ -56,6 +57,15 @@ pub enum DownloadError {
     Failed(String),
     #[error("this machine could not keep it in {0}: {1}")]
     NoPlace(String, String),
+}
+
+impl DownloadError {
+    pub fn reason(&self) -> Undelivered {
+        match self {
+            Self::Failed(_) => Undelivered::NotDownloaded,
+            Self::NoPlace(..) => Undelivered::NotKept,
+        }
+    }
 }
 
 type Outcome = Result<Arc<Download>, DownloadError>;

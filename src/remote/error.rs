@@ -54,9 +54,18 @@ pub enum HostError {
     Step { step: String, output: String },
     /// Nothing of the host's: what this machine was to download for it.
     #[error("{step}: {why}")]
-    Download { step: String, why: String },
+    Download { step: String, why: String, reason: Undelivered },
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Why this machine has no file for a host that cannot pull it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undelivered {
+    NotDownloaded,
+    /// There is no room for it here.
+    NotKept,
+    OtherSum,
 }
 
 impl HostError {
@@ -84,6 +93,7 @@ impl HostError {
             Self::TooMuch { .. } => Code::TooMuch,
             Self::Upload(_) => Code::UploadFailed,
             Self::Step { .. } => Code::StepFailed,
+            Self::Download { reason: Undelivered::OtherSum, .. } => Code::OtherDownload,
             Self::Download { .. } => Code::DownloadFailed,
             Self::Interrupted => Code::Interrupted,
         }
@@ -150,25 +160,29 @@ impl HostError {
                 "did the file change while it was being sent? What arrived was thrown away unused: run again"
             }
             Self::Upload(_) => "is the disk full (`df -h /var/lib`)?",
-            Self::Step { output, .. } | Self::Download { why: output, .. } => {
-                return step_advice(output).map(str::to_owned);
-            }
+            Self::Step { output, .. } => return step_advice(output).map(str::to_owned),
+            Self::Download { reason, .. } => match reason {
+                Undelivered::NotKept => "make room here, or let TMPDIR name another place",
+                Undelivered::NotDownloaded => {
+                    "try the same here with curl or wget; a file of this machine as `binary` needs no download"
+                }
+                Undelivered::OtherSum => OTHER_SUM,
+            },
             Self::Interrupted => return None,
         };
         Some(advice.to_owned())
     }
 }
 
+const OTHER_SUM: &str =
+    "it was thrown away unused: is the build behind `binary` the one that `binary_sha256` names?";
+
+/// By the words of the host's programs, ours among them.
 fn step_advice(output: &str) -> Option<&'static str> {
     let causes = [
         (
             "the host cannot pull it: ",
             "can the host reach that address? Where it cannot, the file goes through this machine: run again when the other failures are mended",
-        ),
-        ("this machine could not keep it", "make room here, or let TMPDIR name another place"),
-        (
-            "this machine could not download it",
-            "try the same here with curl or wget; a file of this machine as `binary` needs no download",
         ),
         (
             "No space left on device",
@@ -184,10 +198,7 @@ fn step_advice(output: &str) -> Option<&'static str> {
             "the file system may be mounted noexec, or a folder on the way is closed to the user",
         ),
         ("could not download", "what came could not be written there: is its disk full (`df -h`)?"),
-        (
-            "the binary that arrived has sha256",
-            "it was thrown away unused: is the build behind `binary` the one that `binary_sha256` names?",
-        ),
+        ("the binary that arrived has sha256", OTHER_SUM),
         ("invalid user", "the user does not exist on the host: create it, or set `user`"),
     ];
     causes.iter().find(|(sign, _)| output.contains(sign)).map(|(_, advice)| *advice)
@@ -265,12 +276,13 @@ mod tests {
     #[test]
     fn a_failed_download_has_advice() {
         let step = |output: &str| HostError::Step { step: "binary".into(), output: output.into() }.advice();
-        let here =
-            |why: &str| HostError::Download { step: "binary".into(), why: why.into() }.advice().unwrap();
-        let full = here("this machine could not keep it in /tmp: No space left on device");
+        let here = |reason| {
+            HostError::Download { step: "binary".into(), why: "404".into(), reason }.advice().unwrap()
+        };
+        let full = here(Undelivered::NotKept);
         assert!(full.contains("TMPDIR"), "this machine's disk, not a host's: {full}");
-        assert!(here("this machine could not download it: 404").contains("try the same here"));
-        assert!(here("the binary that arrived has sha256 0, expected 1").contains("binary_sha256"));
+        assert!(here(Undelivered::NotDownloaded).contains("try the same here"));
+        assert!(here(Undelivered::OtherSum).contains("binary_sha256"));
         assert!(step("curl: (23) …\ncould not download http://x/y").unwrap().contains("disk full"));
         assert!(step("the binary that arrived has sha256 0, expected 1").unwrap().contains("binary_sha256"));
     }

@@ -29,6 +29,7 @@ use crate::{
         event::{Event, Outcome},
         ids::{NodeName, name_of},
         redact,
+        stage::StageName,
     },
 };
 
@@ -203,7 +204,7 @@ fn audit(script: &mut Script, target: &Target, stage: &Stage, work: &Work<'_>, w
 /// Follows the records of a stage's steps.
 struct Follow<'a> {
     fleet: &'a Fleet,
-    stage: &'static str,
+    stage: StageName,
     work: &'a Work<'a>,
     /// Not in `done`: that is lost where the script is dropped.
     changed: &'a Mutex<Changed>,
@@ -260,7 +261,7 @@ impl Follow<'_> {
             }
             Record::Failed { step, output, status } => {
                 let Some((node, step)) = self.work.get(step) else {
-                    return Err(HostError::Step { step: self.stage.to_owned(), output });
+                    return Err(HostError::Step { step: self.stage.to_string(), output });
                 };
                 self.tell(node, step, Outcome::Failed);
                 self.begun = None;

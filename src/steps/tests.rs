@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, process::Command};
 
 use super::*;
 use crate::{
-    facts::manifest::{self as known, Entry, FORMAT},
+    facts::manifest::{self as known, Entry, EntryKind, FORMAT},
     script::quote::words,
     types::ids::Sha256,
 };
@@ -70,7 +70,7 @@ fn listed(home: &RemotePath) -> known::Manifest {
         services: Vec::new(),
         paths: vec![Entry {
             path: home.join("a b").unwrap(),
-            kind: "file".into(),
+            kind: EntryKind::File,
             sha256: Some(Sha256::of("x")),
             inode: None,
             size: None,

@@ -56,9 +56,9 @@ codes! {
         Implausible = "host/implausible", "the host reports what cannot be";
         TooMuch = "host/too-much", "the host sends more than its limit";
         UploadFailed = "host/upload-failed", "a file could not be sent";
-        UploadChanged = "host/upload-changed", "a file has arrived with another checksum";
         StepFailed = "host/step-failed", "a step failed";
         DownloadFailed = "host/download-failed", "the control machine could not download a file for the host";
+        OtherDownload = "host/other-download", "a downloaded binary has another checksum than binary_sha256";
         NoDownloader = "host/no-downloader", "neither the host nor the control machine can download";
         NoSystemd = "host/no-systemd", "systemd is not the init system";
         NoLingering = "host/no-lingering", "user mode: lingering is off";

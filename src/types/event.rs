@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::stage::StageName;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Ok,
@@ -23,23 +25,23 @@ impl Outcome {
 pub enum Event {
     /// A stage begins, with these hosts.
     Begins {
-        stage: &'static str,
+        stage: StageName,
         hosts: Vec<String>,
     },
     /// A host has its turn (`-f`), and begins with the stage.
     Turn {
         host: String,
-        stage: &'static str,
+        stage: StageName,
     },
     /// A step begins on a host.
     Started {
         host: String,
-        stage: &'static str,
+        stage: StageName,
         step: String,
     },
     Step {
         host: String,
-        stage: &'static str,
+        stage: StageName,
         step: String,
         outcome: Outcome,
         took: Duration,
@@ -47,7 +49,7 @@ pub enum Event {
     /// A host is through with a stage.
     Stage {
         host: String,
-        stage: &'static str,
+        stage: StageName,
         outcome: Outcome,
         took: Duration,
     },

@@ -13,4 +13,5 @@ pub mod ranges;
 pub mod redact;
 pub mod row;
 pub mod scope;
+pub mod stage;
 pub mod text;

@@ -5,6 +5,15 @@ const MOST_NAMES: usize = 10;
 
 /// Names of hosts, ranges as an inventory has them: `node-[0:3], seed`.
 pub fn named(names: &[String]) -> String {
+    let parts = written(names);
+    let more: usize = parts.iter().skip(MOST_NAMES).map(|(_, count)| count).sum();
+    let shown: Vec<&str> = parts.iter().take(MOST_NAMES).map(|(part, _)| part.as_str()).collect();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Names and ranges, and how many names each stands for.
+fn written(names: &[String]) -> Vec<(String, usize)> {
     let mut parts: Vec<(String, usize)> = Vec::new();
     let mut rest = names;
     while let Some(first) = rest.first() {
@@ -14,10 +23,22 @@ pub fn named(names: &[String]) -> String {
         parts.push((part, taken));
         rest = &rest[taken..];
     }
-    let more: usize = parts.iter().skip(MOST_NAMES).map(|(_, count)| count).sum();
-    let shown: Vec<&str> = parts.iter().take(MOST_NAMES).map(|(part, _)| part.as_str()).collect();
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{}{more}", shown.join(", "))
+    parts
+}
+
+/// All of them, where none may be left out.
+pub fn all_named(names: &[String]) -> String {
+    written(names).into_iter().map(|(part, _)| part).collect::<Vec<_>>().join(", ")
+}
+
+/// By what comes before the number, then by the number: so `n-2` comes before `n-10`, and ranges are found.
+pub fn in_order(names: &mut [String]) {
+    let key = |name: &String| {
+        let parts =
+            split(name).map(|(before, digits, _)| (before.to_owned(), digits.parse().unwrap_or(u64::MAX)));
+        (parts.unwrap_or_else(|| (name.clone(), 0)), name.clone())
+    };
+    names.sort_by_cached_key(key);
 }
 
 /// What stands before and behind the last number in a name, and that number's digits.
@@ -70,6 +91,14 @@ mod tests {
         assert_eq!(names("é1 é2 é3"), "é[1:3]");
         let many: Vec<String> = (0..64).map(|n| format!("h{}", n * 2)).collect();
         assert!(named(&many).ends_with("h18 and 54 more"), "{}", named(&many));
+        assert_eq!(all_named(&many).matches(", ").count(), 63);
         assert_eq!(named(&[format!("n{}", u64::MAX), "n0".into(), "n".into()]).split(", ").count(), 3);
+    }
+
+    #[test]
+    fn names_are_ordered_by_their_numbers() {
+        let mut names = ["n-10", "seed", "n-2", "n-9", "n-1", "n-11"].map(str::to_owned);
+        in_order(&mut names);
+        assert_eq!(names, ["n-1", "n-2", "n-9", "n-10", "n-11", "seed"]);
     }
 }

@@ -33,7 +33,7 @@ pub struct Row<Id> {
 }
 
 impl<Id> Row<Id> {
-    pub fn new(id: Id, host: impl ToString, what: &str) -> Self {
+    pub fn new(id: Id, host: &(impl ToString + ?Sized), what: &str) -> Self {
         Self {
             id,
             host: host.to_string(),

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 
 use super::{columns::cell, out::SafeText};
 use crate::{
-    types::{harmless::line as one_line, redact, row::Verdict},
+    types::{
+        harmless::line as one_line,
+        ranges::{all_named, in_order},
+        redact,
+        row::Verdict,
+    },
     verify::{CheckId, Row},
 };
 
@@ -48,27 +53,65 @@ pub fn text(checks: &[Row]) -> SafeText {
         table.add_row([id.as_str(), result, &count, what, &cell(&one_line(&seen))]);
     }
     let mut out = SafeText::from(table.trim_fmt() + "\n");
-    let mut groups: Vec<Vec<&Row>> = Vec::new();
-    for check in checks.iter().filter(|check| check.verdict == Verdict::Failed) {
-        match groups.iter_mut().find(|group| group.iter().all(|other| says_the_same(other, check))) {
-            Some(group) => group.push(check),
-            None => groups.push(vec![check]),
-        }
+    for group in groups(checks.iter().filter(|check| check.verdict == Verdict::Failed), says_the_same) {
+        failed(&group, &mut out);
     }
-    for group in &groups {
-        failed(group, &mut out);
-    }
-    let mut unknown: Vec<(&str, &str, Vec<&str>)> = Vec::new();
-    for check in checks.iter().filter(|check| check.verdict == Verdict::NotKnown) {
-        match unknown.iter_mut().find(|(host, seen, _)| *host == check.host && *seen == check.seen) {
-            Some((_, _, ids)) => ids.push(check.id.as_str()),
-            None => unknown.push((&check.host, &check.seen, vec![check.id.as_str()])),
-        }
-    }
-    for (host, seen, ids) in unknown {
-        let _ = writeln!(out, "\n{} {host}: {}", ids.join(", "), cell(&one_line(seen)));
+    let follows = |check: &&Row| check.verdict == Verdict::NotKnown;
+    for group in groups(checks.iter().filter(follows), |one, other| one.seen == other.seen) {
+        let _ = writeln!(out, "\n{}: {}", heading(&group), cell(&one_line(&group.rows[0].seen)));
     }
     out
+}
+
+/// Rows that say the same: several of one host, or the same ones of several hosts.
+struct Alike<'a> {
+    hosts: Vec<String>,
+    /// Of the first host.
+    rows: Vec<&'a Row>,
+    /// Every host's last lines, where it has some.
+    journals: Vec<(&'a str, &'a [String])>,
+}
+
+fn groups<'a>(rows: impl Iterator<Item = &'a Row>, same: fn(&Row, &Row) -> bool) -> Vec<Alike<'a>> {
+    let mut of_hosts: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        let of_one = |one: &Row| one.host == row.host && same(one, row) && one.journal == row.journal;
+        match of_hosts.iter_mut().find(|group| of_one(group[0])) {
+            Some(group) => group.push(row),
+            None => of_hosts.push(vec![row]),
+        }
+    }
+    let mut groups: Vec<Alike<'a>> = Vec::new();
+    for rows in of_hosts {
+        let is_like = |group: &&mut Alike<'a>| {
+            let pairs = || group.rows.iter().zip(&rows);
+            group.rows.len() == rows.len()
+                && pairs().all(|(one, other)| {
+                    (one.id, &one.what, &one.expected) == (other.id, &other.what, &other.expected)
+                        && same(one, other)
+                })
+        };
+        let journal = rows.iter().find(|row| !row.journal.is_empty());
+        let journal = journal.map(|row| (row.host.as_str(), row.journal.as_slice()));
+        let host = rows[0].host.clone();
+        match groups.iter_mut().find(is_like) {
+            Some(group) => {
+                group.hosts.push(host);
+                group.journals.extend(journal);
+            }
+            None => groups.push(Alike { hosts: vec![host], rows, journals: journal.into_iter().collect() }),
+        }
+    }
+    for group in &mut groups {
+        in_order(&mut group.hosts);
+    }
+    groups
+}
+
+/// `V1, V2 node-[0:3]`
+fn heading(group: &Alike<'_>) -> String {
+    let ids: Vec<&str> = group.rows.iter().map(|row| row.id.as_str()).collect();
+    format!("{} {}", ids.join(", "), all_named(&group.hosts))
 }
 
 /// What all hosts say, where they say the same.
@@ -81,28 +124,27 @@ fn together(rows: &[&Row]) -> String {
 
 /// A host that is lost fails every row in the same words.
 fn says_the_same(one: &Row, other: &Row) -> bool {
-    let said = |check: &Row| (check.host.clone(), check.seen.clone(), check.help.clone());
-    said(one) == said(other) && one.journal.is_empty() && other.journal.is_empty()
+    (&one.seen, &one.help) == (&other.seen, &other.help)
 }
 
-/// Rows of one host that say the same.
-fn failed(rows: &[&Row], out: &mut SafeText) {
-    let [check, others @ ..] = rows else { return };
+fn failed(group: &Alike<'_>, out: &mut SafeText) {
+    let [check, others @ ..] = &group.rows[..] else { return };
     let red = anstyle::AnsiColor::Red.on_default() | anstyle::Effects::BOLD;
-    let all = |word: fn(&Row) -> &str| rows.iter().map(|row| word(row)).collect::<Vec<_>>().join(", ");
+    let whats: Vec<&str> = group.rows.iter().map(|row| row.what.as_str()).collect();
     let _ = writeln!(out);
-    out.painted(red, &format!("{} {}", all(|row| row.id.as_str()), check.host));
-    let _ = writeln!(out, ": {}", all(|row| row.what.as_str()));
+    out.painted(red, &heading(group));
+    let _ = writeln!(out, ": {}", whats.join(", "));
     if others.is_empty() {
         let _ = writeln!(out, "  expected  {}", cell(&one_line(&check.expected)));
     }
     let _ = writeln!(out, "  seen      {}", cell(&one_line(&check.seen)));
-    if let Some(hint) = &check.help {
-        let _ = writeln!(out, "  likely    {}", cell(&one_line(hint)));
+    if let Some(help) = &check.help {
+        let _ = writeln!(out, "  likely    {}", cell(&one_line(help)));
     }
-    if !check.journal.is_empty() {
-        let _ = writeln!(out, "  the unit's last lines:");
-        for line in &check.journal {
+    for (host, lines) in &group.journals {
+        let of = if group.hosts.len() == 1 { String::new() } else { format!(" on {host}") };
+        let _ = writeln!(out, "  the unit's last lines{of}:");
+        for line in *lines {
             let _ = writeln!(out, "    {}", one_line(&redact::line(line)));
         }
     }

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use super::{columns::cell, out::SafeText};
 use crate::{
     commands::doctor::{Row, Subject},
-    types::{harmless::log_line, row::Verdict},
+    types::{
+        harmless::log_line,
+        ranges::{all_named, in_order},
+        row::Verdict,
+    },
 };
 
 pub fn json(row: &Row) -> Value {
@@ -44,20 +48,36 @@ pub fn text(all: &[Row]) -> SafeText {
         table.add_row([id.as_str(), result, &count, &cell(&seen)]);
     }
     let mut out = SafeText::from(table.trim_fmt() + "\n");
-    for row in all.iter().filter(|row| matches!(row.verdict, Verdict::Failed | Verdict::Warning)) {
+    for (row, mut hosts) in not_well(all) {
         let colour = match row.verdict {
             Verdict::Failed => anstyle::AnsiColor::Red,
             _ => anstyle::AnsiColor::Yellow,
         };
         let bold = colour.on_default() | anstyle::Effects::BOLD;
+        in_order(&mut hosts);
         let _ = writeln!(out);
-        out.painted(bold, &format!("{} {}", row.host, row.id.as_str()));
+        out.painted(bold, &format!("{} {}", all_named(&hosts), row.id.as_str()));
         let _ = writeln!(out, ": {}", cell(&log_line(&row.seen)));
         if let Some(help) = &row.help {
             let _ = writeln!(out, "  help  {help}");
         }
     }
     out
+}
+
+/// Rows that are alike are one, with their hosts.
+fn not_well(all: &[Row]) -> Vec<(&Row, Vec<String>)> {
+    let mut groups: Vec<(&Row, Vec<String>)> = Vec::new();
+    for row in all.iter().filter(|row| matches!(row.verdict, Verdict::Failed | Verdict::Warning)) {
+        let alike = |(one, _): &&mut (&Row, _)| {
+            (one.id, one.verdict, &one.seen, &one.help) == (row.id, row.verdict, &row.seen, &row.help)
+        };
+        match groups.iter_mut().find(alike) {
+            Some((_, hosts)) => hosts.push(row.host.clone()),
+            None => groups.push((row, vec![row.host.clone()])),
+        }
+    }
+    groups
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -18,7 +18,7 @@ use crate::{
         error::{self, Failure},
         read::ReadSession,
     },
-    types::{event::Event, redact},
+    types::{code::Code, event::Event, redact},
 };
 
 /// Seconds with milliseconds: more would only be noise.
@@ -121,7 +121,10 @@ pub fn hosts(run: &Run, failure: Option<&Failure>, pending: &[Pending]) -> BTree
         let name = node.name.to_string();
         let changed = run.changed.iter().filter(|(on, _)| *on == name).count();
         if let Some(error) = run.absent.get(&node.machine) {
-            return (name, json!({"result": "skipped", "changed": 0, "error": error.to_string()}));
+            let value = json!({
+                "result": "skipped", "changed": 0, "error": error.to_string(), "code": error.code(),
+            });
+            return (name, value);
         }
         let mut value = failed
             .remove(&name)
@@ -144,17 +147,21 @@ pub fn failed_hosts(failure: &Failure) -> BTreeMap<String, Value> {
     match failure {
         Failure::Hosts(errors) => {
             for (host, error) in errors {
-                let value = json!({"result": "failed", "error": error.to_string(), "advice": error.advice()});
+                let value = json!({
+                    "result": "failed", "error": error.to_string(), "advice": error.advice(), "code": error.code(),
+                });
                 hosts.insert(host.clone(), value);
             }
         }
         Failure::Gate(host, why) => {
-            hosts.insert(host.clone(), json!({"result": "failed", "error": why}));
+            hosts.insert(host.clone(), json!({"result": "failed", "error": why, "code": Code::Gate}));
         }
         Failure::Refused(refusals) => {
             for refusal in refusals {
                 let Some(of) = &refusal.hosts else { continue };
-                let value = json!({"result": "failed", "error": refusal.message, "advice": refusal.help});
+                let value = json!({
+                    "result": "failed", "error": refusal.message, "advice": refusal.help, "code": refusal.code,
+                });
                 for host in &of.0 {
                     hosts.entry(host.clone()).or_insert_with(|| value.clone());
                 }

@@ -21,7 +21,7 @@ mod sentences;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -41,6 +41,7 @@ use crate::{
         read::ReadSession,
     },
     types::{
+        code::Code,
         diagnostic::Diagnostic,
         event::{Event, Events},
     },
@@ -132,13 +133,12 @@ impl View {
 
     /// Who is left out of this run.
     pub fn absent(&self, run: &Run) {
-        let left_out = |(machine, error): (&usize, &crate::remote::error::HostError)| {
-            format!(
-                "{}: {error}: left out, since --limit does not name it",
-                run.cluster.machine_name(*machine)
-            )
+        let left_out = |(machine, error): (&usize, &HostError)| {
+            let why = format!("{error}: left out, since --limit does not name it");
+            Diagnostic::warning(why).of_host(&run.cluster.machine_name(*machine))
         };
-        self.warnings(&run.absent.iter().map(left_out).collect::<Vec<_>>());
+        let all = problems::grouped(run.absent.iter().map(left_out).collect());
+        self.warnings(&all.iter().map(Diagnostic::said).collect::<Vec<_>>());
     }
 
     /// The plan by stage, host and step; with `diff` the differences of contents.
@@ -329,11 +329,14 @@ impl View {
         hosts: &BTreeMap<String, Value>,
         notes: &[String],
     ) -> Value {
+        let found = failure.map(sentences::diagnostics).unwrap_or_default();
+        let codes: BTreeSet<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
         let failed = hosts.values().filter(|host| host["result"] == "failed").count();
         json!({
             "event": "summary",
             "command": self.command,
             "result": json::result(exit, failure),
+            "codes": codes,
             "exit": exit,
             "changed": changed,
             "pending": pending,

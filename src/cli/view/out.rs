@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::types::{harmless, redact};
 
 /// A text for people: the colours in it are our own, and every other character may go to a terminal.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct SafeText(String);
 
 impl SafeText {

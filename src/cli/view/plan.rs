@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 use similar::{
     DiffOp,
@@ -12,29 +13,28 @@ use similar::{
 use super::out::SafeText;
 use crate::{
     facts::Facts,
-    plan::{Next, Pending, Planned, Unfolded},
+    plan::{Next, Pending, Planned, Stage, Unfolded},
     steps::{Init, Step, UNKNOWN},
-    types::{harmless::line as one_line, ids::NodeName, redact},
+    types::{
+        harmless::line as one_line,
+        ids::NodeName,
+        ranges::{all_named, in_order},
+        redact,
+    },
 };
 
 pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> SafeText {
     let mut out = SafeText::default();
     for stage in &unfolded.stages {
         let _ = writeln!(out, "stage {}", stage.name);
-        for (node, steps) in &stage.steps {
-            let _ = writeln!(out, "  {node}");
-            for planned in steps {
-                let _ = writeln!(out, "    {} — {}", one_line(&planned.step.name()), one_line(&planned.why));
-                if diff && let Some(text) = difference(facts, node, &planned.step) {
-                    indented(&text, &mut out);
-                }
-            }
+        for (mut nodes, text) in blocks(stage, facts, diff) {
+            in_order(&mut nodes);
+            let _ = writeln!(out, "  {}", all_named(&nodes));
+            out.add(&text);
         }
     }
     if let Next::Done(pending) = &unfolded.end {
-        for waits in pending {
-            let _ = writeln!(out, "{}", super::sentences::waits_for(waits));
-        }
+        out.add(&super::sentences::pending(pending).into());
         let steps: usize = unfolded.stages.iter().flat_map(|stage| stage.steps.values()).map(Vec::len).sum();
         let _ = match steps {
             0 if pending.is_empty() => writeln!(out, "nothing to change"),
@@ -47,6 +47,22 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> SafeText {
         };
     }
     out
+}
+
+/// Nodes whose steps and differences read the same are one block.
+fn blocks(stage: &Stage, facts: &Facts, diff: bool) -> Vec<(Vec<String>, SafeText)> {
+    let mut blocks: IndexMap<SafeText, Vec<String>> = IndexMap::new();
+    for (node, steps) in &stage.steps {
+        let mut text = SafeText::default();
+        for planned in steps {
+            let _ = writeln!(text, "    {} — {}", one_line(&planned.step.name()), one_line(&planned.why));
+            if diff && let Some(difference) = difference(facts, node, &planned.step) {
+                indented(&difference, &mut text);
+            }
+        }
+        blocks.entry(text).or_default().push(node.to_string());
+    }
+    blocks.into_iter().map(|(text, nodes)| (nodes, text)).collect()
 }
 
 pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {

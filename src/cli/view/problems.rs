@@ -7,8 +7,10 @@ use super::{
     out::SafeText,
 };
 use crate::types::{
-    diagnostic::{Diagnostic, Place, Severity},
-    harmless, redact,
+    diagnostic::{Diagnostic, Place, Severity, alike},
+    harmless,
+    ranges::in_order,
+    redact,
 };
 
 /// So many warnings are said of the first ones and of the last ones: one host can bring tens of thousands.
@@ -29,6 +31,22 @@ pub fn few(warnings: &[String]) -> Vec<String> {
     let (first, rest) = warnings.split_at(SAID);
     let more = format!("and {left_out} more warnings, which are left out here");
     first.iter().map(line).chain([more]).chain(rest[left_out..].iter().map(line)).collect()
+}
+
+/// What several hosts have alike is one, and help that some in a row have is printed with the last of them.
+pub fn grouped(all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut groups = alike(all);
+    for hosts in groups.iter_mut().filter_map(|group| group.hosts.as_mut()) {
+        in_order(&mut hosts.0);
+    }
+    let goes_on: Vec<bool> = groups
+        .windows(2)
+        .map(|pair| pair[0].help == pair[1].help && pair[0].place.is_none() && pair[1].place.is_none())
+        .collect();
+    for (group, _) in groups.iter_mut().zip(goes_on).filter(|(_, goes_on)| *goes_on) {
+        group.help = None;
+    }
+    groups
 }
 
 pub fn text(problem: &Diagnostic) -> SafeText {
@@ -78,6 +96,16 @@ mod tests {
         let said = text(&Diagnostic::error("n-0: it says:\nerror: all is well")).without_colours();
         assert_eq!(said.lines().nth(1).map(str::trim_start), Some("| error: all is well"));
         assert_eq!(few(&["a key\nerror: b".to_owned()]), ["a key\\nerror: b"]);
+    }
+
+    #[test]
+    fn what_hosts_have_alike_is_one_message() {
+        let of = |host: &str, why: &str| Diagnostic::error(why).of_host(host).help("make room");
+        let order = ["n-2", "n-0", "n-10", "n-1"];
+        let all = order.map(|host| of(host, "disk full")).into_iter().chain([of("n-3", "no user")]);
+        let said: Vec<_> = grouped(all.collect()).iter().map(|one| (one.said(), one.help.clone())).collect();
+        let help = Some("make room".to_owned());
+        assert_eq!(said, [("n-[0:2], n-10: disk full".to_owned(), None), ("n-3: no user".to_owned(), help)]);
     }
 
     #[test]

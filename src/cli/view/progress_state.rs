@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use crate::types::{
     event::{Event, Outcome},
     harmless::log_line,
+    stage::StageName,
 };
 
 /// So many hosts have a line each; of more there is a summary.
@@ -20,7 +21,8 @@ const NARROW: usize = 60;
 
 #[derive(Debug, Default)]
 pub struct ProgressState {
-    stage: &'static str,
+    /// None: nothing has begun.
+    stage: Option<StageName>,
     /// In the stage's order.
     hosts: IndexMap<String, Row>,
     /// What a wait between stages waits for, and since when.
@@ -38,7 +40,7 @@ struct Row {
 
 #[derive(Debug)]
 struct Doing {
-    stage: &'static str,
+    stage: StageName,
     what: String,
     since: Duration,
     /// Of an upload: bytes so far, and all.
@@ -54,14 +56,14 @@ impl ProgressState {
         }
         self.waiting = None;
         match event {
-            Event::Begins { stage, hosts } => self.begin(stage, hosts),
-            Event::Turn { host, stage } => self.work(host, stage, beginning(stage), now),
-            Event::Started { host, stage, step } => self.work(host, stage, step.clone(), now),
+            Event::Begins { stage, hosts } => self.begin(*stage, hosts),
+            Event::Turn { host, stage } => self.work(host, *stage, beginning(*stage), now),
+            Event::Started { host, stage, step } => self.work(host, *stage, step.clone(), now),
             Event::Step { host, stage, .. } => match self.hosts.get(host) {
-                Some(row) if row.counts => self.work(host, stage, format!("going on with {stage}"), now),
+                Some(row) if row.counts => self.work(host, *stage, format!("going on with {stage}"), now),
                 _ => drop(self.hosts.shift_remove(host)),
             },
-            Event::Stage { host, stage, outcome, took } => self.end(host, stage, *outcome, *took),
+            Event::Stage { host, stage, outcome, took } => self.end(host, *stage, *outcome, *took),
             Event::Sent { host, sent, total } => {
                 if let Some(doing) = self.hosts.get_mut(host).and_then(|row| row.doing.as_mut()) {
                     doing.sent = Some((*sent, *total));
@@ -72,25 +74,25 @@ impl ProgressState {
     }
 
     /// Who is at work for this stage already goes on with that.
-    fn begin(&mut self, stage: &'static str, hosts: &[String]) {
+    fn begin(&mut self, stage: StageName, hosts: &[String]) {
         let mut before = std::mem::take(&mut self.hosts);
         let mut row = |host: &String| {
             let doing = before.swap_remove(host).and_then(|row| row.doing);
             Row { doing: doing.filter(|doing| doing.stage == stage), ended: None, counts: true }
         };
         self.hosts = hosts.iter().map(|host| (host.clone(), row(host))).collect();
-        self.stage = stage;
+        self.stage = Some(stage);
     }
 
-    fn work(&mut self, host: &str, stage: &'static str, what: String, now: Duration) {
+    fn work(&mut self, host: &str, stage: StageName, what: String, now: Duration) {
         let row = self.hosts.entry(host.to_owned()).or_default();
         row.doing = Some(Doing { stage, what, since: now, sent: None });
     }
 
-    fn end(&mut self, host: &str, stage: &'static str, outcome: Outcome, took: Duration) {
+    fn end(&mut self, host: &str, stage: StageName, outcome: Outcome, took: Duration) {
         let Some(row) = self.hosts.get_mut(host) else { return };
         row.doing.take_if(|doing| doing.stage == stage);
-        if stage == self.stage {
+        if self.stage == Some(stage) {
             row.ended = Some((outcome, took));
         }
     }
@@ -108,10 +110,14 @@ impl ProgressState {
         lines
     }
 
+    fn name(&self) -> &'static str {
+        self.stage.map_or("", StageName::as_str)
+    }
+
     /// The stage in one line, and a line for each of its hosts.
     fn each(&self, now: Duration, width: usize) -> Vec<String> {
         let names = self.hosts.keys().map(|name| measure_text_width(&log_line(name))).max().unwrap_or(0);
-        let head = format!("{}  {}  {}", clock(now), self.stage, self.count());
+        let head = format!("{}  {}  {}", clock(now), self.name(), self.count());
         let row = |(name, row): (&String, &Row)| {
             let name = console::pad_str(&log_line(name), names, console::Alignment::Left, None).into_owned();
             match (&row.doing, row.ended) {
@@ -129,7 +135,7 @@ impl ProgressState {
 
     /// The stage as a bar, and whom it waits for: who has been at one thing for the longest time.
     fn summary(&self, now: Duration, width: usize) -> Vec<String> {
-        let (head, count) = (format!("{}  {}  ", clock(now), self.stage), self.count());
+        let (head, count) = (format!("{}  {}  ", clock(now), self.name()), self.count());
         let bar = width.saturating_sub(measure_text_width(&head) + count.len() + 4).min(WIDEST_BAR);
         let (done, all) = (self.ended(|_| true), self.all().max(1));
         let filled = "#".repeat(bar * done.min(all) / all);
@@ -192,10 +198,10 @@ fn waits(what: &str, now: Duration, since: Duration, width: usize) -> Vec<String
 }
 
 /// What a host does before its first step of a stage.
-fn beginning(stage: &str) -> String {
+fn beginning(stage: StageName) -> String {
     match stage {
-        "connect" => "connecting".to_owned(),
-        "gather" => "gathering facts".to_owned(),
+        StageName::Connect => "connecting".to_owned(),
+        StageName::Gather => "gathering facts".to_owned(),
         stage => format!("beginning {stage}"),
     }
 }
@@ -246,7 +252,7 @@ mod tests {
         Duration::from_secs_f64(seconds)
     }
 
-    fn begins(state: &mut ProgressState, stage: &'static str, hosts: usize, now: f64) {
+    fn begins(state: &mut ProgressState, stage: StageName, hosts: usize, now: f64) {
         let hosts: Vec<String> = (0..hosts).map(|n| format!("node-{n}")).collect();
         state.take(&Event::Begins { stage, hosts: hosts.clone() }, at(now));
         for host in hosts {
@@ -256,12 +262,12 @@ mod tests {
 
     fn started(state: &mut ProgressState, host: usize, step: &str, now: f64) {
         let (host, step) = (format!("node-{host}"), step.to_owned());
-        state.take(&Event::Started { host, stage: "prepare", step }, at(now));
+        state.take(&Event::Started { host, stage: StageName::Prepare, step }, at(now));
     }
 
     fn ended(state: &mut ProgressState, host: usize, outcome: Outcome, now: f64) {
         let host = format!("node-{host}");
-        state.take(&Event::Stage { host, stage: "prepare", outcome, took: at(1.25) }, at(now));
+        state.take(&Event::Stage { host, stage: StageName::Prepare, outcome, took: at(1.25) }, at(now));
     }
 
     fn shown(state: &ProgressState, now: f64, rows: usize, columns: usize) -> String {
@@ -272,18 +278,25 @@ mod tests {
     fn a_few_hosts_have_a_line_each() {
         let mut state = ProgressState::default();
         assert_eq!(shown(&state, 0.1, 24, 80), "", "nothing has happened");
-        begins(&mut state, "prepare", 3, 1.0);
+        begins(&mut state, StageName::Prepare, 3, 1.0);
         state.take(
-            &Event::Begins { stage: "prepare", hosts: names(&["a", "node-1", "node-2", "longer", "b"]) },
+            &Event::Begins {
+                stage: StageName::Prepare,
+                hosts: names(&["a", "node-1", "node-2", "longer", "b"]),
+            },
             at(1.0),
         );
         started(&mut state, 1, "upload cometbft", 1.0);
         state.take(&Event::Sent { host: "node-1".into(), sent: 9_000_000, total: 36_000_000 }, at(2.0));
         started(&mut state, 2, "upload cometbft", 1.0);
         state.take(&Event::Sent { host: "node-2".into(), sent: 36, total: 36 }, at(2.0));
-        state.take(&Event::Turn { host: "longer".into(), stage: "prepare" }, at(2.0));
-        let end =
-            Event::Stage { host: "b".into(), stage: "prepare", outcome: Outcome::Failed, took: at(0.5) };
+        state.take(&Event::Turn { host: "longer".into(), stage: StageName::Prepare }, at(2.0));
+        let end = Event::Stage {
+            host: "b".into(),
+            stage: StageName::Prepare,
+            outcome: Outcome::Failed,
+            took: at(0.5),
+        };
         state.take(&end, at(2.0));
         assert_eq!(
             shown(&state, 3.0, 24, 80),
@@ -303,7 +316,7 @@ mod tests {
     #[test]
     fn many_hosts_are_summed_up_and_the_slowest_is_named() {
         let mut state = ProgressState::default();
-        begins(&mut state, "prepare", 128, 10.0);
+        begins(&mut state, StageName::Prepare, 128, 10.0);
         for host in 0..128 {
             started(
                 &mut state,
@@ -333,7 +346,7 @@ mod tests {
     #[test]
     fn a_low_terminal_has_the_summary() {
         let mut state = ProgressState::default();
-        begins(&mut state, "connect", 9, 0.0);
+        begins(&mut state, StageName::Connect, 9, 0.0);
         assert_eq!(state.lines(at(1.0), 11, 80).len(), 10);
         assert_eq!(state.lines(at(1.0), 10, 80).len(), 2);
         assert_eq!(state.lines(at(1.0), 2, 80).len(), 1);
@@ -343,7 +356,7 @@ mod tests {
     #[test]
     fn what_is_waited_for_between_stages_keeps_its_time() {
         let mut state = ProgressState::default();
-        begins(&mut state, "start", 4, 0.0);
+        begins(&mut state, StageName::Start, 4, 0.0);
         let waits = |what: &str| Event::Waiting { what: what.to_owned() };
         state.take(&waits("node-0: RPC"), at(2.0));
         state.take(&waits("node-0: blocks (height 1)"), at(3.0));
@@ -353,39 +366,47 @@ mod tests {
             shown(&state, 5.0, 24, 80),
             "5.0 s  waits for (3.0 s)\n  node-0: RPC\n  node-1: blocks (height 2)\n  1 more"
         );
-        begins(&mut state, "roll", 1, 5.0);
+        begins(&mut state, StageName::Roll, 1, 5.0);
         assert!(shown(&state, 5.0, 24, 80).contains("roll  0 of 1 done"));
     }
 
     #[test]
     fn a_step_of_the_next_stage_outlives_the_end_of_this_one() {
         let mut state = ProgressState::default();
-        begins(&mut state, "gather", 2, 0.0);
+        begins(&mut state, StageName::Gather, 2, 0.0);
         started(&mut state, 0, "upload x", 1.0);
-        let end =
-            Event::Stage { host: "node-0".into(), stage: "gather", outcome: Outcome::Ok, took: at(1.0) };
+        let end = Event::Stage {
+            host: "node-0".into(),
+            stage: StageName::Gather,
+            outcome: Outcome::Ok,
+            took: at(1.0),
+        };
         state.take(&end, at(1.0));
         assert!(shown(&state, 2.0, 24, 80).contains("1 of 2 done\n  node-0  upload x (1.0 s)"));
-        state.take(&Event::Begins { stage: "prepare", hosts: names(&["node-0", "node-1"]) }, at(2.0));
+        state
+            .take(&Event::Begins { stage: StageName::Prepare, hosts: names(&["node-0", "node-1"]) }, at(2.0));
         assert!(shown(&state, 3.0, 24, 80).contains("0 of 2 done\n  node-0  upload x (2.0 s)"));
     }
 
     #[test]
     fn a_second_node_of_a_machine_has_a_line_while_something_is_done_for_it() {
         let mut state = ProgressState::default();
-        begins(&mut state, "prepare", 1, 0.0);
+        begins(&mut state, StageName::Prepare, 1, 0.0);
         started(&mut state, 7, "init", 1.0);
         assert!(
             shown(&state, 1.0, 24, 80).contains("0 of 1 done\n")
                 && shown(&state, 1.0, 24, 80).contains("node-7")
         );
         let (host, step, took) = ("node-7".to_owned(), "init".to_owned(), at(1.0));
-        state.take(&Event::Step { host, stage: "prepare", step, outcome: Outcome::Ok, took }, at(2.0));
+        state.take(
+            &Event::Step { host, stage: StageName::Prepare, step, outcome: Outcome::Ok, took },
+            at(2.0),
+        );
         assert!(!shown(&state, 2.0, 24, 80).contains("node-7"));
     }
 
     fn events() -> impl Strategy<Value = Event> {
-        let stages = || prop::sample::select(vec!["connect", "gather", "prepare"]);
+        let stages = || prop::sample::select(vec![StageName::Connect, StageName::Gather, StageName::Prepare]);
         let host = || {
             prop::sample::select(vec!["a", "b\u{1b}[2J\r", "ein Knoten 中文字", "d"]).prop_map(str::to_owned)
         };

@@ -12,27 +12,25 @@ use crate::{
     commands::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
     facts::{MachineFacts, NodeFacts},
     plan::{Pending, Wants},
-    remote::error::HostError,
     session::{converge::Run, error::Failure},
     types::{
         code::Code,
         diagnostic::Diagnostic,
         harmless::{line as one_line, log_line},
+        ranges::{all_named, in_order},
     },
 };
 
-/// What went wrong, and what to do.
+/// What went wrong, and what to do. What is alike for several hosts is one message.
 pub fn failure(failure: &Failure) -> Vec<SafeText> {
-    diagnostics(failure).iter().map(problems::text).collect()
+    problems::grouped(diagnostics(failure)).iter().map(problems::text).collect()
 }
 
-fn diagnostics(failure: &Failure) -> Vec<Diagnostic> {
+pub fn diagnostics(failure: &Failure) -> Vec<Diagnostic> {
     let one = |code, message: &str| Diagnostic::error(message).coded(code);
     match failure {
         Failure::Input(found) | Failure::Refused(found) => found.clone(),
-        Failure::Hosts(errors) => {
-            together(errors).into_iter().map(|(hosts, error)| error.diagnostic(&hosts.join(", "))).collect()
-        }
+        Failure::Hosts(errors) => errors.iter().map(|(host, error)| error.diagnostic(host)).collect(),
         Failure::Checks(failed) => vec![one(Code::ChecksFailed, &format!("{failed} checks failed"))],
         Failure::Gate(host, why) => vec![
             one(Code::Gate, why)
@@ -50,25 +48,26 @@ fn diagnostics(failure: &Failure) -> Vec<Diagnostic> {
     }
 }
 
-/// A message a host; but what this machine could not do for several is one.
-fn together(errors: &[(String, HostError)]) -> Vec<(Vec<&str>, &HostError)> {
-    let mut said: Vec<(Vec<&str>, &HostError)> = Vec::new();
-    for (host, error) in errors {
-        let same = said.iter_mut().find(|(_, other)| *other == error);
-        match same.filter(|_| matches!(error, HostError::Download { .. })) {
-            Some((hosts, _)) => hosts.push(host),
-            None => said.push((vec![host], error)),
+/// Nodes that wait for the same have one line.
+pub fn pending(all: &[Pending]) -> String {
+    let mut groups: Vec<(&Pending, Vec<String>)> = Vec::new();
+    for waits in all {
+        let same = |(other, _): &&mut (&Pending, _)| (&other.what, other.wants) == (&waits.what, waits.wants);
+        match groups.iter_mut().find(same) {
+            Some((_, nodes)) => nodes.push(waits.node.to_string()),
+            None => groups.push((waits, vec![waits.node.to_string()])),
         }
     }
-    said
-}
-
-pub fn waits_for(pending: &Pending) -> String {
-    let flags = match pending.wants {
-        Wants::Restart => "--roll",
-        Wants::Upgrade => "--roll --allow-upgrade",
+    let line = |(waits, mut nodes): (&Pending, Vec<String>)| {
+        let flags = match waits.wants {
+            Wants::Restart => "--roll",
+            Wants::Upgrade => "--roll --allow-upgrade",
+        };
+        in_order(&mut nodes);
+        let nodes = all_named(&nodes);
+        format!("pending  {nodes}: waits for a restart ({flags}): {}\n", one_line(&waits.what))
     };
-    format!("pending  {}: waits for a restart ({flags}): {}", pending.node, one_line(&pending.what))
+    groups.into_iter().map(line).collect()
 }
 
 /// The last lines of a run.
@@ -79,10 +78,7 @@ pub fn end(
     pending: &[Pending],
     took: Duration,
 ) -> String {
-    let mut out = String::new();
-    for waits in pending {
-        let _ = writeln!(out, "{}", waits_for(waits));
-    }
+    let mut out = self::pending(pending);
     let nodes: usize = run.targets.iter().map(|member| member.questions.len()).sum();
     let done = match (run.changed.len(), failure) {
         _ if matches!(command, "verify" | "status" | "facts") => String::new(),

@@ -2,18 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
+
 use super::{checks, doctor, failure_text, json, out::SafeText, plan, sentences};
 use crate::{
     cli::args,
     cluster::Cluster,
     facts::Facts,
     plan::{
-        Next, Options,
+        Next, Options, Pending, Planned, Stage, Unfolded, Wants,
         recording::{World, cluster, home_of, try_cluster},
         unfold,
     },
+    remote::error::HostError,
     session::error::Failure,
-    types::{code::Code, diagnostic::Diagnostic, row::Verdict},
+    steps::Step,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName, row::Verdict, stage::StageName},
     verify::{CheckId, Row},
 };
 
@@ -182,6 +186,53 @@ fn refusals_in_words() {
     golden("refusals-json", &format!("{:#}", serde_json::json!(json::failed_hosts(&failure))));
 }
 
+/// Hosts that fail alike have one message, with their names in front; JSON keeps every one.
+#[test]
+fn what_is_alike_for_several_hosts_is_said_once() {
+    let lost = |host: &str| (host.to_owned(), HostError::Lost("carrying out `start`".into()));
+    let full = |host: &str| {
+        let output = "No space left on device\nwrite failed".into();
+        (host.to_owned(), HostError::Step { step: "file /x".into(), output })
+    };
+    let errors = ["node-2", "node-0", "node-10", "node-1"].map(lost).into_iter().chain([full("node-3")]);
+    let hosts = Failure::Hosts(errors.collect());
+    let node = |name: &str| NodeName::new(name).unwrap();
+    let missing = |name: &str, what: &str| {
+        let message = format!("the {what} is missing");
+        Diagnostic::refusal(Code::KeysMissing, Some(&node(name)), message).help("loomctl keys restore")
+    };
+    let refused = Failure::Refused(vec![
+        missing("node-0", "node key"),
+        missing("node-1", "node key"),
+        missing("node-1", "sign state"),
+        Diagnostic::refusal(Code::GenesisGone, None, "no host holds the genesis"),
+    ]);
+    let texts: Vec<String> = [&hosts, &refused].into_iter().flat_map(failure_text).collect();
+    golden("failures-alike", &texts.join("\n\n"));
+    golden("failures-alike-json", &format!("{:#}", serde_json::json!(json::failed_hosts(&hosts))));
+}
+
+/// Nodes with the same steps and differences are one block; texts with a node's own name in them are not the same.
+#[test]
+fn nodes_with_the_same_plan_are_one_block() {
+    let planned = |path: &str| Planned {
+        step: Step::Gone(crate::steps::Gone { path: crate::plan::recording::path(path) }),
+        why: "is to go".into(),
+    };
+    let of = |name: &str, path: &str| (NodeName::new(name).unwrap(), vec![planned("/srv/x"), planned(path)]);
+    let steps = [of("n-10", "/a"), of("n-2", "/a"), of("n-0", "/a"), of("n-1", "/a"), of("n-3", "/n-3")];
+    let stage = Stage { name: StageName::Destroy, steps: steps.into(), uploads: BTreeMap::new(), gate: None };
+    let waits = |name: &str| Pending {
+        node: NodeName::new(name).unwrap(),
+        what: "its unit has changed".into(),
+        wants: Wants::Restart,
+    };
+    let end = Next::Done(["n-0", "n-1", "n-2"].map(waits).to_vec());
+    let unfolded = Unfolded { stages: vec![stage], end };
+    golden("plan-alike", &plan::text(&unfolded, &Facts::default(), true));
+    assert_eq!(plan::json(&unfolded, &Facts::default(), true).len(), 13, "every one, as ever");
+}
+
 #[test]
 fn failures_end_with_their_codes() {
     let of = |code| Failure::Refused(vec![Diagnostic::refusal(code, None, "x")]).exit();
@@ -247,6 +298,14 @@ fn the_table_of_proof() {
         "checks-lost",
         &checks::text(&[lost(CheckId::V1, "unit"), lost(CheckId::V2, "ports"), lost(CheckId::V4, "genesis")]),
     );
+    let of_all = |id| {
+        ["n-2", "n-0", "n-1"].map(|host| {
+            let row = check(id, host, false, "not known: RPC does not answer (V3)");
+            Row { verdict: if id == CheckId::V1 { Verdict::Failed } else { Verdict::NotKnown }, ..row }
+        })
+    };
+    let all = [CheckId::V1, CheckId::V7, CheckId::V8].map(of_all).concat();
+    golden("checks-alike", &checks::text(&all));
     golden("checks-failed-json", &lines(&bad.iter().map(checks::json).collect::<Vec<_>>()));
 }
 
@@ -296,6 +355,8 @@ fn what_the_doctor_sees() {
         row("n-1", Subject::Memory)
             .found(Verdict::Warning, &[Code::MemoryLow], "800 MiB available")
             .help(Some("add swap")),
+        row("n-0", Subject::Journal).failed(Code::JournalLost, "journald keeps nothing"),
+        row("n-1", Subject::Journal).failed(Code::JournalLost, "journald keeps nothing"),
         row("n-2", Subject::Ssh)
             .failed(Code::Unreachable, "unreachable: timed out")
             .help(Some("is the machine up")),

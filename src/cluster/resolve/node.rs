@@ -15,6 +15,7 @@ use crate::{
         read::{Reader, unfit},
     },
     types::{
+        code::Code,
         diagnostic::Diagnostic,
         ids::{HostAddr, NodeName, Power, RemotePath, Sha256, UnitName, UserName},
         login::{Login, Via},
@@ -36,8 +37,10 @@ pub(super) fn node(
     let binary = binary(reader, base, profile);
     let user = reader.typed(&["user"], UserName::new).or_else(|| login.user.clone());
     if user.is_none() && !host.vars.contains_key("user") {
-        let problem =
-            Diagnostic::error("missing variable `user`").of_host(&host.name).at(host.place.as_ref());
+        let problem = Diagnostic::error("missing variable `user`")
+            .coded(Code::MissingVariable)
+            .of_host(&host.name)
+            .at(host.place.as_ref());
         reader
             .problems
             .push(problem.help("set `user` (the account that the node runs as) or `ansible_user`"));
@@ -192,8 +195,10 @@ fn binary(reader: &mut Reader, base: &Path, profile: &Profile) -> Option<Binary>
     let pinned = reader.typed(&["binary_sha256"], Sha256::new);
     let Some((name, value)) = reader.any(&["binary", "loom_build"]) else {
         let host = reader.host;
-        let problem =
-            Diagnostic::error("missing variable `binary`").of_host(&host.name).at(host.place.as_ref());
+        let problem = Diagnostic::error("missing variable `binary`")
+            .coded(Code::MissingVariable)
+            .of_host(&host.name)
+            .at(host.place.as_ref());
         reader.problems.push(problem.help(format!(
             "set `binary` to the path of {} on this machine, or to a URL that each host can pull it from",
             profile.binary.name

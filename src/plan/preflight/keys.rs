@@ -45,20 +45,16 @@ pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
         return Vec::new();
     }
     let profile = &cluster.profile;
-    let signs = profile.sign_state.as_ref().map(|signs| ("sign state", &signs.file));
-    let keys = [("node key", &profile.node_key.file), ("validator key", &profile.validator_key.file)];
+    let signs = profile.sign_state.as_ref();
+    let signs = signs.map(|signs| ("sign state", &signs.file, seen.signed_height.is_some()));
+    let keys = [
+        ("node key", &profile.node_key.file, seen.node_id.is_some()),
+        ("validator key", &profile.validator_key.file, seen.validator_key.is_some()),
+    ];
     let files = keys.into_iter().chain(signs);
     let mut missing: BTreeMap<RemotePath, Vec<&str>> = BTreeMap::new();
-    for (what, path) in files {
-        let path = path.under(home);
-        let whole = match what {
-            "node key" => seen.node_id.is_some(),
-            "validator key" => seen.validator_key.is_some(),
-            _ => seen.signed_height.is_some(),
-        };
-        if !whole {
-            missing.entry(path).or_default().push(what);
-        }
+    for (what, path, _) in files.filter(|(_, _, whole)| !whole) {
+        missing.entry(path.under(home)).or_default().push(what);
     }
     let refuse = |(path, what): (RemotePath, Vec<&str>)| {
         let printed = profile.init.prints.as_ref().is_some_and(|prints| prints.of.under(home) == path);

@@ -182,7 +182,7 @@ fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
     assert_eq!(facts.nodes[&with.nodes[1].name].home, None, "its home is not known before");
     let planned = unfold(&with, &facts, &Options::default());
     let outcome = again(&mut world, &with);
-    let names = |stages: &[Stage]| stages.iter().map(|stage| stage.name).collect::<Vec<_>>();
+    let names = |stages: &[Stage]| stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>();
     assert_eq!(names(&outcome.stages), ["accounts", "prepare", "start"]);
     assert_eq!(names(&planned.stages), names(&outcome.stages));
     let steps: Vec<_> =

@@ -17,7 +17,7 @@ fn uploads(cluster: &Cluster, world: &mut World, options: &Options) -> Vec<usize
         let early = early::uploads(cluster, machine, &facts, options);
         // The stage itself would send the same, unless the cluster as a whole is refused.
         let planned = unfold(cluster, &all, options);
-        let prepare = planned.stages.iter().find(|stage| stage.name == "prepare");
+        let prepare = planned.stages.iter().find(|stage| stage.name.as_str() == "prepare");
         let sends = prepare.and_then(|stage| stage.uploads.get(&machine)).cloned().unwrap_or_default();
         let refused = matches!(planned.end, Next::Refused(_));
         assert!(early.is_empty() || early == sends || refused, "{early:?}, {sends:?}");

@@ -24,6 +24,7 @@ use crate::{
     types::{
         ids::{RemotePath, Sha256, UserName},
         scope::{LoginUser, Scope},
+        stage::StageName,
     },
 };
 
@@ -274,7 +275,7 @@ fn holds(numbers: &[(u32, u8)]) {
         };
         let planned = Planned { step: step.clone(), why: String::new() };
         let mut facts = Facts { nodes: BTreeMap::from([(node.name.clone(), seen)]), ..Facts::default() };
-        let stage = Stage::of("a step", [(node.name.clone(), vec![planned])].into()).unwrap();
+        let stage = Stage::of(StageName::Prepare, [(node.name.clone(), vec![planned])].into()).unwrap();
         predict::apply(&stage, &mut facts, |_, _| {});
         host.take(&step);
         done.push(step.name());

@@ -39,7 +39,7 @@ fn a_host_that_cannot_pull_gets_the_file_through_this_machine() {
         let outcome = again(&mut world, &cluster);
         assert!(outcome.is_done(), "{:?}", outcome.end);
         // Nobody knows before that the fourth has no way there; then it is a fact.
-        assert_eq!((outcome.stages[0].name, outcome.stages[1].name), (stage, stage));
+        assert_eq!((outcome.stages[0].name.as_str(), outcome.stages[1].name.as_str()), (stage, stage));
         let first = [("n-0", false), ("n-1", false), ("n-2", true), ("n-3", false)];
         assert_eq!((ways(&predicted.stages[0]), ways(&outcome.stages[0])), (first.into(), first.into()));
         assert_eq!(ways(&outcome.stages[1]), [("n-3", true)], "and nobody else has anything to do again");
@@ -103,7 +103,7 @@ fn a_saved_plan_lets_a_file_through_this_machine() {
     };
     let outcome = carry_out(&mut world.clone());
     assert!(outcome.is_done(), "{:?}", outcome.end);
-    let names: Vec<_> = outcome.stages.iter().map(|stage| stage.name).collect();
+    let names: Vec<_> = outcome.stages.iter().map(|stage| stage.name.as_str()).collect();
     assert_eq!(names, ["prepare", "prepare", "start"]);
 
     // Another way than it says is another plan when it is begun.

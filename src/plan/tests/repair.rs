@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    facts::{FileKind, manifest::Entry},
+    facts::{
+        FileKind,
+        manifest::{Entry, EntryKind},
+    },
     plan::recording::{link_to, path},
     types::ids::Sha256,
 };
@@ -20,11 +23,11 @@ const ALL: [Damage; 5] = [Damage::Missing, Damage::Content, Damage::Owner, Damag
 
 /// `false`: this cannot happen to such a thing, or is not what loomctl manages of it.
 fn applies(damage: Damage, entry: &Entry) -> bool {
-    match (entry.kind.as_str(), damage) {
+    match (entry.kind, damage) {
         // Another genesis than the others' is no damage to repair but a disagreement: `refusals`.
-        ("key", _) | ("genesis", Damage::Content) => false,
-        ("binary", damage) => matches!(damage, Damage::Missing | Damage::Content),
-        ("link", damage) => matches!(damage, Damage::Missing | Damage::Link),
+        (EntryKind::Key, _) | (EntryKind::Genesis, Damage::Content) => false,
+        (EntryKind::Binary, damage) => matches!(damage, Damage::Missing | Damage::Content),
+        (EntryKind::Link, damage) => matches!(damage, Damage::Missing | Damage::Link),
         _ => true,
     }
 }
@@ -66,7 +69,7 @@ fn whatever_is_damaged_is_repaired_there_and_nowhere_else() {
                 assert_eq!((restarts(&outcome.stages), inits(&outcome.stages)), (0, 0), "{what}");
                 let file = world.hosts["10.0.0.2"].files.get(&entry.path);
                 assert!(
-                    file.is_some_and(|file| file.kind == FileKind::File || entry.kind == "link"),
+                    file.is_some_and(|file| file.kind == FileKind::File || entry.kind == EntryKind::Link),
                     "{what}"
                 );
                 let third = again(&mut world, &cluster);

@@ -186,7 +186,10 @@ fn s1_an_unborn_cluster_begins_again_with_consent_and_keeps_its_keys() {
             let mut course = Course::new(&reset);
             let outcome = world.converge(&cluster, |c, f| course.next(c, f)).unwrap();
             assert!(outcome.is_done(), "{:?}", outcome.end);
-            assert_eq!(outcome.stages.iter().map(|s| s.name).collect::<Vec<_>>(), ["stop", "reset", "start"]);
+            assert_eq!(
+                outcome.stages.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+                ["stop", "reset", "start"]
+            );
             for (name, seen) in &outcome.facts.nodes {
                 assert_eq!(seen.node_id, first.facts.nodes[name].node_id);
                 assert_eq!(seen.signed_height, Some(0));

@@ -33,7 +33,7 @@ fn stakes(genesis: &Value) -> Vec<(String, String)> {
 }
 
 fn names(stages: &[Stage]) -> Vec<&'static str> {
-    stages.iter().map(|stage| stage.name).collect()
+    stages.iter().map(|stage| stage.name.as_str()).collect()
 }
 
 fn marks(stages: &[Stage]) -> BTreeSet<(String, String)> {
@@ -93,7 +93,7 @@ fn unstarted(world: &mut World, cluster: &Cluster) -> Vec<u32> {
     let mut changes = Vec::new();
     loop {
         let Next::Stage(stage) = super::super::next(cluster, &facts, &Options::default()) else { panic!() };
-        if stage.name == "start" {
+        if stage.name.as_str() == "start" {
             return changes;
         }
         world.carry_out(cluster, &stage, &mut facts).unwrap();

@@ -6,12 +6,17 @@ use super::Work;
 use crate::{
     fleet::{Fleet, Target},
     plan::Upload,
-    remote::{download::Download, error::HostError, host::Host},
+    remote::{
+        download::Download,
+        error::{HostError, Undelivered},
+        host::Host,
+    },
     steps::{Binary, Fetch, Step},
     types::{
         event::{Event, Outcome},
         ids::Sha256,
         redact,
+        stage::StageName,
     },
 };
 
@@ -57,7 +62,7 @@ pub async fn send<'a>(
     fleet: &Fleet,
     host: &Host,
     target: &Target,
-    stage: &'static str,
+    stage: StageName,
     work: &Work<'a>,
 ) -> Result<BTreeMap<&'a str, Sha256>, HostError> {
     let mut sent = BTreeMap::new();
@@ -77,23 +82,24 @@ pub async fn send<'a>(
 async fn downloaded(
     fleet: &Fleet,
     target: &Target,
-    stage: &'static str,
+    stage: StageName,
     step: &Step,
     wanted: &Wanted<'_>,
 ) -> Result<Arc<Download>, HostError> {
     let (start, host, doing) =
         (Instant::now(), &target.name, format!("download {}", redact::line(wanted.url)));
     fleet.events.tell(Event::Started { host: host.clone(), stage, step: doing.clone() });
-    let failed = |why: String| HostError::Download { step: step.name(), why };
+    let failed = |reason, why: String| HostError::Download { step: step.name(), why, reason };
     let result = match fleet.downloads.get(wanted.url).await {
         Err(e) => {
             let why = format!("the host cannot pull it ({}), and {e}", wanted.hindrance);
-            Err(failed(redact::line(&why)))
+            Err(failed(e.reason(), redact::line(&why)))
         }
         Ok(download) => match wanted.sha256.filter(|expected| **expected != download.sha256) {
             Some(expected) => {
                 let arrived = &download.sha256;
-                Err(failed(format!("the binary that arrived has sha256 {arrived}, expected {expected}")))
+                let why = format!("the binary that arrived has sha256 {arrived}, expected {expected}");
+                Err(failed(Undelivered::OtherSum, why))
             }
             None => Ok(download),
         },

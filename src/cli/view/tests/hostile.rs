@@ -23,7 +23,7 @@ use crate::{
     },
     facts::{Facts, Voting},
     plan::{Next, Options, Pending, Wants, recording, unfold},
-    remote::error::HostError,
+    remote::error::{HostError, Undelivered},
     session::error::Failure,
     types::{
         code::Code,
@@ -32,6 +32,7 @@ use crate::{
         harmless,
         ids::ValidatorKey,
         row::Verdict,
+        stage::StageName,
     },
     verify::{CheckId, Row},
 };
@@ -269,7 +270,7 @@ fn look_at_failures(word: &str) {
         HostError::Odd(text()),
         HostError::Upload(text()),
         HostError::Step { step: text(), output: text() },
-        HostError::Download { step: text(), why: text() },
+        HostError::Download { step: text(), why: text(), reason: Undelivered::NotKept },
     ];
     look_at_failure(&Failure::Hosts(errors.into_iter().map(|error| (text(), error)).collect()));
     look_at_failure(&Failure::Gate(text(), text()));
@@ -282,11 +283,11 @@ fn look_at_failures(word: &str) {
         Place { file: text().into(), line: 3, column: 2, width: 2, text: format!("ab{word}cd").into() };
     people(&problems::text(&Diagnostic { place: Some(place), ..Diagnostic::error(text()) }.help(text())));
     let node = recording::cluster(&yaml("loom", "")).nodes[0].name.clone();
-    people(&sentences::waits_for(&Pending { node, what: text(), wants: Wants::Restart }).into());
+    people(&sentences::pending(&[Pending { node, what: text(), wants: Wants::Restart }]).into());
 }
 
 fn look_at_progress(word: &str) {
-    let (host, stage, step) = (word.to_owned(), "start", word.to_owned());
+    let (host, stage, step) = (word.to_owned(), StageName::Start, word.to_owned());
     let mut state = ProgressState::default();
     let events = [
         Event::Begins { stage, hosts: vec![host.clone()] },
