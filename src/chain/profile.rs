@@ -11,6 +11,7 @@ mod ports;
 mod probes;
 mod schema;
 mod service;
+mod signs;
 mod tool;
 mod values;
 
@@ -40,6 +41,7 @@ pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
 pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
 pub use schema::SCHEMA;
 pub use service::{Service, ServiceUnit};
+pub use signs::{COMPARE, JournalSign, START_OVER};
 pub use tool::{ToolOn, ToolRun, ToolStep};
 pub use values::{HomePath, Mode};
 
@@ -100,6 +102,9 @@ pub struct Profile {
     /// How a node is asked: of several that can answer a question the first does.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// What the chain's program writes into the journal when it cannot go on. Of several signs the first counts.
+    #[serde(default)]
+    pub journal_signs: Vec<JournalSign>,
     /// What makes blocks: how much of it may be offline.
     #[serde(default)]
     pub quorum: Quorum,

@@ -1,9 +1,9 @@
-//! Why a line does not hold: signs in the journal, and what the facts give away. The table is "What goes wrong" of
-//! real four-node chains, as far as loomctl cannot prevent it.
+//! Why a line does not hold: signs in the journal, and what the facts give away. The table, and that of each profile, is
+//! "What goes wrong" of real four-node chains, as far as loomctl cannot prevent it.
 
 mod facts;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
@@ -14,7 +14,10 @@ use super::{
     units,
     view::View,
 };
-use crate::types::{ids::NodeName, row::Verdict};
+use crate::{
+    chain::profile::{COMPARE as COMPARE_WORD, JournalSign, START_OVER as START_OVER_WORD},
+    types::{ids::NodeName, row::Verdict},
+};
 
 struct Cause {
     /// What stands in the log; small and capital letters are alike (Tendermint wrote `Wrong`, CometBFT writes `wrong`).
@@ -27,64 +30,9 @@ const START_OVER: &str = "`loomctl down --destroy` on all nodes (keys stay), the
 const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or start over: \
                         `loomctl down --destroy` (keys stay), then `loomctl up`";
 
-/// Of several signs the first of the table counts: what explains most comes first.
+/// Signs of no chain: systemd's, the kernel's, and those of files, ports and disks. A chain's own are in its profile
+/// (`journal_signs`) and come first, but for the vague ones. Of several the first counts: what explains most.
 const TABLE: &[Cause] = &[
-    Cause {
-        sign: "is not equal to genesis time",
-        why: "genesis_time is not the same on all nodes (or is the zero time), so no first block is accepted",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "Genesis time is in the future",
-        why: "genesis_time is in the future: the node sleeps until then, with no port open",
-        advice: "wait, or start over with another genesis_time",
-    },
-    Cause {
-        sign: "Wrong Block.Header.AppHash",
-        why: "this node's application comes to another state than the others': its app genesis (validators, their \
-                order, oracle or owner) or its binary differs",
-        advice: DOCUMENT,
-    },
-    Cause {
-        sign: "Wrong Block.Header.LastResultsHash",
-        why: "this node's application answers otherwise than the others': another binary or app genesis",
-        advice: DOCUMENT,
-    },
-    Cause {
-        sign: "genesis doc hash in db does not match",
-        why: "the genesis document was changed after the first start",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "Peer is on a different network",
-        why: "its chain id and a peer's are not the same, so the two do not talk to each other",
-        advice: DOCUMENT,
-    },
-    Cause {
-        sign: "expects quoted values",
-        why: "a power in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "invalid 64-bit integer encoding",
-        why: "a power or height in the genesis document is a number, and this chain wants it quoted (`\"10\"`)",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "validators with no voting power",
-        why: "a validator in the genesis document has power 0",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "Cannot compare identical validators",
-        why: "a validator stands twice in the genesis document",
-        advice: START_OVER,
-    },
-    Cause {
-        sign: "GenesisDoc file: open",
-        why: "the genesis document is gone, or the node's user may not read it",
-        advice: "`loomctl up` restores it from hosts that agree",
-    },
     Cause {
         sign: "address already in use",
         why: "another process holds one of its ports",
@@ -151,46 +99,48 @@ const TABLE: &[Cause] = &[
         why: "another process uses this node's data folder: a second node on the same working directory",
         advice: "stop it (`systemctl list-units`, `ps`)",
     },
-    Cause {
-        sign: "conflicting vote from ourselves",
-        why: "another process signs with this node's validator key",
-        advice: "stop one of the two at once: double signing is punished",
-    },
-    Cause {
-        sign: "error on broadcastTxCommit",
-        why: "the application does not answer",
-        advice: "look at the application's own log",
-    },
-    Cause {
-        sign: "connection.go: error dialing app",
-        why: "the node cannot reach its ABCI application",
-        advice: "start the application, or set `proxy_app` in `settings:`",
-    },
-    Cause {
-        sign: "Failed to connect to",
-        why: "the node cannot reach its ABCI application",
-        advice: "start the application, or set `proxy_app` in `settings:`",
-    },
-    // Says that, not why: so it comes last.
-    Cause {
-        sign: "CONSENSUS FAILURE",
-        why: "consensus has failed for good; the process lives on and does nothing",
-        advice: "the log line says why. If its documents differ from the others' (V4) start over; else restart it: \
-                 `systemctl restart UNIT`",
-    },
 ];
 
+/// One sign with what it means, in the order in which they count.
+struct Sign<'a> {
+    text: &'a str,
+    why: &'a str,
+    advice: Cow<'a, str>,
+}
+
+impl<'a> Sign<'a> {
+    fn of(sign: &'a JournalSign) -> Self {
+        Self { text: &sign.text, why: &sign.cause, advice: advice(&sign.help) }
+    }
+}
+
+fn all_signs(own: &[JournalSign]) -> impl Iterator<Item = Sign<'_>> {
+    let general =
+        TABLE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
+    let clear = own.iter().filter(|sign| !sign.vague).map(Sign::of);
+    clear.chain(general).chain(own.iter().filter(|sign| sign.vague).map(Sign::of))
+}
+
+/// The help of a profile with what loomctl advises for its words.
+fn advice(help: &str) -> Cow<'_, str> {
+    match help {
+        START_OVER_WORD => START_OVER.into(),
+        COMPARE_WORD => DOCUMENT.into(),
+        _ => help.replace(START_OVER_WORD, START_OVER).replace(COMPARE_WORD, DOCUMENT).into(),
+    }
+}
+
 /// What to look for in a journal.
-pub fn signs() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|cause| cause.sign)
+pub fn signs(own: &[JournalSign]) -> impl Iterator<Item = &str> {
+    own.iter().map(|sign| sign.text.as_str()).chain(TABLE.iter().map(|cause| cause.sign))
 }
 
 /// The likely cause by the lines of a journal.
-pub fn of_journal(lines: &[String]) -> Option<String> {
-    let last = |cause: &Cause| lines.iter().rev().find_map(|line| Some((line, place(line, cause.sign)?)));
-    let found = TABLE.iter().find_map(|cause| Some((cause, last(cause)?)));
-    found.map(|(cause, (line, at))| {
-        format!("{}: {} (the log says `{}`)", cause.why, cause.advice, excerpt(line, at, cause.sign))
+fn of_journal(lines: &[String], own: &[JournalSign]) -> Option<String> {
+    let last = |sign: &Sign<'_>| lines.iter().rev().find_map(|line| Some((line, place(line, sign.text)?)));
+    let found = all_signs(own).find_map(|sign| last(&sign).map(|found| (found, sign)));
+    found.map(|((line, at), sign)| {
+        format!("{}: {} (the log says `{}`)", sign.why, sign.advice, excerpt(line, at, sign.text))
     })
 }
 
@@ -216,7 +166,9 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Row]) {
     for check in checks.iter_mut().filter(|check| is_own_failure(check)) {
         let Some(node) = view.looked_at().find(|node| node.name.as_str() == check.host) else { continue };
         let (journal, changed) = found.get(&check.host).cloned().unwrap_or_default();
-        let by_log = facts::is_in_the_log(check).then(|| of_journal(&journal.signs)).flatten();
+        let by_log = facts::is_in_the_log(check)
+            .then(|| of_journal(&journal.signs, &view.cluster.profile.journal_signs))
+            .flatten();
         let changed = changed.filter(|_| facts::is_of_the_chain(check));
         check.help = changed
             .or_else(|| facts::certain(view, node, check))
@@ -247,8 +199,10 @@ async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<Strin
     // Whose journal says why.
     let node = view.cluster.node(&asked.name);
     let unit = node.map_or_else(|| asked.unit.clone(), |node| units::at_fault(view, node));
-    let (journal, changed) =
-        futures::join!(journal::of_unit(&asked.client.host, &unit), changed_since(asked, view));
+    let (journal, changed) = futures::join!(
+        journal::of_unit(&asked.client.host, &unit, &view.cluster.profile.journal_signs),
+        changed_since(asked, view)
+    );
     (asked.name.to_string(), (journal, changed))
 }
 
@@ -270,7 +224,14 @@ mod tests {
     use std::{collections::BTreeSet, fmt::Write as _};
 
     use super::*;
-    use crate::architecture::pages;
+    use crate::{
+        architecture::pages,
+        chain::profile::{Profile, builtin_names},
+    };
+
+    fn own(chain: &str) -> Vec<JournalSign> {
+        Profile::builtin(chain).map(|profile| profile.journal_signs).unwrap_or_default()
+    }
 
     /// Lines that real nodes wrote: CometBFT 0.38.17, loom 2.0.0 (Tendermint 0.27.3), systemd 252.
     const REAL: &[(&str, &str)] = &[
@@ -346,27 +307,68 @@ mod tests {
 
     #[test]
     fn real_log_lines_name_their_cause() {
-        for (line, cause) in REAL {
-            let hint = of_journal(&["I[2026] Started node".to_owned(), (*line).to_owned()]);
-            assert!(hint.as_ref().is_some_and(|hint| hint.contains(cause)), "{line}: {hint:?}");
+        for chain in ["cometbft", "loom", "cosmos", "tendermint"] {
+            let own = own(chain);
+            for (line, cause) in REAL {
+                let hint = of_journal(&["I[2026] Started node".to_owned(), (*line).to_owned()], &own);
+                assert!(hint.as_ref().is_some_and(|hint| hint.contains(cause)), "{chain}: {line}: {hint:?}");
+            }
+            let fine = "I[2026-11-21] executed block height=5 module=state".to_owned();
+            assert_eq!(of_journal(&[fine], &own), None);
         }
-        assert_eq!(of_journal(&["I[2026-11-21] executed block height=5 module=state".to_owned()]), None);
+    }
+
+    #[test]
+    fn a_chains_words_are_its_own() {
+        let stale = "Fatal: database already contains an incompatible genesis block".to_owned();
+        assert!(
+            of_journal(std::slice::from_ref(&stale), &own("kaia"))
+                .is_some_and(|hint| hint.contains("another genesis"))
+        );
+        assert_eq!(of_journal(&[stale, REAL[0].0.to_owned()], &[]), None, "systemd writes neither");
+        let full = "write: no space left on device".to_owned();
+        assert!(of_journal(&[full], &[]).is_some_and(|hint| hint.starts_with("the disk is full: make room")));
     }
 
     /// `INSTA_UPDATE=always` writes it again. A sign that a line of `REAL` shows has a mark.
     #[test]
     fn the_published_causes_are_those_of_the_table() {
-        let sign_of = |line| TABLE.iter().map(|cause| cause.sign).find(|sign| place(line, sign).is_some());
-        let seen: BTreeSet<&str> = REAL.iter().filter_map(|(line, _)| sign_of(line)).collect();
-        let mut text = "\n| in the journal | cause | how to go on |\n|---|---|---|\n".to_owned();
-        for Cause { sign, why, advice } in TABLE {
+        let all: Vec<(&str, Vec<JournalSign>)> =
+            builtin_names().into_iter().map(|chain| (chain, own(chain))).collect();
+        let mut signs: Vec<&JournalSign> = Vec::new();
+        for sign in all.iter().flat_map(|(_, signs)| signs) {
+            if !signs.contains(&sign) {
+                signs.push(sign);
+            }
+        }
+        let chains = |sign: &JournalSign| {
+            let with = all.iter().filter(|(_, signs)| signs.contains(sign)).map(|(chain, _)| *chain);
+            with.collect::<Vec<_>>().join(", ")
+        };
+        let seen: BTreeSet<&str> = REAL
+            .iter()
+            .filter_map(|(line, _)| {
+                let texts = signs.iter().filter(|sign| !sign.vague).map(|sign| sign.text.as_str());
+                let texts = texts.chain(TABLE.iter().map(|cause| cause.sign));
+                let vague = signs.iter().filter(|sign| sign.vague).map(|sign| sign.text.as_str());
+                texts.chain(vague).find(|text| place(line, text).is_some())
+            })
+            .collect();
+        let mut text = "\n| in the journal | of | cause | how to go on |\n|---|---|---|---|\n".to_owned();
+        let mut row = |sign: &str, of: &str, why: &str, advice: &str| {
             let mark = if seen.contains(sign) { " •" } else { "" };
-            let advice = match *advice {
-                START_OVER => "start over",
-                DOCUMENT => "compare, or start over",
-                other => other,
-            };
-            let _ = writeln!(text, "| `{sign}`{mark} | {why} | {advice} |");
+            let advice =
+                advice.replace(START_OVER_WORD, "start over").replace(COMPARE_WORD, "compare, or start over");
+            let _ = writeln!(text, "| `{sign}`{mark} | {of} | {why} | {advice} |");
+        };
+        for sign in signs.iter().filter(|sign| !sign.vague) {
+            row(&sign.text, &chains(sign), &sign.cause, &sign.help);
+        }
+        for cause in TABLE {
+            row(cause.sign, "all", cause.why, cause.advice);
+        }
+        for sign in signs.iter().filter(|sign| sign.vague) {
+            row(&sign.text, &chains(sign), &sign.cause, &sign.help);
         }
         text.push('\n');
         pages::holds("docs/faults.md", "causes", &text);
@@ -376,13 +378,16 @@ mod tests {
     fn the_reason_goes_before_the_fact_that_consensus_failed() {
         let failed = "E[2026-11-21] CONSENSUS FAILURE!!! err=\"runtime error\"".to_owned();
         let lines = [failed.clone(), REAL[0].0.to_owned(), failed];
-        assert!(of_journal(&lines).is_some_and(|hint| hint.contains("genesis_time is not the same")));
+        assert!(
+            of_journal(&lines, &own("cometbft"))
+                .is_some_and(|hint| hint.contains("genesis_time is not the same"))
+        );
     }
 
     #[test]
     fn an_excerpt_is_cut_between_characters() {
         let line = "ü".repeat(200) + "address already in use" + &"ß".repeat(200);
-        let hint = of_journal(&[line]).unwrap_or_default();
+        let hint = of_journal(&[line], &[]).unwrap_or_default();
         assert!(hint.contains("üaddress already in useß") && hint.chars().count() <= 300, "{hint}");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cause;
 use crate::{
+    chain::profile::JournalSign,
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
     types::{harmless, ids::UnitName},
@@ -36,8 +37,9 @@ pub struct Journal {
     pub signs: Vec<String>,
 }
 
-pub async fn of_unit(host: &Host, unit: &UnitName) -> Journal {
-    let read = tokio::time::timeout(LIMIT, read(host, unit)).await;
+/// `own`: the signs of its chain.
+pub async fn of_unit(host: &Host, unit: &UnitName, own: &[JournalSign]) -> Journal {
+    let read = tokio::time::timeout(LIMIT, read(host, unit, own)).await;
     match read {
         Ok(Ok(journal)) => journal,
         Ok(Err(error)) => Journal { last: vec![format!("(no journal: {error})")], ..Journal::default() },
@@ -45,11 +47,11 @@ pub async fn of_unit(host: &Host, unit: &UnitName) -> Journal {
     }
 }
 
-async fn read(host: &Host, unit: &UnitName) -> Result<Journal, HostError> {
+async fn read(host: &Host, unit: &UnitName, own: &[JournalSign]) -> Result<Journal, HostError> {
     let mut script = Script::new(&nonce());
     script.set("unit", &format!("{unit}.service"));
     let mut grep = vec!["grep", "-aiF"];
-    for sign in cause::signs() {
+    for sign in cause::signs(own) {
         grep.extend(["-e", sign]);
     }
     script.line("entries() { journalctl -q --no-pager -o cat \"$@\" 2>&1; }");

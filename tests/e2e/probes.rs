@@ -15,7 +15,7 @@ fn profile(lab: &Lab, peers: &str) {
     let folder = lab.path("metered");
     fs::create_dir_all(&folder).unwrap();
     let yaml = format!(
-        r#"extends: cometbft
+        r"extends: cometbft
 name: metered
 about: CometBFT, asked by its metrics first
 files:
@@ -25,7 +25,7 @@ probes:
     port: prometheus
     metrics: {{height: cometbft_consensus_height, peers: {peers}}}
   - {{kind: tendermint-rpc, port: rpc}}
-"#
+"
     );
     fs::write(folder.join("profile.yaml"), yaml).unwrap();
 }

@@ -130,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             mine("probe: {port: rpc}\nprobes: [{kind: evm-rpc, port: rpc}]").unwrap_err(),
-            "4:`probe` is `probes` with one entry: give one of the two"
+            "5:`probe` is `probes` with one entry: give one of the two"
         );
         assert_eq!(mine("probe: null").unwrap_err(), "0:`probes` is missing: how is a node asked?");
         assert_eq!(mine("probe: {port: rcp}").unwrap_err(), "4:`ports` has no `rcp`; is `rpc` meant?");

@@ -161,6 +161,7 @@ impl Profile {
         problems.extend(self.wrong_names());
         problems.extend(self.wrong_keys());
         problems.extend(self.wrong_probes());
+        problems.extend(self.wrong_signs());
         problems.extend(tool::wrong(self));
         problems
     }

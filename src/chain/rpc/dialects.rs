@@ -42,7 +42,7 @@ impl Dialects {
     }
 
     /// The status by the answers to these requests: who the node is as one probe says it, with the height and whether it is
-    /// behind as those say it that come before that one.
+    /// behind as others say it, where these come before that one or it does not say so.
     pub fn status(&self, answers: &[(Request, Vec<u8>)]) -> Result<Status, ProbeError> {
         let mut status = Status::default();
         for (question, dialect, request) in self.of_status() {
@@ -59,9 +59,8 @@ impl Dialects {
 
     fn of_status(&self) -> impl Iterator<Item = (Question, &dyn Dialect, Request)> {
         let whole = self.first(Question::Status).map(|(number, ..)| number);
-        let own = move |question: Question, number: usize| {
-            question == Question::Status || whole.is_none_or(|whole| number < whole)
-        };
+        let own =
+            move |question: Question, number: usize| question == Question::Status || whole != Some(number);
         STATUS.into_iter().filter_map(move |question| {
             let (number, dialect, request) = self.first(question)?;
             own(question, number).then_some((question, dialect, request))
@@ -149,6 +148,23 @@ mod tests {
             ("prometheus".to_owned(), "rpc".to_owned())
         );
         assert!(dialects.says_when_behind(), "the RPC does");
+    }
+
+    /// V10
+    #[test]
+    fn what_the_first_does_not_say_the_next_does() {
+        let yaml = "extends: cometbft\nname: mine\nabout: mine\nprobes:\n  - {kind: rest, port: rpc, path: /v1, height: \
+                    /h, chain_id: /c}\n  - {kind: prometheus, port: prometheus, metrics: {catching_up: s}}\n";
+        let profile = Profile::parse("profile.yaml", yaml, std::collections::BTreeMap::new()).unwrap();
+        let dialects = profile.dialects();
+        let body = |request: Request| {
+            let body = if request.path == "/v1" { r#"{"h":"7","c":"x"}"# } else { "s 1" };
+            (request, body.as_bytes().to_vec())
+        };
+        let answers: Vec<_> = dialects.status_requests().into_iter().map(body).collect();
+        let status = dialects.status(&answers).unwrap();
+        assert_eq!((status.height, status.is_of("x"), status.catching_up), (7, true, true));
+        assert!(dialects.says_when_behind() && status.node_id.is_none());
     }
 
     #[test]

@@ -307,8 +307,8 @@ process_max_fds 1.048576e+06
         assert!(long("x 1\n".repeat(MOST_LINES + 1)).contains("lines of metrics"));
         assert!(long(format!("x {}\nh 1", "1".repeat(LONGEST_LINE))).contains("bytes"));
         assert!(long(format!("h{{a=\"{}\"}} 1", "x".repeat(LONGEST_LABEL + 1))).contains("1024 bytes"));
-        let labels: String = (0..=MOST_LABELS).map(|n| format!("l{n}=\"\",")).collect();
-        assert!(long(format!("h{{{labels}}} 1")).contains("labels"));
+        let labels: Vec<String> = (0..=MOST_LABELS).map(|n| format!("l{n}=\"\"")).collect();
+        assert!(long(format!("h{{{}}} 1", labels.join(","))).contains("labels"));
         assert!(long(format!("h {}", "1".repeat(5000))).len() < 200);
         for broken in
             ["h{a=\"b} 1", "h{a=b} 1", "h{a=\"\\x\"} 1", "h{a=\"1\",a=\"2\"} 1", "h", "h{a=\"b\"}", "h{"]

@@ -69,7 +69,7 @@ impl Rest {
         Ok(Status {
             node_id: id.transpose().map_err(|error| ProbeError::Unreadable(error.to_string()))?,
             network: text(&self.chain_id)?,
-            version: text(&self.version)?.unwrap_or_default(),
+            version: text(&self.version).ok().flatten().unwrap_or_default(),
             height: self.height.as_ref().map_or(Ok(0), |at| number(document, at))?,
             catching_up: self.catching_up.as_ref().map_or(Ok(false), |at| flag(document, at))?,
             ..Status::default()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::{
-    chain::profile::Profile,
+    chain::{ports::P2P, profile::Profile},
     cluster::{Machine, Node},
     inventory::{Host, Inventory},
     types::{
@@ -69,7 +69,7 @@ pub(super) fn clashes(profile: &Profile, nodes: &[Node], problems: &mut Vec<Diag
             }
             let number = node.ports.get(name).copied().unwrap_or(port.default);
             claims.push((format!("{on} port {number}"), format!("port {number} ({name})"), "ports"));
-            if port.public {
+            if name == P2P {
                 let peer = node.private_ip.with_port(number);
                 claims.push((format!("peer {peer}"), format!("the peer address {peer}"), "private_ip"));
             }
