@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{checks, doctor, failure_text, json, out::SafeText, plan, sentences};
+use super::{Style, View, checks, doctor, failure_text, json, out::SafeText, plan, sentences};
 use crate::{
     cli::args,
     cluster::Cluster,
+    commands::doctor::{Row as DoctorRow, Subject},
     facts::Facts,
     plan::{
         Next, Options, Pending, Planned, Stage, Unfolded, Wants,
@@ -309,6 +310,31 @@ fn the_table_of_proof() {
     golden("checks-failed-json", &lines(&bad.iter().map(checks::json).collect::<Vec<_>>()));
 }
 
+/// Consumers rely on these keys (docs/json.md): none goes and none changes its meaning. `code` and `codes` came later.
+#[test]
+fn json_has_every_key_that_it_had_and_codes() {
+    let has = |value: &serde_json::Value, keys: &str| {
+        for key in keys.split(' ') {
+            assert!(value.get(key).is_some(), "no {key} in {value}");
+        }
+    };
+    let row = Row::new(CheckId::V7, "n-0", "blocks").expected("rising").not_known("not known");
+    let check = checks::json(&row);
+    has(&check, "event id host what result expected seen hint journal code");
+    assert_eq!((&check["result"], &check["code"]), (&"failed".into(), &"check/not-known".into()));
+    let row = DoctorRow::new(Subject::Ntp, "n-0", "ntp").not_known("not known");
+    let found = doctor::json(&row);
+    has(&found, "event host id result seen help code");
+    assert_eq!(found["result"], "unknown");
+    let failure = Failure::Hosts(vec![("n-0".into(), HostError::Lost("looking".into()))]);
+    let hosts = json::failed_hosts(&failure);
+    has(&hosts["n-0"], "result error advice code");
+    let view = View::new(Style { json: true, quiet: true, no_color: false, verbose: false }, "up");
+    let summary = view.summary(1, 0, 0, Some(&failure), &hosts, &[]);
+    has(&summary, "event command result exit changed pending failed seconds hosts notes");
+    assert_eq!(summary["codes"], serde_json::json!(["host/connection-lost"]));
+}
+
 #[test]
 fn help_of_every_command() {
     // What the environment says must not stand in the text.
@@ -345,8 +371,7 @@ fn the_history_of_a_cluster() {
 
 #[test]
 fn what_the_doctor_sees() {
-    use crate::commands::doctor::{Row, Subject};
-    let row = |host: &str, id: Subject| Row::new(id, host, id.as_str());
+    let row = |host: &str, id: Subject| DoctorRow::new(id, host, id.as_str());
     let rows = [
         row("n-0", Subject::Ssh).ok("connected"),
         row("n-0", Subject::Memory).ok("7812 MiB available"),
