@@ -97,7 +97,7 @@ pub fn files(folder: &str, end: &str) -> BTreeMap<String, String> {
 
 /// The code of src, without what exists for tests alone.
 fn sources() -> BTreeMap<String, String> {
-    let tests = ["tests.rs", "tests/", "recording/", "differential.rs", "architecture", "fuzz.rs", "golden"];
+    let tests = ["tests.rs", "tests/", "sim/", "differential.rs", "architecture", "fuzz.rs", "golden"];
     let mut found = files("src", "rs");
     found.retain(|name, _| !tests.iter().any(|part| name.contains(part)));
     for text in found.values_mut() {
@@ -179,6 +179,73 @@ fn no_circle_of_rooms() {
         }
     }
     assert!(rooms.is_empty(), "circles: {rooms:?}");
+}
+
+/// `plan::roll::Waiting` of `plan/tests.rs` → `plan/roll.rs`; what is behind the file's name is something in it.
+fn file_of(path: &[&str], files: &BTreeMap<String, String>) -> Option<String> {
+    (1..=path.len()).rev().find_map(|length| {
+        let name = path[..length].join("/");
+        [format!("{name}.rs"), format!("{name}/mod.rs")].into_iter().find(|name| files.contains_key(name))
+    })
+}
+
+/// The module that a file is: `plan::roll` of `plan/roll.rs`, `plan` of `plan/mod.rs`.
+fn module_of(file: &str) -> Vec<&str> {
+    let name = file.trim_end_matches(".rs");
+    let name = name.strip_suffix("/mod").unwrap_or(name);
+    name.split('/').collect()
+}
+
+/// The files that each file names, by its own `use` of `crate::…` and `super::…`. What a module and the files below it say of
+/// each other is no way between rooms: a module lists them, and they use what it shares.
+fn ways() -> BTreeMap<String, BTreeSet<String>> {
+    let files = sources();
+    let mut ways: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, code) in &files {
+        let own = module_of(file);
+        let mut named: Vec<Vec<String>> =
+            paths(code).iter().map(|path| path.split("::").map(str::to_owned).collect()).collect();
+        for (at, _) in code.match_indices("super::") {
+            if code[..at].ends_with("::") {
+                continue;
+            }
+            let (mut rest, mut up) = (&code[at..], 0);
+            while let Some(behind) = rest.strip_prefix("super::") {
+                (rest, up) = (behind, up + 1);
+            }
+            let mut found = BTreeSet::new();
+            tree(rest, "", &mut found);
+            let above: Vec<String> =
+                own[..own.len().saturating_sub(up)].iter().map(|part| (*part).to_owned()).collect();
+            named.extend(found.iter().map(|path| {
+                above.iter().cloned().chain(path.split("::").map(str::to_owned)).collect::<Vec<String>>()
+            }));
+        }
+        let to = ways.entry(file.clone()).or_default();
+        for path in named {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let Some(other) = file_of(&path, &files) else { continue };
+            let theirs = module_of(&other);
+            if !own.starts_with(&theirs) && !theirs.starts_with(&own) {
+                to.insert(other);
+            }
+        }
+    }
+    ways
+}
+
+#[test]
+fn no_circle_of_files() {
+    let mut ways = ways();
+    assert!(ways["plan/roll.rs"].contains("plan/stages.rs"), "the reader of ways reads none");
+    loop {
+        let left: BTreeSet<String> = ways.keys().cloned().collect();
+        ways.retain(|_, to| !to.is_disjoint(&left));
+        if ways.len() == left.len() {
+            break;
+        }
+    }
+    assert!(ways.is_empty(), "circles: {ways:#?}");
 }
 
 #[test]

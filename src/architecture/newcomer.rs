@@ -45,7 +45,7 @@ fn a_step_is_added_in_the_files_that_contributing_lists() {
         }
     }
     assert_eq!(touched, listed("Add a step"), "the table in CONTRIBUTING.md");
-    let tests = |file: &str| file.contains("tests") || file.contains("recording/");
+    let tests = |file: &str| file.contains("tests") || file.contains("sim/");
     let outside = touched.iter().filter(|file| !tests(file)).count();
     assert_eq!(outside, STEP, "files of a new step: {touched:?}");
 }
@@ -81,14 +81,14 @@ fn a_kind_of_step_is_in_its_own_files() {
 /// Its name stands in no code but in the list of profiles; its folder needs no more than the profile.
 #[test]
 fn a_chain_of_two_services_is_added_in_the_files_that_contributing_lists() {
-    let expected = ["templates/NAME/profile.yaml", "src/chain/profile/parse.rs"];
+    let expected = ["templates/NAME/profile.yaml", "src/chain/profile/builtin.rs"];
     assert_eq!(
         listed("Add a chain of two services"),
         expected.map(str::to_owned).into(),
         "the table in CONTRIBUTING.md"
     );
     let named = sources().into_iter().filter(|(_, code)| code.contains("\"cometbft-app\""));
-    assert_eq!(named.map(|(file, _)| file).collect::<Vec<_>>(), ["chain/profile/parse.rs"]);
+    assert_eq!(named.map(|(file, _)| file).collect::<Vec<_>>(), ["chain/profile/builtin.rs"]);
     assert_eq!(files("templates/cometbft-app", "yaml").len(), 1);
     assert!(files("templates/cometbft-app", "service").is_empty());
 }

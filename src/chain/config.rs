@@ -12,8 +12,16 @@ use serde_json::{Map, Value};
 pub use listen::Listen;
 pub use yaml::quoted;
 
-use super::profile::Format;
 use crate::types::{diagnostic::Diagnostic, text::Text};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    Toml,
+    Yaml,
+}
 
 /// A file that keys are read of and set in.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! A profile picks among mechanisms that are code with names; it is no programming language. Everything below
 //! `home` is a path relative to the node's working directory.
 
+pub(super) mod builtin;
 mod document;
 mod extends;
 mod keys;
@@ -14,6 +15,7 @@ mod service;
 mod signs;
 mod tool;
 mod values;
+mod yaml_error;
 
 use std::collections::BTreeMap;
 
@@ -22,13 +24,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    basics::Basics,
+    peers::topology::{Role, Spot},
     placeholders,
     quorum::Quorum,
-    render::{Basics, Template},
-    topology::{Role, Spot},
+    template::Template,
 };
 use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, ServiceName, UnitName};
 
+pub use super::config::Format;
+pub use builtin::{builtin_files, builtin_names};
 pub use document::{
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
     ValidatorRule,
@@ -36,7 +41,6 @@ pub use document::{
 pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
 };
-pub use parse::{builtin_files, builtin_names};
 pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
 pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
 pub use schema::SCHEMA;
@@ -253,13 +257,6 @@ impl RoleWords {
             Role::Validator | Role::Full => None,
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    Toml,
-    Yaml,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -1,61 +1,28 @@
 //! One node's files, unit and arguments: the one function that a plan calls.
 
 mod sets;
-mod template;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::{
+    basics::Basics,
     config::Parsed,
-    peers::{PeerInfo, peers_list, peers_string},
+    fill,
+    peers::{PeerInfo, peers_list, peers_string, topology::Spot},
     ports::{PortUse, ports_of},
     profile::{HomePath, Profile, SetKeys},
-    topology::Spot,
     unit::{UnitAsk, UnitOverrides, unit_text},
 };
 use crate::types::{
     diagnostic::Diagnostic,
-    ids::{ChainId, HostAddr, NodeName, PeerAddr, RemotePath, ServiceName, UnitName, UserName},
+    ids::{PeerAddr, RemotePath, ServiceName, UnitName, UserName},
     text::Text,
 };
 
-pub use template::Template;
-pub(super) use template::{fill, template_problem};
-
 /// What a configuration template may use, each a quoted text.
 pub const CONTEXT: &[&str] = &["name", "chain_id"];
-
-/// `settings:` of the inventory: file (path in the home, or its base name) → dotted or nested keys.
-pub type Settings = BTreeMap<String, Map<String, Value>>;
-
-/// What is known of a node before its init has run.
-#[derive(Debug, Clone)]
-pub struct Basics {
-    pub name: NodeName,
-    pub chain_id: ChainId,
-    /// None: the profile's.
-    pub rpc_bind: Option<HostAddr>,
-    /// Only what the inventory moves; by the profile's names.
-    pub ports: BTreeMap<String, u16>,
-    pub settings: Settings,
-    /// `genesis.values` of the profile, with the inventory's.
-    pub values: BTreeMap<String, String>,
-}
-
-impl Basics {
-    /// What a word in braces stands for before init has run.
-    pub fn word(&self, word: &str) -> Option<String> {
-        match word {
-            "name" => Some(self.name.to_string()),
-            "chain_id" => Some(self.chain_id.to_string()),
-            _ => self.values.get(word).cloned(),
-        }
-    }
-}
 
 #[derive(Debug, Clone)]
 pub struct NodeContext {
@@ -267,8 +234,7 @@ fn file(
     let base = match (&file.template, there) {
         (_, Some(there)) => there,
         (Some(template), None) => {
-            made =
-                template::configuration(profile, template, basics).map_err(|problem| vec![problem])?.into();
+            made = fill::configuration(profile, template, basics).map_err(|problem| vec![problem])?.into();
             &made
         }
         (None, None) => {

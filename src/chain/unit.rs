@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{encode, profile::Profile, render::fill};
+use super::{encode, fill::fill, profile::Profile};
 use crate::types::{
     diagnostic::Diagnostic,
     ids::{Invalid, NodeName, RemotePath, ServiceName, UnitName, UserName},

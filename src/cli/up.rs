@@ -13,7 +13,7 @@ use crate::{
     facts::Facts,
     plan::{
         self, Course, Goal, Next, Options, Pending, Wants,
-        life::{self, Life},
+        lifecycle::{self, Life},
         saved::Saved,
     },
     session::{
@@ -60,7 +60,7 @@ pub async fn up(args: Up) -> u8 {
         let unfolded = unfold(&mut run, &options).await;
         return show(view, run, &unfolded, args.diff, args.exit_code).await;
     }
-    let before = life::of_cluster(&run.cluster, &run.facts);
+    let before = lifecycle::of_cluster(&run.cluster, &run.facts);
     let result = work(&args, &view, &mut run, &options, saved.as_ref()).await;
     let pending = result.as_ref().map_or(&[][..], |pending| pending);
     let votes = run.cluster.validators().next().is_some();

@@ -12,14 +12,13 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use network::Joined;
 
-pub use crate::chain::topology::Role;
+pub use crate::chain::peers::topology::Role;
 use crate::{
     chain::{
+        basics::{Basics, Settings},
         genesis::Overrides,
-        peers::{PeerInfo, Peering, Strategy},
+        peers::{PeerInfo, Peering, Strategy, topology::Spot},
         profile::Profile,
-        render::{Basics, Settings},
-        topology::Spot,
         unit::UnitOverrides,
     },
     types::{

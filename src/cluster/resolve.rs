@@ -225,7 +225,7 @@ fn whole(
     let strategy = match shared_text(inventory, "peers_strategy", problems).as_deref() {
         None | Some("auto") => Strategy::Auto,
         Some("mesh") => Strategy::Mesh,
-        Some("ring") => Strategy::Placement,
+        Some("ring") => Strategy::Ring,
         Some(other) => {
             problems.push(Diagnostic::error(format!("peers_strategy {other:?}: auto, mesh or ring")));
             Strategy::Auto

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Options, Planned, Stage, ask,
-    life::{self, Life},
+    lifecycle::{self, Life},
     world::{Outcome, World},
 };
 use crate::{
@@ -19,8 +19,9 @@ use crate::{
 /// The first file of a chain there that loomctl has not made; `None`: there is none, or it has.
 pub fn foreign(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<RemotePath> {
     let home = seen.home.as_ref()?;
-    let ours =
-        life::is_ours(cluster, node, seen) || life::is_restored(cluster, node, seen) || life::is_staged(seen);
+    let ours = lifecycle::is_ours(cluster, node, seen)
+        || lifecycle::is_restored(cluster, node, seen)
+        || lifecycle::is_staged(seen);
     let mut made = cluster.profile.init.makes.iter().map(|made| made.path.under(home));
     if ours { None } else { made.find(|path| seen.has(path)) }
 }
@@ -48,13 +49,13 @@ pub fn refusals(
             "remove `ansible_become: false`, so that loomctl is root there",
         ));
     }
-    if life::of_node(cluster, node, facts) < Life::Started {
+    if lifecycle::of_node(cluster, node, facts) < Life::Started {
         refusals.push(refuse(
             "it has keys but has never started: there is no chain to take over".to_owned(),
             "move the files away after a backup of the keys, and let `loomctl up` make a chain",
         ));
     }
-    if seen.node_id.is_none() || seen.validator_key.is_none() || life::lacks_sign_state(cluster, seen) {
+    if seen.node_id.is_none() || seen.validator_key.is_none() || lifecycle::lacks_sign_state(cluster, seen) {
         refusals.push(refuse(
             "its node key, validator key or sign state is missing or cannot be read".to_owned(),
             "a node is taken over whole or not at all: is `working_directory` the one that it runs in?",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    life::{self, Life},
+    lifecycle::{self, Life},
     node::Documents,
     tool,
 };
@@ -57,7 +57,7 @@ fn texts(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Diagnostic>> {
     if let Some(joined) = &cluster.joined {
         return given(cluster, facts, joined);
     }
-    match life::of_cluster(cluster, facts) {
+    match lifecycle::of_cluster(cluster, facts) {
         Life::Absent | Life::Prepared => composed(cluster, facts),
         Life::Started => {
             let agreed = agreed(cluster, facts)?;
@@ -135,7 +135,7 @@ fn left_out(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Diagnostic>
 /// One host's word that the chain has begun, beside validators that have keys and have never run. What it holds is what root's
 /// own records say of a node that was started there, or what the inventory gives, or it would choose the genesis for all (P5).
 fn of_one_alone(cluster: &Cluster, facts: &Facts, agreed: &Texts) -> Vec<Diagnostic> {
-    let stands = |node: &Node| (node.name.clone(), life::of_node(cluster, node, facts));
+    let stands = |node: &Node| (node.name.clone(), lifecycle::of_node(cluster, node, facts));
     let stand: Vec<(NodeName, Life)> = cluster.nodes.iter().map(stands).collect();
     let mut begun = stand.iter().filter(|(_, life)| *life >= Life::Started);
     let waits = |node: &Node| stand.iter().any(|(name, life)| *name == node.name && *life == Life::Prepared);
@@ -231,7 +231,9 @@ fn agreed(cluster: &Cluster, facts: &Facts) -> Result<Texts, Vec<Diagnostic>> {
     let mut refusals = Vec::new();
     for (name, document) in &cluster.profile.documents {
         let mut first: Option<(&NodeName, &str)> = None;
-        for node in cluster.nodes.iter().filter(|node| life::of_node(cluster, node, facts) >= Life::Started) {
+        for node in
+            cluster.nodes.iter().filter(|node| lifecycle::of_node(cluster, node, facts) >= Life::Started)
+        {
             let Some(text) = held(node, facts, document) else { continue };
             match first {
                 Some((by, other)) if other != text => {

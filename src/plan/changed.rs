@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::life::{self, Life};
+use super::lifecycle::{self, Life};
 use crate::{
     chain::{genesis::validators_of, peers},
     cluster::{Cluster, Node, Role},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
-    if life::of_cluster(cluster, facts) != Life::Live {
+    if lifecycle::of_cluster(cluster, facts) != Life::Live {
         return Vec::new();
     }
     let voteless = cluster.nodes.iter().filter_map(|node| joins_without_vote(cluster, node, facts));
@@ -45,7 +45,7 @@ fn of_the_birth(cluster: &Cluster, facts: &Facts) -> Vec<String> {
 
 /// A validator by its role, but the chain was born without it.
 fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<String> {
-    let joins = node.role == Role::Validator && life::of_node(cluster, node, facts) == Life::Absent;
+    let joins = node.role == Role::Validator && lifecycle::of_node(cluster, node, facts) == Life::Absent;
     (joins && facts.nodes.contains_key(&node.name)).then(|| {
         format!(
             "{} joins a chain that lives without it: a full node, until the chain itself gives its key a vote \

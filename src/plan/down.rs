@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Goal, Planned, Stage, life, preflight, quorum,
+    Goal, Planned, Stage, lifecycle, preflight, quorum,
     world::{Outcome, World},
 };
 use crate::{
@@ -128,8 +128,8 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
     let (Some(home), profile) = (&seen.home, &cluster.profile) else { return Vec::new() };
     let state = cluster.state_folder(node);
     let gone = |path| Step::Gone(Gone { path });
-    let initialised = life::is_ours(cluster, node, seen) || life::is_restored(cluster, node, seen);
-    let complete = life::is_staged(seen);
+    let initialised = lifecycle::is_ours(cluster, node, seen) || lifecycle::is_restored(cluster, node, seen);
+    let complete = lifecycle::is_staged(seen);
     let staged = (delete_keys || !complete).then(|| gone(staging(home)));
     // Without a manifest nothing there is ours, but what a killed init left in its staging folder.
     let Some(manifest) = &seen.manifest else {

@@ -2,7 +2,7 @@
 
 use super::{
     Options, Upload,
-    life::{self, Life},
+    lifecycle::{self, Life},
     preflight, stages,
     world::{Outcome, World},
 };
@@ -16,7 +16,7 @@ pub fn uploads(cluster: &Cluster, machine: usize, facts: &Facts, options: &Optio
     let mut nodes = cluster.nodes.iter().filter(|node| node.machine == machine);
     let may_serve = nodes.all(|node| {
         let Some(facts_of_node) = facts.nodes.get(&node.name) else { return false };
-        life::of_node(cluster, node, facts) == Life::Absent
+        lifecycle::of_node(cluster, node, facts) == Life::Absent
             && preflight::can_host(cluster, node, seen, facts_of_node).is_empty()
             && preflight::ports_free(cluster, node, seen, facts_of_node).is_empty()
             && preflight::units::foreign(cluster, node, facts_of_node).is_empty()

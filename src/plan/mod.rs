@@ -10,20 +10,20 @@ pub mod early;
 pub mod endpoints;
 pub mod evidence;
 pub mod goal;
-pub mod life;
+pub mod lifecycle;
 pub mod node;
 pub mod phases;
 pub mod predict;
 pub mod preflight;
 pub mod quorum;
-#[cfg(test)]
-pub(crate) mod recording;
 pub mod relay;
 pub mod reset;
 pub mod restore;
 pub mod rights;
 pub mod roll;
 pub mod saved;
+#[cfg(test)]
+pub(crate) mod sim;
 mod spread;
 pub mod stages;
 pub mod sync;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Course, Next, Options, Planned, Stage, birth,
-    life::{self, Life},
+    lifecycle::{self, Life},
     node, tool,
 };
 use crate::{
@@ -45,7 +45,7 @@ pub fn unfold(cluster: &Cluster, facts: &Facts, options: &Options) -> Unfolded {
                 if known {
                     continue;
                 }
-                let (more, end) = match life::of_cluster(cluster, &facts) {
+                let (more, end) = match lifecycle::of_cluster(cluster, &facts) {
                     Life::Live => joining(cluster, facts.into_owned(), options, &inits),
                     Life::Started => (None, Next::Done(Vec::new())),
                     Life::Absent | Life::Prepared => {
@@ -97,7 +97,7 @@ fn outline<'a>(
     facts: &Facts,
     nodes: impl Iterator<Item = &'a Node>,
 ) -> BTreeMap<NodeName, Vec<Planned>> {
-    let lives = life::of_cluster(cluster, facts) == Life::Live;
+    let lives = lifecycle::of_cluster(cluster, facts) == Life::Live;
     let documents =
         if lives { birth::documents(cluster, facts).unwrap_or_default() } else { BTreeMap::new() };
     let planned = |node: &Node, mut step: Step| {

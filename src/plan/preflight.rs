@@ -6,7 +6,7 @@ pub mod units;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Goal, Options, adopt, ask, birth, life, relay, rights,
+    Goal, Options, adopt, ask, birth, lifecycle, relay, rights,
     spread::each,
     stages, sync,
     world::{Outcome, World},
@@ -30,7 +30,7 @@ pub const TOOLS: &[&str] = &["setpriv", "flock", "base64", "sha256sum", "systemc
 /// Nothing, or every reason at once.
 pub fn accept(world: &World<'_>) -> Outcome {
     let World { cluster, facts, options, .. } = *world;
-    let has_begun = life::of_cluster(cluster, facts) >= life::Life::Started;
+    let has_begun = lifecycle::of_cluster(cluster, facts) >= lifecycle::Life::Started;
     let of_node = |node| node_may(cluster, node, facts, options, has_begun);
     let mut refusals: Vec<Diagnostic> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
     refusals.extend(birth::not_read(cluster));

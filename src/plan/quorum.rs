@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Options, Stage,
-    life::{self, Life},
+    lifecycle::{self, Life},
 };
 use crate::{
     chain::quorum::Quorum,
@@ -94,7 +94,7 @@ pub fn wants_votes(cluster: &Cluster, facts: &Facts, options: &Options) -> bool 
     cluster.profile.quorum.counts()
         && cluster.nodes.iter().any(stays)
         && cluster.validators().any(|node| options.touches(&node.name) && runs(node))
-        && life::of_cluster(cluster, facts) >= Life::Started
+        && lifecycle::of_cluster(cluster, facts) >= Life::Started
 }
 
 /// The guard before a stage that stops nodes for good. A full node may always go.

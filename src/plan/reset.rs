@@ -3,7 +3,7 @@
 
 use super::{
     down,
-    life::{self, Life},
+    lifecycle::{self, Life},
     world::{Outcome, World},
 };
 use crate::{
@@ -18,7 +18,7 @@ pub fn may_reset(world: &World<'_>) -> Outcome {
     let refuse = |message: &str, advice: &str| {
         Outcome::refused([Diagnostic::refusal(Code::ResetRefused, None, message).help(advice)])
     };
-    match life::of_cluster(world.cluster, world.facts) {
+    match lifecycle::of_cluster(world.cluster, world.facts) {
         Life::Live => refuse(
             "--reset-unborn: the chain has made blocks",
             "leave the flag out. To begin another chain: `loomctl down --destroy` (keys stay), then `loomctl up`",
@@ -40,7 +40,7 @@ pub fn state(world: &World<'_>) -> Outcome {
 }
 
 fn of_started(world: &World<'_>, name: StageName, steps: impl Fn(&Node, &NodeFacts) -> Vec<Step>) -> Outcome {
-    if life::of_cluster(world.cluster, world.facts) != Life::Started {
+    if lifecycle::of_cluster(world.cluster, world.facts) != Life::Started {
         return Outcome::Nothing;
     }
     let nodes: Vec<(&Node, &NodeFacts)> = world.touched().collect();

@@ -10,7 +10,7 @@ use signed::{first_height, is_live, may_still_sign};
 use super::{
     Options, Stage, adopt,
     evidence::{Evidence, Signing},
-    life, preflight, stages,
+    lifecycle, preflight, stages,
     world::{Outcome, World},
 };
 use crate::{
@@ -135,7 +135,7 @@ pub fn lacking(
 fn is_whole(cluster: &Cluster, seen: &NodeFacts, kept: &Kept) -> bool {
     seen.validator_key.as_ref() == Some(&kept.validator_key)
         && seen.node_id.as_ref() == Some(&kept.node_id)
-        && !life::lacks_sign_state(cluster, seen)
+        && !lifecycle::lacks_sign_state(cluster, seen)
 }
 
 fn damaged(node: &NodeName, why: &str) -> Diagnostic {
@@ -223,7 +223,7 @@ fn unknown_key(cluster: &Cluster, node: &Node, seen: &NodeFacts, kept: &Kept) ->
 /// What somebody else has put there would stand in the way of the node's init.
 fn occupied(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
     let first = adopt::foreign(cluster, node, seen)
-        .or_else(|| seen.home.as_ref().filter(|_| life::is_staged(seen)).map(crate::steps::staging))?;
+        .or_else(|| seen.home.as_ref().filter(|_| lifecycle::is_staged(seen)).map(crate::steps::staging))?;
     Some(Diagnostic::refusal(Code::ForeignNode, Some(&node.name), format!("{first} is there, and no node of ours is whole")).help(
         "keys go back to a host that has lost its node: move what is there away (after a backup of it) and run again",
     ))

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Gate, Options, Pending, Shows, Stage, Wants, ask,
-    life::{self, Life},
+    lifecycle::{self, Life},
     quorum::{Power, node_of},
     stages::{self, Waiting},
     world::{Outcome, World},
@@ -103,7 +103,7 @@ pub fn starts_a_validator(cluster: &Cluster, facts: &Facts, options: &Options) -
                 .get(&node.name)
                 .is_some_and(|seen| seen.validator_key.is_some() && !seen.unit.is_running())
     };
-    life::of_cluster(cluster, facts) == Life::Live && cluster.validators().any(stopped)
+    lifecycle::of_cluster(cluster, facts) == Life::Live && cluster.validators().any(stopped)
 }
 
 /// Who was started so many seconds ago may have signed the last commits before that, and not be there now.
@@ -138,7 +138,7 @@ pub fn keep_binaries<'a>(
 ) -> (Cow<'a, Cluster>, Vec<Pending>) {
     let (mut kept, mut pending) = (Cow::Borrowed(cluster), Vec::new());
     let free = options.consent.roll && options.consent.upgrade;
-    if free || life::of_cluster(cluster, facts) != Life::Live {
+    if free || lifecycle::of_cluster(cluster, facts) != Life::Live {
         return (kept, pending);
     }
     for (number, node) in cluster.nodes.iter().enumerate().filter(|(_, node)| options.touches(&node.name)) {

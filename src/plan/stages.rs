@@ -6,7 +6,7 @@ use super::{
     Pending, Planned, Stage, Upload, Wants, ask, birth,
     called_for::called_for,
     endpoints,
-    life::{self, Life},
+    lifecycle::{self, Life},
     node::{self, RunsOn, Wanted},
     relay,
     spread::each,
@@ -41,7 +41,7 @@ pub fn accounts(world: &World<'_>) -> Outcome {
 
 /// Only before init: a new account may have another uid than the one that the node's files belong to.
 pub fn may_create_user(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> bool {
-    node.create_user && !life::is_ours(cluster, node, seen)
+    node.create_user && !lifecycle::is_ours(cluster, node, seen)
 }
 
 /// Binaries from a URL whose checksum nobody knows: pulled and hashed, before anything else is decided.
@@ -115,7 +115,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
             manifest: manifest_of(cluster, node, home, facts, &[]),
         })
     });
-    let init = if life::is_ours(cluster, node, seen) {
+    let init = if lifecycle::is_ours(cluster, node, seen) {
         // A run that was cut off after its last file had gone to its place; an init of ours that was not ends with this.
         Step::Gone(Gone { path: staging(home) })
     } else {
@@ -208,7 +208,7 @@ pub fn start(world: &World<'_>) -> Outcome {
 pub(super) fn agreed(world: &World<'_>) -> Result<(Option<Stage>, Vec<Waiting>), Vec<Diagnostic>> {
     let World { cluster, facts, .. } = *world;
     let documents = birth::documents(cluster, facts)?;
-    let live = life::of_cluster(cluster, facts) == Life::Live;
+    let live = lifecycle::of_cluster(cluster, facts) == Life::Live;
     let (mut steps, mut waiting, mut refusals) = (BTreeMap::new(), Vec::new(), Vec::new());
     let everybody = endpoints::peers(cluster, facts);
     peers::check(&everybody).map_err(|why| vec![Diagnostic::refusal(why.code(), None, why.to_string())])?;

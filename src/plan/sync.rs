@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Options,
     endpoints::ports,
-    life::{self, Life},
+    lifecycle::{self, Life},
 };
 use crate::{
     chain::{
@@ -29,12 +29,12 @@ fn joining<'a>(
     facts: &'a Facts,
     options: &'a Options,
 ) -> impl Iterator<Item = &'a Node> {
-    let lives = life::of_cluster(cluster, facts) == Life::Live;
+    let lives = lifecycle::of_cluster(cluster, facts) == Life::Live;
     let joins = move |node: &&Node| {
         lives
             && node.state_sync
             && options.touches(&node.name)
-            && life::of_node(cluster, node, facts) < Life::Started
+            && lifecycle::of_node(cluster, node, facts) < Life::Started
     };
     cluster.nodes.iter().filter(joins)
 }
@@ -79,7 +79,7 @@ pub fn of_node(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
         return None;
     }
     // It is read at the first start only: who has started keeps what it was started with (S2).
-    if life::of_node(cluster, node, facts) >= Life::Started {
+    if lifecycle::of_node(cluster, node, facts) >= Life::Started {
         return Some(Sync::Kept(kept(cluster, seen)));
     }
     let trusted = facts.trusted.as_ref()?.as_ref().ok()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Options, Planned, Stage, ask,
-    life::{self, Life},
+    lifecycle::{self, Life},
     world::{Outcome, World},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub fn stage(cluster: &Cluster, facts: &Facts, options: &Options) -> Result<Opti
         return Ok(None);
     }
     let makers = makers(cluster, facts)?;
-    let may_make_keys = life::of_cluster(cluster, facts) < Life::Started;
+    let may_make_keys = lifecycle::of_cluster(cluster, facts) < Life::Started;
     let mut steps = BTreeMap::new();
     for (number, node) in cluster.validators().enumerate().filter(|(_, node)| options.touches(&node.name)) {
         let Some(seen) = facts.nodes.get(&node.name) else { continue };
@@ -52,7 +52,7 @@ fn may_run(cluster: &Cluster, facts: &Facts) -> bool {
     let made = |step: &ToolStep| facts.nodes.values().any(|seen| seen.pristine.contains_key(&step.name));
     cluster.joined.is_none()
         && cluster.profile.genesis.how == GenesisHow::Tool
-        && match life::of_cluster(cluster, facts) {
+        && match lifecycle::of_cluster(cluster, facts) {
             Life::Absent | Life::Prepared => true,
             Life::Started => cluster.profile.genesis.steps.last().is_some_and(made),
             Life::Live => false,

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     CheckId, Row,
-    view::{NO_BLOCK_YET, UNKNOWN, View, majority},
+    majority::majority,
+    view::{NO_BLOCK_YET, UNKNOWN, View},
 };
 use crate::{chain::rpc::Block, cluster::Node, types::code::Code};
 

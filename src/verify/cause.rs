@@ -131,7 +131,7 @@ fn advice(help: &str) -> Cow<'_, str> {
 }
 
 /// What to look for in a journal.
-pub fn signs(own: &[JournalSign]) -> impl Iterator<Item = &str> {
+fn signs(own: &[JournalSign]) -> impl Iterator<Item = &str> {
     own.iter().map(|sign| sign.text.as_str()).chain(TABLE.iter().map(|cause| cause.sign))
 }
 
@@ -199,10 +199,9 @@ async fn look(asked: &Asked, view: &View<'_>) -> (String, (Journal, Option<Strin
     // Whose journal says why.
     let node = view.cluster.node(&asked.name);
     let unit = node.map_or_else(|| asked.unit.clone(), |node| units::at_fault(view, node));
-    let (journal, changed) = futures::join!(
-        journal::of_unit(&asked.client.host, &unit, &view.cluster.profile.journal_signs),
-        changed_since(asked, view)
-    );
+    let signs: Vec<&str> = signs(&view.cluster.profile.journal_signs).collect();
+    let (journal, changed) =
+        futures::join!(journal::of_unit(&asked.client.host, &unit, &signs), changed_since(asked, view));
     (asked.name.to_string(), (journal, changed))
 }
 

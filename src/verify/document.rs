@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::view::majority;
+use super::majority::majority;
 use crate::{
     chain::genesis::{Validator, standalone, validators_of},
     cluster::Cluster,

@@ -2,12 +2,13 @@
 
 use super::{
     CheckId, Row, document,
-    view::{NO_BLOCK_YET, UNKNOWN, View, majority},
+    majority::majority,
+    view::{NO_BLOCK_YET, UNKNOWN, View},
 };
 use crate::{
     chain::{genesis::Validator, rpc::RpcValidator},
     cluster::Node,
-    plan::life::{self, Life},
+    plan::lifecycle::{self, Life},
     types::{
         code::Code,
         ids::{Power, Sha256, ValidatorKey},
@@ -142,7 +143,7 @@ fn wanted(view: &View<'_>) -> Vec<Wanted> {
 
 /// The run that this proof ends has found no chain that lived, and knows all who are to vote.
 fn is_being_born(view: &View<'_>) -> bool {
-    life::of_cluster(view.cluster, view.before) < Life::Live
+    lifecycle::of_cluster(view.cluster, view.before) < Life::Live
         && wanted(view).len() == view.cluster.validators().count()
 }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::cause;
 use crate::{
-    chain::profile::JournalSign,
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::words, record::Record},
     types::{harmless, ids::UnitName},
@@ -37,9 +35,9 @@ pub struct Journal {
     pub signs: Vec<String>,
 }
 
-/// `own`: the signs of its chain.
-pub async fn of_unit(host: &Host, unit: &UnitName, own: &[JournalSign]) -> Journal {
-    let read = tokio::time::timeout(LIMIT, read(host, unit, own)).await;
+/// `signs`: what a line of interest has in it.
+pub async fn of_unit(host: &Host, unit: &UnitName, signs: &[&str]) -> Journal {
+    let read = tokio::time::timeout(LIMIT, read(host, unit, signs)).await;
     match read {
         Ok(Ok(journal)) => journal,
         Ok(Err(error)) => Journal { last: vec![format!("(no journal: {error})")], ..Journal::default() },
@@ -47,11 +45,11 @@ pub async fn of_unit(host: &Host, unit: &UnitName, own: &[JournalSign]) -> Journ
     }
 }
 
-async fn read(host: &Host, unit: &UnitName, own: &[JournalSign]) -> Result<Journal, HostError> {
+async fn read(host: &Host, unit: &UnitName, signs: &[&str]) -> Result<Journal, HostError> {
     let mut script = Script::new(&nonce());
     script.set("unit", &format!("{unit}.service"));
     let mut grep = vec!["grep", "-aiF"];
-    for sign in cause::signs(own) {
+    for sign in signs {
         grep.extend(["-e", sign]);
     }
     script.line("entries() { journalctl -q --no-pager -o cat \"$@\" 2>&1; }");

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod gate;
 pub mod genesis;
 pub mod journal;
+mod majority;
 pub mod observe;
 pub mod peers;
 pub mod ports;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CheckId, Row,
-    view::{UNKNOWN, View, majority},
+    majority::majority,
+    view::{UNKNOWN, View},
 };
 use crate::{
     cluster::Node,

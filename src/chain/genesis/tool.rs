@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{
     chain::{
+        basics::Basics,
         placeholders::filled,
         profile::{Profile, ToolRun, ToolStep},
-        render::Basics,
     },
     types::ids::{HostAddr, Power, RemotePath},
 };

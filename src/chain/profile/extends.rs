@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Profile, parse};
+use super::{Profile, builtin, yaml_error};
 use crate::{
-    chain::render::Template,
+    chain::template::Template,
     types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
@@ -27,16 +27,17 @@ pub fn extended(yaml: &str, base: &str) -> Result<Profile, Wrong> {
     // As JSON, which is YAML too: all profiles are read, and refused, by the one reader.
     let whole = laid_over(yaml, base)?.to_string();
     let mut profile: Profile =
-        serde_yaml::from_str(&whole).map_err(|error| Box::new(parse::yaml_words(&error)))?;
+        serde_yaml::from_str(&whole).map_err(|error| Box::new(yaml_error::yaml_words(&error)))?;
     profile.templates = inherited(base);
     Ok(profile)
 }
 
 fn laid_over(yaml: &str, base: &str) -> Result<Value, Wrong> {
-    let read = |text: &str| serde_yaml::from_str(text).map_err(|error| Box::new(parse::yaml_words(&error)));
+    let read =
+        |text: &str| serde_yaml::from_str(text).map_err(|error| Box::new(yaml_error::yaml_words(&error)));
     let own: Value = read(yaml)?;
-    let Some(files) = parse::builtin_files(base) else {
-        let known = parse::builtin_names();
+    let Some(files) = builtin::builtin_files(base) else {
+        let known = builtin::builtin_names();
         let near = nearest(base, known.iter().copied()).map(|near| format!("; is `{near}` meant?"));
         let message = format!("there is no chain `{base}` to extend{}", near.unwrap_or_default());
         return Err(Box::new((Diagnostic::error(message), base.to_owned())));
@@ -81,7 +82,7 @@ fn lay(below: &mut Value, over: Value) {
 
 /// The templates of the base, and of what that one extends.
 fn inherited(base: &str) -> BTreeMap<String, Template> {
-    let files = parse::builtin_files(base).unwrap_or_default();
+    let files = builtin::builtin_files(base).unwrap_or_default();
     let mut templates = match files.first().and_then(|(_, text)| base_of(text)) {
         Some(further) => inherited(&further),
         None => BTreeMap::new(),

@@ -2,53 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_yaml::{DefaultMessageFormatter, Error as YamlError, MessageFormatter as _};
+use serde_yaml::Error as YamlError;
 
-use super::{GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, extends, tool};
+use super::{
+    GenesisHow, HomePath, KeyPlace, NodeKeyReader, Profile, ValidatorKeyReader, builtin::BUILTIN, extends,
+    tool, yaml_error,
+};
 use crate::{
-    chain::{placeholders, ports::P2P, render, unit},
+    chain::{fill, placeholders, ports::P2P, render, unit},
     types::{
         diagnostic::{Diagnostic, Place},
         ids::{FileName, ServiceName, Url},
         nearest::nearest,
     },
 };
-
-struct Embedded {
-    name: &'static str,
-    profile: &'static str,
-    templates: &'static [(&'static str, &'static str)],
-}
-
-macro_rules! embedded {
-    ($chain:literal, $($template:literal),*) => {
-        Embedded {
-            name: $chain,
-            profile: include_str!(concat!("../../../templates/", $chain, "/profile.yaml")),
-            templates: &[$(($template, include_str!(concat!("../../../templates/", $chain, "/", $template)))),*],
-        }
-    };
-}
-
-const BUILTIN: &[Embedded] = &[
-    embedded!("cometbft", "unit.service", "unit.user.service"),
-    embedded!("cometbft-app",),
-    embedded!("cosmos", "unit.service", "unit.user.service"),
-    embedded!("kaia", "unit.service", "unit.user.service", "genesis.json", "kcn.yaml"),
-    embedded!("loom", "unit.service", "unit.user.service", "loom.yml"),
-    embedded!("tendermint",),
-];
-
-/// The chains that are in the binary.
-pub fn builtin_names() -> Vec<&'static str> {
-    BUILTIN.iter().map(|chain| chain.name).collect()
-}
-
-/// A built-in profile as it is written: file name and text, `profile.yaml` first.
-pub fn builtin_files(name: &str) -> Option<Vec<(&'static str, &'static str)>> {
-    let chain = BUILTIN.iter().find(|chain| chain.name == name)?;
-    Some([("profile.yaml", chain.profile)].into_iter().chain(chain.templates.iter().copied()).collect())
-}
 
 impl Profile {
     /// A chain that is in the binary; its parts are tested, so it is there whenever its name is.
@@ -219,7 +186,7 @@ impl Profile {
         let files = self.files.values().filter_map(|f| f.template.as_deref()).map(|t| (t, render::CONTEXT));
         let check = |(template, context): (&str, &[&str])| {
             let source = self.templates.get(template)?;
-            let problem = render::template_problem(template, source, context)?;
+            let problem = fill::template_problem(template, source, context)?;
             Some((template.to_owned(), problem))
         };
         files.chain(units).filter_map(check).collect()
@@ -272,7 +239,7 @@ fn place(file: &str, line: &str, number: usize, column: usize, width: usize) -> 
 }
 
 fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Diagnostic {
-    let (problem, word) = yaml_words(error);
+    let (problem, word) = yaml_error::yaml_words(error);
     let Some(location) = error.location() else { return problem };
     let number = usize::try_from(location.line()).unwrap_or(0);
     let column = usize::try_from(location.column()).unwrap_or(1);
@@ -280,30 +247,6 @@ fn yaml_problem(file: &str, text: &str, error: &YamlError) -> Diagnostic {
     let stands_there = line.chars().skip(column.saturating_sub(1)).zip(word.chars()).all(|(a, b)| a == b);
     let width = if stands_there { word.chars().count().max(1) } else { 1 };
     problem.at(Some(&place(file, line, number, column, width)))
-}
-
-/// What is wrong, and the word of the text that it is about (empty: none).
-pub(super) fn yaml_words(error: &YamlError) -> (Diagnostic, String) {
-    match error.without_snippet() {
-        YamlError::SerdeUnknownField { field, expected, .. } => {
-            let help = match nearest(field, expected.iter().copied()) {
-                Some(near) => format!("is `{near}` meant?"),
-                None => format!("known here: {}", expected.join(", ")),
-            };
-            (Diagnostic::error(format!("unknown key `{field}`")).help(help), field.clone())
-        }
-        YamlError::SerdeUnknownVariant { variant, expected, .. } => {
-            let problem = Diagnostic::error(format!("unknown value `{variant}`"));
-            (problem.help(format!("one of: {}", expected.join(", "))), variant.clone())
-        }
-        YamlError::SerdeMissingField { field, .. } => {
-            (Diagnostic::error(format!("`{field}` is missing")), (*field).to_owned())
-        }
-        YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            (Diagnostic::error(format!("`{key}` stands here twice")), key.clone())
-        }
-        other => (Diagnostic::error(DefaultMessageFormatter.format_message(other)), String::new()),
-    }
 }
 
 #[cfg(test)]
@@ -319,7 +262,10 @@ mod tests {
 
     #[test]
     fn the_chains_in_the_binary_are_sound() {
-        assert_eq!(builtin_names(), ["cometbft", "cometbft-app", "cosmos", "kaia", "loom", "tendermint"]);
+        assert_eq!(
+            crate::chain::profile::builtin_names(),
+            ["cometbft", "cometbft-app", "cosmos", "kaia", "loom", "tendermint"]
+        );
         for chain in BUILTIN {
             let templates = chain.templates.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
             let profile =

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Basics, NodeContext, Sync};
+use super::{NodeContext, Sync};
 use crate::{
     chain::{
+        basics::Basics,
         config::{Parsed, flatten},
         peers::{peer_text, peers_string},
         placeholders::filled,

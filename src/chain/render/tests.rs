@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    chain::{ports::ports_of, profile::Format, topology::Role},
-    types::ids::NodeId,
+    chain::{basics::Settings, peers::topology::Role, ports::ports_of, profile::Format},
+    types::ids::{ChainId, HostAddr, NodeId, NodeName},
 };
 
 fn basics() -> Basics {

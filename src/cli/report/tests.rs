@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{RunReport, chart::Chart, html};
 use crate::plan::{
     Options,
-    recording::{World, cluster},
+    sim::{Sim, cluster},
 };
 
 fn stage(host: &str, stage: &str, at: f64, seconds: f64) -> Value {
@@ -46,7 +46,7 @@ fn page(hosts: usize) -> String {
         writeln!(yaml, "    node-{n}: {{ansible_host: 10.0.0.{}, role: {role}}}", n + 1).unwrap();
     }
     let cluster = cluster(&yaml);
-    let mut world = World::default();
+    let mut world = Sim::default();
     let outcome = world.up(&cluster, &Options::default()).unwrap();
     let mut events = Vec::new();
     for (number, node) in cluster.nodes.iter().enumerate() {

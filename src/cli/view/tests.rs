@@ -12,7 +12,7 @@ use crate::{
     facts::Facts,
     plan::{
         Next, Options, Pending, Planned, Stage, Unfolded, Wants,
-        recording::{World, cluster, home_of, try_cluster},
+        sim::{Sim, cluster, home_of, try_cluster},
         unfold,
     },
     remote::error::HostError,
@@ -42,9 +42,9 @@ fn yaml(chain: &str, more: &str) -> String {
     )
 }
 
-fn born(chain: &str, height: u64) -> (World, Cluster, Facts) {
+fn born(chain: &str, height: u64) -> (Sim, Cluster, Facts) {
     let cluster = cluster(&yaml(chain, ""));
-    let mut world = World::default();
+    let mut world = Sim::default();
     let outcome = world.up(&cluster, &Options::default()).unwrap();
     assert!(outcome.is_done());
     world.sign(&cluster, height);
@@ -60,7 +60,7 @@ fn lines(values: &[serde_json::Value]) -> String {
 fn a_fresh_cluster_as_a_plan() {
     for chain in ["cometbft", "loom"] {
         let cluster = cluster(&yaml(chain, ""));
-        let facts = World::default().gather(&cluster);
+        let facts = Sim::default().gather(&cluster);
         let unfolded = unfold(&cluster, &facts, &Options::default());
         golden(&format!("plan-fresh-{chain}"), &plan::text(&unfolded, &facts, true));
         golden(&format!("plan-fresh-{chain}-json"), &lines(&plan::json(&unfolded, &facts, true)));
@@ -93,9 +93,9 @@ fn what_lies_on_the_hosts() {
     for chain in ["cometbft", "loom"] {
         let (mut world, cluster, _) = born(chain, 0);
         let (first, second) = (cluster.nodes[0].clone(), cluster.nodes[1].clone());
-        let text = |world: &mut World, node, at: &str| {
+        let text = |world: &mut Sim, node, at: &str| {
             let files = &world.host(&cluster, node).files;
-            files[&crate::plan::recording::path(at)].content.clone().unwrap()
+            files[&crate::plan::sim::path(at)].content.clone().unwrap()
         };
         let unit = format!("/etc/systemd/system/{chain}.service");
         golden(&format!("unit-{chain}"), &text(&mut world, &first, &unit));
@@ -103,11 +103,11 @@ fn what_lies_on_the_hosts() {
             let at = document.path.under(&home_of(&first));
             golden(&format!("genesis-{chain}-{name}"), &text(&mut world, &first, at.as_str()));
         }
-        let peers = |world: &mut World, node| {
+        let peers = |world: &mut Sim, node| {
             let config = text(world, node, "/home/ubuntu/config/config.toml");
             config.lines().find(|line| line.starts_with("persistent_peers =")).unwrap().to_owned()
         };
-        let of_unit = |world: &mut World, node| {
+        let of_unit = |world: &mut Sim, node| {
             let unit = text(world, node, &unit);
             unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap().to_owned()
         };
@@ -125,7 +125,7 @@ fn what_lies_on_the_hosts() {
 fn a_plan_shows_every_file_that_a_profile_brings() {
     for chain in ["cometbft", "loom"] {
         let cluster = cluster(&yaml(chain, ""));
-        let facts = World::default().gather(&cluster);
+        let facts = Sim::default().gather(&cluster);
         let shown = plan::text(&unfold(&cluster, &facts, &Options::default()), &facts, true).to_string();
         let home = home_of(&cluster.nodes[0]);
         let files = cluster.profile.written().map(|(path, _)| path.under(&home));
@@ -137,7 +137,7 @@ fn a_plan_shows_every_file_that_a_profile_brings() {
     }
 }
 
-fn refusals(world: &mut World, cluster: &Cluster) -> Vec<Diagnostic> {
+fn refusals(world: &mut Sim, cluster: &Cluster) -> Vec<Diagnostic> {
     match crate::plan::next(cluster, &world.gather(cluster), &Options::default()) {
         Next::Refused(refusals) => refusals,
         other => panic!("not refused: {other:?}"),
@@ -149,7 +149,7 @@ fn refusals_in_words() {
     let mut found = Vec::new();
     let (world, two, _) = born("cometbft", 9);
     let profile = two.profile.clone();
-    let change = |with: &dyn Fn(&mut World)| {
+    let change = |with: &dyn Fn(&mut Sim)| {
         let mut world = world.clone();
         with(&mut world);
         refusals(&mut world, &two)
@@ -177,7 +177,7 @@ fn refusals_in_words() {
         (machine.arch, machine.free_kb) = ("aarch64".into(), Some(900));
     }
     other.machines.get_mut(&1).unwrap().systemd = false;
-    let fresh = World::default().gather(&two);
+    let fresh = Sim::default().gather(&two);
     other.nodes = fresh.nodes;
     if let Next::Refused(more) = crate::plan::next(&two, &other, &Options::default()) {
         found.extend(more);
@@ -217,7 +217,7 @@ fn what_is_alike_for_several_hosts_is_said_once() {
 #[test]
 fn nodes_with_the_same_plan_are_one_block() {
     let planned = |path: &str| Planned {
-        step: Step::Gone(crate::steps::Gone { path: crate::plan::recording::path(path) }),
+        step: Step::Gone(crate::steps::Gone { path: crate::plan::sim::path(path) }),
         why: "is to go".into(),
     };
     let of = |name: &str, path: &str| (NodeName::new(name).unwrap(), vec![planned("/srv/x"), planned(path)]);

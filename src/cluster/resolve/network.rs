@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use super::shared;
 use crate::{
     chain::{
-        peers::{self, PeerInfo},
+        peers::{self, PeerInfo, topology::Spot},
         profile::Profile,
-        topology::Spot,
     },
     cluster::{Node, Role, Source, network::Joined, profiles::controller_path},
     inventory::Inventory,
@@ -164,7 +163,7 @@ impl Reader<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::plan::recording::{cluster, try_cluster};
+    use crate::plan::sim::{cluster, try_cluster};
 
     const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 

@@ -2,9 +2,11 @@
 
 use crate::{
     chain::{
-        peers::Strategy,
+        peers::{
+            Strategy,
+            topology::{self, Spot},
+        },
         profile::{Profile, RoleWords},
-        topology::{self, Spot},
     },
     cluster::{Node, Role, read::Reader},
     inventory::Inventory,

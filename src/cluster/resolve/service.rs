@@ -121,7 +121,7 @@ impl Fields<'_, '_, '_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::plan::recording::{cluster, try_cluster};
+    use crate::plan::sim::{cluster, try_cluster};
 
     fn inventory(services: &str, hosts: &str) -> String {
         format!(

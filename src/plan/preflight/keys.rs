@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::life;
+use super::lifecycle;
 use crate::{
     chain::profile::HomePath,
     cluster::{Cluster, Node, Role},
@@ -41,7 +41,7 @@ pub(super) fn no_clones(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
 /// S13: a node that had keys and has lost one of them, or its sign state, is never initialised again.
 pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
     let Some(home) = &seen.home else { return Vec::new() };
-    if !life::is_ours(cluster, node, seen) && !life::is_restored(cluster, node, seen) {
+    if !lifecycle::is_ours(cluster, node, seen) && !lifecycle::is_restored(cluster, node, seen) {
         return Vec::new();
     }
     let profile = &cluster.profile;
@@ -73,7 +73,7 @@ pub(super) fn keys_complete(cluster: &Cluster, node: &Node, seen: &NodeFacts) ->
 
 /// S13: a key that the node itself cannot read. One chain then stops, another makes a new key in its place in silence.
 pub(super) fn keys_readable(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Diagnostic> {
-    let Some(home) = seen.home.as_ref().filter(|_| life::is_ours(cluster, node, seen)) else {
+    let Some(home) = seen.home.as_ref().filter(|_| lifecycle::is_ours(cluster, node, seen)) else {
         return Vec::new();
     };
     let closed = |path: &HomePath| {
@@ -104,9 +104,9 @@ pub(super) fn has_lost_its_disk(
     seen: &NodeFacts,
 ) -> Option<Diagnostic> {
     let is_new = seen.validator_key.is_none()
-        && !life::is_ours(cluster, node, seen)
-        && !life::is_restored(cluster, node, seen)
-        && !life::is_staged(seen);
+        && !lifecycle::is_ours(cluster, node, seen)
+        && !lifecycle::is_restored(cluster, node, seen)
+        && !lifecycle::is_staged(seen);
     if !is_new || node.role != Role::Validator {
         return None;
     }

@@ -4,7 +4,7 @@
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{NodeFacts, UnitFacts},
-    plan::life,
+    plan::lifecycle,
     types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
 };
 
@@ -55,7 +55,7 @@ fn is_masked(seen: &NodeFacts, unit: &RemotePath) -> bool {
 /// A unit of ours: the node's manifest says so, or it is the one of a node that is.
 fn is_listed(cluster: &Cluster, node: &Node, program: Program<'_>, seen: &NodeFacts) -> bool {
     match (program.service, &seen.manifest) {
-        (None, manifest) => manifest.is_some() || life::is_ours(cluster, node, seen),
+        (None, manifest) => manifest.is_some() || lifecycle::is_ours(cluster, node, seen),
         (Some(_), Some(manifest)) => manifest.services.iter().any(|entry| entry.unit == *program.unit_name),
         (Some(_), None) => false,
     }

@@ -5,7 +5,7 @@ use crate::{
     facts::{Facts, NEAR, NodeFacts},
     plan::{
         evidence::{Evidence, Signing},
-        life::{self, Life},
+        lifecycle::{self, Life},
     },
     types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
@@ -91,7 +91,7 @@ fn ahead(facts: &Facts, height: u64) -> Option<String> {
 }
 
 pub(super) fn is_live(cluster: &Cluster, facts: &Facts, kept: &Kept) -> bool {
-    life::of_cluster(cluster, facts) == Life::Live || kept.signed_height > 1
+    lifecycle::of_cluster(cluster, facts) == Life::Live || kept.signed_height > 1
 }
 
 /// One above everything that the key can have signed: what is voted on is one above the last block, and whoever has

@@ -6,7 +6,7 @@ use crate::{
     chain::{profile::HomePath, sign_state},
     cluster::{Cluster, Node, backup::Kept},
     facts::NodeFacts,
-    plan::{Planned, life},
+    plan::{Planned, lifecycle},
     steps::{File, Folder, Key, Step},
     types::{ids::RemotePath, login::Secret},
 };
@@ -27,7 +27,7 @@ pub(super) fn of_node(
     let state = cluster.state_folder(node);
     let mut steps = Vec::new();
     let files = profile.key_files();
-    if !life::is_ours(cluster, node, seen) {
+    if !lifecycle::is_ours(cluster, node, seen) {
         let below = |name: &str| state.join(name).map_err(|e| e.to_string());
         let text = |path, content| {
             Step::File(File { path, owner: cluster.scope(node).owner(), mode: 0o644, content })

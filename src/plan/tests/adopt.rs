@@ -1,12 +1,12 @@
 //! Chains that somebody else made, taken over as they are.
 
 use super::*;
-use crate::plan::recording::{home_of, path};
+use crate::plan::sim::{home_of, path};
 
 const UNIT: &str = "[Service]\nUser=ubuntu\nExecStart=/home/ubuntu/NAME start --home /home/ubuntu\n";
 
 /// A chain that runs under a unit of somebody else's; nothing on its hosts is ours.
-fn foreign(chain: &'static str, count: usize, height: u64) -> (Cluster, World) {
+fn foreign(chain: &'static str, count: usize, height: u64) -> (Cluster, Sim) {
     let cluster = plain(chain, count).cluster();
     let (mut world, _) = born(&cluster, height);
     world.asks = true;
@@ -33,7 +33,7 @@ fn adopting(roll: bool) -> Options {
 }
 
 /// What must be the same before and after: keys, sign state and documents of every node.
-fn value(world: &mut World, cluster: &Cluster) -> Vec<Option<Text>> {
+fn value(world: &mut Sim, cluster: &Cluster) -> Vec<Option<Text>> {
     let profile = cluster.profile.clone();
     let mut files =
         vec![&profile.node_key.file, &profile.validator_key.file, &profile.sign_state.as_ref().unwrap().file];
@@ -107,7 +107,7 @@ fn what_was_set_there_counts_on() {
 /// S1
 #[test]
 fn what_cannot_be_taken_over_says_why() {
-    let refused_with = |height: u64, change: &dyn Fn(&mut World, &Cluster)| {
+    let refused_with = |height: u64, change: &dyn Fn(&mut Sim, &Cluster)| {
         let (cluster, mut world) = foreign("cometbft", 2, height);
         change(&mut world, &cluster);
         let before = world.fingerprint();
@@ -116,7 +116,7 @@ fn what_cannot_be_taken_over_says_why() {
         refused(&outcome.end)
     };
     let file =
-        |world: &mut World, cluster: &Cluster, at: &str, change: &dyn Fn(&mut crate::facts::FileFact)| {
+        |world: &mut Sim, cluster: &Cluster, at: &str, change: &dyn Fn(&mut crate::facts::FileFact)| {
             change(world.host(cluster, &cluster.nodes[1]).files.get_mut(&path(at)).unwrap());
         };
     let unit = "/etc/systemd/system/cometbft.service";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::plan::{
-    recording::{CANARY, home_of},
+    sim::{CANARY, home_of},
     unfold,
 };
 
@@ -34,7 +34,7 @@ proptest! {
     #[test]
     fn every_inventory_is_born_and_then_left_alone(wishes in wishes(40)) {
         let cluster = wishes.cluster();
-        let mut world = World::default();
+        let mut world = Sim::default();
         let bare = world.gather(&cluster);
         let predicted = unfold(&cluster, &bare, &Options::default());
         let outcome = again(&mut world, &cluster);
@@ -101,10 +101,10 @@ fn s7_a_run_killed_anywhere_converges_with_the_same_keys() {
             let whole = born(&cluster, 0).0;
             let mut fuel = 0;
             loop {
-                let mut world = World::dying(fuel);
+                let mut world = Sim::dying(fuel);
                 let killed = world.up(&cluster, &Options::default()).is_err();
                 world.fuel = None;
-                let keys = |world: &mut World| {
+                let keys = |world: &mut Sim| {
                     let facts = world.gather(&cluster);
                     facts
                         .nodes
@@ -148,7 +148,7 @@ fn a_node_alone_is_a_network() {
 fn a_slow_stage_makes_no_genesis_of_the_future() {
     let cluster = plain("cometbft", 4).cluster();
     let (_, born) = born(&cluster, 0);
-    let mut facts = World::default().gather(&cluster);
+    let mut facts = Sim::default().gather(&cluster);
     for (name, mut seen) in born.facts.nodes {
         // As init has left it.
         seen.files.retain(|path, _| !path.as_str().contains("/data/"));
@@ -167,16 +167,16 @@ fn a_missing_account_is_made_before_anything_else_and_only_before_init() {
     let yaml = plain("cometbft", 2).yaml();
     let (without, with) =
         (cluster(&yaml), cluster(&yaml.replace("user: ubuntu", "user: node, create_user: true")));
-    let stranger = |cluster: &Cluster, world: &mut World| {
+    let stranger = |cluster: &Cluster, world: &mut Sim| {
         let node = &cluster.nodes[1];
         world.host(cluster, node).strangers.insert(node.user.clone());
     };
-    let mut world = World::default();
+    let mut world = Sim::default();
     stranger(&without, &mut world);
     let said = refused(&again(&mut world, &without).end);
     assert!(said.contains("there is no user \"ubuntu\" on this host"), "{said}");
 
-    let mut world = World::default();
+    let mut world = Sim::default();
     stranger(&with, &mut world);
     let facts = world.gather(&with);
     assert_eq!(facts.nodes[&with.nodes[1].name].home, None, "its home is not known before");

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What goes up early, by machine, each asked alone as in a run.
-fn uploads(cluster: &Cluster, world: &mut World, options: &Options) -> Vec<usize> {
+fn uploads(cluster: &Cluster, world: &mut Sim, options: &Options) -> Vec<usize> {
     let all = world.gather(cluster);
     let alone = |machine: usize| {
         let mut facts = Facts { downloads_here: all.downloads_here, ..Facts::default() };
@@ -30,7 +30,7 @@ fn uploads(cluster: &Cluster, world: &mut World, options: &Options) -> Vec<usize
 fn a_machine_that_nothing_runs_on_gets_its_binary_at_once() {
     for chain in ["cometbft", "loom"] {
         let cluster = plain(chain, 3).cluster();
-        let mut world = World::default();
+        let mut world = Sim::default();
         assert_eq!(uploads(&cluster, &mut world, &Options::default()), [0, 1, 2]);
         let limit = Some([cluster.nodes[1].name.clone()].into());
         assert_eq!(uploads(&cluster, &mut world, &Options { limit, ..Options::default() }), [1]);
@@ -50,7 +50,7 @@ fn nothing_goes_to_a_machine_that_would_be_refused_or_pulls_for_itself() {
     let full = |facts: &mut Facts| facts.machines.get_mut(&0).unwrap().free_kb = Some(1);
     let other = |facts: &mut Facts| "riscv64".clone_into(&mut facts.machines.get_mut(&0).unwrap().arch);
     for spoil in [&full as &dyn Fn(&mut Facts), &other] {
-        let mut facts = World::default().gather(&cluster);
+        let mut facts = Sim::default().gather(&cluster);
         facts.nodes.remove(&cluster.nodes[1].name);
         facts.machines.remove(&1);
         assert_eq!(early::uploads(&cluster, 0, &facts, &Options::default()).len(), 1);
@@ -58,5 +58,5 @@ fn nothing_goes_to_a_machine_that_would_be_refused_or_pulls_for_itself() {
         assert!(early::uploads(&cluster, 0, &facts, &Options::default()).is_empty());
     }
     let pulled = Wishes { url: true, ..plain("cometbft", 2) }.cluster();
-    assert!(uploads(&pulled, &mut World::default(), &Options::default()).is_empty());
+    assert!(uploads(&pulled, &mut Sim::default(), &Options::default()).is_empty());
 }

@@ -8,7 +8,7 @@ use crate::{
     chain::genesis::validators_of,
     cluster::Node,
     plan::{
-        recording::{CANARY, home_of, path},
+        sim::{CANARY, home_of, path},
         unfold,
         world::KeysBack,
     },
@@ -18,14 +18,14 @@ fn kaia(count: usize) -> Cluster {
     plain("kaia", count).cluster()
 }
 
-fn own(world: &mut World, cluster: &Cluster, node: &Node) -> String {
+fn own(world: &mut Sim, cluster: &Cluster, node: &Node) -> String {
     world.gather(cluster).nodes[&node.name].validator_key.as_ref().unwrap().value.clone()
 }
 
 #[test]
 fn every_validator_is_in_the_one_document_and_nothing_is_left_to_do() {
     let cluster = kaia(4);
-    let mut world = World::default();
+    let mut world = Sim::default();
     let bare = world.gather(&cluster);
     let predicted = unfold(&cluster, &bare, &Options::default());
     let outcome = again(&mut world, &cluster);
@@ -83,10 +83,10 @@ fn s7_a_run_killed_anywhere_converges_with_the_same_keys() {
     let cluster = kaia(2);
     let whole = born(&cluster, 0).0;
     for fuel in 0.. {
-        let mut world = World::dying(fuel);
+        let mut world = Sim::dying(fuel);
         let killed = world.up(&cluster, &Options::default()).is_err();
         world.fuel = None;
-        let keys = |world: &mut World| -> Vec<_> {
+        let keys = |world: &mut Sim| -> Vec<_> {
             world.gather(&cluster).nodes.into_values().map(|seen| seen.validator_key).collect()
         };
         let known = keys(&mut world);
@@ -131,7 +131,7 @@ fn s13_a_key_that_is_gone_replaced_or_unreadable_is_never_made_anew() {
     let key = path("/home/ubuntu/klay/nodekey");
     let public = path("/home/ubuntu/nodekey.public");
     let (world, _) = born(&cluster, 0);
-    let said = |change: &dyn Fn(&mut crate::plan::recording::Host)| {
+    let said = |change: &dyn Fn(&mut crate::plan::sim::Host)| {
         let mut world = world.clone();
         change(world.host(&cluster, &cluster.nodes[1]));
         let before = world.fingerprint();
@@ -224,7 +224,7 @@ fn down_destroy_keeps_the_keys_and_the_next_birth_has_the_same_validators() {
 fn what_would_be_passed_over_in_silence_is_refused() {
     let mut wishes = plain("kaia", 2);
     wishes.nodes[1].power = Some(7);
-    let mut world = World::default();
+    let mut world = Sim::default();
     let said = refused(&again(&mut world, &wishes.cluster()).end);
     assert!(said.contains("n-1") && said.contains("gives every validator one vote"), "{said}");
 }
@@ -245,7 +245,7 @@ fn s3_a_wallet_in_the_nodes_folder_outlives_even_its_keys() {
     }
     let gone = Goal::DestroyKeys;
     world.converge(&cluster, |c, f| toward(c, f, &Options::default(), gone)).unwrap();
-    let there = |world: &mut World, node: &Node| {
+    let there = |world: &mut Sim, node: &Node| {
         let host = world.host(&cluster, node);
         (host.files.contains_key(&wallet), host.files.contains_key(&folder))
     };

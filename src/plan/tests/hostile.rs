@@ -5,7 +5,7 @@ use std::process::Command;
 use super::*;
 use crate::{
     chain::{config::read_key, profile::Format},
-    plan::recording::{home_of, try_cluster},
+    plan::sim::{home_of, try_cluster},
     script::{compose::Script, quote::words},
     steps::File,
     types::ids::RemotePath,
@@ -32,7 +32,7 @@ fn inventory(vars: &serde_json::Value) -> String {
 }
 
 /// The texts of the started node, by path; `None`: refused, with words.
-fn arrived(vars: &serde_json::Value) -> Option<(Cluster, World)> {
+fn arrived(vars: &serde_json::Value) -> Option<(Cluster, Sim)> {
     let cluster = match try_cluster(&inventory(vars)) {
         Ok(cluster) => cluster,
         Err(problems) => {
@@ -40,7 +40,7 @@ fn arrived(vars: &serde_json::Value) -> Option<(Cluster, World)> {
             return None;
         }
     };
-    let mut world = World::default();
+    let mut world = Sim::default();
     let outcome = world.up(&cluster, &Options::default()).unwrap();
     match outcome.end {
         Next::Done(_) => Some((cluster, world)),
@@ -52,7 +52,7 @@ fn arrived(vars: &serde_json::Value) -> Option<(Cluster, World)> {
     }
 }
 
-fn text(cluster: &Cluster, world: &mut World, at: &RemotePath) -> Text {
+fn text(cluster: &Cluster, world: &mut Sim, at: &RemotePath) -> Text {
     world.host(cluster, &cluster.nodes[0]).files[at].content.clone().unwrap()
 }
 
@@ -86,14 +86,14 @@ proptest! {
         });
         if let Some((cluster, mut world)) = arrived(&vars).filter(|_| !templated) {
             let home = home_of(&cluster.nodes[0]);
-            let unit = text(&cluster, &mut world, &crate::plan::recording::path("/etc/systemd/system/cometbft.service"));
+            let unit = text(&cluster, &mut world, &crate::plan::sim::path("/etc/systemd/system/cometbft.service"));
             let line = unit.lines().find_map(|line| line.strip_prefix("WorkingDirectory=")).unwrap();
             prop_assert_eq!(line.replace("%%", "%"), home.as_str());
             prop_assert_eq!(unit.lines().filter(|line| line.starts_with("ExecStart=")).count(), 1);
         }
         let vars = serde_json::json!({"chain": "cometbft", "unit": {"Service": {"Nice": value}}});
         if let Some((cluster, mut world)) = arrived(&vars).filter(|_| !templated) {
-            let unit = text(&cluster, &mut world, &crate::plan::recording::path("/etc/systemd/system/cometbft.service"));
+            let unit = text(&cluster, &mut world, &crate::plan::sim::path("/etc/systemd/system/cometbft.service"));
             // A directive is systemd's own syntax, but it stays in its line.
             prop_assert_eq!(unit.lines().filter(|line| line.starts_with("Nice=")).count(), 1);
             prop_assert!(!value.contains('\n'));

@@ -15,7 +15,7 @@ fn joining(made: &Cluster, text: &Text, count: usize) -> Cluster {
         text.sha256(),
         "a".repeat(40),
     );
-    cluster.joined = crate::plan::recording::cluster(&yaml).joined;
+    cluster.joined = crate::plan::sim::cluster(&yaml).joined;
     cluster.joined.as_mut().unwrap().document = Ok(text.clone());
     cluster.nodes.iter_mut().for_each(|node| node.role = crate::cluster::Role::Full);
     cluster
@@ -25,8 +25,8 @@ fn document(cluster: &Cluster) -> &crate::chain::profile::HomePath {
     &cluster.profile.documents.values().next().unwrap().path
 }
 
-fn genesis_of(world: &mut World, cluster: &Cluster) -> Text {
-    let path = document(cluster).under(&crate::plan::recording::home_of(&cluster.nodes[0]));
+fn genesis_of(world: &mut Sim, cluster: &Cluster) -> Text {
+    let path = document(cluster).under(&crate::plan::sim::home_of(&cluster.nodes[0]));
     world.host(cluster, &cluster.nodes[0]).files[&path].content.clone().unwrap()
 }
 
@@ -84,7 +84,7 @@ fn nothing_begins_before_its_genesis_is_known() {
     let made = plain("cometbft", 4).cluster();
     let mut cluster = joining(&made, &Text::from("{}".to_owned()), 2);
     cluster.joined.as_mut().unwrap().document = Err(Diagnostic::error("its sha256 is another one"));
-    let outcome = World::default().up(&cluster, &Options::default()).unwrap();
+    let outcome = Sim::default().up(&cluster, &Options::default()).unwrap();
     assert!(outcome.stages.is_empty());
     assert!(refused(&outcome.end).contains("its sha256 is another one"));
 }

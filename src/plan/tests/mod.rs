@@ -8,7 +8,7 @@ mod early;
 mod encoded;
 mod hostile;
 mod joined;
-mod life;
+mod lifecycle;
 mod real;
 mod refusals;
 mod relay;
@@ -28,7 +28,7 @@ use proptest::prelude::*;
 
 use super::{
     Course, Goal, Next, Options, Planned, Stage,
-    recording::{Outcome, World, cluster},
+    sim::{Ended, Sim, cluster},
 };
 use crate::{
     cluster::Cluster,
@@ -145,8 +145,8 @@ impl Wishes {
 }
 
 /// A cluster that was born, and whose validators have signed up to `height` (0: not yet).
-pub fn born(cluster: &Cluster, height: u64) -> (World, Outcome) {
-    let mut world = World::default();
+pub fn born(cluster: &Cluster, height: u64) -> (Sim, Ended) {
+    let mut world = Sim::default();
     let outcome = world.up(cluster, &Options::default()).unwrap();
     assert!(outcome.is_done(), "{:?}", outcome.end);
     if height > 0 {
@@ -155,7 +155,7 @@ pub fn born(cluster: &Cluster, height: u64) -> (World, Outcome) {
     (world, outcome)
 }
 
-pub fn again(world: &mut World, cluster: &Cluster) -> Outcome {
+pub fn again(world: &mut Sim, cluster: &Cluster) -> Ended {
     world.up(cluster, &Options::default()).unwrap()
 }
 

@@ -17,7 +17,7 @@ use crate::{
     plan::{
         ask::question,
         predict,
-        recording::{path, try_cluster},
+        sim::{path, try_cluster},
     },
     script::{compose::Script, quote::words, record::parse},
     steps::{Disabled, EmptyGone, File, Folder, Gone, Key, Link, Reload, Stopped, Unit},
@@ -59,7 +59,7 @@ shows() {
 struct Host {
     folder: TempDir,
     cluster: Cluster,
-    world: World,
+    world: Sim,
 }
 
 /// Whoever runs the scripts is no root: as root another account.
@@ -95,7 +95,7 @@ impl Host {
             group: name_of("-gn"),
             home: path(home),
         });
-        Self { folder, cluster, world: World::default() }
+        Self { folder, cluster, world: Sim::default() }
     }
 
     fn node(&self) -> &Node {
@@ -250,7 +250,7 @@ fn holds(numbers: &[(u32, u8)]) {
     let mut host = Host::new();
     let (cluster, node) = (host.cluster.clone(), host.node().clone());
     let binary = cluster.binary_path(&node, cluster.main(&node), node.binary.sha256().unwrap());
-    let address = World::address(&cluster.machines[0]);
+    let address = Sim::address(&cluster.machines[0]);
     host.world.gather(&cluster);
     // A run's first manifest has made it before any unit is started.
     host.run(|script| {

@@ -1,11 +1,11 @@
 //! What stops a run before it writes (S1, S4, S13).
 
 use super::*;
-use crate::plan::recording::home_of;
+use crate::plan::sim::home_of;
 
 /// Takes away or damages one of a node's key files.
 fn lose(
-    world: &mut World,
+    world: &mut Sim,
     cluster: &Cluster,
     number: usize,
     file: &crate::chain::profile::HomePath,
@@ -174,9 +174,9 @@ fn s1_a_living_genesis_that_no_host_holds_is_not_passed_over() {
 fn what_somebody_else_made_is_not_taken_over() {
     let cluster = plain("cometbft", 1).cluster();
     for at in ["/home/ubuntu/config/genesis.json", "/etc/systemd/system/cometbft.service"] {
-        let mut world = World::default();
-        let file = crate::plan::recording::link_to(&crate::plan::recording::path("/elsewhere"));
-        world.host(&cluster, &cluster.nodes[0]).files.insert(crate::plan::recording::path(at), file);
+        let mut world = Sim::default();
+        let file = crate::plan::sim::link_to(&crate::plan::sim::path("/elsewhere"));
+        world.host(&cluster, &cluster.nodes[0]).files.insert(crate::plan::sim::path(at), file);
         let said = refused(&again(&mut world, &cluster).end);
         assert!(said.contains(at) && said.contains("has not made it"), "{said}");
     }
@@ -221,7 +221,7 @@ fn a_birth_that_was_cut_off_anywhere_can_be_destroyed_and_begun_again() {
     for (chain, delete_keys) in [("cometbft", false), ("cometbft", true), ("loom", false), ("loom", true)] {
         let cluster = plain(chain, 1).cluster();
         for fuel in 0.. {
-            let mut world = World::dying(fuel);
+            let mut world = Sim::dying(fuel);
             let killed = world.up(&cluster, &Options::default()).is_err();
             world.fuel = None;
             let had = world.gather(&cluster).nodes.into_values().next().unwrap();

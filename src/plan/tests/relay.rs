@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::{
-    plan::{recording::Pulls, saved::Saved, unfold},
+    plan::{saved::Saved, sim::Pulls, unfold},
     types::ids::Sha256,
 };
 
 const URL: &str = "http://builds.invalid/chain";
 
 /// Four nodes: the first two pull for themselves, the third has no program for it, the fourth no way there.
-fn mixed(pinned: bool) -> (Cluster, World) {
+fn mixed(pinned: bool) -> (Cluster, Sim) {
     let yaml = Wishes { url: true, ..plain("cometbft", 4) }.yaml();
     let pin = format!("binary_sha256: {}, binary:", Sha256::of(URL));
     let cluster = cluster(&if pinned { yaml.replace("binary:", &pin) } else { yaml });
-    let mut world = World::default();
+    let mut world = Sim::default();
     for (node, pulls) in cluster.nodes[2..].iter().zip([Pulls::NoTool, Pulls::NoWay]) {
         world.host(&cluster, node).pulls = pulls;
     }
@@ -95,7 +95,7 @@ fn a_saved_plan_lets_a_file_through_this_machine() {
     let text = serde_json::to_string(&Saved::new(&cluster, &Options::default(), &unfolded.stages)).unwrap();
     assert!(text.contains("\"relayed\":\"neither curl nor wget is there\""), "{text}");
     let saved: Saved = serde_json::from_str(&text).unwrap();
-    let carry_out = |world: &mut World| {
+    let carry_out = |world: &mut Sim| {
         let (mut course, mut number) = (Course::new(&Options::default()), 0);
         let outcome =
             world.converge(&cluster, |cluster, facts| saved.allows(&mut number, course.next(cluster, facts)));

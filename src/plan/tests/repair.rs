@@ -6,7 +6,7 @@ use crate::{
         FileKind,
         manifest::{Entry, EntryKind},
     },
-    plan::recording::{link_to, path},
+    plan::sim::{link_to, path},
     types::ids::Sha256,
 };
 
@@ -32,7 +32,7 @@ fn applies(damage: Damage, entry: &Entry) -> bool {
     }
 }
 
-fn damage(world: &mut World, address: &str, entry: &Entry, damage: Damage) {
+fn damage(world: &mut Sim, address: &str, entry: &Entry, damage: Damage) {
     let host = world.hosts.get_mut(address).unwrap();
     let mut file = host.files.remove(&entry.path).unwrap();
     match damage {

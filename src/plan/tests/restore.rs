@@ -11,19 +11,19 @@ use crate::{
     facts::{Facts, Voter, Voting},
     plan::{
         evidence::{Evidence, Signing},
-        recording::{CANARY, Killed, home_of, path},
         restore,
+        sim::{CANARY, Killed, home_of, path},
         world::KeysBack,
     },
     types::ids::NodeId,
 };
 
 /// As `keys backup` reads it, of all nodes.
-pub fn backup(world: &mut World, cluster: &Cluster) -> Backup {
+pub fn backup(world: &mut Sim, cluster: &Cluster) -> Backup {
     let facts = world.gather(cluster);
-    let kept = |node: &Node, world: &mut World| {
+    let kept = |node: &Node, world: &mut Sim| {
         let seen = &facts.nodes[&node.name];
-        let file = |file: &crate::chain::profile::HomePath, world: &mut World| {
+        let file = |file: &crate::chain::profile::HomePath, world: &mut Sim| {
             let there = world.host(cluster, node).files[&file.under(&home_of(node))].clone();
             let text = there.content.unwrap();
             (file.as_str().to_owned(), KeptFile::new("0600".into(), there.owner, text.as_bytes()))
@@ -53,7 +53,7 @@ pub fn backup(world: &mut World, cluster: &Cluster) -> Backup {
 }
 
 /// The host comes back with nothing on it.
-pub fn lose_disk(world: &mut World, cluster: &Cluster, number: usize) {
+pub fn lose_disk(world: &mut Sim, cluster: &Cluster, number: usize) {
     let host = world.host(cluster, &cluster.nodes[number]);
     host.files.clear();
     host.units.clear();
@@ -70,16 +70,11 @@ fn heights(height: u64) -> BTreeMap<NodeName, u64> {
     ["n-0", "n-2"].map(|name| (NodeName::new(name).unwrap(), height)).into()
 }
 
-fn put_back(world: &mut World, cluster: &Cluster, backup: &Backup, shown: &Evidence) -> Outcome {
+fn put_back(world: &mut Sim, cluster: &Cluster, backup: &Backup, shown: &Evidence) -> Ended {
     try_back(world, cluster, backup, shown).unwrap()
 }
 
-fn try_back(
-    world: &mut World,
-    cluster: &Cluster,
-    backup: &Backup,
-    shown: &Evidence,
-) -> Result<Outcome, Killed> {
+fn try_back(world: &mut Sim, cluster: &Cluster, backup: &Backup, shown: &Evidence) -> Result<Ended, Killed> {
     let options = Options::default();
     let mut course = Course::restoring(&options, KeysBack { backup, evidence: shown });
     world.converge(cluster, |cluster, facts| course.next(cluster, facts))
@@ -251,7 +246,7 @@ fn s13_whether_a_key_signs_is_seen_in_commits_that_came_after_the_look() {
 }
 
 /// A cluster whose n-1 has lost its disk, and what stops a restore there.
-fn refusal(change: impl FnOnce(&mut World, &Cluster, &mut Backup, &mut Evidence)) -> String {
+fn refusal(change: impl FnOnce(&mut Sim, &Cluster, &mut Backup, &mut Evidence)) -> String {
     let cluster = plain("cometbft", 3).cluster();
     let (mut world, _) = born(&cluster, 50);
     let mut kept = backup(&mut world, &cluster);
@@ -311,7 +306,7 @@ fn s13_keys_do_not_go_back_where_nobody_knows_what_they_signed_or_others_are_the
     });
     assert!(other.contains("n-0: another validator key is there"), "{other}");
     let foreign = refusal(|world, cluster, _, _| {
-        let file = crate::plan::recording::link_to(&path("/elsewhere"));
+        let file = crate::plan::sim::link_to(&path("/elsewhere"));
         world.host(cluster, &cluster.nodes[1]).files.insert(path("/home/ubuntu/config/genesis.json"), file);
     });
     assert!(foreign.contains("genesis.json is there"), "{foreign}");

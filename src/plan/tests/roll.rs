@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     facts::Facts,
-    plan::{Consent, Gate, Shows, Wants, recording::home_of, roll, stages::Waiting, unfold, world},
+    plan::{Consent, Gate, Shows, Wants, roll, sim::home_of, stages::Waiting, unfold, world},
 };
 
 const SETTING: (&str, &str) = ("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
@@ -12,7 +12,7 @@ fn changed(wishes: &Wishes) -> Cluster {
     cluster(&wishes.yaml().replace(SETTING.0, SETTING.1))
 }
 
-fn living(count: usize) -> (Wishes, World) {
+fn living(count: usize) -> (Wishes, Sim) {
     let wishes = plain("cometbft", count);
     let (mut world, _) = born(&wishes.cluster(), 9);
     world.asks = true;
@@ -43,7 +43,7 @@ fn rolled(stages: &[Stage]) -> Vec<(String, Option<Gate>)> {
         .collect()
 }
 
-fn stop(world: &mut World, cluster: &Cluster, number: usize) {
+fn stop(world: &mut Sim, cluster: &Cluster, number: usize) {
     let node = &cluster.nodes[number];
     let unit = world.host(cluster, node).units.get_mut(&node.unit_name).unwrap();
     (unit.active, unit.main_pid) = ("inactive".into(), 0);
@@ -143,7 +143,7 @@ fn s8_a_living_chain_keeps_its_binary_until_it_may_be_upgraded() {
     let (wishes, mut world) = living(4);
     let old = wishes.cluster();
     let new = cluster(&wishes.yaml().replace("/bin/sh", "/bin/ls"));
-    let link = |world: &mut World, number: usize| {
+    let link = |world: &mut Sim, number: usize| {
         let at = home_of(&new.nodes[number]).join("cometbft").unwrap();
         world.host(&new, &new.nodes[number]).files[&at].target.clone().unwrap()
     };

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     facts::Facts,
     plan::{
-        recording::{path, try_cluster},
+        sim::{path, try_cluster},
         unfold,
     },
     types::{
@@ -26,7 +26,7 @@ fn rootless(mut cluster: Cluster, machines: &[usize]) -> Cluster {
     cluster
 }
 
-fn paths(world: &World, host: usize) -> Vec<&RemotePath> {
+fn paths(world: &Sim, host: usize) -> Vec<&RemotePath> {
     let (_, host) = world.hosts.iter().nth(host).unwrap();
     host.files.keys().collect()
 }
@@ -35,7 +35,7 @@ fn paths(world: &World, host: usize) -> Vec<&RemotePath> {
 fn a_cluster_is_born_in_its_users_places_and_then_left_alone() {
     for (chain, url) in [("cometbft", false), ("loom", true)] {
         let cluster = rootless(Wishes { url, ..plain(chain, 3) }.cluster(), &[0, 1, 2]);
-        let predicted = unfold(&cluster, &World::default().gather(&cluster), &Options::default());
+        let predicted = unfold(&cluster, &Sim::default().gather(&cluster), &Options::default());
         assert!(!matches!(predicted.end, Next::Refused(_)) && !predicted.stages.is_empty());
         let (mut world, outcome) = born(&cluster, 5);
         assert_eq!(inits(&outcome.stages), 3);
@@ -64,7 +64,7 @@ fn a_cluster_is_born_in_its_users_places_and_then_left_alone() {
 fn facts_that_were_saved_say_who_logged_in() {
     let yaml = Wishes::yaml(&plain("cometbft", 2)).replace("{chain: ", "{ansible_become: false, chain: ");
     let connected = rootless(try_cluster(&yaml).unwrap(), &[0, 1]);
-    let facts = World::default().gather(&connected);
+    let facts = Sim::default().gather(&connected);
     let mut offline = try_cluster(&yaml).unwrap();
     crate::facts::saved::scopes(&mut offline, &facts);
     let scopes = |cluster: &Cluster| cluster.machines.iter().map(|m| m.scope.clone()).collect::<Vec<_>>();
@@ -79,7 +79,7 @@ fn s7_a_run_killed_anywhere_without_root_converges_with_the_same_keys() {
     let cluster = rootless(plain("cometbft", 2).cluster(), &[0, 1]);
     let (whole, _) = born(&cluster, 0);
     for fuel in 1.. {
-        let mut world = World::dying(fuel);
+        let mut world = Sim::dying(fuel);
         if world.up(&cluster, &Options::default()).is_ok() {
             assert!(fuel > 20);
             break;
@@ -124,7 +124,7 @@ fn some_hosts_with_root_and_some_without() {
 /// What one thing that only root could do is refused with.
 fn said(yaml: &str, change: impl FnOnce(&mut Facts)) -> String {
     let cluster = rootless(try_cluster(yaml).unwrap(), &[0]);
-    let mut facts = World::default().gather(&cluster);
+    let mut facts = Sim::default().gather(&cluster);
     change(&mut facts);
     refused(&super::super::next(&cluster, &facts, &Options::default()))
 }
@@ -160,7 +160,7 @@ fn what_only_root_could_do_is_refused_with_the_reason() {
                 kind: crate::facts::FileKind::Folder,
                 owner: "root:root".into(),
                 target: None,
-                ..crate::plan::recording::link_to(&path("/x"))
+                ..crate::plan::sim::link_to(&path("/x"))
             };
             seen.files.insert(path("/home/ubuntu/data"), folder.into());
         });
@@ -177,7 +177,7 @@ fn what_only_root_could_do_is_refused_with_the_reason() {
         "{other}"
     );
     let free = rootless(try_cluster(&yaml(", ports: {p2p: 443}")).unwrap(), &[0]);
-    let mut facts = World::default().gather(&free);
+    let mut facts = Sim::default().gather(&free);
     facts.machines.get_mut(&0).unwrap().first_port = Some(0);
     assert!(matches!(super::super::next(&free, &facts, &Options::default()), Next::Stage(_)));
 }
@@ -186,7 +186,7 @@ fn what_only_root_could_do_is_refused_with_the_reason() {
 fn s13_a_node_that_another_systemd_of_its_host_keeps_is_not_started_twice() {
     for machines in [&[0, 1][..], &[]] {
         let cluster = rootless(plain("cometbft", 2).cluster(), machines);
-        let mut facts = World::default().gather(&cluster);
+        let mut facts = Sim::default().gather(&cluster);
         facts.nodes.values_mut().next().unwrap().elsewhere = Some(path("/there/n-0"));
         let said = refused(&super::super::next(&cluster, &facts, &Options::default()));
         assert!(
@@ -198,7 +198,7 @@ fn s13_a_node_that_another_systemd_of_its_host_keeps_is_not_started_twice() {
     let cluster = plain("cometbft", 1).cluster();
     let (mut world, _) = born(&rootless(cluster.clone(), &[0]), 3);
     let users = world.gather(&rootless(cluster.clone(), &[0]));
-    let mut facts = World::default().gather(&cluster);
+    let mut facts = Sim::default().gather(&cluster);
     facts.machines.get_mut(&0).unwrap().listeners.clone_from(&users.machines[&0].listeners);
     let said = refused(&super::super::next(&cluster, &facts, &Options::default()));
     assert!(said.contains("is taken by cometbft"), "{said}");

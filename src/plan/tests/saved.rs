@@ -1,22 +1,22 @@
 //! A plan that was written down is carried out as it stands, or not at all.
 
 use super::*;
-use crate::plan::{recording::home_of, saved::Saved, unfold};
+use crate::plan::{saved::Saved, sim::home_of, unfold};
 
 /// Through the file's own text and back.
-fn written(world: &mut World, cluster: &Cluster, options: &Options) -> Saved {
+fn written(world: &mut Sim, cluster: &Cluster, options: &Options) -> Saved {
     let unfolded = unfold(cluster, &world.gather(cluster), options);
     let text = serde_json::to_string(&Saved::new(cluster, options, &unfolded.stages)).unwrap();
-    assert!(!text.contains(crate::plan::recording::CANARY), "S3");
+    assert!(!text.contains(crate::plan::sim::CANARY), "S3");
     serde_json::from_str(&text).unwrap()
 }
 
 /// As `up --plan` does it.
-fn carry_out(world: &mut World, cluster: &Cluster, saved: &Saved) -> Outcome {
+fn carry_out(world: &mut Sim, cluster: &Cluster, saved: &Saved) -> Ended {
     let unfolded = unfold(cluster, &world.gather(cluster), &saved.options());
     if let Err(refusal) = saved.is_current(cluster, &unfolded.stages) {
         let facts = world.gather(cluster);
-        return Outcome { stages: Vec::new(), end: Next::Refused(vec![refusal]), facts };
+        return Ended { stages: Vec::new(), end: Next::Refused(vec![refusal]), facts };
     }
     let (mut course, mut number) = (Course::new(&saved.options()), 0);
     let decide = |cluster: &Cluster, facts: &crate::facts::Facts| {
@@ -33,7 +33,7 @@ proptest! {
         let mut wishes = wishes;
         wishes.url = false; // what a URL holds is known only when it was pulled
         let cluster = wishes.cluster();
-        let mut world = World::default();
+        let mut world = Sim::default();
         let saved = written(&mut world, &cluster, &Options::default());
         prop_assert!(saved.stages.len() == 2);
         let outcome = carry_out(&mut world, &cluster, &saved);
@@ -49,7 +49,7 @@ proptest! {
 fn a_saved_repair_fits_only_the_damage_that_it_saw() {
     let cluster = plain("cometbft", 3).cluster();
     let (mut world, _) = born(&cluster, 5);
-    let damage = |world: &mut World, number: usize, below: &str| {
+    let damage = |world: &mut Sim, number: usize, below: &str| {
         let node = &cluster.nodes[number];
         let at = home_of(node).join(below).unwrap();
         world.host(&cluster, node).files.remove(&at).unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     facts::{FileKind, manifest::Manifest},
-    plan::{recording::path, unfold},
+    plan::{sim::path, unfold},
 };
 
 const APP: &str = "cometbft-app";
@@ -155,7 +155,7 @@ fn s9_a_unit_of_somebody_elses_is_no_service() {
 #[test]
 fn a_plan_says_what_a_birth_does_to_both() {
     let cluster = plain(APP, 1).cluster();
-    let facts = World::default().gather(&cluster);
+    let facts = Sim::default().gather(&cluster);
     let unfolded = unfold(&cluster, &facts, &Options::default());
     assert_eq!(units(&unfolded.stages), ["n-0: unit cometbft-app start", "n-0: unit cometbft start"]);
 }

@@ -33,7 +33,7 @@ fn took(work: &mut dyn FnMut()) -> f64 {
 
 /// A cluster at the three moments of its birth: bare hosts, hosts with keys, a chain that runs.
 fn moments(cluster: &Cluster) -> [Facts; 3] {
-    let mut world = World::default();
+    let mut world = Sim::default();
     let bare = world.gather(cluster);
     let mut facts = bare.clone();
     let Next::Stage(prepare) = super::super::next(cluster, &facts, &Options::default()) else {

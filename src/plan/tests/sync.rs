@@ -1,7 +1,7 @@
 //! Nodes that begin with a snapshot of a living chain.
 
 use super::*;
-use crate::{facts::Trusted, plan::recording::home_of};
+use crate::{facts::Trusted, plan::sim::home_of};
 
 /// Three validators, the RPC of so many of them on their private addresses, and a node that joins.
 fn grown(servers: usize) -> (Cluster, Cluster) {
@@ -24,12 +24,12 @@ fn trusted(height: u64, by: &[&str]) -> Trusted {
 }
 
 /// To its end; the others' restarts wait for consent, since they are to dial the new one.
-fn ends(world: &mut World, cluster: &Cluster) {
+fn ends(world: &mut Sim, cluster: &Cluster) {
     let outcome = again(world, cluster);
     assert!(matches!(outcome.end, Next::Done(_)) && restarts(&outcome.stages) == 0, "{:?}", outcome.end);
 }
 
-fn configuration(world: &mut World, cluster: &Cluster) -> Text {
+fn configuration(world: &mut Sim, cluster: &Cluster) -> Text {
     let node = cluster.nodes.last().unwrap();
     let at = home_of(node).join("config/config.toml").unwrap();
     world.host(cluster, node).files[&at].content.clone().unwrap()
@@ -116,7 +116,7 @@ fn at_a_birth_there_is_no_snapshot_to_take() {
 #[test]
 fn a_chain_without_snapshots_says_so() {
     let yaml = plain("loom", 2).yaml().replace("vars: {", "vars: {state_sync: true, ");
-    let problems = crate::plan::recording::try_cluster(&yaml).unwrap_err();
+    let problems = crate::plan::sim::try_cluster(&yaml).unwrap_err();
     let said = format!("{problems:?}");
     assert!(said.contains("state_sync: loom has no snapshots"), "{said}");
 }

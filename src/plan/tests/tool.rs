@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::*;
 use crate::{
     plan::{
-        recording::{CANARY, accounts, home_of},
+        sim::{CANARY, accounts, home_of},
         unfold,
     },
     steps::UNKNOWN,
 };
 
-fn genesis(world: &mut World, cluster: &Cluster) -> Value {
+fn genesis(world: &mut Sim, cluster: &Cluster) -> Value {
     let texts: BTreeSet<String> = cluster
         .nodes
         .iter()
@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn every_inventory_is_signed_collected_and_then_left_alone(wishes in wishes(6)) {
         let cluster = Wishes { chain: "cosmos", ..wishes }.cluster();
-        let mut world = World::default();
+        let mut world = Sim::default();
         let predicted = unfold(&cluster, &world.gather(&cluster), &Options::default());
         let outcome = again(&mut world, &cluster);
         prop_assert!(outcome.is_done(), "{:?}", outcome.end);
@@ -88,7 +88,7 @@ proptest! {
 }
 
 /// Everything up to the first start, by hand: what the hosts have changed after each stage.
-fn unstarted(world: &mut World, cluster: &Cluster) -> Vec<u32> {
+fn unstarted(world: &mut Sim, cluster: &Cluster) -> Vec<u32> {
     let mut facts = world.gather(cluster);
     let mut changes = Vec::new();
     loop {
@@ -105,11 +105,11 @@ fn unstarted(world: &mut World, cluster: &Cluster) -> Vec<u32> {
 #[test]
 fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
     let cluster = plain("cosmos", 2).cluster();
-    let changes = unstarted(&mut World::default(), &cluster);
+    let changes = unstarted(&mut Sim::default(), &cluster);
     let (prepared, made) = (changes[0], *changes.last().unwrap());
     assert!(made > prepared + 20, "{changes:?}");
     for fuel in prepared..=made {
-        let mut world = World::dying(fuel);
+        let mut world = Sim::dying(fuel);
         assert!(world.up(&cluster, &Options::default()).is_err());
         world.fuel = None;
         let mut given_up = world.clone();
@@ -119,7 +119,7 @@ fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
         };
         assert!(given_up.converge(&cluster, gone).unwrap().is_done());
         assert!(!given_up.fingerprint().contains(CANARY), "killed at change {fuel}: a key stays");
-        let kept = |world: &mut World| {
+        let kept = |world: &mut Sim| {
             let nodes = world.gather(&cluster).nodes.into_values();
             nodes.map(|seen| (seen.validator_key, seen.pristine.get("account").cloned())).collect::<Vec<_>>()
         };
@@ -143,7 +143,7 @@ fn s7_a_run_killed_while_the_tool_works_converges_with_the_same_accounts() {
 fn what_changes_before_birth_is_signed_again() {
     let mut wishes = plain("cosmos", 3);
     let cluster = wishes.cluster();
-    let mut world = World::default();
+    let mut world = Sim::default();
     unstarted(&mut world, &cluster);
     wishes.nodes[1].power = Some(70);
     wishes.nodes[2].full = true;
@@ -267,11 +267,11 @@ fn values_of_the_inventory_are_in_what_the_tool_sees() {
         assert!(text.contains("\"voting_period\": \"30s\""), "{text}");
     }
     let wrong = yaml.replace("voting_period", "voting_perod");
-    let wrong = super::super::recording::cluster(&wrong);
-    let said = refused(&World::default().up(&wrong, &Options::default()).unwrap().end);
+    let wrong = super::super::sim::cluster(&wrong);
+    let said = refused(&Sim::default().up(&wrong, &Options::default()).unwrap().end);
     assert!(said.contains("voting_perod") && said.contains("`voting_period`"), "{said}");
     let unknown = yaml.replace("{balance:", "{balnce:");
-    let said = format!("{:?}", super::super::recording::try_cluster(&unknown).unwrap_err());
+    let said = format!("{:?}", super::super::sim::try_cluster(&unknown).unwrap_err());
     assert!(said.contains("balnce") && said.contains("did you mean `balance`"), "{said}");
 }
 
@@ -279,7 +279,7 @@ fn values_of_the_inventory_are_in_what_the_tool_sees() {
 #[test]
 fn a_saved_plan_lets_the_tool_fill_in() {
     let cluster = plain("cosmos", 2).cluster();
-    let mut world = World::default();
+    let mut world = Sim::default();
     let options = Options::default();
     let predicted = unfold(&cluster, &world.gather(&cluster), &options);
     let saved = crate::plan::saved::Saved::new(&cluster, &options, &predicted.stages);
@@ -298,7 +298,7 @@ fn a_saved_plan_lets_the_tool_fill_in() {
 #[test]
 fn limit_signs_for_nobody_else() {
     let cluster = plain("cosmos", 3).cluster();
-    let mut world = World::default();
+    let mut world = Sim::default();
     // Keys everywhere, and no genesis yet.
     let facts = &mut world.gather(&cluster);
     let Next::Stage(stage) = super::super::next(&cluster, facts, &Options::default()) else { panic!() };

@@ -22,7 +22,7 @@ use crate::{
         watch::{Moving, Now},
     },
     facts::{Facts, Voting},
-    plan::{Next, Options, Pending, Wants, recording, unfold},
+    plan::{Next, Options, Pending, Wants, sim, unfold},
     remote::error::{HostError, Undelivered},
     session::error::Failure,
     types::{
@@ -123,7 +123,7 @@ fn free_texts() -> (Cluster, Value, Vec<String>) {
     };
     let free: Vec<String> = all.into_iter().filter(is_free).collect();
     let more = ", settings: {config.toml: {p2p.pex: false}}";
-    (recording::cluster(&yaml("cometbft", more)), facts, free)
+    (sim::cluster(&yaml("cometbft", more)), facts, free)
 }
 
 fn look_at_facts(cluster: &Cluster, facts: &Facts) {
@@ -282,7 +282,7 @@ fn look_at_failures(word: &str) {
     let place =
         Place { file: text().into(), line: 3, column: 2, width: 2, text: format!("ab{word}cd").into() };
     people(&problems::text(&Diagnostic { place: Some(place), ..Diagnostic::error(text()) }.help(text())));
-    let node = recording::cluster(&yaml("loom", "")).nodes[0].name.clone();
+    let node = sim::cluster(&yaml("loom", "")).nodes[0].name.clone();
     people(&sentences::pending(&[Pending { node, what: text(), wants: Wants::Restart }]).into());
 }
 
@@ -319,7 +319,7 @@ fn p7_no_text_is_too_wide_for_a_table() {
 /// An inventory with a variable of this name, and what is made of it.
 fn born_inventory(name: &str) -> (crate::inventory::Inventory, Cluster) {
     let yaml = yaml("cometbft", &format!(", {name}: 1"));
-    (crate::inventory::parse_yaml("i", &yaml).unwrap().0, recording::cluster(&yaml))
+    (crate::inventory::parse_yaml("i", &yaml).unwrap().0, sim::cluster(&yaml))
 }
 
 proptest! {

@@ -1,9 +1,9 @@
 //! Inventories that change while the chain lives.
 
 use super::*;
-use crate::plan::recording::home_of;
+use crate::plan::sim::home_of;
 
-fn documents(world: &mut World, cluster: &Cluster, name: &str) -> Vec<Option<Text>> {
+fn documents(world: &mut Sim, cluster: &Cluster, name: &str) -> Vec<Option<Text>> {
     let node = cluster.nodes.iter().find(|node| node.name.as_str() == name).unwrap();
     let paths = cluster.profile.documents.values().map(|document| document.path.under(&home_of(node)));
     let paths: Vec<_> = paths.collect();
@@ -68,7 +68,7 @@ proptest! {
 fn limit_before_birth_makes_no_chain_of_a_part() {
     for chain in ["cometbft", "loom"] {
         let cluster = plain(chain, 4).cluster();
-        let mut world = World::default();
+        let mut world = Sim::default();
         let outcome = world.up(&cluster, &options(&["n-0"])).unwrap();
         let said = refused(&outcome.end);
         assert!(said.contains("n-1") && said.contains("--limit"), "{said}");
@@ -160,7 +160,7 @@ fn a_host_that_was_taken_out_is_reported() {
         let gone = outcome.facts.nodes[&NodeName::new("n-3").unwrap()].node_id.clone().unwrap();
         wishes.nodes.pop();
         let less = wishes.cluster();
-        let warned = |world: &mut World| crate::plan::warnings(&less, &world.gather(&less));
+        let warned = |world: &mut Sim| crate::plan::warnings(&less, &world.gather(&less));
         let first = warned(&mut world);
         assert_eq!(first.len(), 2, "{first:?}");
         assert!(

@@ -1,41 +1,24 @@
 //! Who dials whom, and how that is written for the chain.
 
+mod placement;
+pub mod strategy;
+pub mod topology;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    placeholders::filled,
-    profile::Profile,
-    topology::{Role, Spot, Topology},
-};
+use super::{placeholders::filled, profile::Profile};
 use crate::types::{
     code::Code,
     ids::{HostAddr, NodeId, NodeName, PeerAddr},
 };
-
-/// Up to here every node dials every other; beyond, that would grow with the square of the nodes.
-pub const MESH_LIMIT: usize = 32;
-
-/// Beyond the mesh, a node dials its two ring neighbours and this many others: with the two it stays below the
-/// 10 outbound connections that Tendermint allows itself.
-pub const OTHERS: usize = 4;
+pub use strategy::Strategy;
+use topology::{Role, Spot, Topology};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
     pub spot: Spot,
     pub id: NodeId,
     pub addr: PeerAddr,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// `Mesh` up to `MESH_LIMIT` nodes, then the ring and others chosen by the names' hash.
-    #[default]
-    Auto,
-    Mesh,
-    Placement,
 }
 
 /// Two nodes that are one to the chain (S4), or a node that is not in the list.
@@ -220,7 +203,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Strategy, *};
+    use super::{
+        Strategy,
+        strategy::{MESH_LIMIT, OTHERS},
+        *,
+    };
     use crate::types::ids::HostAddr;
 
     fn node(number: usize) -> PeerInfo {
@@ -308,7 +295,7 @@ mod tests {
     /// Tendermint allows a node (10 and 40).
     fn is_sound(count: usize) {
         let all = nodes(count);
-        for strategy in [Strategy::Auto, Strategy::Placement] {
+        for strategy in [Strategy::Auto, Strategy::Ring] {
             let lists = lists(&all, strategy);
             let (reached, most) = reached_and_dialled(&lists);
             assert_eq!(reached, count, "{strategy:?}: one network");

@@ -1,15 +1,11 @@
 //! Tera, with nothing but encoded values in the context.
 
-use std::{
-    ops::Deref,
-    sync::{Arc, OnceLock},
-};
+use std::sync::Arc;
 
-use tera::{Context, ErrorKind, Tera};
+use tera::{Context, ErrorKind};
 
-use super::Basics;
 use crate::{
-    chain::{config::quoted, profile::Profile},
+    chain::{basics::Basics, config::quoted, profile::Profile, template::compile},
     types::{
         diagnostic::{Diagnostic, Place},
         nearest::nearest,
@@ -33,43 +29,6 @@ const MAX_TAG: usize = 500;
 const MAX_DIGITS: usize = 4;
 const MAX_TAGS: usize = 200;
 const STATEMENTS: [&str; 6] = ["if", "elif", "else", "endif", "raw", "endraw"];
-
-/// A template's source; compiled once, since every node is written with it.
-#[derive(Debug, Clone, Default)]
-pub struct Template {
-    source: String,
-    compiled: OnceLock<Tera>,
-}
-
-impl Template {
-    fn compiled(&self, name: &str) -> Result<&Tera, tera::Error> {
-        if let Some(compiled) = self.compiled.get() {
-            return Ok(compiled);
-        }
-        let compiled = compile(name, &self.source)?;
-        Ok(self.compiled.get_or_init(|| compiled))
-    }
-}
-
-impl<T: Into<String>> From<T> for Template {
-    fn from(source: T) -> Self {
-        Self { source: source.into(), compiled: OnceLock::new() }
-    }
-}
-
-impl PartialEq for Template {
-    fn eq(&self, other: &Self) -> bool {
-        self.source == other.source
-    }
-}
-
-impl Deref for Template {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.source
-    }
-}
 
 /// A template of the profile's folder with its values.
 pub fn fill(profile: &Profile, template: &str, context: &Context) -> Result<String, Diagnostic> {
@@ -129,14 +88,6 @@ fn refused(source: &str) -> Option<String> {
         }
     }
     None
-}
-
-fn compile(template: &str, source: &str) -> Result<Tera, tera::Error> {
-    let mut tera = Tera::new();
-    // Values come encoded for where they stand; HTML's rules would spoil them.
-    tera.autoescape_on(Vec::<&str>::new());
-    tera.add_raw_template(template, source)?;
-    Ok(tera)
 }
 
 fn problem(template: &str, source: &str, error: &tera::Error) -> Diagnostic {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{CANARY, Host, Killed, World, path, plain};
+use super::{CANARY, Host, Killed, Sim, path, plain};
 use crate::{
     cluster::Node,
     facts::FileKind,
@@ -14,7 +14,7 @@ use crate::{
 
 const GENTX: &str = include_str!("../../../tests/fixtures/simd-0.50/gentx.json");
 
-impl World {
+impl Sim {
     /// Each stop is one that `step_tool` names harmless.
     pub(super) fn tool(&mut self, node: &Node, address: &str, tool: &Tool) -> Result<(), Killed> {
         let below = |folder: &RemotePath, name: &str| folder.join(name).unwrap();

@@ -1,6 +1,6 @@
 //! The steps over a host in memory, said a second time; every change is one tick, and may be the last.
 
-use super::{BOOT, Host, Killed, World, init, plain};
+use super::{BOOT, Host, Killed, Sim, init, plain};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{FileFact, FileKind, UnitFacts, manifest::Manifest},
@@ -13,7 +13,7 @@ use crate::{
 
 type Result<T = ()> = std::result::Result<T, Killed>;
 
-impl World {
+impl Sim {
     fn tick(&mut self) -> Result {
         if let Some(fuel) = &mut self.fuel {
             *fuel = fuel.checked_sub(1).ok_or(Killed)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{peers::Strategy, placement::Placement};
+use super::{placement::Placement, strategy::Strategy};
 use crate::types::ids::NodeName;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ mod tests {
                 all.push(spot(&format!("v{n}"), Role::Validator, &behind));
             }
             prop_assert_eq!(problems(&all, Strategy::Auto), []);
-            prop_assert_eq!(problems(&all, Strategy::Placement), []);
+            prop_assert_eq!(problems(&all, Strategy::Ring), []);
         }
     }
 }

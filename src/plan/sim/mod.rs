@@ -66,7 +66,7 @@ pub struct Host {
 
 /// All machines, by the address that the inventory has for them: its order may change.
 #[derive(Debug, Clone, Default)]
-pub struct World {
+pub struct Sim {
     pub hosts: BTreeMap<String, Host>,
     /// Changes so far: the clock, the next inode, and how many keys were made.
     ticks: u32,
@@ -84,13 +84,13 @@ pub struct World {
 
 /// A run as `Run::converge` does it.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Ended {
     pub stages: Vec<Stage>,
     pub end: Next,
     pub facts: Facts,
 }
 
-impl Outcome {
+impl Ended {
     pub fn is_done(&self) -> bool {
         self.end == Next::Done(Vec::new())
     }
@@ -117,7 +117,7 @@ pub fn cluster(yaml: &str) -> Cluster {
     try_cluster(yaml).unwrap_or_else(|problems| panic!("{problems:#?}\n{yaml}"))
 }
 
-impl World {
+impl Sim {
     /// Bare hosts, and a controller that is killed after so many changes.
     pub fn dying(fuel: u32) -> Self {
         Self { fuel: Some(fuel), ..Self::default() }
@@ -229,7 +229,7 @@ impl World {
     }
 
     /// Stage after stage until there is none.
-    pub fn up(&mut self, cluster: &Cluster, options: &Options) -> Result<Outcome, Killed> {
+    pub fn up(&mut self, cluster: &Cluster, options: &Options) -> Result<Ended, Killed> {
         let decide = |cluster: &Cluster, facts: &Facts| next(cluster, facts, options);
         self.converge(cluster, decide)
     }
@@ -238,7 +238,7 @@ impl World {
         &mut self,
         cluster: &Cluster,
         mut decide: impl FnMut(&Cluster, &Facts) -> Next,
-    ) -> Result<Outcome, Killed> {
+    ) -> Result<Ended, Killed> {
         let mut facts = self.gather(cluster);
         let mut stages: Vec<Stage> = Vec::new();
         loop {
@@ -253,7 +253,7 @@ impl World {
                     self.carry_out(cluster, &stage, &mut facts)?;
                     stages.push(stage);
                 }
-                end => return Ok(Outcome { stages, end, facts }),
+                end => return Ok(Ended { stages, end, facts }),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::peers::{MESH_LIMIT, OTHERS, Strategy};
+use super::strategy::{MESH_LIMIT, OTHERS, Strategy};
 use crate::types::ids::NodeName;
 
 /// How often a node stands among those that others choose from: with one place alone, the node after the widest gap would
