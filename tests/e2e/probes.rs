@@ -23,7 +23,7 @@ files:
 probes:
   - kind: prometheus
     port: prometheus
-    metrics: {{height: cometbft_consensus_height, peers: {peers}}}
+    metrics: {{height: cometbft_consensus_latest_block_height, peers: {peers}}}
   - {{kind: tendermint-rpc, port: rpc}}
 "
     );
