@@ -161,7 +161,7 @@ impl Fleet {
     }
 
     /// Asks targets that are connected what they are.
-    pub async fn look(&self, targets: &[Target]) -> Answers {
+    pub async fn inspect(&self, targets: &[Target]) -> Answers {
         self.tell_begins(StageName::Gather, targets);
         let all: FuturesUnordered<_> =
             targets.iter().map(|target| self.gather_one(target, None, &nothing_early)).collect();

@@ -5,7 +5,7 @@ use crate::{commands, session::error::Failure, types::row::Verdict};
 
 /// A row that fails is the command's failure, and a host that was lost is such a row.
 pub async fn run(args: Doctor) -> u8 {
-    match start::look(&args.hosts, "doctor").await {
+    match start::read_session(&args.hosts, "doctor").await {
         Ok((view, mut session)) => {
             let rows = commands::doctor::doctor(&mut session).await;
             view.doctor(&rows);
@@ -14,7 +14,7 @@ pub async fn run(args: Doctor) -> u8 {
                 Some(Failure::Interrupted) => Some(Failure::Interrupted),
                 _ => (failed > 0).then_some(Failure::Checks(failed)),
             };
-            let exit = view.finish_look(&session, failure.as_ref());
+            let exit = view.finish_reading(&session, failure.as_ref());
             session.fleet.close().await;
             exit
         }

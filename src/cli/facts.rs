@@ -3,7 +3,7 @@
 use super::{args::Facts, start};
 
 pub async fn run(args: Facts) -> u8 {
-    match start::look(&args.hosts, "facts").await {
+    match start::read_session(&args.hosts, "facts").await {
         Ok((view, mut session)) => {
             session.gather().await;
             view.facts(&session);

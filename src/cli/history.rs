@@ -4,7 +4,7 @@ use super::{args::History, start};
 use crate::commands;
 
 pub async fn run(args: History) -> u8 {
-    match start::look(&args.hosts, "history").await {
+    match start::read_session(&args.hosts, "history").await {
         Ok((view, mut session)) => {
             let entries = commands::history::history(&mut session).await;
             view.history(&entries);

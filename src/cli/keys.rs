@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub async fn list(args: KeysList) -> u8 {
-    match start::look(&args.hosts, "keys list").await {
+    match start::read_session(&args.hosts, "keys list").await {
         Ok((view, mut session)) => {
             session.gather().await;
             view.keys(&keys::list(&session));
@@ -47,14 +47,14 @@ pub async fn backup(args: KeysBackup) -> u8 {
     if let Err(problem) = keyfile::may_write(&args.output) {
         return start::refuse(&args.hosts, COMMAND, vec![problem]);
     }
-    let (view, mut session) = match start::look(&args.hosts, COMMAND).await {
+    let (view, mut session) = match start::read_session(&args.hosts, COMMAND).await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
     let written = write(&args, &mut session, &recipients, identities.as_ref()).await;
     let notes: Vec<String> =
         written.iter().map(|nodes| notes::backed_up(&args.output, *nodes, identities.is_some())).collect();
-    let exit = view.finish_look_with(&session, written.as_ref().err(), &notes);
+    let exit = view.finish_reading_with(&session, written.as_ref().err(), &notes);
     session.fleet.close().await;
     exit
 }

@@ -15,7 +15,7 @@ use crate::{
 const BEFORE: usize = 10;
 
 pub async fn logs(args: Logs) -> u8 {
-    let (view, mut session) = match start::look(&args.hosts, "logs").await {
+    let (view, mut session) = match start::read_session(&args.hosts, "logs").await {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };

@@ -61,7 +61,7 @@ fn known(args: &Offline) -> Result<(Cluster, Facts), Failure> {
     let (mut cluster, warnings) = desired(&args.desired).map_err(Failure::Input)?;
     offline::warn(&warnings);
     let measured = binary::measure(binary::named(&cluster));
-    let problems = binary::note(&mut cluster, measured);
+    let problems = binary::note(&mut cluster, measured, true);
     if !problems.is_empty() {
         return Err(Failure::Input(problems));
     }

@@ -7,10 +7,11 @@ use crate::{
 };
 
 pub async fn plan(args: Plan) -> u8 {
-    let started = match start::read(&args.hosts, "plan", None) {
+    let mut started = match start::read(&args.hosts, "plan", None) {
         Ok(started) => started,
         Err(exit) => return exit,
     };
+    started.sends();
     let (view, mut run, mut options) = match started.begin().await {
         Ok(begun) => begun,
         Err(exit) => return exit,

@@ -46,6 +46,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 limit: Duration::from_secs(hosts.step_timeout),
                 what: format!("loomctl {command}"),
                 lock,
+                sends: false,
                 early: false,
                 proves: false,
                 deep: false,
@@ -76,6 +77,11 @@ impl Started {
         self.how.early = true;
     }
 
+    /// Of a command that puts the inventory's binaries on hosts, or says that it would.
+    pub fn sends(&mut self) {
+        self.how.sends = true;
+    }
+
     /// It ends in a proof; `deep`: in which every binary is hashed again.
     pub fn proves(&mut self, deep: bool) {
         (self.how.proves, self.how.deep) = (true, deep);
@@ -91,7 +97,7 @@ impl Started {
     }
 
     /// The same for a command that touches nothing: any host may be missing, and what that means is for it to say.
-    pub async fn begin_to_look(mut self) -> Result<(View, Run, Options), u8> {
+    pub async fn begin_to_read(mut self) -> Result<(View, Run, Options), u8> {
         self.how.only = Some(BTreeSet::new());
         self.connected().await
     }
@@ -112,7 +118,7 @@ impl Started {
 
 /// Reads the inventory and connects for a look at the nodes that `--limit` names; hosts that cannot be reached do not
 /// end it.
-pub async fn look(hosts: &Hosts, command: &'static str) -> Result<(View, ReadSession), u8> {
+pub async fn read_session(hosts: &Hosts, command: &'static str) -> Result<(View, ReadSession), u8> {
     let Started { view, cluster, options, how } = read(hosts, command, None)?;
     match ReadSession::reach(cluster, view.events(), how, options.limit.as_ref()).await {
         Ok(session) => Ok((view, session)),
@@ -196,7 +202,7 @@ fn log_to_stderr(hosts: &Hosts) {
 
 /// Hosts that were lost on the way are the command's failure.
 pub async fn end(view: View, session: ReadSession) -> u8 {
-    let exit = view.finish_look(&session, session.failure().as_ref());
+    let exit = view.finish_reading(&session, session.failure().as_ref());
     session.fleet.close().await;
     exit
 }

@@ -6,7 +6,7 @@ use super::{args::Status, start, watch};
 use crate::commands;
 
 pub async fn run(args: Status) -> u8 {
-    match start::look(&args.hosts, "status").await {
+    match start::read_session(&args.hosts, "status").await {
         Ok((view, session)) if args.watch.is_some() => {
             watch::watch(view, session, Duration::from_secs(args.watch.unwrap_or_default())).await
         }

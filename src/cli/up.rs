@@ -33,6 +33,7 @@ pub async fn up(args: Up) -> u8 {
         Ok(started) => started,
         Err(exit) => return exit,
     };
+    started.sends();
     if let Some(path) = &args.report {
         if let Err(problem) = reported::may_be_written(path) {
             return started.view.end_with(&Failure::Input(vec![problem]));

@@ -13,7 +13,7 @@ pub async fn run(args: Verify) -> u8 {
         Err(exit) => return exit,
     };
     started.proves(args.deep);
-    match started.begin_to_look().await {
+    match started.begin_to_read().await {
         Ok((view, mut run, options)) => {
             let lost = std::mem::take(&mut run.absent);
             run.targets = narrowed(targets(&run.cluster, &run.facts), options.limit.as_ref());

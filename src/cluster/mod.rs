@@ -1,6 +1,7 @@
 //! The desired state: what the inventory asks for, typed and checked. No connection has been opened yet.
 
 pub mod backup;
+pub mod folder;
 pub mod network;
 pub mod profiles;
 pub mod read;

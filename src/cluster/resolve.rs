@@ -1,7 +1,6 @@
 //! Inventory → cluster: everything invalid is refused here, before any connection is opened.
 
 mod between;
-mod folder;
 mod host;
 mod network;
 mod node;

@@ -162,7 +162,10 @@ EOT
 }
 # drop_ins SCOPE NAME: what others have set for a unit that is not there; systemctl does not know of it.
 drop_ins() {
-  for from in "$units" /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system; do
+  manager=system
+  [ -z "${XDG_RUNTIME_DIR:-}" ] || manager=user
+  for from in "$units" "$units.control" "$transient" "/etc/systemd/$manager" "/run/systemd/$manager" \
+    "/usr/local/lib/systemd/$manager" "/usr/lib/systemd/$manager" "/lib/systemd/$manager"; do
     for drop_in in "$from/$2.service.d"/*.conf; do
       [ ! -e "$drop_in" ] || fact "$1" unit "DropInPaths=$drop_in"
     done

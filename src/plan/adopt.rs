@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Options, Planned, Stage, ask,
     lifecycle::{self, Life},
+    preflight::units,
     world::{Outcome, World},
 };
 use crate::{
@@ -88,11 +89,10 @@ pub fn refusals(
 
 /// A package's unit would be there again with its next version, below a file of ours that hides it.
 fn packaged_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Diagnostic> {
-    let (unit, own) = (&seen.unit, cluster.unit_path(node));
-    let elsewhere = unit.load != "masked" && !unit.fragment.is_empty() && unit.fragment != own.as_str();
-    elsewhere.then(|| {
-        let message =
-            format!("its unit is {}, which no administrator of this host has written", unit.fragment);
+    let own = cluster.unit_path(node);
+    let from = units::elsewhere(cluster, node, cluster.main(node), seen);
+    from.map(|from| {
+        let message = format!("its unit is {}, which no administrator of this host has written", from);
         Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message)
             .help(format!("copy it to {own}, run `systemctl daemon-reload`, and take the node over then"))
     })

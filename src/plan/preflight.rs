@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chain::ports::PortUse,
-    cluster::{Cluster, Node, Program},
+    cluster::{Cluster, Node, Program, folder},
     facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
     types::ids::{NodeName, ServiceName, Sha256},
     types::{code::Code, diagnostic::Diagnostic},
@@ -163,6 +163,10 @@ fn others_folder(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Dia
             message,
             "set `user` to an account of the node's own, or `working_directory` to a folder that only root can change",
         )
+    } else if let Some(why) = folder::of_the_system(home, &node.user)
+        .filter(|_| node.folder.is_none() && !lifecycle::is_ours(cluster, node, seen))
+    {
+        (Code::FolderReserved, format!("its folder is the home of {}: {why}", node.user), folder::INSTEAD)
     } else if let Some(ours) = [scope.lib(), scope.units()].into_iter().find(|ours| home.is_at_or_below(ours))
     {
         (

@@ -88,12 +88,17 @@ impl SavedStep {
 impl Saved {
     /// Of this format, or lifted from format 1.
     pub fn read(text: &str) -> serde_json::Result<Self> {
+        use serde::de::Error as _;
         let flags: Flags = serde_json::from_str(text)?;
         let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text)?;
         if flags.format == 1 {
             value.insert("goal".to_owned(), serde_json::to_value(flags.goal())?);
         }
-        serde_json::from_value(value.into())
+        let saved: Self = serde_json::from_value(value.into())?;
+        match saved.goal {
+            Goal::Converge | Goal::Adopt | Goal::Reset => Ok(saved),
+            other => Err(serde_json::Error::custom(format!("`up` has no goal {other:?}"))),
+        }
     }
 
     pub fn new(cluster: &Cluster, options: &Options, stages: &[Stage]) -> Self {

@@ -61,7 +61,9 @@ pub struct How {
     pub lock: Option<Duration>,
     /// `--lock-host`: whose machine holds the cluster's lock, instead of the first one.
     pub lock_host: Option<String>,
-    /// Whether binaries go up as soon as a machine has answered.
+    /// Whether binaries may go up at all.
+    pub sends: bool,
+    /// Whether they do so as soon as a machine has answered.
     pub early: bool,
     /// Whether it ends in a proof: how high the nodes are is asked as early as possible then.
     pub proves: bool,
@@ -94,7 +96,7 @@ impl Run {
             Ok(measured) => measured,
             Err(e) => return Err((Failure::Here(e.to_string()), Some(fleet))),
         };
-        let problems = binary::note(&mut cluster, measured);
+        let problems = binary::note(&mut cluster, measured, how.sends);
         if !problems.is_empty() {
             return Err((Failure::Input(problems), Some(fleet)));
         }

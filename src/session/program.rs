@@ -63,11 +63,13 @@ const MAGIC: &[(&[u8], &str, &str)] = &[
 ];
 /// Where tar archives say that they are.
 const TAR: (usize, &[u8]) = (257, b"ustar");
+/// Bytes of a path, for the kernel.
+const LONGEST_PATH: u64 = 4096;
 /// Bytes that tell the kinds apart.
 const HEAD: u64 = 512;
 
 /// Reads what it has to of the file: its beginning, and of an ELF file the headers.
-pub fn look(file: &File) -> io::Result<Result<Program, NoProgram>> {
+pub fn kind_of(file: &File) -> io::Result<Result<Program, NoProgram>> {
     let size = file.metadata()?.len();
     let cache = ReadCache::new(file);
     let head = cache.read_bytes_at(0, size.min(HEAD)).map_err(|()| io::Error::other("it cannot be read"))?;
@@ -126,12 +128,24 @@ fn elf<H: FileHeader<Endian = Endianness>>(
     if let Some(is) = kind {
         return Err(NoProgram { is: is.to_owned(), help: "give the program" });
     }
+    // As the kernel has it: more of them would stand elsewhere, which is for object files.
+    if header.e_phnum(endian) == elf::PN_XNUM {
+        return Err(NoProgram {
+            is: "an ELF file with too many segments".to_owned(),
+            help: "give the program",
+        });
+    }
     let mut loader = None;
     let segments = header.program_headers(endian, cache).map_err(cut)?;
     for segment in segments {
         let (offset, length) = segment.file_range(endian);
-        if offset.checked_add(length).is_none_or(|end| end > size) {
+        let is_loaded = segment.p_type(endian) == elf::PT_LOAD && length > 0;
+        let is_path = segment.p_type(endian) == elf::PT_INTERP;
+        if (is_loaded || is_path) && offset.checked_add(length).is_none_or(|end| end > size) {
             return Err(cut_short(size));
+        }
+        if is_path && length > LONGEST_PATH {
+            return Err(NoProgram { is: "an ELF file whose loader has no name".to_owned(), help: AGAIN });
         }
         if let Some(path) = segment.interpreter(endian, cache).map_err(cut)? {
             loader = Some(String::from_utf8_lossy(path).into_owned());
@@ -169,7 +183,7 @@ mod tests {
     fn of(bytes: &[u8]) -> Result<Program, NoProgram> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        look(&file).unwrap()
+        kind_of(&file).unwrap()
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl ReadSession {
     /// Asks those that were reached what they are; who gives no answer is lost as well.
     pub async fn gather(&mut self) {
         let reached: Vec<Target> = self.reached().map(|(target, _)| target.clone()).collect();
-        for (machine, answer) in self.fleet.look(&reached).await {
+        for (machine, answer) in self.fleet.inspect(&reached).await {
             let target = reached.iter().find(|target| target.machine == machine);
             let questions = target.map_or(&[][..], |target| &target.questions);
             match answer {

@@ -12,7 +12,8 @@ EOT
 $manifest_entries
 EOT
   hand_seen=''
-  [ $# = 0 ] || hand_seen=$newline$(in_hand stats_of "$@" | head -c 65536)$newline
+  # Before init there is none of them yet: what has come by then is listed by the next manifest.
+  [ $# = 0 ] || [ ! -e "${manifest_path%/*}/initialised" ] || hand_seen=$newline$(in_hand stats_of "$@" | head -c 65536)$newline
   manifest_new=$manifest_head$newline comma=''
   while IFS='	' read -r entry_json entry_path; do
     [ -n "$entry_path" ] || continue

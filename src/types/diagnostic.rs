@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     code::{Class, Code},
     ids::NodeName,
-    ranges::named,
+    ranges::all_named,
 };
 
 /// A place in a text file; `line` and `column` count from 1, `width` is in characters.
@@ -99,7 +99,7 @@ impl Diagnostic {
     pub fn said(&self) -> String {
         match &self.hosts {
             None => self.message.clone(),
-            Some(hosts) => format!("{}: {}", named(&hosts.0), self.message),
+            Some(hosts) => format!("{}: {}", all_named(&hosts.0), self.message),
         }
     }
 

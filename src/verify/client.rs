@@ -60,10 +60,10 @@ impl Client {
         let seen = facts.nodes.get(&node.name).unwrap_or(&unseen);
         let ports = endpoints::ports(cluster, node, seen);
         let probes = &cluster.profile.probes;
-        // A port that this configuration does not open answers nothing; where that is all there is, it is tried.
+        // A port that this configuration does not open answers nothing; where no other says how high the node is, it is tried.
         let open = |name: &str| ports.get(name).is_some_and(|port| port.expected);
-        let none_open = !probes.iter().any(|probe| open(&probe.port));
-        let dialects = Dialects::of(probes.iter().filter(|probe| none_open || open(&probe.port)));
+        let by_open = Dialects::of(probes.iter().filter(|probe| open(&probe.port)));
+        let dialects = if by_open.main_port().is_some() { by_open } else { Dialects::of(probes) };
         let place = |(name, port): (&String, &PortUse)| {
             // What listens on all addresses listens on loopback too.
             let bind = port.bind.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified());

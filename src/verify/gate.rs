@@ -89,7 +89,10 @@ impl Seen {
         let status = own.status().await?;
         let first = *self.first.get_or_insert(status.height);
         (self.height, self.behind) = (status.height, status.catching_up);
-        let address = self.address.get_or_insert(status.validator_address).clone();
+        if !status.validator_address.is_empty() {
+            self.address.get_or_insert(status.validator_address);
+        }
+        let address = self.address.clone().unwrap_or_default();
         if !self.behind {
             self.there.get_or_insert_with(Instant::now);
         }

@@ -120,7 +120,7 @@ pub async fn run(
     let mut answering = wait.answering();
     let meanwhile = async {
         answering.wait_for(|so_far| *so_far == asked.len()).await.ok()?;
-        Some(fleet.look(&reached).await)
+        Some(fleet.inspect(&reached).await)
     };
     let waited = async {
         let mut rpc = wait.all(&fleet.events).await;
@@ -143,7 +143,7 @@ pub async fn run(
     if let Some((_, checks)) = meanwhile.map(judged).filter(holds) {
         return checks;
     }
-    let (view, mut checks) = judged(fleet.look(&reached).await);
+    let (view, mut checks) = judged(fleet.inspect(&reached).await);
     cause::explain(&asked, &view, &mut checks).await;
     checks
 }

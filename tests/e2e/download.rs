@@ -260,7 +260,7 @@ fn a_binary_from_a_url(lab: &Lab) {
     run(lab, &["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).ok();
     server.becomes(Mood::Differs);
     let differ = run(lab, &["up", "-i", inventory, "--no-verify"]).exits(3);
-    for words in ["node-1: its binary has sha256", "node-2: its binary has sha256", "pin what you"] {
+    for words in ["node-1: its binary has sha256", "node-3: its binary has sha256", "pin what you"] {
         assert!(differ.stderr.contains(words), "{differ}");
     }
     for host in 0..lab.hosts() {

@@ -152,8 +152,7 @@ fn errors_say_what_to_do(lab: &Lab) {
 
     // The host itself.
     let foreign = lab.path("foreign");
-    let mut elf = vec![0_u8; 64];
-    elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    let mut elf = fs::read("/bin/true").unwrap();
     elf[18] = 0xb7;
     fs::write(&foreign, elf).unwrap();
     fails(

@@ -103,7 +103,7 @@ fn journals_are_one_stream(lab: &Lab) {
     assert_eq!(run.stdout, "");
     assert_eq!(logs(&["--since", "2999-01-01 00:00"]).ok(), "");
     let run = logs(&["--since", "'; touch /tmp/hit; '"]).exits(1);
-    assert!(run.stderr.contains("node-1: journalctl: Failed to parse timestamp"), "{run}");
+    assert!(run.stderr.contains("node-[0:2]: journalctl: Failed to parse timestamp"), "{run}");
     (0..3).for_each(|host| drop(lab.root(host, "test ! -e /tmp/hit").ok()));
 
     // Following goes on where what was there ends, until Ctrl-C, and leaves nothing behind.
@@ -158,6 +158,7 @@ fn the_doctor_sees_what_a_rollout_would_meet(lab: &Lab) {
         "disk",
         "memory",
         "ports",
+        "unit",
         "clock",
         "ntp",
         "peers",

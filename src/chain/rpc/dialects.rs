@@ -5,9 +5,6 @@ use crate::chain::profile::Probe;
 
 pub struct Dialects(Vec<Box<dyn Dialect>>);
 
-/// Who the node is, and what else its status holds.
-const STATUS: [Question; 3] = [Question::Status, Question::Height, Question::CatchingUp];
-
 impl Dialects {
     /// Of probes that `dialect` takes, as those of a profile that was read.
     pub fn of<'a>(probes: impl IntoIterator<Item = &'a Probe>) -> Self {
@@ -41,8 +38,8 @@ impl Dialects {
         all
     }
 
-    /// The status by the answers to these requests: who the node is as one probe says it, with the height and whether it is
-    /// behind as others say it, where these come before that one or it does not say so.
+    /// The status by the answers to these requests: who the node is and how high, as one probe says it in one moment: a gauge
+    /// stands at zero after a start, and a height that jumps from there looks like blocks. Behind is who is called so by any.
     pub fn status(&self, answers: &[(Request, Vec<u8>)]) -> Result<Status, ProbeError> {
         let mut status = Status::default();
         for (question, dialect, request) in self.of_status() {
@@ -50,7 +47,7 @@ impl Dialects {
             match dialect.read(question, body)? {
                 Answer::Status(found) => status = found,
                 Answer::Height(height) => status.height = height,
-                Answer::CatchingUp(behind) => status.catching_up = behind,
+                Answer::CatchingUp(behind) => status.catching_up |= behind,
                 _ => return Err(ProbeError::Unreadable(nobody_says(question))),
             }
         }
@@ -59,11 +56,10 @@ impl Dialects {
 
     fn of_status(&self) -> impl Iterator<Item = (Question, &dyn Dialect, Request)> {
         let whole = self.first(Question::Status).map(|(number, ..)| number);
-        let own =
-            move |question: Question, number: usize| question == Question::Status || whole != Some(number);
-        STATUS.into_iter().filter_map(move |question| {
+        let height = if whole.is_some() { Question::Status } else { Question::Height };
+        [height, Question::CatchingUp].into_iter().filter_map(move |question| {
             let (number, dialect, request) = self.first(question)?;
-            own(question, number).then_some((question, dialect, request))
+            (question == height || whole != Some(number)).then_some((question, dialect, request))
         })
     }
 
@@ -135,12 +131,12 @@ mod tests {
         let answers: Vec<_> = dialects.status_requests().into_iter().map(body).collect();
         let asked: Vec<_> =
             answers.iter().map(|(asked, _)| (asked.port.as_str(), asked.path.as_str())).collect();
-        assert_eq!(asked, [("rpc", "/status"), ("prometheus", "/metrics")]);
+        assert_eq!(asked, [("rpc", "/status")], "the height of the same moment as the rest");
         let status = dialects.status(&answers).unwrap();
         assert_eq!(
             (status.height, status.is_of("rec"), status.catching_up),
-            (17, true, false),
-            "recorded is 3"
+            (3, true, false),
+            "the gauge is at 17"
         );
         let port = |question| dialects.answering(question).unwrap().1.port;
         assert_eq!(

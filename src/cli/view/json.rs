@@ -77,7 +77,7 @@ pub fn power(now: &Now) -> Value {
 }
 
 /// What became of each node of a look.
-pub fn looked_at(session: &ReadSession, failure: Option<&Failure>) -> BTreeMap<String, Value> {
+pub fn read_from(session: &ReadSession, failure: Option<&Failure>) -> BTreeMap<String, Value> {
     let ok = |node: &Node| (node.name.to_string(), json!({"result": "ok", "changed": 0}));
     let mut hosts: BTreeMap<String, Value> = session.nodes().map(ok).collect();
     hosts.append(&mut failure.map(failed_hosts).unwrap_or_default());

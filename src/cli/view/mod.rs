@@ -265,11 +265,16 @@ impl View {
     }
 
     /// The end of a command that only showed something.
-    pub fn finish_look(&self, session: &ReadSession, failure: Option<&Failure>) -> u8 {
-        self.finish_look_with(session, failure, &[])
+    pub fn finish_reading(&self, session: &ReadSession, failure: Option<&Failure>) -> u8 {
+        self.finish_reading_with(session, failure, &[])
     }
 
-    pub fn finish_look_with(&self, session: &ReadSession, failure: Option<&Failure>, notes: &[String]) -> u8 {
+    pub fn finish_reading_with(
+        &self,
+        session: &ReadSession,
+        failure: Option<&Failure>,
+        notes: &[String],
+    ) -> u8 {
         self.settle();
         // After an interruption nothing is to be gone on with.
         if let Some(failure) = failure.filter(|failure| !matches!(failure, Failure::Interrupted)) {
@@ -277,7 +282,7 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         if self.style.json {
-            out::json(&self.summary(exit, 0, 0, failure, &json::looked_at(session, failure), notes));
+            out::json(&self.summary(exit, 0, 0, failure, &json::read_from(session, failure), notes));
         } else if !self.style.quiet {
             for note in notes {
                 out::print(format!("{note}\n"));

@@ -49,20 +49,31 @@ pub fn text(unfolded: &Unfolded, facts: &Facts, diff: bool) -> SafeText {
     out
 }
 
-/// Nodes whose steps and differences read the same are one block.
+/// Stands for each node's own name in a path, where several are one block.
+const OWN_NAME: &str = "/NODE/";
+
+/// Nodes whose steps and differences read the same are one block, but for their own names in paths of ours.
 fn blocks(stage: &Stage, facts: &Facts, diff: bool) -> Vec<(Vec<String>, SafeText)> {
-    let mut blocks: IndexMap<SafeText, Vec<String>> = IndexMap::new();
+    let mut blocks: IndexMap<SafeText, (Vec<String>, SafeText)> = IndexMap::new();
     for (node, steps) in &stage.steps {
-        let mut text = SafeText::default();
-        for planned in steps {
-            let _ = writeln!(text, "    {} — {}", one_line(&planned.step.name()), one_line(&planned.why));
-            if diff && let Some(difference) = difference(facts, node, &planned.step) {
-                indented(&difference, &mut text);
+        let (mut alike, mut own) = (SafeText::default(), SafeText::default());
+        for Planned { step, why } in steps {
+            let name = step.name();
+            let (name, why) = (one_line(&name), one_line(why));
+            let _ = writeln!(own, "    {name} — {why}");
+            let _ = writeln!(alike, "    {} — {why}", name.replace(&format!("/{node}/"), OWN_NAME));
+            if diff && let Some(difference) = difference(facts, node, step) {
+                indented(&difference, &mut own);
+                indented(&difference, &mut alike);
             }
         }
-        blocks.entry(text).or_default().push(node.to_string());
+        blocks.entry(alike).or_insert_with(|| (Vec::new(), own)).0.push(node.to_string());
     }
-    blocks.into_iter().map(|(text, nodes)| (nodes, text)).collect()
+    let block = |(alike, (nodes, own)): (SafeText, (Vec<String>, SafeText))| {
+        let text = if nodes.len() == 1 { own } else { alike };
+        (nodes, text)
+    };
+    blocks.into_iter().map(block).collect()
 }
 
 pub fn json(unfolded: &Unfolded, facts: &Facts, diff: bool) -> Vec<Value> {

@@ -213,15 +213,17 @@ fn what_is_alike_for_several_hosts_is_said_once() {
     golden("failures-alike-json", &format!("{:#}", serde_json::json!(json::failed_hosts(&hosts))));
 }
 
-/// Nodes with the same steps and differences are one block; texts with a node's own name in them are not the same.
+/// Nodes with the same steps and differences are one block, whatever their own names in paths are.
 #[test]
 fn nodes_with_the_same_plan_are_one_block() {
     let planned = |path: &str| Planned {
         step: Step::Gone(crate::steps::Gone { path: crate::plan::sim::path(path) }),
         why: "is to go".into(),
     };
-    let of = |name: &str, path: &str| (NodeName::new(name).unwrap(), vec![planned("/srv/x"), planned(path)]);
-    let steps = [of("n-10", "/a"), of("n-2", "/a"), of("n-0", "/a"), of("n-1", "/a"), of("n-3", "/n-3")];
+    let of = |name: &str, file: &str| {
+        (NodeName::new(name).unwrap(), vec![planned("/srv/x"), planned(&format!("/state/{name}/{file}"))])
+    };
+    let steps = [of("n-10", "a"), of("n-2", "a"), of("n-0", "a"), of("n-1", "a"), of("n-3", "n-3")];
     let stage = Stage { name: StageName::Destroy, steps: steps.into(), uploads: BTreeMap::new(), gate: None };
     let waits = |name: &str| Pending {
         node: NodeName::new(name).unwrap(),

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{
-    folder, service,
+    service,
     source::{source, url},
 };
 use crate::{
     chain::profile::Profile,
     cluster::{
-        Binary, Node, Role, Source,
+        Binary, Node, Role, Source, folder,
         read::{Reader, unfit},
     },
     types::{
@@ -67,7 +67,7 @@ pub(super) fn node(
         power: power(reader),
         state_sync: state_sync(reader, profile),
         values: values(reader, profile),
-        folder: folder(reader, profile),
+        folder: folder(reader, profile, user.as_ref()),
         private_ip: reader.typed(&["private_ip"], HostAddr::new).or(address)?,
         public_ip: reader.typed(&["public_ip"], HostAddr::new),
         rpc_bind: rpc_bind(reader),
@@ -87,10 +87,10 @@ pub(super) fn node(
     })
 }
 
-fn folder(reader: &mut Reader, profile: &Profile) -> Option<RemotePath> {
+fn folder(reader: &mut Reader, profile: &Profile, user: Option<&UserName>) -> Option<RemotePath> {
     let folder = reader.typed(&["working_directory"], RemotePath::new)?;
-    if let Some(why) = folder::of_the_system(&folder) {
-        reader.wrong("working_directory", why);
+    if let Some(why) = user.and_then(|user| folder::of_the_system(&folder, user)) {
+        reader.wrong("working_directory", format!("working_directory: {why}; {}", folder::INSTEAD));
         return None;
     }
     if let Some(sign) = profile.run.expands.chars().find(|sign| folder.as_str().contains(*sign)) {

@@ -8,7 +8,7 @@ use crate::{
     chain::peers::PeerInfo,
     cluster::{Cluster, Node},
     facts::{MachineFacts, NodeFacts},
-    plan::preflight,
+    plan::{adopt, preflight},
     session::read::ReadSession,
     types::{code::Code, diagnostic::Diagnostic, row::Verdict, scope::Scope},
 };
@@ -92,6 +92,15 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
 }
 
 fn unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Row> {
+    let from = preflight::units::elsewhere(cluster, node, cluster.main(node), seen);
+    if from.is_none() && adopt::foreign(cluster, node, seen).is_some() {
+        let help = "`loomctl up --adopt` takes it over: its keys, documents and configuration stay";
+        return vec![row(
+            node,
+            Subject::Unit,
+            warning(Code::ForeignNode, "the node is somebody else's", help),
+        )];
+    }
     let foreign = preflight::units::foreign(cluster, node, seen);
     if foreign.is_empty() {
         let there = if seen.unit.fragment.is_empty() { "its name is free" } else { "loomctl's own" };

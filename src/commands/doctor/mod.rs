@@ -75,7 +75,7 @@ pub async fn doctor(session: &mut ReadSession) -> Vec<Row> {
     let unreached = session.lost.clone();
     session.gather().await;
     for (path, local) in measuring.await.unwrap_or_default() {
-        let Ok(local) = local else { continue };
+        let Ok((local, _)) = local else { continue };
         let is_it = |binary: &&mut Binary| binary.source == Source::File(path.clone());
         let all = session.cluster.nodes.iter_mut().flat_map(Node::binaries_mut);
         all.filter(is_it).for_each(|binary| binary.local = Some(local.clone()));

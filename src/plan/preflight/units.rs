@@ -3,7 +3,7 @@
 
 use crate::{
     cluster::{Cluster, Node, Program},
-    facts::{NodeFacts, UnitFacts},
+    facts::NodeFacts,
     plan::lifecycle,
     types::{code::Code, diagnostic::Diagnostic, ids::RemotePath},
 };
@@ -19,7 +19,7 @@ fn of_others(cluster: &Cluster, node: &Node, program: Program<'_>, seen: &NodeFa
     let refuse = |message: String, help: &str| {
         Some(Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message).help(help))
     };
-    if let Some(fragment) = elsewhere(unit, &own) {
+    if let Some(fragment) = elsewhere(cluster, node, program, seen) {
         return refuse(
             format!("{}.service is there ({fragment}), and loomctl has not made it", program.unit_name),
             "it is somebody else's service: set `unit_name` to another name for this node, or remove what brings that unit",
@@ -34,6 +34,10 @@ fn of_others(cluster: &Cluster, node: &Node, program: Program<'_>, seen: &NodeFa
             "set `unit_name` to another name, or remove that unit; if it is the node's own unit, is `working_directory` right?",
         );
     }
+    // Of a node that is there they are its operator's.
+    if lifecycle::is_ours(cluster, node, seen) {
+        return None;
+    }
     let of_its_name = format!("/{}.service.d/", program.unit_name);
     let drop_in = unit.drop_ins.split(' ').find(|path| path.contains(&of_its_name))?;
     refuse(
@@ -42,8 +46,18 @@ fn of_others(cluster: &Cluster, node: &Node, program: Program<'_>, seen: &NodeFa
     )
 }
 
-/// Where systemd takes it from, if that is not our file.
-fn elsewhere<'a>(unit: &'a UnitFacts, own: &RemotePath) -> Option<&'a str> {
+/// Where systemd takes it from, if that is not the file of an administrator, or ours.
+pub fn elsewhere<'a>(
+    cluster: &Cluster,
+    node: &Node,
+    program: Program<'_>,
+    seen: &'a NodeFacts,
+) -> Option<&'a str> {
+    let unit = match program.service {
+        None => &seen.unit,
+        Some(_) => &seen.services.get(program.unit_name)?.unit,
+    };
+    let own = cluster.scope(node).unit_path(program.unit_name);
     let from = unit.fragment.as_str();
     (unit.load != "masked" && !from.is_empty() && from != own.as_str()).then_some(from)
 }

@@ -1,11 +1,24 @@
 //! Folders that no node can have: they are the system's.
 
-use crate::types::ids::RemotePath;
+use crate::types::ids::{RemotePath, UserName};
 
 /// With everything below.
 const WITH_ALL_BELOW: &[&str] = &[
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
     "/usr",
+    "/var/lock",
+    "/var/run",
 ];
 /// Others are in there, or may be at any time. What is mounted by a name of one's own is a node's as any folder.
 const ALONE: &[&str] = &[
@@ -24,21 +37,20 @@ const ALONE: &[&str] = &[
     "/var/log",
     "/var/mail",
     "/var/opt",
-    "/var/run",
     "/var/spool",
     "/var/tmp",
 ];
 
-/// What is wrong with it as a node's folder, and what to do.
-pub(super) fn of_the_system(folder: &RemotePath) -> Option<String> {
-    let is = |whole: &&&str| folder.is_at_or_below(whole);
-    let why = if ALONE.contains(&folder.as_str()) {
-        format!("working_directory: {folder} is a folder of the system, and not a node's")
-    } else {
-        let whole = WITH_ALL_BELOW.iter().find(is)?;
-        format!("working_directory: {folder} is in {whole}, which is the system's")
-    };
-    Some(format!("{why}; give the node a folder of its own, such as /srv/node or /var/lib/node"))
+pub const INSTEAD: &str = "give the node a folder of its own, such as /srv/node or /var/lib/node";
+
+/// What is wrong with it as the folder of a node that runs as `user`.
+pub fn of_the_system(folder: &RemotePath, user: &UserName) -> Option<String> {
+    let roots = folder.as_str() == "/root" && user.as_str() != "root";
+    if roots || ALONE.contains(&folder.as_str()) {
+        return Some(format!("{folder} is a folder of the system, and not a node's"));
+    }
+    let whole = WITH_ALL_BELOW.iter().find(|whole| folder.is_at_or_below(whole))?;
+    Some(format!("{folder} is in {whole}, which is the system's"))
 }
 
 #[cfg(test)]
@@ -48,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_systems_folders_are_no_nodes() {
-        let wrong = |path: &str| of_the_system(&RemotePath::new(path).unwrap());
+        let user = UserName::new("node").unwrap();
+        let wrong = |path: &str| of_the_system(&RemotePath::new(path).unwrap(), &user);
         for path in [
             "/",
             "/home",
@@ -58,6 +71,8 @@ mod tests {
             "/var/lib",
             "/usr",
             "/usr/local/node",
+            "/root",
+            "/var/run/node",
             "/run/node",
             "/tmp",
         ] {
