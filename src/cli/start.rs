@@ -19,7 +19,7 @@ use crate::{
     inventory::{self, Asked, Inventory, vagrant},
     plan::Options,
     session::{
-        converge::{How, Run},
+        converge::{How, Run, Sends},
         error::Failure,
         read::ReadSession,
     },
@@ -46,8 +46,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 limit: Duration::from_secs(hosts.step_timeout),
                 what: format!("loomctl {command}"),
                 lock,
-                sends: false,
-                early: false,
+                sends: Sends::Never,
                 proves: false,
                 deep: false,
                 lock_host: hosts.lock_host.clone(),
@@ -74,12 +73,12 @@ fn style(hosts: &Hosts) -> Style {
 impl Started {
     /// Binaries may go up while machines are still being asked: of a command that will need them there.
     pub fn sends_early(&mut self) {
-        self.how.early = true;
+        self.how.sends = Sends::Early;
     }
 
     /// Of a command that puts the inventory's binaries on hosts, or says that it would.
     pub fn sends(&mut self) {
-        self.how.sends = true;
+        self.how.sends = Sends::Late;
     }
 
     /// It ends in a proof; `deep`: in which every binary is hashed again.

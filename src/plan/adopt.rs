@@ -92,7 +92,7 @@ fn packaged_unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<Dia
     let own = cluster.unit_path(node);
     let from = units::elsewhere(cluster, node, cluster.main(node), seen);
     from.map(|from| {
-        let message = format!("its unit is {}, which no administrator of this host has written", from);
+        let message = format!("its unit is {from}, which no administrator of this host has written");
         Diagnostic::refusal(Code::ForeignUnit, Some(&node.name), message)
             .help(format!("copy it to {own}, run `systemctl daemon-reload`, and take the node over then"))
     })

@@ -51,6 +51,17 @@ pub struct Run {
     holder: String,
 }
 
+/// When binaries may go up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sends {
+    #[default]
+    Never,
+    /// In the stage that wants them.
+    Late,
+    /// As soon as a machine has answered.
+    Early,
+}
+
 #[derive(Debug, Clone)]
 pub struct How {
     pub forks: usize,
@@ -61,10 +72,7 @@ pub struct How {
     pub lock: Option<Duration>,
     /// `--lock-host`: whose machine holds the cluster's lock, instead of the first one.
     pub lock_host: Option<String>,
-    /// Whether binaries may go up at all.
-    pub sends: bool,
-    /// Whether they do so as soon as a machine has answered.
-    pub early: bool,
+    pub sends: Sends,
     /// Whether it ends in a proof: how high the nodes are is asked as early as possible then.
     pub proves: bool,
     /// Whether binaries are hashed whatever their stamps say.
@@ -96,7 +104,7 @@ impl Run {
             Ok(measured) => measured,
             Err(e) => return Err((Failure::Here(e.to_string()), Some(fleet))),
         };
-        let problems = binary::note(&mut cluster, measured, how.sends);
+        let problems = binary::note(&mut cluster, measured, how.sends != Sends::Never);
         if !problems.is_empty() {
             return Err((Failure::Input(problems), Some(fleet)));
         }
@@ -140,7 +148,7 @@ impl Run {
             facts.nodes.extend(named(targets, machine, nodes.clone()));
             early::uploads(cluster, machine, &facts, &options)
         };
-        let early: Early<'_> = if how.early { &early } else { &nothing_early };
+        let early: Early<'_> = if how.sends == Sends::Early { &early } else { &nothing_early };
         let first = how.proves.then(|| baseline::Baseline::begin(&self.fleet, &self.cluster));
         let answers = self.fleet.gather(&self.targets, lock.as_ref(), early).await;
         self.first = first.map(|first| first.said()).unwrap_or_default();

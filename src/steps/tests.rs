@@ -97,6 +97,7 @@ fn files_links_folders_and_manifests_are_made_once() {
         Step::Link(Link { path: home.join("l").unwrap(), target: home.join("a b").unwrap() }),
         Step::Manifest(Manifest { path: home.join("m.json").unwrap(), manifest: listed(&home).into() }),
     ];
+    std::fs::write(folder.path().join("initialised"), "").unwrap();
     let first = run(&list);
     for n in 0..4 {
         assert!(first.contains(&format!("n done {n} changed")), "{first}");
@@ -111,7 +112,7 @@ fn files_links_folders_and_manifests_are_made_once() {
         assert!(second.contains(&format!("n done {n} ok")), "{second}");
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 4, "{left:?}");
+    assert_eq!(left.len(), 5, "{left:?}");
 }
 
 #[test]
