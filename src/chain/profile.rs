@@ -7,6 +7,7 @@ pub(super) mod builtin;
 mod document;
 mod extends;
 mod keys;
+mod networks;
 mod parse;
 mod ports;
 mod probes;
@@ -41,6 +42,7 @@ pub use document::{
 pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
 };
+pub use networks::NamedNetwork;
 pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
 pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
 pub use schema::SCHEMA;
@@ -109,6 +111,9 @@ pub struct Profile {
     /// What the chain's program writes into the journal when it cannot go on. Of several signs the first counts.
     #[serde(default)]
     pub journal_signs: Vec<JournalSign>,
+    /// Networks that exist and can be joined by their names.
+    #[serde(default)]
+    pub networks: BTreeMap<String, NamedNetwork>,
     /// What makes blocks: how much of it may be offline.
     #[serde(default)]
     pub quorum: Quorum,

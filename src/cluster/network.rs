@@ -3,12 +3,18 @@
 use super::Source;
 use crate::{
     chain::peers::PeerInfo,
-    types::{diagnostic::Diagnostic, ids::Sha256, text::Text},
+    types::{
+        diagnostic::Diagnostic,
+        ids::{ChainId, Sha256},
+        text::Text,
+    },
 };
 
-/// `network: {joined: {…}}`
+/// `network: {joined: {…}}`, or by a name of the profile's.
 #[derive(Debug, Clone)]
 pub struct Joined {
+    /// The network's own, where the profile names the network.
+    pub chain_id: Option<ChainId>,
     /// The network's genesis document.
     pub genesis: Source,
     /// Of the document's bytes, whoever they come from.

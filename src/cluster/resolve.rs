@@ -195,6 +195,30 @@ fn machine_of(machines: &mut Vec<Machine>, login: Login) -> usize {
     })
 }
 
+/// The inventory's; of a network that is joined the network's own; else the profile's.
+fn chain_id(
+    given: Option<&str>,
+    profile: &Profile,
+    joined: Option<&Joined>,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<ChainId> {
+    let of_network = joined.map(|joined| joined.chain_id.as_ref());
+    let Some(text) = given else {
+        if of_network == Some(None) {
+            let problem = Diagnostic::error("missing variable `chain_id`").coded(Code::MissingVariable);
+            let help = "set it to the id of the network that is joined, as its genesis has it";
+            problems.push(problem.help(help));
+        }
+        return Some(of_network.flatten().unwrap_or(&profile.chain_id).clone());
+    };
+    let id = ChainId::new(text).map_err(|why| problems.push(Diagnostic::error(why.to_string()))).ok()?;
+    if let Some(its) = of_network.flatten().filter(|its| **its != id) {
+        let problem = Diagnostic::error(format!("chain_id: the network that is joined is {its}, not {id}"));
+        problems.push(problem.help("leave `chain_id` out, or name the network that you mean"));
+    }
+    Some(id)
+}
+
 fn whole(
     inventory: &Inventory,
     profile: Arc<Profile>,
@@ -204,16 +228,7 @@ fn whole(
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Cluster> {
     let given = shared_text(inventory, "chain_id", problems);
-    if joined.is_some() && given.is_none() {
-        let problem = Diagnostic::error("missing variable `chain_id`").coded(Code::MissingVariable);
-        problems.push(problem.help("set it to the id of the network that is joined, as its genesis has it"));
-    }
-    let chain_id = match &given {
-        Some(text) => {
-            ChainId::new(text.as_str()).map_err(|why| problems.push(Diagnostic::error(why.to_string()))).ok()
-        }
-        None => Some(profile.chain_id.clone()),
-    };
+    let chain_id = chain_id(given.as_deref(), &profile, joined.as_ref(), problems);
     let name =
         shared_text(inventory, "cluster", problems).or_else(|| chain_id.as_ref().map(ToString::to_string));
     let name = ClusterName::new(name?)

@@ -56,6 +56,7 @@ fn of(kind: Kind) -> Value {
             let peers = json!({"type": "array", "items": {"type": "string"}});
             let fields = json!({"genesis": {"type": "string"}, "sha256": of(Kind::Sha256), "peers": peers, "seeds": peers});
             let joined = json!({"type": "object", "properties": fields, "required": ["genesis", "sha256"], "additionalProperties": false});
+            let joined = json!({"anyOf": [{"type": "string"}, joined]});
             json!({"type": "object", "properties": {"joined": joined}, "required": ["joined"], "additionalProperties": false})
         }
         Kind::Services => {

@@ -19,7 +19,7 @@ pub enum Kind {
     Words,
     /// Dictionaries by name.
     Tables,
-    /// `{joined: {genesis, sha256, peers, seeds}}`
+    /// `{joined: {genesis, sha256, peers, seeds}}`, or `{joined: NAME}`
     Network,
     /// `{NAME: {binary, binary_sha256, unit_name, unit}}`
     Services,
@@ -70,7 +70,7 @@ pub const VARIABLES: &[(&str, Kind, &str)] = &[
     (
         "network",
         Kind::Network,
-        "a network that exists and is joined: {joined: {genesis: FILE or URL, sha256: …, peers: […], seeds: […]}}",
+        "a network that exists and is joined: {joined: NAME} of the profile's, or {joined: {genesis: FILE or URL, sha256: …, peers: […], seeds: […]}}",
     ),
     ("peers_strategy", Kind::OneOf(&["auto", "mesh", "ring"]), "auto (default), mesh or ring"),
     ("unit", Kind::Tables, "directives of the systemd unit: {Section: {Directive: value}}"),

@@ -129,6 +129,7 @@ impl Profile {
         problems.extend(self.wrong_keys());
         problems.extend(self.wrong_probes());
         problems.extend(self.wrong_signs());
+        problems.extend(self.wrong_networks());
         problems.extend(tool::wrong(self));
         problems
     }

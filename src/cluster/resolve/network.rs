@@ -14,7 +14,7 @@ use crate::{
     inventory::Inventory,
     types::{
         diagnostic::{Diagnostic, Place},
-        ids::{NodeName, Sha256, Url},
+        ids::{ChainId, NodeName, Sha256, Url},
         nearest::nearest,
     },
 };
@@ -38,11 +38,8 @@ pub(super) fn joined(
     reader.known(network, "network", &["joined"]);
     match network.get("joined") {
         Some(Value::Object(fields)) => reader.fields(fields),
-        Some(Value::String(name)) => {
-            let why = format!("network.joined: {} knows no network named {name:?}", profile.name);
-            reader.wrong(&why, EXAMPLE)
-        }
-        Some(_) => reader.wrong("network.joined must be a dictionary", EXAMPLE),
+        Some(Value::String(name)) => reader.named(name),
+        Some(_) => reader.wrong("network.joined must be a dictionary, or a network's name", EXAMPLE),
         None => {
             reader.wrong("network: `joined` is missing", "leave `network` out where the network is made here")
         }
@@ -61,6 +58,17 @@ pub(super) fn roles(nodes: &mut [Node], inventory: &Inventory, problems: &mut Ve
             problems.push(problem.of_host(node.name.as_str()).at(var.place.as_ref()).help(help));
         }
     }
+}
+
+fn joining(
+    chain_id: Option<ChainId>,
+    genesis: Source,
+    sha256: Sha256,
+    peers: Vec<PeerInfo>,
+    seeds: Vec<PeerInfo>,
+) -> Joined {
+    let document = Err(Diagnostic::error("the genesis of the joined network has not been read"));
+    Joined { chain_id, genesis, sha256, peers, seeds, document }
 }
 
 struct Reader<'a> {
@@ -84,6 +92,27 @@ impl Reader<'_> {
         }
     }
 
+    /// A network that the profile names; what it says was judged with it.
+    fn named(&mut self, name: &str) -> Option<Joined> {
+        let profile = self.profile;
+        let Some(network) = profile.networks.get(name) else {
+            let known = profile.networks.keys().map(String::as_str);
+            let help = match nearest(name, known.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if profile.networks.is_empty() => format!("describe it: {EXAMPLE}"),
+                None => format!("it knows {}; any other: {EXAMPLE}", known.collect::<Vec<_>>().join(", ")),
+            };
+            return self
+                .wrong(&format!("network.joined: {} knows no network named {name:?}", profile.name), &help);
+        };
+        let mut of = |list: &str, texts: &[String]| -> Option<Vec<PeerInfo>> {
+            texts.iter().enumerate().map(|(at, text)| self.peer(list, at, text)).collect()
+        };
+        let (peers, seeds) = (of("peers", &network.peers)?, of("seeds", &network.seeds)?);
+        let chain_id = Some(network.chain_id.clone());
+        Some(joining(chain_id, Source::Url(network.genesis.clone()), network.sha256.clone(), peers, seeds))
+    }
+
     fn fields(&mut self, fields: &Map<String, Value>) -> Option<Joined> {
         self.known(fields, "network.joined", &FIELDS);
         if self.profile.documents.len() != 1 {
@@ -99,8 +128,7 @@ impl Reader<'_> {
         if peers.is_empty() && seeds.is_empty() {
             return self.wrong("network.joined has no peers and no seeds", EXAMPLE);
         }
-        let document = Err(Diagnostic::error("the genesis of the joined network has not been read"));
-        Some(Joined { genesis: genesis?, sha256: sha256?, peers, seeds, document })
+        Some(joining(None, genesis?, sha256?, peers, seeds))
     }
 
     fn text<'v>(&mut self, fields: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
@@ -220,5 +248,58 @@ mod tests {
         let without = inventory(&with(&good), "").replace("chain_id: there, ", "");
         let problems = try_cluster(&without).unwrap_err();
         assert!(problems[0].message.contains("`chain_id`"), "{problems:?}");
+    }
+
+    /// Of a profile that names one network, resolved with what the inventory says.
+    fn by_name(vars: &str) -> Result<crate::cluster::Cluster, Vec<Diagnostic>> {
+        let dir = tempfile::tempdir().unwrap();
+        let profile = format!(
+            "extends: cometbft\nname: mine\nabout: mine\nnetworks:\n  testnet: {{chain_id: there-2, genesis: 'http://h/g', \
+             sha256: {}, peers: ['{ID}@seed.example.org:26656'], seeds: ['{ID}@h:1']}}\n",
+            Sha256::of("x")
+        );
+        std::fs::write(dir.path().join("profile.yaml"), profile).unwrap();
+        let chain = dir.path().display();
+        try_cluster(&format!(
+            "all:\n  vars: {{chain: {chain}, binary: /bin/sh, user: u, {vars}}}\n  hosts: {{a: {{}}}}\n"
+        ))
+    }
+
+    #[test]
+    fn a_network_of_the_profiles_is_joined_by_its_name() {
+        let cluster = by_name("network: {joined: testnet}").unwrap();
+        assert_eq!(cluster.chain_id.as_str(), "there-2");
+        let joined = cluster.joined.unwrap();
+        assert_eq!(joined.sha256, Sha256::of("x"));
+        assert!(matches!(&joined.genesis, Source::Url(url) if url.to_string() == "http://h/g"));
+        let peers: Vec<String> = joined
+            .peers
+            .iter()
+            .chain(&joined.seeds)
+            .map(|peer| peers::peer_text(&cluster.profile, peer))
+            .collect();
+        assert_eq!(peers, [format!("{ID}@seed.example.org:26656"), format!("{ID}@h:1")]);
+        assert_eq!(
+            by_name("network: {joined: testnet}, chain_id: there-2").unwrap().chain_id.as_str(),
+            "there-2"
+        );
+    }
+
+    #[test]
+    fn a_name_that_the_profile_does_not_know_and_another_chain_id_are_refused() {
+        let said = |vars: &str| {
+            let problems = by_name(vars).unwrap_err();
+            assert!(problems[0].place.is_some() || vars.contains("chain_id"), "{problems:?}");
+            format!("{} = {:?}", problems[0].message, problems[0].help)
+        };
+        let near = said("network: {joined: tesnet}");
+        assert!(
+            near.contains("mine knows no network named \"tesnet\"") && near.contains("`testnet`"),
+            "{near}"
+        );
+        let far = said("network: {joined: x}");
+        assert!(far.contains("it knows testnet; any other: network: {joined: {genesis"), "{far}");
+        let other = said("network: {joined: testnet}, chain_id: there-1");
+        assert!(other.contains("is there-2, not there-1"), "{other}");
     }
 }
