@@ -144,7 +144,7 @@ async fn put_back(
     let planned =
         restore::plan(&run.cluster, &run.facts, options, backup, &shown).map_err(Failure::Refused)?;
     if args.yes {
-        view.warnings(&notes::passed_over(&planned));
+        view.warnings(notes::passed_over(&planned));
     }
     if !planned.is_empty() && !args.yes {
         let question = notes::consent(&planned);

@@ -17,9 +17,9 @@ pub async fn plan(args: Plan) -> u8 {
         Err(exit) => return exit,
     };
     args.consent.over(&mut options);
-    view.warnings(&plan::warnings(&run.cluster, &run.facts));
+    view.warnings(plan::warnings(&run.cluster, &run.facts));
     let unfolded = unfold(&mut run, &options).await;
-    view.warnings(&plan::contradictions(&run.facts));
+    view.warnings(plan::contradictions(&run.facts));
     if let Some(path) = &args.out
         && let Err(problem) = planfile::write(path, &Saved::new(&run.cluster, &options, &unfolded.stages))
     {

@@ -51,7 +51,7 @@ pub async fn up(args: Up) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    view.warnings(&plan::warnings(&run.cluster, &run.facts));
+    view.warnings(plan::warnings(&run.cluster, &run.facts));
     run.limits = args.deadlines.limits();
     args.consent.over(&mut options);
     if let Some(saved) = &saved {
@@ -94,7 +94,7 @@ async fn work(
         current.map_err(|refusal| Failure::Refused(vec![refusal]))?;
     }
     run.ask_what_is_wanted(options).await;
-    view.warnings(&plan::contradictions(&run.facts));
+    view.warnings(plan::contradictions(&run.facts));
     let (mut course, mut number) = (Course::new(options), 0);
     let mut next = |course: &mut Course, cluster: &Cluster, facts: &Facts| {
         let next = course.next(cluster, facts);
@@ -112,7 +112,7 @@ async fn work(
     if !pending.is_empty() && planned && may_roll(args, view, options, &run.cluster, &pending) {
         course.roll();
         run.ask_once_all_sign().await;
-        view.warnings(&plan::contradictions(&run.facts));
+        view.warnings(plan::contradictions(&run.facts));
         pending = run.converge(|cluster, facts| next(&mut course, cluster, facts)).await?;
     }
     if !args.no_verify {

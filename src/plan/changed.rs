@@ -8,10 +8,10 @@ use crate::{
     chain::{genesis::validators_of, peers},
     cluster::{Cluster, Node, Role},
     facts::{Facts, NodeFacts},
-    types::ids::NodeId,
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeId},
 };
 
-pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     if lifecycle::of_cluster(cluster, facts) != Life::Live {
         return Vec::new();
     }
@@ -21,7 +21,7 @@ pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
 }
 
 /// Powers and votes that the inventory says otherwise than the chain's own document, which is never written again.
-fn of_the_birth(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+fn of_the_birth(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let Some(members) = facts.nodes.values().find_map(|seen| members(cluster, seen)) else {
         return Vec::new();
     };
@@ -34,30 +34,27 @@ fn of_the_birth(cluster: &Cluster, facts: &Facts) -> Vec<String> {
             (Role::Validator, Some(power)) => format!("power {}", power.get()),
             _ => "a role without a vote".to_owned(),
         };
-        Some(format!(
-            "{}: {wanted}, and the chain was born with its vote and a power of {born}. The inventory counts at the birth \
-             only; later a vote is changed by the chain's own means",
-            node.name
-        ))
+        let message = format!("{wanted}, and the chain was born with its vote and a power of {born}");
+        let help = "the inventory counts at the birth only; later a vote is changed by the chain's own means";
+        let warning = Diagnostic::warning(message).coded(Code::VoteOfBirth).help(help);
+        Some(warning.of_host(node.name.as_str()))
     };
     cluster.nodes.iter().filter_map(differs).collect()
 }
 
 /// A validator by its role, but the chain was born without it.
-fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<String> {
+fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<Diagnostic> {
     let joins = node.role == Role::Validator && lifecycle::of_node(cluster, node, facts) == Life::Absent;
     (joins && facts.nodes.contains_key(&node.name)).then(|| {
-        format!(
-            "{} joins a chain that lives without it: a full node, until the chain itself gives its key a vote \
-             (`role: full` says the same)",
-            node.name
-        )
+        let message = "it joins a chain that lives without it: a full node, until the chain itself gives its key a vote";
+        let warning = Diagnostic::warning(message).coded(Code::JoinsWithoutVote).of_host(node.name.as_str());
+        warning.help("`role: full` says the same")
     })
 }
 
 /// Nodes that those of the inventory dial by what stands on their hosts, and that it does not name any more. It says so
 /// until their files have been written without them.
-fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let known: BTreeSet<&NodeId> = facts.nodes.values().filter_map(|seen| seen.node_id.as_ref()).collect();
     if cluster.nodes.iter().any(|node| !facts.nodes.contains_key(&node.name)) {
         // Who could not be asked may be any of them.
@@ -77,11 +74,11 @@ fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<String> {
         }
     }
     let line = |((id, at), by): ((NodeId, String), Vec<&str>)| {
-        format!(
-            "{id} at {at} is a peer of {} and no host of the inventory: it was taken out, and is not touched. It runs on; \
-             to end it, put it back and use `loomctl down --limit NODE`",
-            by.join(", ")
-        )
+        let message = format!(
+            "their peer {id} at {at} is no host of the inventory: it was taken out, and is not touched"
+        );
+        let warning = Diagnostic::warning(message).coded(Code::LostPeer).of_hosts(by);
+        warning.help("it runs on; to end it, put it back and use `loomctl down --limit NODE`")
     };
     lost.into_iter().map(line).collect()
 }
@@ -94,7 +91,7 @@ fn names(node: &Node, id: &NodeId) -> bool {
 }
 
 /// Validators of the chain's own document that no host of the inventory has the key of.
-fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<String> {
+fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<Diagnostic> {
     let keys: Vec<_> = facts.nodes.values().filter_map(|seen| seen.validator_key.as_ref()).collect();
     if keys.len() < facts.nodes.len() || facts.nodes.len() < cluster.nodes.len() {
         return None;
@@ -105,12 +102,13 @@ fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<String> {
     let all = power(&mut members.iter().map(|member| member.power.get()));
     let gone = power(&mut lost.iter().map(|member| member.power.get()));
     (!lost.is_empty()).then(|| {
-        format!(
+        let message = format!(
             "{} of the {} validators of the genesis, with {gone} of {all} voting power, are no hosts of the inventory: \
              not touched, and not looked after",
             lost.len(),
             members.len()
-        )
+        );
+        Diagnostic::warning(message).coded(Code::LostValidators)
     })
 }
 

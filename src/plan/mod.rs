@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod evidence;
 pub mod goal;
 pub mod lifecycle;
+mod manifest;
 pub mod node;
 pub mod phases;
 pub mod predict;
@@ -26,6 +27,7 @@ pub mod saved;
 pub(crate) mod sim;
 mod spread;
 pub mod stages;
+pub mod start;
 pub mod sync;
 #[cfg(test)]
 mod tests;
@@ -41,12 +43,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::steps::Step;
 use crate::{
     cluster::Cluster,
     facts::Facts,
-    types::ids::{NodeName, Sha256},
-    types::{diagnostic::Diagnostic, stage::StageName},
+    steps::Step,
+    types::{
+        code::Code,
+        diagnostic::Diagnostic,
+        ids::{NodeName, Sha256},
+        stage::StageName,
+    },
 };
 pub use goal::Goal;
 pub use predict::{Unfolded, unfold};
@@ -191,12 +197,13 @@ impl<'k> Course<'k> {
 }
 
 /// What nodes say against each other, once the chain was asked.
-pub fn contradictions(facts: &Facts) -> Vec<String> {
-    facts.voting.iter().flat_map(crate::facts::Voting::contradictions).collect()
+pub fn contradictions(facts: &Facts) -> Vec<Diagnostic> {
+    let said = facts.voting.iter().flat_map(crate::facts::Voting::contradictions);
+    said.map(|words| Diagnostic::warning(words).coded(Code::Contradiction)).collect()
 }
 
 /// What is worth a word before the plan, and stops nothing.
-pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     [preflight::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
 }
 

@@ -2,7 +2,7 @@
 //! something is next.
 
 use super::{
-    Goal, Next, adopt, down, preflight, reset, restore, roll, stages, tool,
+    Goal, Next, adopt, down, preflight, reset, restore, roll, stages, start, tool,
     world::{Outcome, World},
 };
 
@@ -14,7 +14,7 @@ const CONVERGE: &[Phase] = &[
     stages::fetch,
     stages::prepare,
     tool::genesis,
-    stages::start,
+    start::start,
     roll::restart,
     roll::upgrade,
 ];

@@ -355,7 +355,7 @@ fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) ->
 }
 
 /// The same machine-id on two machines is a sign of cloned images, no danger by itself.
-pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut warnings = Vec::new();
     for (number, machine) in &facts.machines {
@@ -363,9 +363,9 @@ pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<String> {
             seen.insert(&machine.machine_id, *number).filter(|_| !machine.machine_id.is_empty())
         {
             let (a, b) = (cluster.machine_name(other), cluster.machine_name(*number));
-            warnings.push(format!(
-                "{a} and {b} have the same /etc/machine-id: cloned images? (`systemd-machine-id-setup`)"
-            ));
+            let message = "the same /etc/machine-id";
+            let warning = Diagnostic::warning(message).coded(Code::ClonedMachine).of_hosts([&*a, &*b]);
+            warnings.push(warning.help("cloned images? (`systemd-machine-id-setup`)"));
         }
     }
     warnings

@@ -9,7 +9,7 @@ use super::{
     Gate, Options, Pending, Shows, Stage, Wants, ask,
     lifecycle::{self, Life},
     quorum::{Power, node_of},
-    stages::{self, Waiting},
+    start::{self, Waiting},
     world::{Outcome, World},
 };
 use crate::{
@@ -24,7 +24,7 @@ pub fn restart(world: &World<'_>) -> Outcome {
     if !options.consent.roll {
         return Outcome::Nothing;
     }
-    match stages::agreed(world) {
+    match start::agreed(world) {
         Err(refusals) => Outcome::Refused(refusals),
         Ok((_, waiting)) => first(cluster, facts, options, waiting),
     }

@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 /// Whose fault it is: it decides the exit code. Of several the last counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Worth a word, and stops nothing: exit 0.
+    Warning,
     /// A host cannot do what is wanted, or the run cannot: exit 1.
     Host,
     /// The input is wrong: exit 2.
@@ -34,6 +36,15 @@ macro_rules! codes {
 }
 
 codes! {
+    Warning {
+        ClonedMachine = "warning/cloned-machine-id", "two machines have the same machine-id";
+        VoteOfBirth = "warning/vote-of-birth", "a vote or a power is not what the chain was born with";
+        JoinsWithoutVote = "warning/joins-without-vote", "a validator joins a chain that was born without it";
+        LostPeer = "warning/lost-peer", "nodes dial a peer that is no host of the inventory";
+        LostValidators = "warning/lost-validators", "validators of the genesis are no hosts of the inventory";
+        Contradiction = "warning/contradiction", "nodes contradict each other";
+        SignStateUnknown = "warning/sign-state-unknown", "what a key has signed is not known in full";
+    }
     Host {
         Unreachable = "host/unreachable", "the host does not answer";
         HungUp = "host/hung-up", "sshd ends the connection before the login";
@@ -211,6 +222,7 @@ mod tests {
         for (code, _) in Code::ALL {
             let (subject, _) = code.as_str().split_once('/').unwrap_or_default();
             let class = match subject {
+                "warning" => Class::Warning,
                 "input" => Class::Input,
                 "host" | "check" | "run" => Class::Host,
                 _ if subject.starts_with('V') => Class::Host,
@@ -228,7 +240,7 @@ mod tests {
             let exit = match code {
                 Code::Locked => 4,
                 Code::Interrupted => 130,
-                _ => code.class() as u8 + 1,
+                _ => code.class() as u8,
             };
             let _ = writeln!(text, "| `{code}` | {exit} | {what} |");
         }

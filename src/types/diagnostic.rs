@@ -3,7 +3,7 @@
 //!
 //! Pure data: the words around it (the caret, the colours) are made in `cli::view`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     code::{Class, Code},
@@ -12,7 +12,7 @@ use super::{
 };
 
 /// A place in a text file; `line` and `column` count from 1, `width` is in characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     pub file: Arc<str>,
     pub line: usize,
@@ -29,13 +29,13 @@ impl Place {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
     Error,
     Warning,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts(pub Vec<String>);
 
 /// Boxes and one byte for the code: it is what many functions fail with.
@@ -90,8 +90,13 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub fn of_host(mut self, host: &str) -> Self {
-        self.hosts = Some(Box::new(Hosts(vec![host.to_owned()])));
+    pub fn of_host(self, host: &str) -> Self {
+        self.of_hosts([host])
+    }
+
+    #[must_use]
+    pub fn of_hosts<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.hosts = Some(Box::new(Hosts(hosts.into_iter().map(str::to_owned).collect())));
         self
     }
 
@@ -115,20 +120,24 @@ impl Diagnostic {
 /// What is wrong for several hosts at one place is one problem: a variable of a group is written once.
 pub fn alike(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut once: Vec<Diagnostic> = Vec::new();
-    for problem in problems {
-        let same = |other: &&mut Diagnostic| {
-            let rest = (other.code, other.severity, &other.message, &other.place, &other.help);
-            problem.hosts.is_some()
-                && other.hosts.is_some()
-                && rest == (problem.code, problem.severity, &problem.message, &problem.place, &problem.help)
+    let mut known: HashMap<_, usize> = HashMap::new();
+    for mut problem in problems {
+        let Some(hosts) = problem.hosts.take() else {
+            once.push(problem);
+            continue;
         };
-        match once.iter_mut().find(same) {
-            Some(other) => {
-                let names = problem.hosts.map(|hosts| hosts.0).unwrap_or_default();
-                other.hosts.iter_mut().for_each(|hosts| hosts.0.extend(names.clone()));
-            }
-            None => once.push(problem),
-        }
+        let rest = (
+            problem.code,
+            problem.severity,
+            problem.message.clone(),
+            problem.place.clone(),
+            problem.help.clone(),
+        );
+        let number = *known.entry(rest).or_insert_with(|| {
+            once.push(Diagnostic { hosts: Some(Box::default()), ..problem });
+            once.len() - 1
+        });
+        once[number].hosts.iter_mut().for_each(|all| all.0.extend(hosts.0.iter().cloned()));
     }
     once
 }

@@ -65,7 +65,7 @@ fn grows(lab: &Lab, inventory: &str) {
     let file = lab.path("plan.json");
     let plan =
         lab.loomctl(&["plan", "-i", inventory, "--exit-code", "--out", file.to_str().unwrap()]).exits(10);
-    assert!(plan.stderr.contains("node-3 joins a chain that lives without it: a full node"), "{plan}");
+    assert!(plan.stderr.contains("node-3: it joins a chain that lives without it: a full node"), "{plan}");
     let (first, second) = plan.stdout.split_once("stage start").unwrap();
     assert!(first.contains("  node-3\n") && !first.contains("  node-0\n"), "{plan}");
     let (others, own) = second.split_once("  node-3\n").unwrap();
@@ -145,14 +145,15 @@ fn shrinks(lab: &Lab, grown: &Inventory) {
     let mut less = grown.clone();
     less.hosts.shift_remove("node-3");
     let inventory = write(lab, &less);
-    let named = format!(
-        "{full} at {}:26656 is a peer of node-2, node-1, node-0 and no host of the inventory",
-        lab.address(3)
-    );
+    let named =
+        format!("node-[0:2]: their peer {full} at {}:26656 is no host of the inventory", lab.address(3));
     let plan = lab.loomctl(&["plan", "-i", &inventory, "--exit-code"]).exits(10);
     assert!(plan.stderr.contains(&named), "{named:?} is not in\n{plan}");
     let run = lab.loomctl(&["up", "-i", &inventory, "--json"]).exits(0);
     assert!(run.stderr.contains(&named) && !run.stderr.contains("of the genesis"), "{run}");
+    let warning = run.events().into_iter().find(|event| event["event"] == "warning").unwrap();
+    assert_eq!(warning["code"], "warning/lost-peer", "{run}");
+    assert_eq!(warning["hosts"].as_array().map(Vec::len), Some(3), "{run}");
     assert_eq!(held(lab, 3), before, "it is not touched");
 
     // A validator: the chain goes on with it.

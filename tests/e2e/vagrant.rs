@@ -136,7 +136,7 @@ fn one_of_four_loses_its_disk() {
     assert!(said.stdout.contains("keys are gone with its disk"), "{said}");
     let back = project.vagrant("up loom-1").exits(0);
     assert_eq!(runs(&back), 1, "{back}");
-    assert!(back.stderr.contains("loom-1 joins a chain that lives without it: a full node"), "{back}");
+    assert!(back.stderr.contains("loom-1: it joins a chain that lives without it: a full node"), "{back}");
     assert!(back.stdout.contains("up ok: cometbft-local, 4 nodes"), "{back}");
     let keys = project.loomctl("keys list --vagrant").exits(0);
     assert!(keys.stdout.contains("loom-1"), "{keys}");

@@ -18,7 +18,7 @@ use crate::{
         error::{self, Failure},
         read::ReadSession,
     },
-    types::{code::Code, event::Event, redact},
+    types::{code::Code, diagnostic::Diagnostic, event::Event, redact},
 };
 
 /// Seconds with milliseconds: more would only be noise.
@@ -82,6 +82,15 @@ pub fn read_from(session: &ReadSession, failure: Option<&Failure>) -> BTreeMap<S
     let mut hosts: BTreeMap<String, Value> = session.nodes().map(ok).collect();
     hosts.append(&mut failure.map(failed_hosts).unwrap_or_default());
     hosts
+}
+
+/// What stops nothing and is worth a word. `hosts` is there where it is about hosts.
+pub fn warning(warning: &Diagnostic) -> Value {
+    let hosts = warning.hosts.as_ref().map(|hosts| &hosts.0);
+    json!({
+        "event": "warning", "code": warning.code, "hosts": hosts,
+        "message": redact::vaulted(&warning.message), "help": warning.help,
+    })
 }
 
 pub fn event(event: &Event) -> Option<Value> {

@@ -124,21 +124,21 @@ impl View {
         }
     }
 
-    /// Sentences about hosts, with what hosts have said in them.
-    pub fn warnings(&self, warnings: &[String]) {
-        let problems: Vec<Diagnostic> =
-            problems::few(warnings).into_iter().map(Diagnostic::warning).collect();
-        self.problems(&problems);
+    /// Sentences about hosts, with what hosts have said in them. Machines get every one, with its code.
+    pub fn warnings(&self, warnings: Vec<Diagnostic>) {
+        if self.style.json {
+            warnings.iter().map(json::warning).all(|value| out::json(&json::at(value, self.begun)));
+        }
+        self.problems(&problems::few(problems::grouped(warnings)));
     }
 
     /// Who is left out of this run.
     pub fn absent(&self, run: &Run) {
         let left_out = |(machine, error): (&usize, &HostError)| {
             let why = format!("{error}: left out, since --limit does not name it");
-            Diagnostic::warning(why).of_host(&run.cluster.machine_name(*machine))
+            Diagnostic::warning(why).coded(error.code()).of_host(&run.cluster.machine_name(*machine))
         };
-        let all = problems::grouped(run.absent.iter().map(left_out).collect());
-        self.warnings(&all.iter().map(Diagnostic::said).collect::<Vec<_>>());
+        self.warnings(run.absent.iter().map(left_out).collect());
     }
 
     /// The plan by stage, host and step; with `diff` the differences of contents.

@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use crate::{cli::args::Desired, plan::restore::Restoration};
+use crate::{
+    cli::args::Desired,
+    plan::restore::Restoration,
+    types::{code::Code, diagnostic::Diagnostic},
+};
 
 /// After a cluster's birth.
 pub fn birth(source: &Desired) -> String {
@@ -54,10 +58,13 @@ fn not_known(restoration: &Restoration) -> String {
 }
 
 /// The same for those who have said yes before they were asked.
-pub fn passed_over(restorations: &[Restoration]) -> Vec<String> {
+pub fn passed_over(restorations: &[Restoration]) -> Vec<Diagnostic> {
     let line = |restoration: &Restoration| match not_known(restoration) {
         words if words.is_empty() => None,
-        words => Some(format!("{}: not known{words}", restoration.node)),
+        words => {
+            let warning = Diagnostic::warning(format!("not known{words}")).coded(Code::SignStateUnknown);
+            Some(warning.of_host(restoration.node.as_str()))
+        }
     };
     restorations.iter().filter_map(line).collect()
 }

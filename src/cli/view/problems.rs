@@ -22,15 +22,16 @@ const MORE: &str = "\n| ";
 
 /// Warnings about hosts, each in one line; of a flood the first and the last ones. What one host has invented stands together,
 /// so it hides nothing at either end.
-pub fn few(warnings: &[String]) -> Vec<String> {
-    let line = |warning: &String| cell(&harmless::line(warning)).into_owned();
+pub fn few(mut warnings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let left_out = warnings.len().saturating_sub(2 * SAID);
-    if left_out == 0 {
-        return warnings.iter().map(line).collect();
+    if left_out > 0 {
+        let more = format!("and {left_out} more warnings, which are left out here");
+        warnings.splice(SAID..SAID + left_out, [Diagnostic::warning(more)]);
     }
-    let (first, rest) = warnings.split_at(SAID);
-    let more = format!("and {left_out} more warnings, which are left out here");
-    first.iter().map(line).chain([more]).chain(rest[left_out..].iter().map(line)).collect()
+    for warning in &mut warnings {
+        warning.message = cell(&harmless::line(&warning.message)).into_owned();
+    }
+    warnings
 }
 
 /// What several hosts have alike is one, and help that some in a row have is printed with the last of them.
@@ -95,7 +96,7 @@ mod tests {
     fn p4_a_value_begins_no_line_of_its_own() {
         let said = text(&Diagnostic::error("n-0: it says:\nerror: all is well")).without_colours();
         assert_eq!(said.lines().nth(1).map(str::trim_start), Some("| error: all is well"));
-        assert_eq!(few(&["a key\nerror: b".to_owned()]), ["a key\\nerror: b"]);
+        assert_eq!(few(vec![Diagnostic::warning("a key\nerror: b")])[0].message, "a key\\nerror: b");
     }
 
     #[test]
@@ -110,12 +111,13 @@ mod tests {
 
     #[test]
     fn p7_of_a_flood_of_warnings_the_first_and_the_last_are_said() {
-        let flood: Vec<String> = (0..80_000).map(|n| n.to_string()).collect();
-        let said = few(&flood);
-        assert_eq!((said.len(), said[0].as_str(), said[2 * SAID].as_str()), (2 * SAID + 1, "0", "79999"));
-        assert_eq!(said[SAID], "and 79960 more warnings, which are left out here");
-        assert_eq!(few(&flood[..2 * SAID]), flood[..2 * SAID]);
-        let long = few(&["x".repeat(16 << 20)]);
-        assert!(long[0].len() < 8192);
+        let of = |n: usize| Diagnostic::warning(n.to_string()).of_host("n-0");
+        let said = few(grouped((0..80_000).map(of).collect()));
+        assert_eq!((said.len(), &said[0], &said[2 * SAID]), (2 * SAID + 1, &of(0), &of(79_999)));
+        assert_eq!(said[SAID].said(), "and 79960 more warnings, which are left out here");
+        let all: Vec<_> = (0..2 * SAID).map(of).collect();
+        assert_eq!(few(all.clone()), all);
+        let long = few(vec![Diagnostic::warning("x".repeat(16 << 20))]);
+        assert!(long[0].message.len() < 8192);
     }
 }

@@ -133,7 +133,7 @@ fn a_plan_shows_what_a_joining_host_brings_about() {
         let facts = world.gather(&grown);
         let warned = crate::plan::warnings(&grown, &facts);
         assert!(
-            warned.len() == 1 && warned[0].starts_with("n-7 joins a chain that lives without it"),
+            warned.len() == 1 && warned[0].said().starts_with("n-7: it joins a chain that lives without it"),
             "{warned:?}"
         );
         let predicted = crate::plan::unfold(&grown, &facts, &Options::default());
@@ -164,10 +164,10 @@ fn a_host_that_was_taken_out_is_reported() {
         let first = warned(&mut world);
         assert_eq!(first.len(), 2, "{first:?}");
         assert!(
-            first[0].contains(gone.as_str()) && first[0].contains("a peer of n-0, n-1, n-2"),
+            first[0].message.contains(gone.as_str()) && first[0].said().starts_with("n-[0:2]: their peer"),
             "{first:?}"
         );
-        assert!(first[1].contains("1 of the 4 validators"), "{first:?}");
+        assert!(first[1].message.contains("1 of the 4 validators"), "{first:?}");
         // Its peers' files forget it, the genesis does not.
         assert_eq!(
             touched(&again(&mut world, &less).stages),

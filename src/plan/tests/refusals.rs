@@ -153,8 +153,8 @@ fn what_counted_at_the_birth_only_is_named() {
     let changed = cluster(&yaml);
     let warned = crate::plan::warnings(&changed, &world.gather(&changed));
     assert_eq!(warned.len(), 2, "{warned:?}");
-    assert!(warned[0].starts_with("n-1: power 777, and the chain was born with"), "{warned:?}");
-    assert!(warned[1].starts_with("n-2: a role without a vote"), "{warned:?}");
+    assert!(warned[0].said().starts_with("n-1: power 777, and the chain was born with"), "{warned:?}");
+    assert!(warned[1].said().starts_with("n-2: a role without a vote"), "{warned:?}");
 }
 
 #[test]

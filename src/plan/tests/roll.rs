@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     facts::Facts,
-    plan::{Consent, Gate, Shows, Wants, roll, sim::home_of, stages::Waiting, unfold, world},
+    plan::{Consent, Gate, Shows, Wants, roll, sim::home_of, start::Waiting, unfold, world},
 };
 
 const SETTING: (&str, &str) = ("vars: {", "vars: {settings: {config.toml: {p2p.pex: false}}, ");
