@@ -11,6 +11,7 @@ pub mod peers;
 pub(crate) mod placeholders;
 pub mod ports;
 pub mod profile;
+pub mod proposer;
 pub mod quorum;
 pub mod render;
 pub mod rpc;

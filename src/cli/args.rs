@@ -1,6 +1,7 @@
 //! The command line.
 
 mod keys;
+mod nodes;
 mod offline;
 
 use std::{path::PathBuf, time::Duration};
@@ -13,6 +14,7 @@ use crate::{
 };
 
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
+pub use nodes::{Nodes, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
 
 /// A year: beyond it lies no moment that a clock could be asked for.
@@ -76,6 +78,12 @@ pub enum Command {
     /// Show an inventory as Ansible reads it, and check it
     #[command(subcommand)]
     Inventory(Inventory),
+    /// Start nodes that are down, as they lie on their hosts
+    Start(Start),
+    /// Stop nodes, over a reboot too, as far as the chain keeps its quorum
+    Stop(Stop),
+    /// Restart nodes one after another, each when the one before it has signed again
+    Restart(Restart),
     /// Stop the nodes; with --destroy also remove what loomctl has installed
     Down(Down),
     /// Print shell completions

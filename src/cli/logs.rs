@@ -2,13 +2,12 @@
 
 use super::{
     args::Logs,
+    nodes,
     start::{self, end},
 };
 use crate::{
-    cluster::Cluster,
     commands::logs::{self, Line, Wanted},
     session::error::Failure,
-    types::{diagnostic::Diagnostic, nearest::nearest},
 };
 
 /// As many as journalctl shows before it follows.
@@ -19,7 +18,9 @@ pub async fn logs(args: Logs) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
-    if let Some(problem) = args.service.as_ref().and_then(|name| unknown_service(&session.cluster, name)) {
+    if let Some(problem) =
+        args.service.as_ref().and_then(|name| nodes::unknown_service(&session.cluster, name))
+    {
         session.fleet.close().await;
         return view.end_with(&Failure::Input(vec![problem]));
     }
@@ -49,20 +50,4 @@ pub async fn logs(args: Logs) -> u8 {
         () = logs::logs(&mut session, &wanted, &mut tell) => {}
     }
     end(view, session).await
-}
-
-fn unknown_service(cluster: &Cluster, name: &str) -> Option<Diagnostic> {
-    let mut known: Vec<&str> =
-        cluster.nodes.iter().flat_map(|node| cluster.programs(node)).map(|program| program.name()).collect();
-    known.sort_unstable();
-    known.dedup();
-    if known.contains(&name) {
-        return None;
-    }
-    let problem =
-        Diagnostic::error(format!("--service {name}: {} has no such service", cluster.profile.name));
-    Some(problem.help(match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it has: {}", known.join(", ")),
-    }))
 }

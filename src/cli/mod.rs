@@ -12,6 +12,7 @@ mod inventory;
 mod keyfile;
 mod keys;
 mod logs;
+mod nodes;
 mod offline;
 mod plan;
 mod planfile;
@@ -70,6 +71,9 @@ async fn dispatch(command: Command) -> u8 {
         Command::Keys(Keys::List(args)) => keys::list(args).await,
         Command::Keys(Keys::Backup(args)) => keys::backup(args).await,
         Command::Keys(Keys::Restore(args)) => keys::restore(args).await,
+        Command::Start(args) => nodes::start(args).await,
+        Command::Stop(args) => nodes::stop(args).await,
+        Command::Restart(args) => nodes::restart(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),

@@ -54,6 +54,7 @@ pub async fn up(args: Up) -> u8 {
     view.warnings(plan::warnings(&run.cluster, &run.facts));
     run.limits = args.deadlines.limits();
     args.consent.over(&mut options);
+    options.spares_proposers = true;
     if let Some(saved) = &saved {
         options = saved.options();
     }
@@ -67,6 +68,7 @@ pub async fn up(args: Up) -> u8 {
     let votes = run.cluster.validators().next().is_some();
     let born = votes && before < Life::Live && result.is_ok() && !run.changed.is_empty();
     let notes = if born { vec![notes::birth(&args.hosts.desired)] } else { Vec::new() };
+    run.count_cost().await;
     let mut exit = view.finish(&run, result.as_ref().err(), pending, &notes);
     if let Some(path) = &args.report
         && let Err(problem) = reported::write(path, &view, &run, result.as_ref().err())

@@ -236,6 +236,14 @@ impl NodeFacts {
         self.services.get_mut(name).map_or(&mut self.started, |service| &mut service.started)
     }
 
+    /// What this run has started is not asked of the host: it goes over from the facts before.
+    pub fn remember(&mut self, before: &Self) {
+        self.unit.tried |= before.unit.tried;
+        for (name, service) in &mut self.services {
+            service.unit.tried |= before.services.get(name).is_some_and(|before| before.unit.tried);
+        }
+    }
+
     pub fn units(&self) -> impl Iterator<Item = &UnitFacts> {
         self.services.values().map(|service| &service.unit).chain([&self.unit])
     }

@@ -40,6 +40,10 @@ pub struct Voter {
     /// Who shows `last_signed`.
     #[serde(default)]
     pub shown_by: Option<NodeName>,
+    /// The height of the next block that it proposes, where the chain says whose turn it is. One node's word: it decides on
+    /// nothing but an order.
+    #[serde(default)]
+    pub proposes_at: Option<u64>,
 }
 
 impl Voting {

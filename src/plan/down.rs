@@ -23,10 +23,14 @@ pub fn only_ours(world: &World<'_>) -> Outcome {
 pub fn stop(world: &World<'_>) -> Outcome {
     let cluster = world.cluster;
     let nodes: Vec<_> = world.touched().collect();
+    let options = world.options;
+    // Without its services the chain's own program does not run either.
+    let is_meant = |program: &Program<'_>| program.service.is_none() || options.concerns(program);
     let stop = of(&nodes, StageName::Stop, |node, seen| {
-        let mut steps = stopped(cluster, node);
+        let meant = || cluster.programs(node).rev().filter(is_meant).map(|program| program.unit_name.clone());
+        let mut steps: Vec<Step> = meant().map(|unit| Step::Stopped(Stopped { unit })).collect();
         // What is stopped by hand stays stopped over a reboot only if it is disabled as well.
-        let units = cluster.programs(node).rev().map(|program| program.unit_name.clone());
+        let units = meant();
         steps.extend(units.filter(|_| seen.manifest.is_some()).map(|unit| Step::Disabled(Disabled { unit })));
         steps
     });

@@ -12,7 +12,11 @@ pub enum Goal {
     Adopt,
     /// `up --reset-unborn`: a chain without a block loses its state; from there on it is a birth.
     Reset,
-    /// `down`
+    /// `start`: what is installed and does not run, as it lies on its hosts.
+    Start,
+    /// `restart`: one node after another, as they lie on their hosts.
+    Restart,
+    /// `stop`, `down`
     Stop,
     /// `down --destroy`
     Destroy,
@@ -33,6 +37,6 @@ impl Goal {
 
     /// Whether nodes are started: then they keep the binary that they have until they may be given another one.
     pub fn starts(self) -> bool {
-        matches!(self, Self::Converge | Self::Adopt)
+        matches!(self, Self::Converge | Self::Adopt | Self::Start | Self::Restart)
     }
 }

@@ -19,6 +19,7 @@ pub mod preflight;
 pub mod quorum;
 pub mod relay;
 pub mod reset;
+pub mod restart;
 pub mod restore;
 pub mod rights;
 pub mod roll;
@@ -44,7 +45,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Program},
     facts::Facts,
     steps::Step,
     types::{
@@ -90,6 +91,9 @@ pub struct Stage {
 pub struct Gate {
     pub node: NodeName,
     pub shows: Shows,
+    /// Blocks that are waited for when it has shown that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soak: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -134,6 +138,19 @@ pub struct Options {
     pub limit: Option<BTreeSet<NodeName>>,
     pub consent: Consent,
     pub goal: Goal,
+    /// `--service`: only this program of each node; `None`: all.
+    pub service: Option<String>,
+    /// `--canary`, `--soak`
+    pub canary: Option<Canary>,
+    /// Whether nodes are restarted in the order that costs the chain least, instead of the inventory's.
+    pub spares_proposers: bool,
+}
+
+/// The first so many nodes are restarted alone, and the others when the chain has made so many blocks after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Canary {
+    pub nodes: usize,
+    pub blocks: u64,
 }
 
 /// What may be done to a live chain (S8).
@@ -150,6 +167,10 @@ pub struct Consent {
 impl Options {
     pub fn touches(&self, node: &NodeName) -> bool {
         self.limit.as_ref().is_none_or(|limit| limit.contains(node))
+    }
+
+    pub fn concerns(&self, program: &Program<'_>) -> bool {
+        self.service.as_ref().is_none_or(|service| program.name() == service)
     }
 }
 

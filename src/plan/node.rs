@@ -140,22 +140,22 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
         steps.extend(links(cluster, node, home, program, sha256));
     }
     steps.extend(cluster.programs(node).map(|program| unit_file(cluster, node, program, unknown.clone())));
-    let start = |program| unit_step(cluster, node, program, Run::Start, true, unknown.sha256());
+    let start = |program| unit_step(cluster, node, program, Run::Start, true, Some(unknown.sha256()));
     steps.extend(cluster.programs(node).map(start));
     Some(steps)
 }
 
-/// A program's unit, enabled and started as `run` says; `runs`: the checksum of what it runs on.
+/// A program's unit, enabled and started as `run` says; `runs`: the checksum of what it runs on, where that is known.
 pub fn unit_step(
     cluster: &Cluster,
     node: &Node,
     program: Program<'_>,
     run: Run,
     reload: bool,
-    runs: &Sha256,
+    runs: Option<&Sha256>,
 ) -> Step {
     let (name, state) = (program.unit_name.clone(), cluster.state_folder(node));
-    Step::Unit(Unit { name, run, reload, state, record: record(program), runs: runs.clone() })
+    Step::Unit(Unit { name, run, reload, state, record: record(program), runs: runs.cloned() })
 }
 
 /// The file in our folder for a node that says what was started as this program.

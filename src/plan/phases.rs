@@ -2,7 +2,7 @@
 //! something is next.
 
 use super::{
-    Goal, Next, adopt, down, preflight, reset, restore, roll, stages, start, tool,
+    Goal, Next, adopt, down, preflight, reset, restart, restore, roll, stages, start, tool,
     world::{Outcome, World},
 };
 
@@ -19,12 +19,17 @@ const CONVERGE: &[Phase] = &[
     roll::upgrade,
 ];
 
+/// Before nodes are started as they lie on their hosts.
+const AS_IT_IS: &[Phase] = &[down::only_ours, restart::is_installed, preflight::accept];
+
 /// In the order in which they are asked.
 pub fn of(goal: Goal) -> impl Iterator<Item = Phase> {
     let phases: (&[Phase], &[Phase]) = match goal {
         Goal::Converge => (CONVERGE, &[]),
         Goal::Adopt => (&[preflight::accept, adopt::take_over], CONVERGE),
         Goal::Reset => (&[reset::may_reset, reset::stop, reset::state], &[]),
+        Goal::Start => (AS_IT_IS, &[restart::start]),
+        Goal::Restart => (AS_IT_IS, &[restart::restart]),
         Goal::Stop => (&[down::only_ours, down::stop], &[]),
         Goal::Destroy | Goal::DestroyKeys => {
             (&[down::only_ours, down::stop, down::all_stopped, down::remove], &[])

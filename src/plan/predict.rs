@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Node},
     facts::{Facts, NodeFacts},
-    steps::{File, Step, UNKNOWN},
+    steps::{File, Run, Step, UNKNOWN, Unit},
     types::{
         ids::{NodeId, NodeName, Sha256},
         stage::StageName,
@@ -173,6 +173,19 @@ pub fn apply(stage: &Stage, facts: &mut Facts, init: impl Fn(&NodeName, &mut Nod
             planned.step.bring_about(seen);
             if matches!(planned.step, Step::Init(_)) {
                 init(name, seen);
+            }
+        }
+    }
+    tried(stage, facts);
+}
+
+/// A run remembers whom it has started: once is enough.
+pub fn tried(stage: &Stage, facts: &mut Facts) {
+    for (node, steps) in &stage.steps {
+        let Some(seen) = facts.nodes.get_mut(node) else { continue };
+        for planned in steps {
+            if let Step::Unit(Unit { name, run: Run::Start | Run::Restart, .. }) = &planned.step {
+                seen.unit_of_mut(name).tried = true;
             }
         }
     }

@@ -20,27 +20,39 @@ use crate::{
 
 /// The next of those that wait, where somebody has said yes.
 pub fn restart(world: &World<'_>) -> Outcome {
-    let World { cluster, facts, options, .. } = *world;
-    if !options.consent.roll {
+    if !world.options.consent.roll {
         return Outcome::Nothing;
     }
     match start::agreed(world) {
         Err(refusals) => Outcome::Refused(refusals),
-        Ok((_, waiting)) => first(cluster, facts, options, waiting),
+        Ok((_, waiting)) => first(world, waiting),
     }
 }
 
 /// The first of them, if it may go down now.
-pub(super) fn first(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Outcome {
-    let Some(first) = waiting.into_iter().next() else { return Outcome::Nothing };
-    match shows(cluster, facts, &first.node, options.consent.halt) {
+pub(super) fn first(world: &World<'_>, waiting: Vec<Waiting>) -> Outcome {
+    let Some(first) = spared(world, waiting) else { return Outcome::Nothing };
+    match shows(world, &first.node) {
         Err(refusal) => Outcome::Refused(vec![refusal]),
         Ok(shows) => {
             let steps = [(first.node.clone(), first.steps)].into();
-            let gate = Some(Gate { node: first.node, shows });
+            let gate = Some(Gate { node: first.node, shows, soak: None });
             Outcome::Stage(Stage { name: StageName::Roll, steps, uploads: BTreeMap::new(), gate })
         }
     }
+}
+
+/// The first; of a run that may choose, the one whose turn to propose is the furthest away: a proposer that is not there costs
+/// its chain a round. Who proposes nothing costs none.
+fn spared(world: &World<'_>, waiting: Vec<Waiting>) -> Option<Waiting> {
+    let World { cluster, facts, options, .. } = *world;
+    let voters = facts.voting.iter().filter(|_| options.spares_proposers).flat_map(|voting| &voting.voters);
+    let turns: BTreeMap<&NodeName, u64> = voters
+        .filter_map(|voter| Some((&node_of(cluster, facts, voter)?.name, voter.proposes_at?)))
+        .collect();
+    let nobodys = |waiting: &Waiting| turns.get(&waiting.node).copied().unwrap_or(u64::MAX);
+    let last = waiting.iter().map(nobodys).max()?;
+    waiting.into_iter().find(|waiting| nobodys(waiting) == last)
 }
 
 /// Who keeps its binary until it may be given another one.
@@ -49,7 +61,9 @@ pub fn upgrade(world: &World<'_>) -> Outcome {
 }
 
 /// Whether the node may go down now, and what it has to show before the next may.
-fn shows(cluster: &Cluster, facts: &Facts, name: &NodeName, halt: bool) -> Result<Shows, Diagnostic> {
+pub(super) fn shows(world: &World<'_>, name: &NodeName) -> Result<Shows, Diagnostic> {
+    let World { cluster, facts, .. } = *world;
+    let halt = world.options.consent.halt;
     let refuse = |code, message: String, advice: &str| {
         Err(Diagnostic::refusal(code, Some(name), message).help(advice))
     };
@@ -124,7 +138,7 @@ pub fn late(cluster: &Cluster, facts: &Facts) -> Vec<Gate> {
         let (Some(node), Some(seen), Some(true)) = (node, seen, runs) else { continue };
         let uptime = facts.machines.get(&node.machine).map_or(0.0, |machine| machine.uptime);
         if !voter.signed || seen.unit.tried || uptime - seen.unit.started_monotonic < JUST_STARTED {
-            late.push(Gate { node: node.name.clone(), shows: Shows::Commit });
+            late.push(Gate { node: node.name.clone(), shows: Shows::Commit, soak: None });
         }
     }
     if quorum.goes_on(up, total) { late } else { Vec::new() }

@@ -114,7 +114,7 @@ impl Saved {
     }
 
     pub fn options(&self) -> Options {
-        Options { limit: self.limit.clone(), consent: self.consent, goal: self.goal }
+        Options { limit: self.limit.clone(), consent: self.consent, goal: self.goal, ..Options::default() }
     }
 
     /// Whether it says that nodes are restarted; what was not known when it was made may wait for that.

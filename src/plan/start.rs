@@ -19,7 +19,7 @@ use crate::{
     steps::{File, Link, Run, Step, Stopped},
     types::{
         diagnostic::Diagnostic,
-        ids::{NodeName, RemotePath},
+        ids::{NodeName, RemotePath, Sha256},
         stage::StageName,
     },
 };
@@ -76,6 +76,32 @@ impl Waiting {
     pub fn pending(self) -> Pending {
         Pending { node: self.node, what: self.what, wants: Wants::Restart }
     }
+}
+
+/// What is to become of one program of a node.
+pub(super) struct Turn<'a> {
+    pub program: Program<'a>,
+    pub run: Run,
+    /// systemd has to read its files again.
+    pub reload: bool,
+    /// As in `Unit`.
+    pub runs: Option<Sha256>,
+}
+
+/// The units in their order. Whoever depends on a service that is started is stopped first and started behind it: without its
+/// service it does not take part any more, though its process may stay (CometBFT stops all but itself).
+pub(super) fn in_order(cluster: &Cluster, node: &Node, seen: &NodeFacts, turns: &[Turn<'_>]) -> Vec<Planned> {
+    let below = turns.iter().any(|turn| turn.program.service.is_some() && turn.run != Run::Leave);
+    let depends = |turn: &&Turn<'_>| {
+        below && turn.program.service.is_none() && seen.unit_of(turn.program.unit_name).is_running()
+    };
+    let units = turns.iter().map(|turn| {
+        let run = if depends(&turn) { Run::Restart } else { turn.run };
+        node::unit_step(cluster, node, turn.program, run, turn.reload, turn.runs.as_ref())
+    });
+    let unit = |turn: &Turn<'_>| turn.program.unit_name.clone();
+    let stop = turns.iter().find(depends).map(|turn| Step::Stopped(Stopped { unit: unit(turn) }));
+    called_for(stop.into_iter().chain(units).collect(), seen)
 }
 
 /// One node at its start, with everything that is known of it.
@@ -168,20 +194,14 @@ impl Starting<'_> {
         planned
     }
 
-    /// The units in their order. Whoever depends on a service that is restarted, or was down, is stopped first and started behind
-    /// it: without its service it does not take part any more, though its process may stay (CometBFT stops all but itself).
+    /// What is to become of each program; `restart`: those that run something else than their files say.
     fn units(&self, programs: &[Starts<'_>], restart: bool, changes: &[Planned]) -> Vec<Planned> {
         let Self { cluster, node, seen, .. } = *self;
-        let restarts = |starts: &Starts<'_>| restart && starts.stale.is_some();
-        let is_new = |starts: &Starts<'_>| restarts(starts) || !starts.runs;
-        let below = programs.iter().any(|starts| starts.program.service.is_some() && is_new(starts));
-        let mut units = Vec::new();
-        for starts in programs {
-            let Starts { program, on, runs, .. } = starts;
-            let depends = below && program.service.is_none();
+        let mut turns = Vec::new();
+        for Starts { program, on, runs, stale } in programs {
             let unit = seen.unit_of(program.unit_name);
             let run = match runs {
-                true if restarts(starts) || depends => Run::Restart,
+                true if restart && stale.is_some() => Run::Restart,
                 true => Run::Leave,
                 // Once is enough: why it does not stay up is for the verification to say.
                 false if unit.tried && changes.is_empty() => Run::Leave,
@@ -191,11 +211,9 @@ impl Starting<'_> {
             let is_file =
                 |planned: &Planned| matches!(&planned.step, Step::File(File { path, .. }) if *path == file);
             let reload = unit.needs_reload || changes.iter().any(is_file);
-            units.push(node::unit_step(cluster, node, *program, run, reload, &on.runs));
+            turns.push(Turn { program: *program, run, reload, runs: Some(on.runs.clone()) });
         }
-        let main = programs.iter().find(|starts| starts.program.service.is_none() && starts.runs && below);
-        let stop = main.map(|starts| Step::Stopped(Stopped { unit: starts.program.unit_name.clone() }));
-        called_for(stop.into_iter().chain(units).collect(), seen)
+        in_order(cluster, node, seen, &turns)
     }
 
     /// Why the running process is not what its files say; `None`: it is.

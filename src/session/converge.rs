@@ -12,10 +12,9 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
-    plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, roll, sync},
+    plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, predict, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
-    steps::{Run as Start, Step, Unit},
     types::{
         code::Code,
         diagnostic::Diagnostic,
@@ -26,6 +25,7 @@ use crate::{
     verify::{
         Limits,
         baseline::{self, Heights},
+        cost::{self, Cost},
         evidence, gate, trusted, voting,
     },
 };
@@ -44,6 +44,10 @@ pub struct Run {
     pub first: Heights,
     /// Nodes that did not sign when it was waited for, and the chain's height then.
     silent: BTreeMap<NodeName, u64>,
+    /// The chain's height before the first restart.
+    restarts_from: Option<u64>,
+    /// What the restarts have cost the chain.
+    pub cost: Option<Cost>,
     /// For what is waited for between stages.
     pub limits: Limits,
     who: String,
@@ -117,6 +121,8 @@ impl Run {
             changed: Vec::new(),
             first: Heights::new(),
             silent: BTreeMap::new(),
+            restarts_from: None,
+            cost: None,
             limits: how.limits.clone(),
             who: actor(),
             holder: format!("{} (pid {}) with `{}`", actor(), std::process::id(), how.what),
@@ -216,7 +222,10 @@ impl Run {
 
     fn take_nodes(&mut self, machine: usize, nodes: BTreeMap<usize, NodeFacts>) {
         let named: Vec<_> = named(&self.targets, machine, nodes).collect();
-        self.facts.nodes.extend(named);
+        for (name, mut seen) in named {
+            self.facts.nodes.get(&name).iter().for_each(|before| seen.remember(before));
+            self.facts.nodes.insert(name, seen);
+        }
     }
 
     /// Who votes on the chain now, for whoever decides on restarts. Who did not show a commit when it was waited for
@@ -287,6 +296,9 @@ impl Run {
                     if last.as_ref() == Some(&stage) {
                         return Err(Failure::NoProgress(stuck(&stage)));
                     }
+                    if let (Some(_), Some(voting)) = (&stage.gate, &self.facts.voting) {
+                        self.restarts_from.get_or_insert(voting.height);
+                    }
                     self.carry_out(&stage).await?;
                     if let Some(gate) = &stage.gate {
                         self.pass(gate).await?;
@@ -294,6 +306,13 @@ impl Run {
                     last = Some(stage);
                 }
             }
+        }
+    }
+
+    /// Of a run that has restarted nodes of a chain that makes blocks.
+    pub async fn count_cost(&mut self) {
+        if let Some(from) = self.restarts_from.filter(|_| !self.fleet.interrupt.is_set()) {
+            self.cost = cost::since(from, &self.fleet, &self.cluster, &self.facts, &self.limits).await;
         }
     }
 
@@ -328,14 +347,7 @@ impl Run {
                 Err(error) => errors.push((self.cluster.machine_name(machine), error)),
             }
         }
-        for (node, steps) in &stage.steps {
-            let Some(seen) = self.facts.nodes.get_mut(node) else { continue };
-            for planned in steps {
-                if let Step::Unit(Unit { name, run: Start::Start | Start::Restart, .. }) = &planned.step {
-                    seen.unit_of_mut(name).tried = true;
-                }
-            }
-        }
+        predict::tried(stage, &mut self.facts);
         if errors.is_empty() { Ok(()) } else { Err(Failure::Hosts(errors)) }
     }
 }

@@ -18,7 +18,9 @@ pub struct Unit {
     /// The file in `state` that says what was started.
     #[serde(default = "started", skip_serializing_if = "is_started")]
     pub record: String,
-    pub runs: Sha256,
+    /// The checksum of what it is started on; `None`: on what lies on the host, whatever the inventory has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Sha256>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ impl Kind for Unit {
             unit.main_pid = 1;
             unit.exe_sha256 = None; // that of the link
             "predicted".clone_into(&mut unit.invocation);
-            *seen.started_as(&self.name) = Some(("predicted".to_owned(), self.runs.clone()));
+            *seen.started_as(&self.name) = self.runs.clone().map(|runs| ("predicted".to_owned(), runs));
         }
     }
 
@@ -93,6 +95,6 @@ impl Kind for Unit {
             Run::Leave => "leave",
         };
         let record = format!("{}/{}", self.state, self.record);
-        words(["step_unit", self.name.as_str(), run, &record, self.runs.as_str()])
+        words(["step_unit", self.name.as_str(), run, &record, self.runs.as_ref().map_or("-", Sha256::as_str)])
     }
 }

@@ -1,5 +1,5 @@
 # step_unit NAME WANTED RECORD SUM: WANTED is start, restart or leave. What was started is written down in RECORD: the
-# unit's invocation and SUM, the checksum of what it runs. A reload takes a quarter of a second, so systemd is asked
+# unit's invocation and SUM, the checksum of what it runs, or `-`. A reload takes a quarter of a second, so systemd is asked
 # whether it needs one: a unit that is new to it is read when it is started. Who is to be started was down: where it is
 # up after all, and with a unit that has just been replaced, it is between two crashes.
 step_unit() {

@@ -179,6 +179,7 @@ codes! {
         OtherUnit = "plan/other-unit", "the node's unit has another name on the host";
         GoneService = "plan/gone-service", "a service is no longer part of the chain";
         NotConfirmed = "plan/not-confirmed", "the question was not answered with yes";
+        NotInstalled = "plan/not-installed", "a node that has never been started cannot be started or restarted as it is";
         NotAdoptable = "plan/not-adoptable", "the node cannot be taken over";
         ResetRefused = "plan/reset-refused", "--reset-unborn is not possible";
         StalePlan = "plan/stale", "the saved plan does not fit any more";

@@ -181,7 +181,7 @@ mod tests {
     fn members(page: u64, count: u64) -> Validators {
         let member = |n: u64| {
             let key = ValidatorKey { kind: "ed25519".into(), value: n.to_string() };
-            RpcValidator { address: n.to_string(), key, power: 1 }
+            RpcValidator { address: n.to_string(), key, power: 1, priority: None }
         };
         let first = (page - 1) * count;
         Validators { height: 7, members: (first..first + count).map(member).collect(), total: 10_000 }

@@ -13,7 +13,7 @@ use crate::{
     facts::Facts,
     fleet::Fleet,
     plan::{Gate, Shows},
-    types::{event::Event, ids::NodeName},
+    types::event::Event,
 };
 
 const POLL: Duration = Duration::from_millis(100);
@@ -51,16 +51,18 @@ pub async fn wait(
             () = interrupt.wait() => return Err("interrupted".to_owned()),
         };
         match look {
-            Ok(()) if seen.enough(gate.shows) => return Ok(()),
+            Ok(()) if seen.enough(gate.shows) && seen.soaked(gate.soak) => return Ok(()),
             // Who catches up has as long as that may take; everybody else until the next signature is due.
             Ok(()) if seen.behind => until = begun + limits.sync,
+            // The others of a soak are waited for as long as blocks come.
+            Ok(()) if seen.enough_at.is_some() => until = until.max(seen.rose.unwrap_or(begun) + patience),
             Ok(()) => until = until.max(seen.there.unwrap_or(begun) + patience),
             Err(why) => seen.error = why,
         }
         if Instant::now() >= until {
-            return Err(seen.lacks(gate.shows, begun.elapsed()));
+            return Err(seen.lacks(gate, begun.elapsed()));
         }
-        fleet.events.tell(Event::Waiting { what: seen.waits(&gate.node, gate.shows) });
+        fleet.events.tell(Event::Waiting { what: seen.waits(gate) });
         sleep(POLL).await;
     }
 }
@@ -76,6 +78,10 @@ struct Seen {
     there: Option<Instant>,
     height: u64,
     behind: bool,
+    /// Its height when it had shown what it has to.
+    enough_at: Option<u64>,
+    /// When its height last rose.
+    rose: Option<Instant>,
     /// Blocks up to here were looked at.
     looked: u64,
     /// The last block in which it shows its own signature, and whether another node shows that, too.
@@ -88,6 +94,9 @@ impl Seen {
     async fn look(&mut self, own: &Client, others: &[Client]) -> Result<(), String> {
         let status = own.status().await?;
         let first = *self.first.get_or_insert(status.height);
+        if status.height > self.height {
+            self.rose = Some(Instant::now());
+        }
         (self.height, self.behind) = (status.height, status.catching_up);
         if !status.validator_address.is_empty() {
             self.address.get_or_insert(status.validator_address);
@@ -119,8 +128,16 @@ impl Seen {
         }
     }
 
-    fn lacks(&self, shows: Shows, took: Duration) -> String {
-        let what = match shows {
+    /// Whether the chain has made so many blocks since it was enough.
+    fn soaked(&mut self, blocks: Option<u64>) -> bool {
+        let height = self.height;
+        let from = *self.enough_at.get_or_insert(height);
+        blocks.is_none_or(|blocks| height >= from.saturating_add(blocks))
+    }
+
+    fn lacks(&self, gate: &Gate, took: Duration) -> String {
+        let what = match gate.shows {
+            _ if self.enough_at.is_some() => self.soaks(gate),
             _ if self.first.is_none() => format!("its RPC does not answer ({})", self.error),
             Shows::Commit if self.signs.is_some() => {
                 format!("no other node shows the signature that it shows itself (height {})", self.height)
@@ -131,14 +148,21 @@ impl Seen {
         format!("{what}, {} s after its restart", took.as_secs())
     }
 
-    fn waits(&self, node: &NodeName, shows: Shows) -> String {
-        let what = match shows {
+    /// `3 of 10 blocks after it`
+    fn soaks(&self, gate: &Gate) -> String {
+        let made = self.height.saturating_sub(self.enough_at.unwrap_or(self.height));
+        format!("{made} of {} blocks after it", gate.soak.unwrap_or_default())
+    }
+
+    fn waits(&self, gate: &Gate) -> String {
+        let what = match gate.shows {
+            _ if self.enough_at.is_some() => self.soaks(gate),
             _ if self.first.is_none() => "RPC".to_owned(),
             _ if self.behind => format!("to catch up (height {})", self.height),
             Shows::Commit => format!("a commit that it has signed (height {})", self.height),
             Shows::Blocks | Shows::Answer => format!("blocks (height {})", self.height),
         };
-        format!("{node}: {what}")
+        format!("{}: {what}", gate.node)
     }
 }
 

@@ -216,7 +216,12 @@ mod tests {
             power: Power::new(10, true).unwrap(),
             name: Some(name.into()),
         };
-        let now = |name: &str, power| RpcValidator { address: String::new(), key: key(name), power };
+        let now = |name: &str, power| RpcValidator {
+            address: String::new(),
+            key: key(name),
+            power,
+            priority: None,
+        };
         let planned = [member("a"), member("b")];
         assert!(differences(&planned, &[now("b", 10), now("a", 10)]).is_empty());
         assert_eq!(

@@ -6,6 +6,7 @@ pub mod blocks;
 pub mod cause;
 pub mod client;
 pub mod clocks;
+pub mod cost;
 pub mod document;
 pub mod evidence;
 pub mod gate;

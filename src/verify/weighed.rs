@@ -7,7 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    chain::{quorum::beyond_liars, rpc::RpcValidator},
+    chain::{
+        proposer::{self, Turn},
+        quorum::beyond_liars,
+        rpc::RpcValidator,
+    },
     facts::{NEAR, Voter, Voting},
     types::{
         harmless,
@@ -70,6 +74,7 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
     let needed = if readings.len() == 1 { 1 } else { beyond_liars(asked) };
     let last: Vec<_> =
         readings.iter().filter_map(|(name, reading)| Some((name, last_signed(reading)?))).collect();
+    let turns = next_turns(readings, common(&heights));
     let voter = |(key, power): (ValidatorKey, i64)| {
         let mut shown: Vec<(u64, &NodeName)> =
             last.iter().map(|(name, last)| (last.get(&key).copied().unwrap_or(0), *name)).collect();
@@ -79,6 +84,7 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
         Voter {
             signed: Voting::is_recent(height, confirmed),
             shown_by: shown.first().filter(|(last, _)| *last > 0).map(|(_, name)| (*name).clone()),
+            proposes_at: turns.get(&key).copied(),
             key,
             power,
             last_signed,
@@ -87,6 +93,25 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
     };
     let voters = validators.into_iter().map(voter).collect();
     Some(Voting { height, voters, disagree: disagreement(readings), heights })
+}
+
+/// The height of each one's next block, by the first node that says whose turn it is: what it says of the others is not
+/// needed.
+fn next_turns(readings: &Readings, at: u64) -> BTreeMap<ValidatorKey, u64> {
+    let known = |validators: &&Vec<RpcValidator>| validators.iter().all(|one| one.priority.is_some());
+    let Some(validators) = readings.values().filter_map(|reading| reading.validators.as_ref()).find(known)
+    else {
+        return BTreeMap::new();
+    };
+    // Between equals the lower address comes first.
+    let mut validators: Vec<&RpcValidator> = validators.iter().collect();
+    validators.sort_by(|a, b| a.address.cmp(&b.address));
+    let turn = |one: &&RpcValidator| Turn { power: one.power, priority: one.priority.unwrap_or_default() };
+    let turns = proposer::next_turns(&validators.iter().map(turn).collect::<Vec<_>>());
+    let of = |(one, turn): (&RpcValidator, Option<usize>)| {
+        Some((one.key.clone(), at.saturating_add(turn? as u64)))
+    };
+    validators.into_iter().zip(turns).filter_map(of).collect()
 }
 
 /// Everybody whom any node names, in the order of the first, with the greatest power that any gives.

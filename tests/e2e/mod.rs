@@ -6,6 +6,7 @@ mod audit;
 mod causes;
 mod chains;
 mod damage;
+mod day_two;
 mod download;
 mod faults;
 mod foreign;
@@ -43,6 +44,7 @@ pub fn register(suite: &mut Suite) {
     reading::register(suite);
     offline::register(suite);
     life::register(suite);
+    day_two::register(suite);
     hosts::register(suite);
     joined::register(suite);
     keys::register(suite);

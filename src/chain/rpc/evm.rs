@@ -149,7 +149,7 @@ fn validators(body: &str) -> Result<Vec<RpcValidator>, ProbeError> {
     let validator = |address: &Value| {
         let address = checked(address.as_str().ok_or_else(|| missing("address"))?, "address")?;
         let key = identity::evm_validator(&address).map_err(unreadable)?;
-        Ok(RpcValidator { address: key.value.clone(), key, power: 1 })
+        Ok(RpcValidator { address: key.value.clone(), key, power: 1, priority: None })
     };
     let addresses = addresses.as_array().ok_or_else(|| missing("result"))?;
     no_more_than_validators(addresses.len(), "validators")?;

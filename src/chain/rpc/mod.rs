@@ -187,6 +187,8 @@ pub struct RpcValidator {
     pub address: String,
     pub key: ValidatorKey,
     pub power: i64,
+    /// Whose turn it is to propose goes by this (`chain/proposer.rs`), where the chain says it.
+    pub priority: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -279,7 +281,7 @@ mod tests {
     fn page(first: u64, last: u64, total: u64) -> Validators {
         let member = |n: u64| {
             let key = ValidatorKey { kind: "ed25519".into(), value: n.to_string() };
-            RpcValidator { address: n.to_string(), key, power: 1 }
+            RpcValidator { address: n.to_string(), key, power: 1, priority: None }
         };
         Validators { height: 7, members: (first..last).map(member).collect(), total }
     }

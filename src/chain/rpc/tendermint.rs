@@ -135,7 +135,8 @@ fn validator(entry: &Value) -> Result<RpcValidator, ProbeError> {
     checked(&key.kind, "pub_key.type").and(checked(&key.value, "pub_key.value"))?;
     let power = field(entry, &["voting_power"])?;
     let power = as_number(power).ok_or_else(|| missing("voting_power"))?;
-    Ok(RpcValidator { address: checked_address(&text(entry, &["address"])?)?, key, power })
+    let priority = entry.get("proposer_priority").and_then(as_number);
+    Ok(RpcValidator { address: checked_address(&text(entry, &["address"])?)?, key, power, priority })
 }
 
 /// `signatures` from 0.33 on (flag 2 is a vote for the block), `precommits` with nulls before.

@@ -19,6 +19,7 @@ use crate::{
         read::ReadSession,
     },
     types::{code::Code, diagnostic::Diagnostic, event::Event, redact},
+    verify::cost::Cost,
 };
 
 /// Seconds with milliseconds: more would only be noise.
@@ -82,6 +83,16 @@ pub fn read_from(session: &ReadSession, failure: Option<&Failure>) -> BTreeMap<S
     let mut hosts: BTreeMap<String, Value> = session.nodes().map(ok).collect();
     hosts.append(&mut failure.map(failed_hosts).unwrap_or_default());
     hosts
+}
+
+/// What restarts have cost the chain.
+pub fn cost(cost: &Cost) -> Value {
+    let signatures: BTreeMap<&str, u64> =
+        cost.signatures_missed.iter().map(|(name, missed)| (name.as_str(), *missed)).collect();
+    json!({
+        "from_height": cost.from, "to_height": cost.to, "blocks_missed": cost.blocks_missed,
+        "longest_seconds": (cost.longest * 1000.0).round() / 1000.0, "signatures_missed": signatures,
+    })
 }
 
 /// What stops nothing and is worth a word. `hosts` is there where it is about hosts.

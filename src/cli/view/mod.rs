@@ -251,7 +251,10 @@ impl View {
         }
         let exit = failure.map_or(error::OK, Failure::exit);
         let hosts = json::hosts(run, failure, pending);
-        let summary = self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
+        let mut summary = self.summary(exit, run.changed.len(), pending.len(), failure, &hosts, notes);
+        if let Some(cost) = &run.cost {
+            summary["cost"] = json::cost(cost);
+        }
         self.recorder.add(|| vec![summary.clone()]);
         if self.style.json {
             out::json(&summary);

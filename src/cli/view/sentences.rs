@@ -19,6 +19,7 @@ use crate::{
         harmless::{line as one_line, log_line},
         ranges::{all_named, in_order},
     },
+    verify::cost::Cost,
 };
 
 /// What went wrong, and what to do. What is alike for several hosts is one message.
@@ -70,6 +71,21 @@ pub fn pending(all: &[Pending]) -> String {
     groups.into_iter().map(line).collect()
 }
 
+/// `cost     0 blocks missed between 41 and 57 (longest 1.2 s); signatures missed: node-0 1, node-2 1`
+fn cost(cost: &Cost) -> String {
+    let missed = cost.signatures_missed.iter().map(|(name, missed)| format!("{name} {missed}"));
+    let missed = missed.collect::<Vec<_>>().join(", ");
+    let blocks = if cost.blocks_missed == 1 { "block" } else { "blocks" };
+    format!(
+        "cost     {} {blocks} missed between {} and {} (longest {:.1} s); signatures missed: {}\n",
+        cost.blocks_missed,
+        cost.from,
+        cost.to,
+        cost.longest,
+        if missed.is_empty() { "none" } else { &missed }
+    )
+}
+
 /// The last lines of a run.
 pub fn end(
     command: &str,
@@ -79,6 +95,7 @@ pub fn end(
     took: Duration,
 ) -> String {
     let mut out = self::pending(pending);
+    out.push_str(&run.cost.as_ref().map(cost).unwrap_or_default());
     let nodes: usize = run.targets.iter().map(|member| member.questions.len()).sum();
     let done = match (run.changed.len(), failure) {
         _ if matches!(command, "verify" | "status" | "facts") => String::new(),

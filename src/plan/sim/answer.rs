@@ -50,7 +50,8 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
     }
     let record = text(&below(&question.state, "started"));
     seen.started = record.and_then(|line| {
-        line.split_once(' ').map(|(id, sum)| (id.to_owned(), Sha256::new(sum.trim()).unwrap()))
+        let (id, sum) = line.split_once(' ')?;
+        Some((id.to_owned(), Sha256::new(sum.trim()).ok()?))
     });
     match text(&below(&question.state, "manifest.json")).map(|text| Manifest::parse(&text)) {
         Some(Ok(manifest)) => seen.manifest = Some(manifest.into()),

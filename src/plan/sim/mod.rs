@@ -188,7 +188,15 @@ impl Sim {
             let power = node.power.as_ref().map_or(10, |power| power.get());
             let (signed, last_signed) = (seen.unit.is_running(), seen.signed_height.unwrap_or(0));
             let key = seen.validator_key.clone()?;
-            Some(Voter { key, power, signed, last_signed, confirmed: last_signed, shown_by: None })
+            Some(Voter {
+                key,
+                power,
+                signed,
+                last_signed,
+                confirmed: last_signed,
+                shown_by: None,
+                proposes_at: None,
+            })
         };
         let height = facts.nodes.values().filter_map(|seen| seen.signed_height).max().unwrap_or(0);
         let height = height.saturating_sub(1);
@@ -289,11 +297,13 @@ impl Sim {
         let touched: Vec<usize> =
             touched.map(|node| node.machine).filter(|machine| !unpulled.contains(machine)).collect();
         for node in cluster.nodes.iter().filter(|node| touched.contains(&node.machine)) {
-            let seen = self.look(cluster, node, &before);
+            let mut seen = self.look(cluster, node, &before);
+            seen.remember(&before.nodes[&node.name]);
             facts.nodes.insert(node.name.clone(), seen);
             let pulled = self.host(cluster, node).pulled.clone();
             facts.machines.get_mut(&node.machine).unwrap().pulled.extend(pulled);
         }
+        super::predict::tried(stage, facts);
         facts.voting = self.voting(cluster, facts);
         Ok(())
     }

@@ -122,7 +122,7 @@ impl Sim {
             Step::Unit(Unit { name, run, reload, state, record, runs }) => {
                 self.enable(address, name, *reload)?;
                 let program = cluster.programs(node).find(|program| program.unit_name == name).unwrap();
-                self.run(cluster, node, address, program, *run, &state.join(record).unwrap(), runs)
+                self.run(cluster, node, address, program, *run, &state.join(record).unwrap(), runs.as_ref())
             }
             Step::Stopped(Stopped { unit }) => self.change(address, |host| {
                 let unit = host.units.entry(unit.clone()).or_default();
@@ -204,7 +204,7 @@ impl Sim {
         program: Program<'_>,
         run: Run,
         record: &RemotePath,
-        runs: &Sha256,
+        runs: Option<&Sha256>,
     ) -> Result {
         let unit = &self.hosts[address].units[program.unit_name];
         assert!(!unit.needs_reload || run == Run::Leave, "started without a reload");
@@ -239,7 +239,7 @@ impl Sim {
         if program.service.is_none() && !self.hosts[address].files.contains_key(&store) {
             self.put(address, &store, folder_of(node.user.as_str(), 0o700))?;
         }
-        let line = format!("{pid:032x} {runs}\n");
+        let line = format!("{pid:032x} {}\n", runs.map_or("-", Sha256::as_str));
         self.put(address, record, plain(line, &self.ours(address), 0o644))
     }
 

@@ -13,6 +13,7 @@ mod real;
 mod refusals;
 mod relay;
 mod repair;
+mod restart;
 mod restore;
 mod roll;
 mod rootless;

@@ -221,8 +221,15 @@ fn a_node_that_gives_its_vote_up_joins_again_with_new_keys() {
 fn voting(height: u64, key: &crate::types::ids::ValidatorKey, last_signed: u64) -> Voting {
     let signed = last_signed > 0 && height - last_signed <= 5;
     let by = (last_signed > 0).then(|| NodeName::new("n-2").unwrap());
-    let voter =
-        Voter { key: key.clone(), power: 10, signed, last_signed, confirmed: last_signed, shown_by: by };
+    let voter = Voter {
+        key: key.clone(),
+        power: 10,
+        signed,
+        last_signed,
+        confirmed: last_signed,
+        shown_by: by,
+        proposes_at: None,
+    };
     Voting { height, voters: vec![voter], heights: heights(height), disagree: None }
 }
 

@@ -26,7 +26,8 @@ fn with(roll: bool, upgrade: bool, halt: bool) -> Options {
 /// The stages that restart, each with its node and gate.
 /// What becomes of the first of those that wait.
 fn first(cluster: &Cluster, facts: &Facts, options: &Options, waiting: Vec<Waiting>) -> Next {
-    match roll::first(cluster, facts, options, waiting) {
+    let world = world::World { cluster, facts, options, upgrades: &[], keys: None };
+    match roll::first(&world, waiting) {
         world::Outcome::Stage(stage) => Next::Stage(stage),
         world::Outcome::Refused(refusals) => Next::Refused(refusals),
         other => panic!("{other:?}"),
@@ -57,7 +58,8 @@ fn s8_with_consent_one_after_another_each_behind_its_gate() {
     let outcome = world.up(&cluster, &with(true, false, false)).unwrap();
     assert!(outcome.is_done(), "{:?}", outcome.end);
     let names = ["n-0", "n-1", "n-2", "n-3"];
-    let gate = |name: &str| Some(Gate { node: NodeName::new(name).unwrap(), shows: Shows::Commit });
+    let gate =
+        |name: &str| Some(Gate { node: NodeName::new(name).unwrap(), shows: Shows::Commit, soak: None });
     let expected: Vec<_> = names.iter().map(|name| ((*name).to_owned(), gate(name))).collect();
     assert_eq!(rolled(&outcome.stages), expected);
     assert_eq!(rolled(&predicted.stages), expected, "a plan shows the same");
@@ -336,7 +338,9 @@ fn every_goal() -> Vec<Goal> {
         all.push(match last {
             Goal::Converge => Goal::Adopt,
             Goal::Adopt => Goal::Reset,
-            Goal::Reset => Goal::Stop,
+            Goal::Reset => Goal::Start,
+            Goal::Start => Goal::Restart,
+            Goal::Restart => Goal::Stop,
             Goal::Stop => Goal::Destroy,
             Goal::Destroy => Goal::DestroyKeys,
             Goal::DestroyKeys => Goal::RestoreKeys,

@@ -15,8 +15,12 @@ fn name(number: usize) -> NodeName {
 }
 
 fn validators(powers: &[i64]) -> Vec<RpcValidator> {
-    let validator =
-        |(n, power): (usize, &i64)| RpcValidator { address: n.to_string(), key: key(n), power: *power };
+    let validator = |(n, power): (usize, &i64)| RpcValidator {
+        address: n.to_string(),
+        key: key(n),
+        power: *power,
+        priority: None,
+    };
     powers.iter().enumerate().map(validator).collect()
 }
 
@@ -123,7 +127,12 @@ fn p4_a_key_of_a_node_begins_no_line_and_has_an_end() {
 #[test]
 fn p7_as_many_validators_as_can_be_named_are_weighed_at_once() {
     let liar = |liar: usize| {
-        let named = |n: usize| RpcValidator { address: n.to_string(), key: key(liar * 10_000 + n), power: 1 };
+        let named = |n: usize| RpcValidator {
+            address: n.to_string(),
+            key: key(liar * 10_000 + n),
+            power: 1,
+            priority: None,
+        };
         let validators: Vec<_> = (0..10_000).map(named).collect();
         let signed = validators.iter().map(|validator| (validator.address.clone(), 49)).collect();
         Reading { height: 50, validators: Some(validators), signed: Some(signed) }
