@@ -40,6 +40,7 @@ codes! {
         NoSuchName = "host/no-such-name", "the host name does not resolve";
         HostKey = "host/host-key", "the host key has changed or is not known";
         LoginRefused = "host/login-refused", "ssh refuses the login";
+        AccountExpired = "host/account-expired", "the login's account or its password has expired";
         NoSsh = "host/no-ssh", "the ssh program of the control machine cannot be used";
         NoSudo = "host/no-sudo", "sudo is missing or does not let the login in";
         SudoTerminal = "host/sudo-terminal", "sudo wants a terminal";
