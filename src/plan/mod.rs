@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod evidence;
 pub mod goal;
 pub mod lifecycle;
+pub mod names;
 pub mod node;
 pub mod phases;
 pub mod predict;

@@ -39,6 +39,9 @@ pub enum HostError {
     NoUserManager(String, String),
     #[error("{0} is locked by another run: {1}")]
     Locked(String, String),
+    /// This very run has its lock already, by another address; which machine it is (`MachineFacts::identity`).
+    #[error("it is the same machine as another host of the inventory")]
+    Twice(Option<[String; 3]>),
     #[error("the connection was lost while {0}")]
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
@@ -89,6 +92,7 @@ impl HostError {
             Self::NotRoot(_) => Code::NotRoot,
             Self::NoUserManager(..) => Code::NoUserManager,
             Self::Locked(..) => Code::Locked,
+            Self::Twice(_) => Code::OneMachine,
             Self::Lost(_) => Code::Lost,
             Self::Silent(..) => Code::Silent,
             Self::Endless(..) => Code::Endless,
@@ -168,6 +172,7 @@ impl HostError {
                 ));
             }
             Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
+            Self::Twice(_) => crate::types::login::ONE_MACHINE,
             Self::Lost(_) => "run the same command again: it goes on from where this host stands",
             Self::Silent(..) => {
                 "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"
