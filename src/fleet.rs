@@ -322,7 +322,7 @@ async fn ask_host(
     if let Some(lock) = lock {
         let first = if lock.first == target.machine { "1" } else { "0" };
         let wait = lock.wait.as_secs().to_string();
-        script.line("own_uid\nfact host uid \"$uid\"");
+        script.line("own_uid\nfact host uid \"$uid\"\nobserve_identity");
         script.line(words(["take_locks", &lock.cluster, first, &wait, &lock.who]));
     }
     ask::gather(&mut script, &target.questions);
@@ -344,7 +344,15 @@ async fn ask_host(
                 running.now_doing(format!("gathering facts: {what}"));
             }
             Record::Gathered => break,
-            Record::Locked { lock, holder } => return Err(HostError::Locked(lock, holder)),
+            Record::Locked { lock: name, holder } => {
+                let is_own = lock.is_some_and(|lock| holder.starts_with(&format!("{}, since ", lock.who)));
+                let error = if is_own {
+                    HostError::Twice(collector.identity().map(|all| all.map(str::to_owned)))
+                } else {
+                    HostError::Locked(name, holder)
+                };
+                return Err(error);
+            }
             Record::End { .. } => {
                 return Err(no_lock(host.scope(), collector.uid(), &running.last_words().await));
             }

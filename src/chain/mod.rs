@@ -16,6 +16,7 @@ pub mod quorum;
 pub mod render;
 pub mod rpc;
 pub mod sign_state;
+pub mod systemd;
 pub mod template;
 pub mod unit;
 

@@ -48,6 +48,8 @@ pub struct NodeContext {
     pub services: Vec<ServiceContext>,
     /// The units are for the systemd of a user without root.
     pub rootless: bool,
+    /// See `UnitAsk`.
+    pub systemd: Option<u32>,
     /// The files that init made (those with `base: init`) as init made them, and all files of an adopted node.
     pub init_files: BTreeMap<HomePath, Text>,
 }
@@ -129,6 +131,7 @@ pub fn render_node(profile: &Profile, node: &NodeContext) -> Result<Rendered, Ve
         argv: &argv,
         overrides: &node.unit,
         rootless: node.rootless,
+        systemd: node.systemd,
     };
     let unit = unit_text(profile, ask).unwrap_or_else(|found| {
         problems.extend(found);
@@ -162,6 +165,7 @@ fn service_unit(
         argv: &argv,
         overrides: &service.unit,
         rootless: node.rootless,
+        systemd: node.systemd,
     };
     unit_text(profile, ask).map(Text::from)
 }

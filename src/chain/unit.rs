@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{encode, fill::fill, profile::Profile};
+use super::{encode, fill::fill, profile::Profile, systemd};
 use crate::types::{
     diagnostic::Diagnostic,
     ids::{Invalid, NodeName, RemotePath, ServiceName, UnitName, UserName},
@@ -58,6 +58,8 @@ pub struct UnitAsk<'a> {
     pub overrides: &'a UnitOverrides,
     /// For the systemd of a user without root.
     pub rootless: bool,
+    /// The version of the systemd that reads it; `None`: not known.
+    pub systemd: Option<u32>,
 }
 
 /// The unit file's text.
@@ -87,6 +89,7 @@ pub fn unit_text(profile: &Profile, ask: UnitAsk<'_>) -> Result<String, Vec<Diag
     };
     let template = if ask.rootless { user_template } else { template };
     let text = fill(profile, template, &context).map_err(|problem| vec![problem])?;
+    let (text, _) = systemd::fit(&text, ask.systemd, ask.shown);
     apply(&after(&text, ask.after), ask.overrides)
 }
 
@@ -287,6 +290,7 @@ mod tests {
             argv: &argv.map(str::to_owned),
             overrides,
             rootless,
+            systemd: None,
         };
         unit_text(&Profile::builtin("loom").unwrap(), ask).map_err(|p| format!("{p:?}"))
     }

@@ -1,7 +1,7 @@
 //! `loomctl keys list|backup|restore`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -12,11 +12,15 @@ use super::{
     view::{View, notes},
 };
 use crate::{
-    cluster::backup::{Backup, FORMAT, Kept},
+    cluster::{
+        Cluster,
+        backup::{Backup, FORMAT, Kept},
+    },
     commands::{
         encryption::{self, Identities, Recipients},
-        keys,
+        io_log, keys,
     },
+    fleet::Fleet,
     plan::{Course, Options, Pending, restore, world::KeysBack},
     session::{converge::Run, error::Failure, read::ReadSession},
     types::{code::Code, diagnostic::Diagnostic, ids::NodeName, login::Secret},
@@ -51,12 +55,21 @@ pub async fn backup(args: KeysBackup) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    let machines: Vec<usize> = session.nodes().map(|node| node.machine).collect();
+    warn_of_io_logs(&view, &session.cluster, &session.fleet, machines).await;
     let written = write(&args, &mut session, &recipients, identities.as_ref()).await;
     let notes: Vec<String> =
         written.iter().map(|nodes| notes::backed_up(&args.output, *nodes, identities.is_some())).collect();
     let exit = view.finish_reading_with(&session, written.as_ref().err(), &notes);
     session.fleet.close().await;
     exit
+}
+
+/// Said before a key is read or written there.
+async fn warn_of_io_logs(view: &View, cluster: &Cluster, fleet: &Fleet, machines: Vec<usize>) {
+    let logged = io_log::machines(fleet, machines).await;
+    let names: Vec<String> = logged.into_iter().map(|machine| cluster.machine_name(machine)).collect();
+    view.warnings(&notes::io_logs(&names));
 }
 
 /// All nodes or none; how many there are.
@@ -154,6 +167,12 @@ async fn put_back(
             return Err(Failure::Refused(vec![refusal.help(advice)]));
         }
     }
+    let to_write: BTreeSet<usize> = planned
+        .iter()
+        .filter_map(|back| run.cluster.nodes.iter().find(|node| node.name == back.node))
+        .map(|node| node.machine)
+        .collect();
+    warn_of_io_logs(view, &run.cluster, &run.fleet, to_write.into_iter().collect()).await;
     let mut course = Course::restoring(options, KeysBack { backup, evidence: &shown });
     run.converge(|cluster, facts| course.next(cluster, facts)).await?;
     Ok(planned.len())

@@ -1,6 +1,7 @@
 //! Inventory → cluster: everything invalid is refused here, before any connection is opened.
 
 mod between;
+mod dialled;
 mod host;
 mod network;
 mod node;
@@ -262,6 +263,7 @@ fn whole(
     }
     roles::judge(&nodes, strategy, problems);
     clashes(&profile, &nodes, problems);
+    dialled::refuse(&machines, &nodes, inventory, problems);
     warn_public_rpc(&profile, &nodes, problems);
     Some(Cluster { name: name?, chain_id: chain_id?, profile, machines, nodes, genesis, strategy, joined })
 }

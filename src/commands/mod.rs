@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod encryption;
 pub mod history;
+pub mod io_log;
 pub mod keys;
 pub mod logs;
 pub mod status;

@@ -1,5 +1,7 @@
 //! What is asked of the hosts: the gather script's body.
 
+use std::collections::BTreeSet;
+
 use super::Account;
 use crate::{
     script::{compose::Script, quote::words},
@@ -33,6 +35,8 @@ pub struct NodeQuestion {
     pub binary_name: String,
     /// Where the planned binary is kept, when its checksum is known.
     pub binary: Option<(RemotePath, Sha256)>,
+    /// Names that its host has to know.
+    pub names: BTreeSet<String>,
     pub services: Vec<ServiceQuestion>,
 }
 
@@ -73,6 +77,10 @@ pub fn hand_is(question: &NodeQuestion) -> String {
 /// Everything about the machine, then about each of its nodes; scope N is the Nth question.
 pub fn gather(script: &mut Script, questions: &[NodeQuestion]) {
     script.line("observe_host\nobserve_ports\nobserve_pulled");
+    let names: BTreeSet<&String> = questions.iter().flat_map(|question| &question.names).collect();
+    if !names.is_empty() {
+        script.line(words(["observe_names"].into_iter().chain(names.into_iter().map(String::as_str))));
+    }
     nodes(script, questions);
 }
 

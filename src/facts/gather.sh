@@ -29,8 +29,7 @@ observe_host() {
   fact host uname "$(uname -snrm)"
   own_uid
   fact host uid "$uid"
-  read -r machine_id </etc/machine-id && fact host machine_id "$machine_id"
-  read -r boot_id </proc/sys/kernel/random/boot_id && fact host boot_id "$boot_id"
+  observe_identity
   [ ! -d /run/systemd/system ] || fact host systemd yes
   (. /etc/os-release && fact host os "$ID ${VERSION_ID:-}")
   for tool in curl wget bash setpriv flock base64 sha256sum systemctl find sed; do
@@ -40,6 +39,15 @@ observe_host() {
   room=$(stat -f -c '%a * %S / 1024' "$base" 2>/dev/null) && fact host free_kb "$(($room))"
   [ -z "${XDG_RUNTIME_DIR:-}" ] || observe_login
 }
+
+# Together they are one machine's alone: containers share the boot, cloned machines their id, and neither was begun in one moment.
+observe_identity() {
+  read -r init </proc/1/stat && init_began ${init##*) }
+  read -r machine_id </etc/machine-id && fact host machine_id "$machine_id"
+  read -r boot_id </proc/sys/kernel/random/boot_id && fact host boot_id "$boot_id"
+}
+# init_began FIELDS: of /proc/1/stat behind the name; the 22nd of all is when it began.
+init_began() { shift 19 && fact host init "$1"; }
 
 # Of a user whose own systemd runs the nodes: whether that outlives the last logout, and from which port on it may listen.
 observe_login() {
@@ -205,6 +213,15 @@ is_hidden() {
   done
   return 1
 }
+# systemd_version: $systemd_is is its number. Its own library is named after it, on most distributions; a process less.
+systemd_version() {
+  systemd_is=''
+  for library in /usr/lib/systemd/libsystemd-shared-*.so /usr/lib/*/systemd/libsystemd-shared-*.so /lib/systemd/libsystemd-shared-*.so; do
+    [ ! -e "$library" ] || systemd_is=${library##*-shared-}
+  done
+  [ -n "$systemd_is" ] || systemd_is=$(command systemctl --version | head -n 1 | cut -d ' ' -f 2)
+  systemd_is=${systemd_is%%[!0-9]*}
+}
 # observe_node SCOPE: one node; its number, and in variables: node_user node_account node_wd node_unit node_state
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_unit_absent (systemd knew none of its name when this run began)
@@ -218,11 +235,14 @@ observe_node() {
   home=${node_wd:-$hand_home}
   fact "$1" home "$home"
   fact "$1" state "$node_state"
+  [ -n "${systemd_is:-}" ] || systemd_version
+  [ -z "$systemd_is" ] || fact "$1" systemd "$systemd_is"
   node_link=$lib/bin/$node_unit.service/$node_binary_name
   observe_files "$1" "$node_state" "$node_state/started" "${node_link%/*}" "$node_link" "$units/$node_unit.service" "$node_state/initialised" "$node_state/restored" "$node_state/manifest.json"
   set -- "$1" "$node_state/manifest.json" "$units/$node_unit.service"
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
   texts "$@"
+  observe_others "$1"
   ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
   [ -z "$hand_user" ] || [ -z "$home" ] || observe_home "$1" "${node_state#"$lib/"}"
   say at "the binary of $node_unit"
@@ -232,6 +252,17 @@ observe_node() {
   esac
   [ -z "$node_binary" ] || observe_binary "$1" "$node_binary" "$node_binary_sum"
   observe_unit "$1" "$node_unit" "$node_binary" "$node_binary_sum"
+}
+# observe_others SCOPE: of a node that is not there by its name: what we have left of others, among which it may be by another
+# one, of its cluster or its own.
+observe_others() {
+  set -- "$1" "$node_state/initialised"
+  [ ! -e "$2" ] || return 0
+  set -- "$1"
+  for other in "$lib"/*/*/manifest.json; do
+    [ "$other" = "$node_state/manifest.json" ] || [ $# -gt 64 ] || set -- "$@" "$other"
+  done
+  texts "$@"
 }
 # observe_service SCOPE UNIT ABSENT BINARY_NAME BINARY SHA256: a process of that node beside the chain's own program, in the
 # words of observe_node. What is said of its unit alone has the scope SCOPE/UNIT.
@@ -281,6 +312,14 @@ roots_alone() {
   safe_place "$1" || return 1
   [ -z "$safe_rest" ] || return 0
   cd -P "$safe" && is_roots && [ -z "$(find . -maxdepth 3 -type d \( ! -uid 0 -o -perm /022 \) -print -quit)" ]
+}
+
+# observe_names NAME…: those that this host does not know.
+observe_names() {
+  say at "the names of hosts (getent)"
+  for name in "$@"; do
+    timeout 20 getent ahosts "$name" >/dev/null 2>&1 || fact host unresolved "$name"
+  done
 }
 
 # Binaries that were pulled from a URL before anyone knew their checksum: that one, and what the URL is called (`named`).

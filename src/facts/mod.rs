@@ -36,6 +36,9 @@ pub struct MachineFacts {
     pub os: String,
     pub machine_id: String,
     pub boot_id: String,
+    /// Ticks after the boot at which its first process began: containers of one kernel differ in that.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub init: String,
     pub uid: String,
     /// Of a login without root: its systemd runs without a session, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,11 +60,23 @@ pub struct MachineFacts {
     pub clock_ahead: f64,
     pub clock_uncertain: f64,
     pub listeners: Vec<Listener>,
+    /// Names that its nodes need and it does not know.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unresolved: BTreeSet<String>,
     /// Binaries pulled from a URL of unknown checksum: its URL's name → what was found there.
     pub pulled: BTreeMap<String, Sha256>,
     /// What this run has seen it fail to pull: its URL's name → why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unpulled: BTreeMap<String, String>,
+}
+
+impl MachineFacts {
+    /// Which machine it is, whatever its addresses: its boot, its installation, and when its init began. `None`: it does not
+    /// say all of them.
+    pub fn identity(&self) -> Option<[&str; 3]> {
+        let all = [self.boot_id.as_str(), self.machine_id.as_str(), self.init.as_str()];
+        all.iter().all(|part| !part.is_empty()).then_some(all)
+    }
 }
 
 /// One path as `lstat` sees it.
@@ -185,6 +200,12 @@ pub struct NodeFacts {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<UnitName, ServiceFacts>,
     pub manifest: Option<Arc<Manifest>>,
+    /// The version of the systemd that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub systemd: Option<u32>,
+    /// What we have left of other nodes there, where this one is not there by its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Arc<Manifest>>,
     /// Our folder for the same node, kept by another systemd of its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<RemotePath>,

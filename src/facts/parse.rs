@@ -22,6 +22,8 @@ const LONGEST_PATH: usize = 4096;
 const LONGEST_COMMAND: usize = 1 << 20;
 /// Services of one node, whoever names them.
 const MOST_SERVICES: usize = 64;
+/// Names that a machine does not know.
+const MOST_NAMES: usize = 10_000;
 /// Texts of one node: documents, configurations, what is kept of them.
 const MOST_TEXTS: usize = 64;
 /// No clock shows more seconds: the end of the year 9999.
@@ -49,6 +51,11 @@ impl Collector {
     /// Who the script runs as, once it has said so.
     pub fn uid(&self) -> &str {
         &self.machine.uid
+    }
+
+    /// Which machine it is, as far as it has said that by now.
+    pub fn identity(&self) -> Option<[&str; 3]> {
+        self.machine.identity()
     }
 
     /// `now`: when the line arrived.
@@ -154,12 +161,14 @@ impl Collector {
             "uid" => value.clone_into(&mut m.uid),
             "machine_id" => value.clone_into(&mut m.machine_id),
             "boot_id" => value.clone_into(&mut m.boot_id),
+            "init" => value.clone_into(&mut m.init),
             "lingers" => m.lingers = true,
             "first_port" => m.first_port = value.parse().ok(),
             "systemd" => m.systemd = true,
             "os" => value.trim().clone_into(&mut m.os),
             "tool" => m.tools.push(value.to_owned()),
             "loader" => m.loaders.push(value.to_owned()),
+            "unresolved" if m.unresolved.len() < MOST_NAMES => drop(m.unresolved.insert(value.to_owned())),
             "free_kb" => m.free_kb = value.parse().ok(),
             "pulled" => {
                 if let Some((sum, url)) = value.split_once(' ')

@@ -1,5 +1,6 @@
 //! What has to be known of each node: the questions of the gather script.
 
+use super::names;
 use crate::{
     chain::profile::{HomePath, NodeKeyReader, Prints, Profile, ValidatorKeyReader},
     cluster::{Binary, Cluster, Node, Program, Source},
@@ -137,6 +138,7 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             .map(|signs| (signs.file.to_string(), format!("{}height", signs.prefix))),
         binary_name: profile.binary.name.to_string(),
         binary: binary_sha256(node, facts).map(|sum| kept_at(cluster.main(node), sum)),
+        names: names::needed(cluster, node),
         services: cluster.programs(node).filter(|program| program.service.is_some()).map(service).collect(),
     }
 }

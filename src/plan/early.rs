@@ -19,6 +19,7 @@ pub fn uploads(cluster: &Cluster, machine: usize, facts: &Facts, options: &Optio
         lifecycle::of_node(cluster, node, facts) == Life::Absent
             && preflight::can_host(cluster, node, seen, facts_of_node).is_empty()
             && preflight::ports_free(cluster, node, seen, facts_of_node).is_empty()
+            && preflight::renamed::refusal(cluster, node, facts_of_node).is_none()
             && preflight::units::foreign(cluster, node, facts_of_node).is_empty()
     });
     if !may_serve || !preflight::one_binary(cluster, facts).is_empty() {

@@ -40,6 +40,7 @@ pub(super) fn context(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Optio
         unit: node.unit.clone(),
         services: services(cluster, node),
         rootless: cluster.scope(node).login_user().is_some(),
+        systemd: seen.systemd,
         init_files,
     })
 }

@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod goal;
 pub mod lifecycle;
 mod manifest;
+pub mod names;
 pub mod node;
 pub mod phases;
 pub mod predict;

@@ -11,6 +11,7 @@ use crate::{
     chain::{
         peers::Peering,
         render::{Rendered, pre_init_files, render_node},
+        systemd::{self, Lacks},
         unit::{self, UnitAsk},
     },
     cluster::{Cluster, Node, Program},
@@ -218,8 +219,30 @@ pub fn sandbox(cluster: &Cluster, node: &Node, seen: &NodeFacts, home: &RemotePa
         argv: &[cluster.started(node, cluster.main(node)).to_string()],
         overrides: &node.unit,
         rootless: cluster.scope(node).login_user().is_some(),
+        systemd: seen.systemd,
     };
     unit::unit_text(&cluster.profile, ask).map(|text| unit::sandbox(&text)).unwrap_or_default()
+}
+
+/// What is otherwise in its units, since its systemd is older than they are.
+pub fn lacks(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<(u32, Lacks)> {
+    let (version, home) = (seen.systemd?, seen.home.as_ref()?);
+    let ask = UnitAsk {
+        node: &node.name,
+        service: None,
+        after: &[],
+        user: &node.user,
+        working_directory: home,
+        shown: shown(seen, home),
+        before: &[],
+        argv: &[cluster.started(node, cluster.main(node)).to_string()],
+        overrides: &node.unit,
+        rootless: cluster.scope(node).login_user().is_some(),
+        systemd: None,
+    };
+    let text = unit::unit_text(&cluster.profile, ask).ok()?;
+    let (_, lacks) = systemd::fit(&text, Some(version), shown(seen, home));
+    (!lacks.is_nothing()).then_some((version, lacks))
 }
 
 /// What the manifest lists: everything of this node that is ours to keep right, and to remove.

@@ -1,12 +1,14 @@
 //! What must be true before anything is written: the hosts can do it, and nothing of value is in danger.
 
 pub mod keys;
+pub mod machines;
+pub mod renamed;
 pub mod units;
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Goal, Options, adopt, ask, birth, lifecycle, relay, rights,
+    Goal, Options, adopt, ask, birth, lifecycle, names, node, relay, rights,
     spread::each,
     stages, sync,
     world::{Outcome, World},
@@ -16,6 +18,7 @@ use crate::{
     cluster::{Cluster, Node, Program, folder},
     facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
     types::ids::{NodeName, ServiceName, Sha256},
+    types::ranges::named,
     types::{code::Code, diagnostic::Diagnostic},
 };
 
@@ -33,6 +36,7 @@ pub fn accept(world: &World<'_>) -> Outcome {
     let has_begun = lifecycle::of_cluster(cluster, facts) >= lifecycle::Life::Started;
     let of_node = |node| node_may(cluster, node, facts, options, has_begun);
     let mut refusals: Vec<Diagnostic> = each(&cluster.nodes, of_node).into_iter().flatten().collect();
+    refusals.extend(machines::refusals(cluster, facts));
     refusals.extend(birth::not_read(cluster));
     refusals.extend(sync::refusals(cluster, facts, options));
     refusals.extend(relay::refusals(cluster, facts, options));
@@ -62,6 +66,9 @@ fn node_may(
         refusals.extend(ports_free(cluster, node, machine, seen));
         refusals.extend(is_ours(cluster, node, facts, seen, options));
         refusals.extend(same_unit(node, seen));
+        if lifecycle::of_node(cluster, node, facts) < lifecycle::Life::Started {
+            refusals.extend(knows_its_names(cluster, node, machine));
+        }
         refusals.extend(rights::kept_elsewhere(cluster, node, seen));
         refusals.extend(keys_complete(cluster, node, seen));
         refusals.extend(keys_readable(cluster, node, seen));
@@ -228,6 +235,23 @@ pub fn ports_free(
     ports.iter().filter(|(_, port)| port.expected).filter_map(|(name, port)| taken(name, port)).collect()
 }
 
+/// A name that the host does not know ends a node at its start.
+pub fn knows_its_names(cluster: &Cluster, node: &Node, machine: &MachineFacts) -> Option<Diagnostic> {
+    if machine.unresolved.is_empty() {
+        return None;
+    }
+    let needed = names::needed(cluster, node);
+    let unknown: Vec<&str> =
+        needed.iter().filter(|name| machine.unresolved.contains(*name)).map(String::as_str).collect();
+    let one = if unknown.len() == 1 { "does" } else { "do" };
+    let message =
+        format!("{} {one} not resolve on this host, which the node needs at its start", unknown.join(", "));
+    (!unknown.is_empty()).then(|| {
+        Diagnostic::refusal(Code::PeerName, Some(&node.name), message)
+            .help("make the name known there (/etc/hosts, DNS; `getent hosts NAME`), or set `private_ip` (`public_ip`) to an address")
+    })
+}
+
 /// Files and units that somebody else made are not taken over in passing.
 fn is_ours(
     cluster: &Cluster,
@@ -236,6 +260,9 @@ fn is_ours(
     seen: &NodeFacts,
     options: &Options,
 ) -> Vec<Diagnostic> {
+    if let Some(refusal) = renamed::refusal(cluster, node, seen) {
+        return vec![refusal];
+    }
     let foreign = adopt::foreign(cluster, node, seen);
     if foreign.is_some() && options.goal == Goal::Adopt {
         return adopt::refusals(cluster, node, facts, seen, options);
@@ -354,10 +381,25 @@ fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) ->
     cluster.validators().filter(unknown).map(refuse).collect()
 }
 
+/// What units do without, once for all hosts that are alike.
+fn of_older_systemd(cluster: &Cluster, facts: &Facts) -> Vec<String> {
+    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for node in &cluster.nodes {
+        let lacks = facts.nodes.get(&node.name).and_then(|seen| node::lacks(cluster, node, seen));
+        if let Some((version, lacks)) = lacks {
+            alike
+                .entry(format!("systemd {version}: {}", lacks.words()))
+                .or_default()
+                .push(node.name.to_string());
+        }
+    }
+    alike.into_iter().map(|(words, names)| format!("{}: {words}", named(&names))).collect()
+}
+
 /// The same machine-id on two machines is a sign of cloned images, no danger by itself.
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
-    let mut warnings = Vec::new();
+    let mut warnings = of_older_systemd(cluster, facts);
     for (number, machine) in &facts.machines {
         if let Some(other) =
             seen.insert(&machine.machine_id, *number).filter(|_| !machine.machine_id.is_empty())

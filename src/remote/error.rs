@@ -16,6 +16,8 @@ pub enum HostError {
     HostKey(String),
     #[error("ssh login refused: {0}")]
     LoginRefused(String),
+    #[error("the account or its password has expired: {0}")]
+    Expired(String),
     #[error("the ssh program on this machine could not be used: {0}")]
     NoSsh(String),
     #[error("no sudo: {0}")]
@@ -37,6 +39,9 @@ pub enum HostError {
     NoUserManager(String, String),
     #[error("{0} is locked by another run: {1}")]
     Locked(String, String),
+    /// This very run has its lock already, by another address; which machine it is (`MachineFacts::identity`).
+    #[error("it is the same machine as another host of the inventory")]
+    Twice(Option<[String; 3]>),
     #[error("the connection was lost while {0}")]
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
@@ -76,6 +81,7 @@ impl HostError {
             Self::NoSuchName(_) => Code::NoSuchName,
             Self::HostKey(_) => Code::HostKey,
             Self::LoginRefused(_) => Code::LoginRefused,
+            Self::Expired(_) => Code::AccountExpired,
             Self::NoSsh(_) => Code::NoSsh,
             Self::NoSudo(_) => Code::NoSudo,
             Self::SudoWantsTerminal(_) => Code::SudoTerminal,
@@ -86,6 +92,7 @@ impl HostError {
             Self::NotRoot(_) => Code::NotRoot,
             Self::NoUserManager(..) => Code::NoUserManager,
             Self::Locked(..) => Code::Locked,
+            Self::Twice(_) => Code::OneMachine,
             Self::Lost(_) => Code::Lost,
             Self::Silent(..) => Code::Silent,
             Self::Endless(..) => Code::Endless,
@@ -111,6 +118,12 @@ impl HostError {
             Self::Unreachable(_) => {
                 "is the machine up, and are ansible_host and ansible_port right? Try the same with `ssh`"
             }
+            Self::HungUpOn(why) if why.contains("System is booting up") => {
+                "it was waited for (--timeout): run again when it is up, or give it longer; `systemctl list-jobs` there says what it waits for"
+            }
+            Self::HungUpOn(why) if why.contains("System is going down") => {
+                "it is being shut down or rebooted: run again when it is up"
+            }
             Self::HungUpOn(_) => {
                 "sshd there or on the jump host lets in too few at once (MaxStartups: try --forks 4, or a longer --timeout), is still booting, or keeps this machine out (fail2ban, hosts.deny)"
             }
@@ -118,8 +131,16 @@ impl HostError {
             Self::HostKey(_) => {
                 "if the machine was really reinstalled, remove its old key with `ssh-keygen -R HOST`; else somebody may be in between"
             }
-            Self::LoginRefused(_) => {
-                "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key, and a key with a passphrase must be in an ssh agent (`ssh-add`)"
+            Self::LoginRefused(why) => return Some(login_advice(why).to_owned()),
+            Self::Expired(_) => {
+                "renew it there as root: `chage -l USER` shows the dates, `chage -E -1 USER` takes the account's away, `passwd USER` renews \
+                 the password"
+            }
+            Self::NoSsh(why) if why.contains("command-line") => {
+                "ssh does not know that option: look at ansible_ssh_common_args and ansible_ssh_extra_args"
+            }
+            Self::NoSsh(why) if why.contains("configuration option") => {
+                "ssh does not read that file (of you: ~/.ssh/config): take the line out, or put `IgnoreUnknown OPTION` before it"
             }
             Self::NoSsh(_) => "install openssh-client and look at ansible_ssh_common_args",
             Self::NoSudo(_) => {
@@ -131,7 +152,15 @@ impl HostError {
             Self::SudoPasswordWanted => {
                 "give it with -K or ansible_become_password, or allow NOPASSWD in sudoers"
             }
-            Self::SudoPasswordWrong => "check ansible_become_password or what was typed for -K",
+            Self::SudoPasswordWrong => {
+                "check ansible_become_password or what was typed for -K; an account that wrong ones have locked refuses the right one, too \
+                 (`faillock --user USER`)"
+            }
+            Self::NoShell(why)
+                if why.to_lowercase().contains("login as") || why.to_lowercase().contains("log in as") =>
+            {
+                "set ansible_user to the account that the host names"
+            }
             Self::NoShell(_) => {
                 "the login must reach a POSIX shell (sh); is the account locked to another program?"
             }
@@ -143,6 +172,7 @@ impl HostError {
                 ));
             }
             Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
+            Self::Twice(_) => crate::types::login::ONE_MACHINE,
             Self::Lost(_) => "run the same command again: it goes on from where this host stands",
             Self::Silent(..) => {
                 "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"
@@ -172,6 +202,28 @@ impl HostError {
         };
         Some(advice.to_owned())
     }
+}
+
+/// By the words of ssh.
+fn login_advice(why: &str) -> &'static str {
+    let causes = [
+        ("are too open", "close the key file to others: `chmod 600 FILE`"),
+        ("not accessible", "check ansible_ssh_private_key_file: there is no such file here"),
+        (
+            "Load key",
+            "ssh cannot read the key file: is it the private key (not FILE.pub), whole, and with line ends of Unix (`sed -i 's/\\r$//' FILE`)?",
+        ),
+        (
+            "Too many authentication failures",
+            "sshd has refused the agent's keys before the right one was tried: name the key in ansible_ssh_private_key_file, or put \
+             `-o IdentitiesOnly=yes` into ansible_ssh_common_args",
+        ),
+    ];
+    causes.iter().find(|(sign, _)| why.contains(sign)).map_or(
+        "check ansible_user and ansible_ssh_private_key_file; the user's authorized_keys must hold that key, and a key with a passphrase \
+         must be in an ssh agent (`ssh-add`)",
+        |(_, advice)| advice,
+    )
 }
 
 const OTHER_SUM: &str =
@@ -204,70 +256,6 @@ fn step_advice(output: &str) -> Option<&'static str> {
     causes.iter().find(|(sign, _)| output.contains(sign)).map(|(_, advice)| *advice)
 }
 
-/// What ssh wrote when it could not connect.
-pub fn from_ssh_log(log: &str) -> HostError {
-    let lines: Vec<&str> = log
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with("Warning: Permanently added"))
-        .collect();
-    let last = lines.last().copied().unwrap_or("ssh said nothing").to_owned();
-    let has = |sign: &str| log.contains(sign);
-    if has("REMOTE HOST IDENTIFICATION HAS CHANGED") || has("Host key verification failed") {
-        let said = lines
-            .iter()
-            .find(|l| l.contains("IDENTIFICATION HAS CHANGED") || l.contains("host key is known"));
-        return HostError::HostKey(said.map_or(last, |l| l.trim_matches(['@', ' ']).to_owned()));
-    }
-    if has("Could not resolve hostname") {
-        return HostError::NoSuchName(last);
-    }
-    if has("Permission denied (") || has("Too many authentication failures") {
-        return HostError::LoginRefused(last);
-    }
-    if has("Bad configuration option")
-        || has("command-line line")
-        || has("unknown option")
-        || has("terminating, ")
-    {
-        return HostError::NoSsh(last);
-    }
-    if dropped_at_the_door(log) {
-        return HostError::HungUpOn(last);
-    }
-    HostError::Unreachable(last)
-}
-
-/// MaxStartups: sshd hangs up before it says who it is; pam_nologin: the host is still booting.
-pub fn dropped_at_the_door(log: &str) -> bool {
-    ["kex_exchange_identification", "Connection reset by", "System is booting up", "Exceeded MaxStartups"]
-        .iter()
-        .any(|sign| log.contains(sign))
-}
-
-/// What the remote side wrote before a script could say `ready`.
-pub fn from_preamble(stderr: &str) -> HostError {
-    let last =
-        stderr.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("nothing was said").to_owned();
-    let has = |sign: &str| stderr.contains(sign);
-    if last.contains("setsid")
-        && ["not found", "nknown command", "option"].iter().any(|why| last.contains(why))
-    {
-        return HostError::NoTool("setsid (of util-linux)".to_owned());
-    }
-    if has("you must have a tty") {
-        HostError::SudoWantsTerminal(last)
-    } else if has("a password is required") || has("a terminal is required") || has("no askpass program") {
-        HostError::SudoPasswordWanted
-    } else if has("Sorry, try again") || has("incorrect password") {
-        HostError::SudoPasswordWrong
-    } else if has("sudo: not found") || has("sudo: command not found") || has("sudoers") || has("sudo:") {
-        HostError::NoSudo(last)
-    } else {
-        HostError::NoShell(last)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -285,39 +273,5 @@ mod tests {
         assert!(here(Undelivered::OtherSum).contains("binary_sha256"));
         assert!(step("curl: (23) …\ncould not download http://x/y").unwrap().contains("disk full"));
         assert!(step("the binary that arrived has sha256 0, expected 1").unwrap().contains("binary_sha256"));
-    }
-
-    /// S10: a changed host key is not a refused login. P9.
-    #[test]
-    fn ssh_words_are_told_apart() {
-        let changed = "@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@\nHost key verification failed.\n";
-        assert!(matches!(from_ssh_log(changed), HostError::HostKey(said) if said.contains("HAS CHANGED")));
-        let refused = "ubuntu@10.0.0.1: Permission denied (publickey).\n";
-        assert!(matches!(from_ssh_log(refused), HostError::LoginRefused(_)));
-        let off = "ssh: connect to host 10.0.0.9 port 22: No route to host\n";
-        assert!(matches!(from_ssh_log(off), HostError::Unreachable(_)));
-        let dropped = "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1 port 22\n";
-        assert!(matches!(from_ssh_log(dropped), HostError::HungUpOn(_)));
-        assert_eq!(from_preamble("sudo: a password is required\n"), HostError::SudoPasswordWanted);
-        let tty = "sudo: sorry, you must have a tty to run sudo\n";
-        assert!(matches!(from_preamble(tty), HostError::SudoWantsTerminal(_)));
-        assert!(matches!(from_preamble("u is not in the sudoers file.\n"), HostError::NoSudo(_)));
-        assert!(matches!(from_preamble("sudo: /etc/sudoers is world writable\n"), HostError::NoSudo(_)));
-    }
-
-    #[test]
-    fn a_host_without_setsid_is_told_what_it_needs() {
-        for said in [
-            "sh: 1: exec: setsid: not found\n",
-            "bash: line 1: setsid: command not found\n",
-            "zsh:1: command not found: setsid\n",
-            "fish: Unknown command: setsid\n",
-            "sudo: setsid: command not found\n",
-            "setsid: unrecognized option: w\n",
-        ] {
-            let error = from_preamble(said);
-            assert!(error.to_string().contains("missing there: setsid"), "{said}: {error}");
-            assert!(error.advice().unwrap().contains("util-linux"));
-        }
     }
 }

@@ -2,19 +2,19 @@
 
 use std::{io::Read as _, net::SocketAddr, path::Path, process::Stdio, sync::Arc, time::Duration};
 
-use tokio::process::Command;
-use zeroize::Zeroizing;
+use tokio::{io::AsyncReadExt as _, process::Command};
 
 use super::{
     error::HostError,
     running::{Pipes, Running},
     ssh::Ssh,
+    sudo,
 };
 use crate::{
-    script::{compose::Script, quote::word, record::Record},
+    script::{compose::Script, record::Record},
     types::{
         ids::{RemotePath, UserName},
-        login::{Login, Secret, Via},
+        login::{Login, Via},
         scope::{LoginUser, Scope},
     },
 };
@@ -22,6 +22,9 @@ use crate::{
 /// How long a shell may take to come up (a busy host, a slow PAM), on top of the connection; less where a host may be
 /// silent for less.
 const SHELL_LIMIT: Duration = Duration::from_secs(45);
+
+/// So long it is waited for that a sudo which asks again has been ended.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bytes of what an account's record says.
 const LONGEST_WORD: usize = 4096;
@@ -112,13 +115,39 @@ impl Host {
 
     /// Starts a script; it has said `ready` when this returns. `doing` names it in errors.
     pub async fn start(&self, script: &Script, doing: &str) -> Result<Running, HostError> {
-        let (command, preface) = shell_command(&self.login);
-        let pipes = match &self.line {
-            Line::Ssh(ssh) => ssh.spawn(&command).await?,
-            Line::Local => spawn_here(&command)?,
-        };
+        let opening = sudo::opening(&self.login);
         let limit = SHELL_LIMIT.min(self.limit);
-        Running::start(pipes, &script.nonce, &preface, &script.text(&self.scope), doing, limit).await
+        let mut running = Running::new(self.spawn(&opening.words).await?, &script.nonce, doing);
+        if let Some(password) = &opening.password
+            && let Err(refused) = running.get_in(password, limit).await
+        {
+            // While its input is still open.
+            if let Some(pid) = refused.asks {
+                self.end_sudo(pid).await;
+            }
+            return Err(refused.why);
+        }
+        running.start(&script.text(&self.scope), limit).await?;
+        Ok(running)
+    }
+
+    async fn spawn(&self, command: &[String]) -> Result<Pipes, HostError> {
+        match &self.line {
+            Line::Ssh(ssh) => ssh.spawn(command).await,
+            Line::Local => spawn_here(command),
+        }
+    }
+
+    async fn end_sudo(&self, pid: u32) {
+        let end = async {
+            let mut pipes = self.spawn(&sudo::kill(pid)).await?;
+            let mut said = Vec::new();
+            let _ = pipes.stdout.read_to_end(&mut said).await;
+            Ok::<(), HostError>(())
+        };
+        if !matches!(tokio::time::timeout(KILL_LIMIT, end).await, Ok(Ok(()))) {
+            tracing::debug!(pid, "a sudo that asks again could not be ended");
+        }
     }
 
     /// A stream to an address as the host sees it.
@@ -213,61 +242,6 @@ step 0 receive
 finish 0"#,
     );
     script
-}
-
-/// Who logs in, without a process more.
-const OWN_UID: &str = r#"while read -r k u r; do [ "$k" != Uid: ] || break; done </proc/self/status"#;
-
-/// The script's shell: in a session of its own, whose leader it is. It has no terminal that it could type into (with
-/// `ansible_connection: local` that would be the operator's), and what it starts can be told from all else there.
-const SHELL: &str = "setsid -w sh -s";
-
-/// The line after the password. It stands in the arguments of processes, which every user of the machine can read, so it is
-/// a fixed word: the nonce comes with the script alone.
-const MARK: &str = "loomctl-script-follows";
-
-/// The words that start `sh` as root there, and what must go in before the script.
-///
-/// A password line can never become input of the script: a wrapper reads up to the mark, whether sudo took the
-/// password or (NOPASSWD, a fresh timestamp) left it to us. Where sudo asks again it takes the mark for an answer: the
-/// wrapper does not look for another one, since what follows may hold any text, and runs nothing.
-fn shell_command(login: &Login) -> (Vec<String>, Zeroizing<Vec<u8>>) {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    if !login.sudo {
-        return (SHELL.split(' ').map(str::to_owned).collect(), Zeroizing::default());
-    }
-    let root = format!("{OWN_UID}; [ \"$u\" != 0 ]");
-    match &login.sudo_password {
-        None => {
-            // What sudo starts is `sh`: sudoers may name it.
-            let text =
-                format!("{root} || exec {SHELL}; exec sudo -n sh -c {}", word(&format!("exec {SHELL}")));
-            (words(&["sh", "-c", &text]), Zeroizing::default())
-        }
-        Some(password) => {
-            let eat = eat();
-            let text = format!("{root} || {{ {eat}; }}; exec sudo -S -p \"\" sh -c {}", word(&eat));
-            (words(&["sh", "-c", &text]), preface(password))
-        }
-    }
-}
-
-/// The wrapper: one line or two, of which the last is the mark.
-fn eat() -> String {
-    let mark = word(MARK);
-    let line = format!("IFS= read -r l; [ \"$l\" = {mark} ]");
-    let refuse = "{ echo \"sudo asks for more than a password\" >&2; exit 1; }";
-    format!("{line} || {{ {line}; }} || {refuse}; exec {SHELL}")
-}
-
-/// Made in one piece, so that no half of it stays behind in memory.
-fn preface(password: &Secret) -> Zeroizing<Vec<u8>> {
-    let parts = [password.reveal(), "\n", MARK, "\n"];
-    let mut lines = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    for part in parts {
-        lines.extend_from_slice(part.as_bytes());
-    }
-    lines
 }
 
 fn spawn_here(command: &[String]) -> Result<Pipes, HostError> {

@@ -1,5 +1,6 @@
 //! The only place that opens connections: hosts, sessions, scripts, uploads, forwards, downloads. Knows nothing of chains.
 
+mod diagnose;
 pub mod download;
 pub mod error;
 pub mod folder;
@@ -10,3 +11,4 @@ mod mux;
 pub mod running;
 pub mod ssh;
 mod stream;
+mod sudo;

@@ -11,11 +11,14 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
+use zeroize::Zeroizing;
 
 use super::{
-    error::{HostError, from_preamble},
+    diagnose,
+    error::HostError,
     lines::{LONGEST, Line, Lines, MOST_OTHERS},
     stream::{Reader, Writer},
+    sudo,
 };
 use crate::script::record::{Record, parse};
 
@@ -32,7 +35,24 @@ const LONGEST_NAME: usize = 500;
 /// As much of stderr as is kept for an error message, in bytes.
 const STDERR_KEPT: usize = 8192;
 /// It comes by another way than what the script says: so long the rest of it is waited for after the script's end.
-const STDERR_LATE: Duration = Duration::from_secs(1);
+pub const STDERR_LATE: Duration = Duration::from_secs(1);
+
+/// How often it is looked at what sudo says.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Lines of a login that are kept for a message.
+const MOST_GREETED: usize = 20;
+
+enum Heard {
+    Record(Record),
+    Other(Vec<u8>),
+}
+
+/// Why sudo has let nobody in, and the process that still asks for a password.
+pub struct NotIn {
+    pub why: HostError,
+    pub asks: Option<u32>,
+}
 
 /// The ends of a remote process; `keep` holds whatever must live as long as it does.
 pub struct Pipes {
@@ -44,13 +64,17 @@ pub struct Pipes {
 
 pub struct Running {
     nonce: String,
-    stdin: Arc<Mutex<Option<Writer>>>,
+    pub(super) stdin: Arc<Mutex<Option<Writer>>>,
     lines: Lines,
     /// Records and bytes that it may still say; `None`: nobody keeps them.
     left: Option<(usize, usize)>,
     /// When it has to have ended, and how long it had for that; `None`: it has not been waited for yet.
     end: Option<(Instant, Duration)>,
     stderr: Arc<StdMutex<String>>,
+    /// What the login has said before the script could say `ready`.
+    greeting: Vec<String>,
+    /// What sudo was given, if anything.
+    password: Zeroizing<Vec<u8>>,
     listener: JoinHandle<()>,
     heart: Option<JoinHandle<()>>,
     /// What is being done, for the message when it stops: `gathering facts`.
@@ -60,58 +84,117 @@ pub struct Running {
 }
 
 impl Running {
-    /// Sends `preface` (what sudo's wrapper reads) and the script, and waits until it says `ready`.
-    pub async fn start(
-        pipes: Pipes,
-        nonce: &str,
-        preface: &[u8],
-        script: &str,
-        doing: &str,
-        limit: Duration,
-    ) -> Result<Self, HostError> {
+    /// Of a process that has not been sent anything yet.
+    pub fn new(pipes: Pipes, nonce: &str, doing: &str) -> Self {
         let stderr = Arc::new(StdMutex::new(String::new()));
         let listener = tokio::spawn(keep_stderr(pipes.stderr, Arc::clone(&stderr)));
-        let mut running = Self {
+        Self {
             nonce: nonce.to_owned(),
             stdin: Arc::new(Mutex::new(Some(pipes.stdin))),
             lines: Lines::new(pipes.stdout, nonce),
             left: Some((MOST_RECORDS, MOST_BYTES)),
             end: None,
             stderr,
+            greeting: Vec::new(),
+            password: Zeroizing::default(),
             listener,
             heart: None,
             doing: doing.to_owned(),
             ended: false,
             _keep: pipes.keep,
-        };
-        let sent = async {
-            let _ = running.send(preface).await;
-            // A refused sudo closes the pipe: what it said is the better message, so writing may fail here.
-            let _ = running.send(script.as_bytes()).await;
-            running.await_ready(limit).await
-        };
-        sent.await?;
-        Ok(running)
+        }
     }
 
-    async fn await_ready(&mut self, limit: Duration) -> Result<(), HostError> {
-        let end = Instant::now() + limit;
-        loop {
+    /// Gives sudo its password, and waits until its wrapper says that it runs; the mark is sent then, and nothing before.
+    pub async fn get_in(&mut self, password: &[u8], limit: Duration) -> Result<(), NotIn> {
+        let (end, mut asks) = (Instant::now() + limit, None);
+        // One who does not ask (a sudo that is not there) closes the pipe: what it said is the better message.
+        self.password = Zeroizing::new(password.to_vec());
+        let _ = self.send(password).await;
+        let why = loop {
             // A wrong password makes sudo ask again, and it would wait for ever: so look at what it says.
-            let step = (Instant::now() + Duration::from_millis(200)).min(end);
-            match timeout_at(step, self.next_record()).await {
-                Ok(Ok(Some(Record::Ready))) => return Ok(()),
-                Ok(Err(error)) => return Err(error),
-                Ok(Ok(None)) => return Err(from_preamble(&self.last_words().await)),
-                Err(_) if self.stderr_text().contains("Sorry, try again") => {
-                    return Err(HostError::SudoPasswordWrong);
+            if sudo::has_refused(&self.stderr_text()) {
+                break HostError::SudoPasswordWrong;
+            }
+            if Instant::now() >= end {
+                break self.not_let_in(limit);
+            }
+            let Ok(line) = timeout_at((Instant::now() + LOOK).min(end), self.lines.next()).await else {
+                continue;
+            };
+            match line {
+                Line::Read(line) => match sudo::heard(String::from_utf8_lossy(&line).trim_end()) {
+                    sudo::Heard::Asks(pid) => asks = Some(pid),
+                    sudo::Heard::Runs => {
+                        let _ = self.send(format!("{}\n", sudo::MARK).as_bytes()).await;
+                        return Ok(());
+                    }
+                    sudo::Heard::Other => self.greeted(&line, password),
+                },
+                // It has ended by itself.
+                Line::End => return Err(NotIn { why: self.no_shell().await, asks: None }),
+                Line::TooLong | Line::TooMuch => {
+                    break self.too_much(format!("over {} MiB beside its answer", MOST_OTHERS >> 20));
                 }
-                Err(_) if Instant::now() >= end => {
-                    return Err(HostError::Silent(limit, "waiting for a shell".to_owned()));
-                }
-                Ok(Ok(Some(_))) | Err(_) => {}
+            }
+        };
+        Err(NotIn { why, asks })
+    }
+
+    /// Nobody has said anything that is known: a second factor asks for one in words of its own, without a newline.
+    fn not_let_in(&self, limit: Duration) -> HostError {
+        let said = sudo::without_prompts(&self.stderr_text());
+        let is_open = !said.is_empty() && !said.ends_with('\n');
+        let said = self.without_password(&said);
+        match said.lines().next_back().map(str::trim).filter(|_| is_open) {
+            Some(asked) if !asked.is_empty() => {
+                HostError::NoSudo(format!("it asks for more than a password: {}", first_words(asked)))
+            }
+            _ => HostError::Silent(limit, "waiting for a shell".to_owned()),
+        }
+    }
+
+    /// Sends the script and waits until it says `ready`.
+    pub async fn start(&mut self, script: &str, limit: Duration) -> Result<(), HostError> {
+        // A refused sudo closes the pipe: what it said is the better message, so writing may fail here.
+        let _ = self.send(script.as_bytes()).await;
+        match timeout_at(Instant::now() + limit, self.until_ready(script)).await {
+            Ok(result) => result,
+            Err(_) => Err(HostError::Silent(limit, "waiting for a shell".to_owned())),
+        }
+    }
+
+    async fn until_ready(&mut self, script: &str) -> Result<(), HostError> {
+        loop {
+            match self.next_line().await? {
+                Some(Heard::Record(Record::Ready)) => return Ok(()),
+                Some(Heard::Record(_)) => {}
+                Some(Heard::Other(line)) => self.greeted(&line, script.as_bytes()),
+                None => return Err(self.no_shell().await),
             }
         }
+    }
+
+    /// The first lines of what a login says before us; nothing of what we have sent, should it be given back to us.
+    fn greeted(&mut self, line: &[u8], sent: &[u8]) {
+        let line = line.trim_ascii();
+        let is_ours = line.is_empty() || line.starts_with(self.nonce.as_bytes()) || has(sent, line);
+        if self.greeting.len() < MOST_GREETED && !is_ours {
+            let line = self.without_password(&String::from_utf8_lossy(line));
+            self.greeting.extend(line.lines().map(first_words));
+        }
+    }
+
+    /// The lines that do not hold it: a login that runs what it reads says what it has not understood.
+    fn without_password(&self, text: &str) -> String {
+        let holds = |line: &&str| !has(line.as_bytes(), self.password.trim_ascii());
+        text.lines().filter(holds).flat_map(|line| [line, "\n"]).collect()
+    }
+
+    async fn no_shell(&mut self) -> HostError {
+        let stderr = self.last_words().await;
+        let stderr = self.without_password(&stderr);
+        diagnose::of_login(&stderr, &self.greeting, !self.password.is_empty())
     }
 
     /// From here on a heartbeat goes out: call it when the script has said `ready` and wants no data of ours.
@@ -144,7 +227,17 @@ impl Running {
     /// The next line that is ours; `None` at the end of the output.
     async fn next_record(&mut self) -> Result<Option<Record>, HostError> {
         loop {
-            let line = match self.lines.next().await {
+            match self.next_line().await? {
+                Some(Heard::Record(record)) => return Ok(Some(record)),
+                Some(Heard::Other(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    async fn next_line(&mut self) -> Result<Option<Heard>, HostError> {
+        loop {
+            let bytes = match self.lines.next().await {
                 Line::Read(line) => line,
                 Line::TooLong => return Err(self.too_much(format!("a line of over {} MiB", LONGEST >> 20))),
                 Line::TooMuch => {
@@ -152,14 +245,15 @@ impl Running {
                 }
                 Line::End => return Ok(None),
             };
-            let line = String::from_utf8_lossy(&line);
+            let line = String::from_utf8_lossy(&bytes);
             if let Some(record) = parse(&self.nonce, &line) {
                 self.count(line.len())?;
-                return Ok(Some(short(record)));
+                return Ok(Some(Heard::Record(short(record))));
             }
             // A line of ours that was cut short may hold a part of a key: it is not shown.
             if !line.is_empty() && !line.starts_with(&self.nonce) {
                 tracing::debug!(%line, "not a line of ours");
+                return Ok(Some(Heard::Other(bytes)));
             }
         }
     }
@@ -247,6 +341,14 @@ impl Running {
     }
 }
 
+fn has(text: &[u8], part: &[u8]) -> bool {
+    !part.is_empty() && text.windows(part.len()).any(|window| window == part)
+}
+
+fn first_words(text: &str) -> String {
+    text.chars().take(LONGEST_NAME).collect()
+}
+
 /// What comes into messages, as long as people read: where it hangs, which lock is held.
 fn short(record: Record) -> Record {
     let cut = |text: String| {
@@ -268,7 +370,7 @@ impl Drop for Running {
     }
 }
 
-async fn keep_stderr(mut stderr: Reader, kept: Arc<StdMutex<String>>) {
+pub async fn keep_stderr(mut stderr: Reader, kept: Arc<StdMutex<String>>) {
     let mut buffer = [0; 1024];
     while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
         if let Ok(mut kept) = kept.lock()

@@ -12,9 +12,10 @@ use openssh::{ForwardType, Session, Socket};
 use tokio::{process::Command, sync::Mutex, time::Instant};
 
 use super::{
-    error::{HostError, dropped_at_the_door, from_ssh_log},
+    diagnose::{self, Outcome},
+    error::HostError,
     mux,
-    running::Pipes,
+    running::{Pipes, STDERR_LATE, keep_stderr},
 };
 use crate::types::login::Login;
 
@@ -146,7 +147,14 @@ fn arguments(login: &Login, control: &Path, log: &Path, configured: &Configured)
     option(&mut args, format!("ControlPath={}", control.display()));
     option(&mut args, format!("ControlPersist={PERSIST}"));
     args.extend(["-E".to_owned(), log.display().to_string()]);
-    args.extend(login_arguments(login));
+    if configured.is_quiet {
+        option(&mut args, "LogLevel=INFO".to_owned());
+    }
+    if configured.named_keys_only {
+        option(&mut args, "IdentitiesOnly=yes".to_owned());
+    }
+    let users = login_arguments(login);
+    args.extend(if configured.is_quiet { users.into_iter().filter_map(aloud).collect() } else { users });
     option(&mut args, format!("ConnectTimeout={}", login.connect_timeout.as_secs().max(1)));
     option(&mut args, "ServerAliveInterval=5".to_owned());
     option(&mut args, "ServerAliveCountMax=4".to_owned());
@@ -157,6 +165,18 @@ fn arguments(login: &Login, control: &Path, log: &Path, configured: &Configured)
         option(&mut args, format!("Ciphers={ciphers}"));
     }
     args
+}
+
+/// A word of ssh's arguments without `-q`, which would count whatever LogLevel says.
+fn aloud(word: String) -> Option<String> {
+    const FLAGS: &str = "46AaCGgKkNnqsTtVvXxYy";
+    let is_quiet = word
+        .strip_prefix('-')
+        .is_some_and(|flags| flags.contains('q') && flags.chars().all(|flag| FLAGS.contains(flag)));
+    if !is_quiet {
+        return Some(word);
+    }
+    Some(word.replace('q', "")).filter(|word| word != "-")
 }
 
 /// What the inventory says, as ssh's own arguments.
@@ -176,32 +196,65 @@ fn login_arguments(login: &Login) -> Vec<String> {
 }
 
 async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>, HostError> {
-    let configured = Configured::ask(login).await?;
+    let mut configured = Configured::ask(login).await?;
     let (control, log) = (folder.join(name), folder.join(format!("{name}.log")));
     // sshd's MaxStartups drops connections when many come at once, a jump host's above all: for as long as a host may
     // take to connect, it is tried again.
     let patience = Instant::now() + login.connect_timeout;
     let mut tries = 0;
     loop {
-        let _ = std::fs::remove_file(&log);
-        let mut ssh = Command::new("ssh");
-        ssh.args(arguments(login, &control, &log, &configured)).args(["-N", "-f"]).arg(login.host.as_str());
-        ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let limit = login.connect_timeout * 3;
-        let status = tokio::time::timeout(limit, ssh.status())
-            .await
-            .map_err(|_| HostError::Unreachable(format!("no connection within {} s", limit.as_secs())))?
-            .map_err(|e| HostError::NoSsh(e.to_string()))?;
-        if status.success() {
-            return Ok(Arc::new(Session::resume_mux(control.into(), Some(log.into()))));
+        let outcome = match attempt(login, &control, &log, &configured).await? {
+            None => return Ok(Arc::new(Session::resume_mux(control.into(), Some(log.into())))),
+            Some(outcome) => outcome,
+        };
+        // The key that the inventory names comes after those of an agent.
+        if outcome.ran_out_of_tries() && login.identity.is_some() && !configured.named_keys_only {
+            configured.named_keys_only = true;
+            continue;
         }
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
         tries += 1;
         let pause = pause_after(tries);
-        if !dropped_at_the_door(&said) || Instant::now() + pause > patience {
-            return Err(from_ssh_log(&said));
+        if !outcome.may_pass() || Instant::now() + pause > patience {
+            return Err(diagnose::of_ssh(&outcome));
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// `None`: the master runs.
+async fn attempt(
+    login: &Login,
+    control: &Path,
+    log: &Path,
+    configured: &Configured,
+) -> Result<Option<Outcome>, HostError> {
+    let _ = std::fs::remove_file(log);
+    let mut ssh = Command::new("ssh");
+    ssh.args(arguments(login, control, log, configured)).args(["-N", "-f"]).arg(login.host.as_str());
+    ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut ssh = ssh.spawn().map_err(|e| HostError::NoSsh(e.to_string()))?;
+    let heard = Arc::new(std::sync::Mutex::new(String::new()));
+    let listener =
+        ssh.stderr.take().map(|stderr| tokio::spawn(keep_stderr(Box::pin(stderr), Arc::clone(&heard))));
+    let limit = login.connect_timeout * 3;
+    let status = tokio::time::timeout(limit, ssh.wait()).await;
+    let connected = matches!(&status, Ok(Ok(status)) if status.success());
+    if let Some(mut listener) = listener {
+        // A master that runs says nothing more, and a jump host's ssh may outlive ours.
+        if !connected {
+            drop(tokio::time::timeout(STDERR_LATE, &mut listener).await);
+        }
+        listener.abort();
+    }
+    let outcome = || Outcome {
+        log: std::fs::read_to_string(log).unwrap_or_default(),
+        stderr: heard.lock().map(|text| text.clone()).unwrap_or_default(),
+    };
+    match status {
+        Ok(Ok(_)) if connected => Ok(None),
+        Ok(Ok(_)) => Ok(Some(outcome())),
+        Ok(Err(error)) => Err(HostError::NoSsh(error.to_string())),
+        Err(_) => Err(diagnose::no_connection(limit, &outcome())),
     }
 }
 
@@ -218,7 +271,14 @@ struct Configured {
     /// It would ask a person about an unknown host key, which cannot be answered here (S10).
     asks: bool,
     ciphers: String,
+    /// It would not say why it fails (`LogLevel QUIET`, `-q`).
+    is_quiet: bool,
+    /// `IdentitiesOnly`: of an agent's keys only those that are named.
+    named_keys_only: bool,
 }
+
+/// Levels of ssh's log at which it does not say why it fails, or keeps the server's banner to itself.
+const QUIET: [&str; 3] = ["QUIET", "FATAL", "ERROR"];
 
 /// What OpenSSH allows where nobody has said otherwise, in the order that it had until it preferred the second.
 const DEFAULT_CIPHERS: [&str; 6] = [
@@ -237,7 +297,7 @@ impl Configured {
         ssh.arg("-G").args(login_arguments(login)).arg(login.host.as_str()).stdin(Stdio::null());
         let out = ssh.output().await.map_err(|e| HostError::NoSsh(e.to_string()))?;
         if !out.status.success() {
-            return Err(from_ssh_log(&format!("terminating, {}", String::from_utf8_lossy(&out.stderr))));
+            return Err(diagnose::of_configuration(&String::from_utf8_lossy(&out.stderr)));
         }
         Ok(Self::read(&String::from_utf8_lossy(&out.stdout)))
     }
@@ -248,6 +308,8 @@ impl Configured {
         Self {
             asks: value("stricthostkeychecking") == Some("ask"),
             ciphers: value("ciphers").unwrap_or_default().to_owned(),
+            is_quiet: value("loglevel").is_some_and(|level| QUIET.contains(&level)),
+            named_keys_only: value("identitiesonly") == Some("yes"),
         }
     }
 
@@ -296,6 +358,21 @@ mod tests {
         assert!(at("BatchMode=yes") < at("BatchMode=no"));
         assert!(at("ConnectTimeout=3") < at("ConnectTimeout=10"));
         assert_eq!(args.last().unwrap(), "StrictHostKeyChecking=accept-new");
+    }
+
+    /// The reason must be there to be shown.
+    #[test]
+    fn a_quiet_ssh_says_why_it_fails() {
+        for level in QUIET {
+            assert!(Configured::read(&format!("loglevel {level}\n")).is_quiet, "{level}");
+        }
+        assert!(!Configured::read("loglevel DEBUG1\n").is_quiet, "somebody looks for something");
+        let left =
+            |words: &[&str]| words.iter().filter_map(|word| aloud((*word).to_owned())).collect::<Vec<_>>();
+        assert_eq!(
+            left(&["-q", "-o", "Port=q", "-Cq", "-qC", "-Jq.example"]),
+            ["-o", "Port=q", "-C", "-C", "-Jq.example"]
+        );
     }
 
     #[test]

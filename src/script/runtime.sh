@@ -213,10 +213,14 @@ audit() {
 # take_lock NAME SECONDS WHO FD: lives as long as the descriptor that was opened for it (7 to 9); WHO is for the one who
 # comes too late. A lock file's text says nothing by itself: flock(2) decides.
 take_lock() {
-  if ! flock -w "$2" "$4"; then
-    say "locked $1 $(base64 -w0 <"$run/$1.lock")"
-    finish 4
-  fi
+  waited=0
+  until flock -w 1 "$4"; do
+    waited=$((waited + 1))
+    # This very run, by another address of this machine, would wait for itself. (Of its work it may be the step before.)
+    case $1 in *.work) held_by='' ;; *) IFS= read -r held_by <"$run/$1.lock" ;; esac
+    case $held_by in "$3, since "*) waited=$2 ;; esac
+    [ "$waited" -lt "$2" ] || { say "locked $1 $(base64 -w0 <"$run/$1.lock")" && finish 4; }
+  done
   : "${since:=$(date '+%Y-%m-%d %H:%M:%S %Z')}"
   printf '%s, since %s' "$3" "$since" >"$run/$1.lock"
 }

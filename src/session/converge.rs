@@ -10,9 +10,11 @@ use futures::future::join_all;
 
 use crate::{
     cluster::Cluster,
-    facts::{Facts, NodeFacts},
+    facts::{Facts, MachineFacts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
-    plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, predict, roll, sync},
+    plan::{
+        Gate, Next, Options, Stage, ask, early, evidence::Evidence, predict, preflight, roll, sync,
+    },
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     types::{
@@ -186,12 +188,29 @@ impl Run {
             errors.into_iter().partition(|(machine, e)| {
                 touched(machine) || matches!(e, HostError::Locked(..) | HostError::Interrupted)
             });
+        let twice: Vec<Diagnostic> =
+            fatal.iter().filter_map(|(machine, error)| self.twice(*machine, error)).collect();
+        if !twice.is_empty() {
+            return Err(Failure::Input(twice));
+        }
         if !fatal.is_empty() {
             let name = |(machine, e)| (self.cluster.machine_name(machine), e);
             return Err(Failure::Hosts(fatal.into_iter().map(name).collect()));
         }
         self.absent.extend(absent);
         Ok(())
+    }
+
+    /// Of a machine that this run has locked already, as another one.
+    fn twice(&self, machine: usize, error: &HostError) -> Option<Diagnostic> {
+        let HostError::Twice(identity) = error else { return None };
+        let is_it = |seen: &MachineFacts| {
+            seen.identity()
+                .zip(identity.as_ref())
+                .is_some_and(|(seen, other)| seen == other.each_ref().map(String::as_str))
+        };
+        let first = self.facts.machines.iter().find(|(_, seen)| is_it(seen)).map(|(first, _)| *first);
+        Some(preflight::machines::same(&self.cluster, first, machine))
     }
 
     /// The machine with the cluster's lock: every run has to take the same.

@@ -51,6 +51,7 @@ codes! {
         NoSuchName = "host/no-such-name", "the host name does not resolve";
         HostKey = "host/host-key", "the host key has changed or is not known";
         LoginRefused = "host/login-refused", "ssh refuses the login";
+        AccountExpired = "host/account-expired", "the login's account or its password has expired";
         NoSsh = "host/no-ssh", "the ssh program of the control machine cannot be used";
         NoSudo = "host/no-sudo", "sudo is missing or does not let the login in";
         SudoTerminal = "host/sudo-terminal", "sudo wants a terminal";
@@ -72,6 +73,7 @@ codes! {
         OtherDownload = "host/other-download", "a downloaded binary has another checksum than binary_sha256";
         NoDownloader = "host/no-downloader", "neither the host nor the control machine can download";
         NoSystemd = "host/no-systemd", "systemd is not the init system";
+        OldSystemd = "host/old-systemd", "systemd is older than directives of the unit";
         NoLingering = "host/no-lingering", "user mode: lingering is off";
         LowPort = "host/low-port", "user mode: a port that only root may use";
         NoUser = "host/no-user", "the node's user does not exist";
@@ -91,8 +93,10 @@ codes! {
         MemoryLow = "host/memory-low", "too little memory";
         NoNtp = "host/no-ntp", "the clock is not synchronised";
         PeerUnreachable = "host/peer-unreachable", "another node's port does not answer";
+        PeerName = "host/peer-name", "a host does not know a name that its node needs";
         SshdSessions = "host/sshd-sessions", "sshd allows few sessions a connection";
         SshdForwarding = "host/sshd-forwarding", "sshd forbids forwarding";
+        IoLog = "host/sudo-io-log", "sudo logs input or output of what it runs";
         FewFiles = "host/few-files", "the kernel allows too few open files";
         JournalLost = "host/journal-lost", "the journal is not kept";
         UnitMissing = "V1/unit-missing", "the unit is missing or not loaded";
@@ -136,6 +140,7 @@ codes! {
         BinarySum = "input/binary-sha256", "the binary is not the one that binary_sha256 names";
         UserModeUser = "input/user-mode-user", "user mode: `user` is not the login's";
         UserModeAccount = "input/user-mode-create-user", "user mode: accounts are made by root alone";
+        OneMachine = "input/one-machine", "two hosts of the inventory are one machine, by other addresses";
         SyncServers = "input/state-sync-servers", "state_sync has fewer than two nodes to ask";
         BackupDamaged = "input/backup-damaged", "the backup cannot be used";
         NotInBackup = "input/not-in-backup", "the node is not in the backup";
@@ -175,6 +180,7 @@ codes! {
         NoTrustedBlock = "plan/no-trusted-block", "state_sync has no block to trust";
         ManifestUnusable = "plan/manifest-unusable", "the manifest on the host cannot be used";
         ForeignNode = "plan/foreign-node", "files of a node that loomctl has not made";
+        Renamed = "plan/renamed", "the node was made for another cluster or host name";
         ForeignUnit = "plan/foreign-unit", "a unit that loomctl has not made";
         OtherUnit = "plan/other-unit", "the node's unit has another name on the host";
         GoneService = "plan/gone-service", "a service is no longer part of the chain";

@@ -221,15 +221,20 @@ impl RemotePath {
 }
 
 text_newtype! {
-    /// A login or service account on a host, as useradd(8) allows it.
+    /// A login or service account on a host, as useradd(8) allows it, or a directory service: `svc@corp.example`, `CORP\\svc`.
     UserName
 }
 
 impl UserName {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$');
-        if text.is_empty() || text.len() > 32 || text.starts_with('-') || !text.chars().all(good) {
+        let good = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$' | '@' | '\\' | '+');
+        // systemd and Linux know names of up to 255 bytes. A plus in front would make it a number for chown, a backslash at the
+        // end would swallow a unit's next line.
+        let misread = text.starts_with(['-', '+', '@', '\\'])
+            || text.ends_with('\\')
+            || matches!(text.as_str(), "." | "..");
+        if text.is_empty() || text.len() > 255 || misread || !text.chars().all(good) {
             return invalid("user", format!("{text:?} is not a user name"));
         }
         Ok(Self(text))

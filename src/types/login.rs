@@ -32,6 +32,10 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What to do about two hosts of the inventory that are one machine.
+pub const ONE_MACHINE: &str =
+    "nodes of one machine share its login: give both the same ansible_host, ansible_port and ansible_user";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
     Ssh,

@@ -48,6 +48,7 @@ fn context(chain: &str) -> NodeContext {
         unit: UnitOverrides::new(),
         services: Vec::new(),
         rootless: false,
+        systemd: None,
         init_files: BTreeMap::from([(HomePath::new(path).unwrap(), text.into())]),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     cli::args::Desired,
     plan::restore::Restoration,
-    types::{code::Code, diagnostic::Diagnostic},
+    types::{code::Code, diagnostic::Diagnostic, ranges::in_order},
 };
 
 /// After a cluster's birth.
@@ -28,6 +28,22 @@ pub fn backed_up(path: &Path, nodes: usize, tested: bool) -> String {
         "that it can be decrypted was not tested (--identity FILE does)"
     };
     format!("keys of {nodes} node{} in {}; {tested}", if nodes == 1 { "" } else { "s" }, path.display())
+}
+
+/// Hosts on which keys go through a log of sudo's.
+pub fn io_logs(hosts: &[String]) -> Vec<String> {
+    let all = in_order_joined(hosts);
+    let words = format!(
+        "{all}: sudo logs what it runs reads and prints (log_input, log_output), and the keys are in that log then \
+         (/var/log/sudo-io, a log server): `Defaults:USER !log_output, !log_input` for the login user avoids it"
+    );
+    if hosts.is_empty() { Vec::new() } else { vec![words] }
+}
+
+fn in_order_joined(hosts: &[String]) -> String {
+    let mut hosts = hosts.to_vec();
+    in_order(&mut hosts);
+    hosts.join(", ")
 }
 
 /// What is asked before keys go back.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    commands::io_log,
     facts::ask::hand_is,
     fleet::Target,
     remote::{error::HostError, host::Host, http::nonce},
@@ -61,8 +62,8 @@ pub async fn ask(
     limit: Duration,
 ) -> Result<HostAnswers, HostError> {
     let mut script = Script::new(&nonce());
-    script.line(EXAMINE);
-    script.line("say ready\nwatch\nexamine\ndials=''");
+    script.line(EXAMINE).line(io_log::ASK);
+    script.line("say ready\nwatch\nexamine\nio_log\ndials=''");
     for (address, port) in peers {
         let dial = words(["reach", address, &port.to_string(), &CONNECT.to_string()]);
         script.line(format!("{dial} &\ndials=\"$dials $!\""));

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     chain::peers::PeerInfo,
     cluster::{Cluster, Node},
+    commands::io_log,
     facts::{MachineFacts, NodeFacts},
     plan::{adopt, preflight},
     session::read::ReadSession,
@@ -60,10 +61,13 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
     };
     let room = session.targets.iter().find_map(number).and_then(|number| answers.room.get(&number));
     let full = preflight::room(&session.cluster, node, machine, seen);
+    let twice = preflight::machines::refusals(&session.cluster, &session.facts).into_iter().find(|refusal| {
+        refusal.hosts.as_ref().is_some_and(|hosts| hosts.0 == [session.cluster.machine_name(node.machine)])
+    });
     let mut rows = vec![
-        ssh(node),
-        row(node, Subject::Sudo, rights(session.cluster.scope(node), machine)),
-        row(node, Subject::Systemd, systemd(machine)),
+        twice.map_or_else(|| ssh(node), |twice| refused(node, Subject::Ssh, twice)),
+        row(node, Subject::Sudo, rights(session.cluster.scope(node), machine, text("io_log"))),
+        row(node, Subject::Systemd, systemd(&session.cluster, node, machine, seen)),
         row(node, Subject::Programs, programs(machine)),
         row(node, Subject::User, user(node, seen)),
         row(node, Subject::Architecture, architecture(node, machine)),
@@ -83,7 +87,10 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
     rows.extend([
         row(node, Subject::Clock, clock(session, machine)),
         row(node, Subject::Ntp, ntp(text("time"), text("container"))),
-        row(node, Subject::Peers, peers(dials, answers)),
+        preflight::knows_its_names(&session.cluster, node, machine).map_or_else(
+            || row(node, Subject::Peers, peers(dials, answers)),
+            |unknown| refused(node, Subject::Peers, unknown),
+        ),
         row(node, Subject::Sessions, sessions(text("sshd"))),
         row(node, Subject::Limits, limits(text("files"))),
         row(node, Subject::Journal, journal(text("journal_conf"), text("journal_use"), text("journal_kept"))),
@@ -92,6 +99,9 @@ pub fn node(session: &ReadSession, node: &Node, answers: &HostAnswers, dials: &[
 }
 
 fn unit(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Vec<Row> {
+    if let Some(renamed) = preflight::renamed::refusal(cluster, node, seen) {
+        return vec![refused(node, Subject::Unit, renamed)];
+    }
     let from = preflight::units::elsewhere(cluster, node, cluster.main(node), seen);
     if from.is_none() && adopt::foreign(cluster, node, seen).is_some() {
         let help = "`loomctl up --adopt` takes it over: its keys, documents and configuration stay";
@@ -113,8 +123,13 @@ fn refused(node: &Node, id: Subject, refusal: Diagnostic) -> Row {
     Row::new(id, &node.name, id.as_str()).failed(refusal.code, refusal.message).help(refusal.help)
 }
 
-fn rights(scope: &Scope, machine: &MachineFacts) -> Seen {
+fn rights(scope: &Scope, machine: &MachineFacts, io_log: &str) -> Seen {
     match (scope, machine.uid.as_str()) {
+        (Scope::System, "0") if io_log::is_on(io_log) => warning(
+            Code::IoLog,
+            "root; sudo logs what it runs reads and prints",
+            "`keys backup` and `keys restore` would put keys into that log: `Defaults:USER !log_output, !log_input` for the login",
+        ),
         (Scope::System, "0") => ok("root"),
         (Scope::System, uid) => {
             failed(Code::NotRoot, format!("uid {uid}"), "sudo has to lead to root, or log in as root")
@@ -128,9 +143,17 @@ fn rights(scope: &Scope, machine: &MachineFacts) -> Seen {
     }
 }
 
-fn systemd(machine: &MachineFacts) -> Seen {
+fn systemd(cluster: &Cluster, node: &Node, machine: &MachineFacts, seen: &NodeFacts) -> Seen {
     if machine.systemd {
-        return ok("runs");
+        return match (crate::plan::node::lacks(cluster, node, seen), seen.systemd) {
+            (Some((version, lacks)), _) => warning(
+                Code::OldSystemd,
+                format!("{version}: {}", lacks.words()),
+                "it works with less of a sandbox (docs/hardening.md); a newer release of the distribution has all of it",
+            ),
+            (None, Some(version)) => ok(format!("runs ({version})")),
+            (None, None) => ok("runs"),
+        };
     }
     failed(
         Code::NoSystemd,

@@ -111,6 +111,7 @@ fn is_about_rights(error: &HostError) -> bool {
             | HostError::SudoPasswordWanted
             | HostError::SudoPasswordWrong
             | HostError::NoShell(_)
+            | HostError::SudoWantsTerminal(_)
             | HostError::NotRoot(_)
             | HostError::NoUserManager(..)
     )

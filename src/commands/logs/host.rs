@@ -133,9 +133,8 @@ mod tests {
             keep: Box::new(()),
         };
         drop(says.write_all(b"n ready\n").await);
-        let started =
-            Running::start(pipes, "n", b"", "", "reading the journal", Duration::from_secs(60)).await;
-        let Ok(mut running) = started else { panic!("it said ready") };
+        let mut running = Running::new(pipes, "n", "reading the journal");
+        assert!(running.start("", Duration::from_secs(60)).await.is_ok());
         running.streams();
         let short = Duration::from_millis(50);
         let followed = tokio::time::timeout(10 * short, next(&mut running, None)).await;

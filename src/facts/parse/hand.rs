@@ -16,6 +16,9 @@ const TEXTS: usize = 64;
 /// Records about one node's folder at the most: a few for each path that a plan asks for.
 const MOST_RECORDS: usize = 10_000;
 
+/// Manifests of other nodes at the most.
+const MOST_OTHERS: usize = 64;
+
 /// What stands at the end of a look that nobody has cut off.
 const WHOLE: &[u8] = b"\0whole\0";
 
@@ -74,6 +77,10 @@ pub(super) fn take_texts(node: &mut NodeFacts, state: Option<&str>, paths: &[Str
                     node.pristine.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned().into());
                 }
             }
+            None if is_of_another(state, at) => {
+                let other = Manifest::parse(&String::from_utf8_lossy(bytes)).ok();
+                node.others.extend(other.filter(|_| node.others.len() < MOST_OTHERS).map(Into::into));
+            }
             None => {
                 let file = path(at).and_then(|path| node.file_mut(&path));
                 if let (Some(file), Ok(text)) = (file, std::str::from_utf8(bytes)) {
@@ -82,4 +89,11 @@ pub(super) fn take_texts(node: &mut NodeFacts, state: Option<&str>, paths: &[Str
             }
         }
     }
+}
+
+/// The manifest of another node, in the folder of which `state` is `CLUSTER/NODE`.
+fn is_of_another(state: Option<&str>, at: &str) -> bool {
+    let lib = state.and_then(|state| Some(state.rsplit_once('/')?.0.rsplit_once('/')?.0));
+    let below = lib.and_then(|lib| at.strip_prefix(lib)?.strip_prefix('/'));
+    below.is_some_and(|below| below.split('/').count() == 3 && below.ends_with("/manifest.json"))
 }

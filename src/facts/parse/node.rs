@@ -13,6 +13,7 @@ const MOST_BARS: usize = 16;
 pub(super) fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
     match key {
         "user" => node.account = account(value),
+        "systemd" => node.systemd = value.parse().ok(),
         "home" => node.home = folder(value),
         "elsewhere" => node.elsewhere = folder(value),
         "closed" => node.closed = folder(value),
@@ -85,12 +86,14 @@ fn validator_key(value: &str) -> Option<ValidatorKey> {
     }
 }
 
-/// `UID GROUP HOME`
+/// `UID GROUP HOME`; a group may have blanks in it (`domain users`), and a home begins with the first slash after one.
 pub(super) fn account(value: &str) -> Option<Account> {
-    let mut parts = value.splitn(3, ' ');
-    let uid = parts.next()?.parse().ok()?;
-    let group = parts.next()?.to_owned();
-    Some(Account { uid, group, home: folder(parts.next()?)? })
+    let (uid, rest) = value.split_once(' ')?;
+    let at = rest.find(" /")?;
+    let (group, home) = (&rest[..at], &rest[at + 1..]);
+    let is_name = !group.is_empty() && !group.contains([':', '/']) && !group.contains(char::is_control);
+    is_name.then_some(())?;
+    Some(Account { uid: uid.parse().ok()?, group: group.to_owned(), home: folder(home)? })
 }
 
 /// `KIND|MODE|OWNER|SIZE|INODE|MTIME|CTIME|PATH`

@@ -24,6 +24,7 @@ fn question(user: &str, folder: Option<&str>) -> NodeQuestion {
         sign_state: None,
         binary_name: "b".into(),
         binary: None,
+        names: std::collections::BTreeSet::new(),
         services: Vec::new(),
     }
 }
@@ -162,5 +163,40 @@ proptest! {
             let facts = serde_json::to_string(&nodes).unwrap();
             prop_assert_eq!(serde_json::from_str::<BTreeMap<usize, NodeFacts>>(&facts).unwrap(), nodes);
         }
+    }
+}
+
+#[test]
+fn a_group_may_have_blanks_in_its_name() {
+    let of = |text: &str| account(text).map(|account| (account.uid, account.group, account.home.to_string()));
+    let is = |uid, group: &str, home: &str| Some((uid, group.to_owned(), home.to_owned()));
+    assert_eq!(of("1000 ubuntu /home/ubuntu"), is(1000, "ubuntu", "/home/ubuntu"));
+    assert_eq!(of("20000 domain users /home/a b"), is(20000, "domain users", "/home/a b"));
+    assert_eq!(
+        of("20000 domain users@corp.example /home/corp.example/svc"),
+        is(20000, "domain users@corp.example", "/home/corp.example/svc")
+    );
+    assert_eq!(of("7 CORP\\domain users / /x"), is(7, "CORP\\domain users", "/ /x"), "a strange home");
+    for bad in ["1000  /home/x", "1000 g", "x g /home", "1000 a:b /home", "1000 /home/x"] {
+        assert_eq!(of(bad), None, "{bad}");
+    }
+}
+
+/// P4: of others' manifests only those that lie where ours do.
+#[test]
+fn manifests_of_other_nodes_are_read_where_they_are() {
+    let manifest = r#"{"format": 2, "loomctl": "0.1.0", "cluster": "old", "node": "n-0", "profile": "cometbft", "unit": "cometbft",
+        "home": "/home/u/node", "binary_sha256": null, "pinned": false, "paths": []}"#;
+    for (at, found) in [
+        ("/var/lib/loomctl/old/n-0/manifest.json", 1),
+        ("/var/lib/loomctl/c/n-1/manifest.json", 1),
+        ("/var/lib/loomctl/manifest.json", 0),
+        ("/var/lib/loomctl/a/b/c/manifest.json", 0),
+        ("/home/u/old/n-0/manifest.json", 0),
+    ] {
+        let mut node = NodeFacts::default();
+        let stream = format!("==> {at} <==\n{manifest}\n");
+        take_texts(&mut node, Some("/var/lib/loomctl/c/n-0"), &[at.to_owned()], stream.as_bytes());
+        assert_eq!(node.others.len(), found, "{at}");
     }
 }

@@ -7,6 +7,7 @@ mod birth;
 mod early;
 mod encoded;
 mod hostile;
+mod hosts;
 mod joined;
 mod lifecycle;
 mod real;

@@ -10,7 +10,13 @@ async fn ended(other: DuplexStream) -> Result<Running, HostError> {
         stderr: Box::pin(other),
         keep: Box::new(()),
     };
-    Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await
+    started(pipes).await
+}
+
+async fn started(pipes: Pipes) -> Result<Running, HostError> {
+    let mut running = Running::new(pipes, "nonce", "gathering facts");
+    running.start("", Duration::from_secs(60)).await?;
+    Ok(running)
 }
 
 #[tokio::test]
@@ -55,8 +61,7 @@ async fn now_and_then(line: &'static str, pause: Duration) -> (Running, JoinHand
         stderr: Box::pin(empty()),
         keep: Box::new(()),
     };
-    let started = Running::start(pipes, "nonce", b"", "", "gathering facts", Duration::from_secs(60)).await;
-    let Ok(running) = started else { panic!("it said ready") };
+    let Ok(running) = started(pipes).await else { panic!("it said ready") };
     (running, saying)
 }
 
