@@ -4,6 +4,7 @@
 //! `home` is a path relative to the node's working directory.
 
 pub(super) mod builtin;
+mod cautions;
 mod document;
 mod extends;
 mod keys;
@@ -34,7 +35,9 @@ use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, ServiceName, Un
 
 pub use super::config::Format;
 pub use builtin::{builtin_files, builtin_names};
+pub use cautions::Caution;
 pub use document::{
+    Reader,
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
     ValidatorRule,
 };
@@ -109,6 +112,9 @@ pub struct Profile {
     /// What the chain's program writes into the journal when it cannot go on. Of several signs the first counts.
     #[serde(default)]
     pub journal_signs: Vec<JournalSign>,
+    /// Settings that the chain takes and that harm it.
+    #[serde(default)]
+    pub cautions: Vec<Caution>,
     /// What makes blocks: how much of it may be offline.
     #[serde(default)]
     pub quorum: Quorum,

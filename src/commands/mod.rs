@@ -5,5 +5,6 @@ pub mod encryption;
 pub mod history;
 pub mod keys;
 pub mod logs;
+pub mod standing;
 pub mod status;
 pub mod watch;

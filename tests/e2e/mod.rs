@@ -33,6 +33,7 @@ mod terminal;
 mod trust;
 mod usermode;
 mod vagrant;
+mod verdicts;
 
 use crate::support::Suite;
 
@@ -42,6 +43,7 @@ pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
     reading::register(suite);
     offline::register(suite);
+    verdicts::register(suite);
     life::register(suite);
     hosts::register(suite);
     joined::register(suite);
