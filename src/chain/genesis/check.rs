@@ -59,7 +59,9 @@ pub(super) fn check_values(
         let json = &outline.tree;
         problems.extend(check_chain_id(name, json, rule, chain_id));
         problems.extend(check_time(name, json, rule, now));
-        problems.extend(check_quoted(name, json, rule));
+        if rule.read_by.is_none() {
+            problems.extend(check_quoted(name, json, rule));
+        }
         problems.extend(rule.limits.iter().flat_map(|limit| check_limit(name, json, limit)));
         let places = lists(&rule.validators, name, json).unwrap_or_else(|problem| {
             problems.push(problem);

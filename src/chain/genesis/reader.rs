@@ -87,11 +87,17 @@ fn cometbft(outline: &Partial<'_>, reader: Reader, wrong: &mut Vec<Wrong>) {
         ((*field).to_owned(), value)
     };
     let document = Value::Object(DOCUMENT.iter().map(read).collect());
+    if document["chain_id"] == "" {
+        wrong.push((root.key("chain_id"), not_started("is missing or empty")));
+    }
     if reader == Reader::Tendermint {
         return;
     }
-    if document["initial_height"].as_i64() < Some(0) {
-        wrong.push((root.key("initial_height"), not_started("is less than 0")));
+    match document["initial_height"].as_i64() {
+        Some(..0) => wrong.push((root.key("initial_height"), not_started("is less than 0"))),
+        // There has to be one more.
+        Some(i64::MAX) => wrong.push((root.key("initial_height"), not_started("is the last height that there is"))),
+        _ => {}
     }
     let validators = document["validators"].as_array().map_or(0, Vec::len);
     params(&document["consensus_params"], &root.key("consensus_params"), (validators, reader), wrong);
@@ -106,6 +112,9 @@ fn sdk(outline: &Partial<'_>, wrong: &mut Vec<Wrong>) {
         if let Some(text) = text(field) {
             decode(Kind::Text, &text, &root.key(field), wrong);
         }
+    }
+    if text("chain_id").is_none_or(|id| id == "\"\"") {
+        wrong.push((root.key("chain_id"), not_started("is missing or empty")));
     }
     if let Some(height) = text("initial_height") {
         let why = match serde_json::from_str::<i64>(&height) {
