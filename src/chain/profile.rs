@@ -37,9 +37,8 @@ pub use super::config::Format;
 pub use builtin::{builtin_files, builtin_names};
 pub use cautions::Caution;
 pub use document::{
-    Reader,
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
-    ValidatorRule,
+    Reader, ValidatorRule,
 };
 pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,

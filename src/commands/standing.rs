@@ -1,6 +1,9 @@
 //! Whether the chain of a cluster stands: the power that is online against what a block needs, and since when there is none.
 
-use std::{collections::BTreeMap, time::{Duration, UNIX_EPOCH}};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
@@ -49,25 +52,37 @@ pub async fn standing(session: &ReadSession, nodes: &[NodeStatus]) -> Option<Sta
     if !quorum.counts() || session.cluster.joined.is_some() {
         return None;
     }
-    let answers = |node: &Node| nodes.iter().find(|status| status.host == node.name.as_str()).and_then(|status| status.height);
-    let furthest = session.nodes().filter_map(|node| Some((answers(node)?, node))).max_by_key(|(height, _)| *height);
-    let client = furthest.and_then(|(_, node)| Client::new(&session.fleet, &session.cluster, node, &session.facts, ANSWER));
+    let answers = |node: &Node| {
+        nodes.iter().find(|status| status.host == node.name.as_str()).and_then(|status| status.height)
+    };
+    let furthest =
+        session.nodes().filter_map(|node| Some((answers(node)?, node))).max_by_key(|(height, _)| *height);
+    let client = furthest
+        .and_then(|(_, node)| Client::new(&session.fleet, &session.cluster, node, &session.facts, ANSWER));
     let height = furthest.map_or_else(|| signed(session), |(height, _)| height);
     let (mut voters, mut made_at) = (None, None);
     if let Some(client) = client.filter(|_| height > 0) {
         let (said, time) = futures::join!(client.validators(height), client.made_at(height));
-        voters = said.ok().map(|all| all.into_iter().map(|voter| (voter.key, quorum.weight(voter.power))).collect());
+        voters = said
+            .ok()
+            .map(|all| all.into_iter().map(|voter| (voter.key, quorum.weight(voter.power))).collect());
         made_at = time.ok();
     }
     let voters = voters.filter(|all: &Vec<_>| !all.is_empty()).or_else(|| by_document(session))?;
-    let found = judge(quorum, &voters, session.cluster.nodes.iter().map(|node| {
-        let key = session.facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.clone());
-        (node.name.to_string(), key, answers(node).is_some())
-    }));
+    let found = judge(
+        quorum,
+        &voters,
+        session.cluster.nodes.iter().map(|node| {
+            let key = session.facts.nodes.get(&node.name).and_then(|seen| seen.validator_key.clone());
+            (node.name.to_string(), key, answers(node).is_some())
+        }),
+    );
     let seconds = made_at.map(|at| seconds(now() - at));
     let standing = Standing {
         height,
-        since: made_at.map(|at| humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds_of(at))).to_string()),
+        since: made_at.map(|at| {
+            humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds_of(at))).to_string()
+        }),
         seconds,
         quorum,
         ..found

@@ -148,7 +148,10 @@ fn s13_a_sign_state_that_its_node_cannot_read_is_none() {
     let loom = "{\"address\":\"A\",\"pub_key\":{\"type\":\"t\",\"value\":\"p\"},\"last_height\":\"7\",\"last_round\":\"0\",\
                 \"last_step\":3,\"priv_key\":{\"type\":\"t\",\"value\":\"k\"}}";
     assert_eq!(read(comet, "height number"), "41");
-    assert_eq!((read(&old, "height number"), read(&old, "height text"), read(&old, "height")), (String::new(), "41".into(), "41".into()));
+    assert_eq!(
+        (read(&old, "height number"), read(&old, "height text"), read(&old, "height")),
+        (String::new(), "41".into(), "41".into())
+    );
     assert_eq!((read(comet, "height text"), read(loom, "last_height text")), (String::new(), "7".into()));
     for cut in 1..comet.len() {
         assert_eq!(read(&comet[..cut], "height number"), "", "{}", &comet[..cut]);

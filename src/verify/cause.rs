@@ -30,7 +30,8 @@ const START_OVER: &str = "`loomctl down --destroy` on all nodes (keys stay), the
 const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or start over: \
                         `loomctl down --destroy` (keys stay), then `loomctl up`";
 
-const DATABASE: &str = "a database of the node is damaged (a disk that was full, a power cut, a file that was emptied)";
+const DATABASE: &str =
+    "a database of the node is damaged (a disk that was full, a power cut, a file that was emptied)";
 const AGAIN: &str = "restore it from a copy, or move the chain's databases away (never the sign state) and start it: it fetches the \
                      blocks from its peers";
 
@@ -112,26 +113,10 @@ const TABLE: &[Cause] = &[
         why: "the kernel killed it: the host has too little memory",
         advice: "give the host more memory, or fewer nodes",
     },
-    Cause {
-        sign: "corrupted or incomplete CURRENT",
-        why: DATABASE,
-        advice: AGAIN,
-    },
-    Cause {
-        sign: "manifest corrupted",
-        why: DATABASE,
-        advice: AGAIN,
-    },
-    Cause {
-        sign: "leveldb/table: corruption",
-        why: DATABASE,
-        advice: AGAIN,
-    },
-    Cause {
-        sign: "leveldb/journal: ",
-        why: DATABASE,
-        advice: AGAIN,
-    },
+    Cause { sign: "corrupted or incomplete CURRENT", why: DATABASE, advice: AGAIN },
+    Cause { sign: "manifest corrupted", why: DATABASE, advice: AGAIN },
+    Cause { sign: "leveldb/table: corruption", why: DATABASE, advice: AGAIN },
+    Cause { sign: "leveldb/journal: ", why: DATABASE, advice: AGAIN },
     Cause {
         sign: "resource temporarily unavailable",
         why: "another process uses this node's data folder: a second node on the same working directory",
@@ -156,7 +141,8 @@ fn all_signs(own: &[JournalSign]) -> impl Iterator<Item = Sign<'_>> {
     let general =
         TABLE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
     let clear = own.iter().filter(|sign| !sign.vague).map(Sign::of);
-    let vague = VAGUE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
+    let vague =
+        VAGUE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
     clear.chain(general).chain(own.iter().filter(|sign| sign.vague).map(Sign::of)).chain(vague)
 }
 
@@ -419,7 +405,10 @@ mod tests {
                 let texts = signs.iter().filter(|sign| !sign.vague).map(|sign| sign.text.as_str());
                 let texts = texts.chain(TABLE.iter().map(|cause| cause.sign));
                 let vague = signs.iter().filter(|sign| sign.vague).map(|sign| sign.text.as_str());
-                texts.chain(vague).chain(VAGUE.iter().map(|cause| cause.sign)).find(|text| place(line, text).is_some())
+                texts
+                    .chain(vague)
+                    .chain(VAGUE.iter().map(|cause| cause.sign))
+                    .find(|text| place(line, text).is_some())
             })
             .collect();
         let mut text = "\n| in the journal | of | cause | how to go on |\n|---|---|---|---|\n".to_owned();

@@ -123,9 +123,13 @@ mod tests {
     #[test]
     fn the_panic_above_the_last_lines_is_shown() {
         let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        let signs = lines(&["panic: old", "panic: Error reading file addrbook.json: EOF", "permission denied"]);
+        let signs =
+            lines(&["panic: old", "panic: Error reading file addrbook.json: EOF", "permission denied"]);
         let journal = |last: &[&str]| Journal { last: lines(last), signs: signs.clone() }.shown();
-        assert_eq!(journal(&["goroutine 1"]), ["panic: Error reading file addrbook.json: EOF", "[…]", "goroutine 1"]);
+        assert_eq!(
+            journal(&["goroutine 1"]),
+            ["panic: Error reading file addrbook.json: EOF", "[…]", "goroutine 1"]
+        );
         assert_eq!(journal(&["panic: here", "goroutine 1"]), ["panic: here", "goroutine 1"]);
     }
 

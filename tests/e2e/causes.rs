@@ -151,10 +151,15 @@ fn a_mended_fault_explains_nothing(lab: &Lab) {
     lab.root(3, &format!("chmod 755 /var/lib/loomctl; {restart}; systemctl is-active cometbft")).ok();
     lab.loomctl(&["verify", "-i", inventory]).ok();
 
-    lab.root(3, &format!("systemctl stop cometbft; : >/home/ubuntu/node/data/blockstore.db/CURRENT; {restart}")).ok();
+    lab.root(
+        3,
+        &format!("systemctl stop cometbft; : >/home/ubuntu/node/data/blockstore.db/CURRENT; {restart}"),
+    )
+    .ok();
     let rows = failures(lab, inventory);
     expect(&rows, "V1", "node-3", "a database of the node is damaged");
-    let hints: Vec<&str> = rows.iter().filter(|(_, host, _)| host == "node-3").map(|(.., text)| text.as_str()).collect();
+    let hints: Vec<&str> =
+        rows.iter().filter(|(_, host, _)| host == "node-3").map(|(.., text)| text.as_str()).collect();
     assert!(hints.iter().all(|text| !text.contains("could not execute")), "{hints:#?}");
 }
 
@@ -168,6 +173,10 @@ fn files_that_were_emptied_are_named(lab: &Lab) {
     expect(&rows, "V1", "node-3", "its address book is empty or damaged");
     expect(&rows, "V1", "node-3", "panic: Error reading file");
     assert!(rows.iter().all(|(_, _, text)| !text.contains("is taken by another program")), "{rows:#?}");
-    lab.root(3, "systemctl stop cometbft; rm /home/ubuntu/node/config/addrbook.json; systemctl start cometbft").ok();
+    lab.root(
+        3,
+        "systemctl stop cometbft; rm /home/ubuntu/node/config/addrbook.json; systemctl start cometbft",
+    )
+    .ok();
     lab.loomctl(&["verify", "-i", inventory]).ok();
 }

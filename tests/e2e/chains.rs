@@ -14,7 +14,14 @@ use crate::support::{Lab, Suite, command, in_repository, inventory::Inventory, t
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
-        suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_0_39, cometbft_0_40, cometbft_1_0]);
+        suite.on_lab(tests![
+            tendermint_0_32,
+            tendermint_0_34,
+            cometbft_0_37,
+            cometbft_0_39,
+            cometbft_0_40,
+            cometbft_1_0
+        ]);
         suite.on_lab(tests![
             cosmos_0_50,
             cosmos_without_root_with_a_coin_of_its_own,

@@ -288,7 +288,10 @@ fn status_says_that_a_chain_stands(lab: &Lab) {
     let of = |key: &str| standing[0][key].as_i64().unwrap();
     assert_eq!((of("power_online"), of("power_total"), of("power_needed")), (20, 40, 27), "{run}");
     assert_eq!(standing[0]["missing"], serde_json::json!(["node-2", "node-3"]));
-    assert!(of("height") > 0 && standing[0]["since"].as_str().is_some_and(|since| since.ends_with('Z')), "{run}");
+    assert!(
+        of("height") > 0 && standing[0]["since"].as_str().is_some_and(|since| since.ends_with('Z')),
+        "{run}"
+    );
     let text = lab.loomctl(&["status", "-i", inventory]).ok();
     assert!(
         text.contains("the chain stands at height")

@@ -137,7 +137,10 @@ fn compared(chain: &str, all: Vec<Mutation>, oracle: &Path, release: &str) -> Ve
         match (ok, starts) {
             (true, true) => verdicts.accepted += 1,
             (false, false) => verdicts.refused += 1,
-            _ if EXCEPTIONS.iter().any(|exception| exception.holds(ok, mutation, &ours.stderr, theirs, release)) => {
+            _ if EXCEPTIONS
+                .iter()
+                .any(|exception| exception.holds(ok, mutation, &ours.stderr, theirs, release)) =>
+            {
                 verdicts.excepted += 1;
             }
             _ => {
@@ -146,7 +149,11 @@ fn compared(chain: &str, all: Vec<Mutation>, oracle: &Path, release: &str) -> Ve
             }
         }
     }
-    assert!(wrong.is_empty(), "{release}: {} verdicts differ:\n{wrong}", wrong.matches("  loomctl: ").count());
+    assert!(
+        wrong.is_empty(),
+        "{release}: {} verdicts differ:\n{wrong}",
+        wrong.matches("  loomctl: ").count()
+    );
     verdicts
 }
 
@@ -219,7 +226,11 @@ const EXCEPTIONS: &[Exception] = &[
         why: "Go passes over line ends in base64, and over blanks around a quoted number; no program writes them so",
         ok: false,
         of: &[],
-        said: &["not base64: Invalid symbol 10", "\" 10\" is not a whole number that fits", "\"10 \" is not a whole number that fits"],
+        said: &[
+            "not base64: Invalid symbol 10",
+            "\" 10\" is not a whole number that fits",
+            "\"10 \" is not a whole number that fits",
+        ],
     },
     Exception {
         why: "Go takes an hour of one digit and a comma before the fraction; RFC 3339 and other readers do not",
@@ -255,13 +266,20 @@ const EXCEPTIONS: &[Exception] = &[
         why: "0.37 knows no block without a limit of its own; 0.38 and later do",
         ok: true,
         of: &["0.37"],
-        said: &["block.MaxBytes must be greater than 0. Got -1", "evidence.MaxBytesEvidence is greater than upper bound"],
+        said: &[
+            "block.MaxBytes must be greater than 0. Got -1",
+            "evidence.MaxBytesEvidence is greater than upper bound",
+        ],
     },
     Exception {
         why: "types of keys that later releases brought",
         ok: true,
         of: &["0.37", "0.38", "0.39"],
-        said: &["ml_dsa_65, is an unknown pubkey type", "secp256k1eth, is an unknown pubkey type", "unknown type \\\"cometbft/PubKeyMlDsa65"],
+        said: &[
+            "ml_dsa_65, is an unknown pubkey type",
+            "secp256k1eth, is an unknown pubkey type",
+            "unknown type \\\"cometbft/PubKeyMlDsa65",
+        ],
     },
 ];
 
@@ -284,13 +302,55 @@ struct Mutation {
 /// What any value may become.
 fn anything() -> Vec<Value> {
     let texts = [
-        "", "0", "1", "-1", "-0", "+10", "010", " 10", "10 ", "1e3", "1.0", "0x10", "\u{ff11}", "null", "true", "10,000",
-        "9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551615", "700", "1200", "5000",
-        "104857600", "104857601", "ed25519", "\u{e9}\u{e9}\u{e9}", "a\u{0}b",
+        "",
+        "0",
+        "1",
+        "-1",
+        "-0",
+        "+10",
+        "010",
+        " 10",
+        "10 ",
+        "1e3",
+        "1.0",
+        "0x10",
+        "\u{ff11}",
+        "null",
+        "true",
+        "10,000",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551615",
+        "700",
+        "1200",
+        "5000",
+        "104857600",
+        "104857601",
+        "ed25519",
+        "\u{e9}\u{e9}\u{e9}",
+        "a\u{0}b",
     ];
     let mut all: Vec<Value> = texts.iter().map(|text| json!(text)).collect();
-    all.extend([json!(null), json!(true), json!(0), json!(1), json!(-1), json!(10), json!(1.5), json!([]), json!({})]);
-    all.extend([json!([null]), json!([[]]), json!(["ed25519"]), json!({"a": 1}), json!([{}]), json!("x".repeat(51))]);
+    all.extend([
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(10),
+        json!(1.5),
+        json!([]),
+        json!({}),
+    ]);
+    all.extend([
+        json!([null]),
+        json!([[]]),
+        json!(["ed25519"]),
+        json!({"a": 1}),
+        json!([{}]),
+        json!("x".repeat(51)),
+    ]);
     all.push(json!("\u{e9}".repeat(26)));
     all
 }
@@ -299,20 +359,50 @@ fn anything() -> Vec<Value> {
 fn of_its_kind(key: &str, found: &Value) -> Vec<Value> {
     let texts: &[&str] = match key {
         "genesis_time" => &[
-            "2026-11-01T08:00:00+08:00", "2026-11-01T08:00:00-00:00", "2026-11-01T08:00:00z", "2026-11-01t08:00:00Z",
-            "2026-11-01 08:00:00Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00Z", "2026-11-31T00:00:00Z",
-            "2026-11-01T24:00:00Z", "2026-11-01T23:59:60Z", "2026-11-01T08:00Z", "2026-11-01T08:00:00.Z",
-            "2026-11-01T08:00:00.1Z", "2026-11-01T08:00:00.123456789123Z", "2026-11-01T08:00:00,5Z", "2026-11-1T08:00:00Z",
-            "26-11-01T08:00:00Z", "2026-11-01T08:00:00", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
-            "1970-01-01T00:00:01Z", "2999-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2026-11-01T8:00:00Z",
+            "2026-11-01T08:00:00+08:00",
+            "2026-11-01T08:00:00-00:00",
+            "2026-11-01T08:00:00z",
+            "2026-11-01t08:00:00Z",
+            "2026-11-01 08:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2024-02-29T00:00:00Z",
+            "2026-11-31T00:00:00Z",
+            "2026-11-01T24:00:00Z",
+            "2026-11-01T23:59:60Z",
+            "2026-11-01T08:00Z",
+            "2026-11-01T08:00:00.Z",
+            "2026-11-01T08:00:00.1Z",
+            "2026-11-01T08:00:00.123456789123Z",
+            "2026-11-01T08:00:00,5Z",
+            "2026-11-1T08:00:00Z",
+            "26-11-01T08:00:00Z",
+            "2026-11-01T08:00:00",
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:01Z",
+            "2999-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-11-01T8:00:00Z",
         ],
         "value" => &["====", "AAAA", "\u{e9}"],
         "type" => &[
-            "tendermint/PubKeySecp256k1", "tendermint/PrivKeyEd25519", "tendermint/PubKeySr25519", "cometbft/PubKeyMlDsa65",
-            "tendermint.crypto.PublicKey", "PubKeyEd25519", "/cosmos.crypto.ed25519.PubKey",
+            "tendermint/PubKeySecp256k1",
+            "tendermint/PrivKeyEd25519",
+            "tendermint/PubKeySr25519",
+            "cometbft/PubKeyMlDsa65",
+            "tendermint.crypto.PublicKey",
+            "PubKeyEd25519",
+            "/cosmos.crypto.ed25519.PubKey",
         ],
         "address" => &["AB", "ABC", "ab cd", "0000000000000000000000000000000000000000"],
-        "app_hash" => &["AB", "ab", "ABC", "XY", "0xAB", "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"],
+        "app_hash" => &[
+            "AB",
+            "ab",
+            "ABC",
+            "XY",
+            "0xAB",
+            "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+        ],
         "max_bytes" => &["13000", "14000", "22020096", "1048576"],
         _ => &[],
     };
@@ -321,15 +411,27 @@ fn of_its_kind(key: &str, found: &Value) -> Vec<Value> {
     if let ("value" | "address", Some(text)) = (key, found.as_str()) {
         let (start, end) = text.split_at(text.len() / 2);
         let written = [
-            format!("{start}\n{end}"), format!("{start} {end}"), format!(" {text}"), text.trim_end_matches('=').to_owned(),
-            text.replace('+', "-").replace('/', "_"), text.to_lowercase(), format!("{text}\n"), start.to_owned(), format!("0x{text}"),
+            format!("{start}\n{end}"),
+            format!("{start} {end}"),
+            format!(" {text}"),
+            text.trim_end_matches('=').to_owned(),
+            text.replace('+', "-").replace('/', "_"),
+            text.to_lowercase(),
+            format!("{text}\n"),
+            start.to_owned(),
+            format!("0x{text}"),
         ];
         all.extend(written.map(Value::from));
     }
     if key == "pub_key_types" {
         let types: [&[&str]; 7] = [
-            &["secp256k1"], &["ed25519", "secp256k1"], &["ed25519", "ed25519"], &["ed25519", "rsa"], &["ml_dsa_65"],
-            &["tendermint/PubKeyEd25519"], &["ed25519", ""],
+            &["secp256k1"],
+            &["ed25519", "secp256k1"],
+            &["ed25519", "ed25519"],
+            &["ed25519", "rsa"],
+            &["ml_dsa_65"],
+            &["tendermint/PubKeyEd25519"],
+            &["ed25519", ""],
         ];
         all.extend(types.map(|types| json!(types)));
     }
@@ -373,7 +475,9 @@ fn around(json: &Value, place: &str) -> Vec<Mutation> {
                 let value = map.shift_remove(key).unwrap();
                 map.insert(key.to_uppercase(), value);
             });
-            with("has a neighbour", &|parent| drop(parent.as_object_mut().unwrap().insert("unknown".into(), json!(7))));
+            with("has a neighbour", &|parent| {
+                drop(parent.as_object_mut().unwrap().insert("unknown".into(), json!(7)))
+            });
         }
         Value::Array(_) => {
             let at: usize = key.parse().unwrap();
@@ -398,7 +502,9 @@ fn places(json: &Value) -> Vec<String> {
         };
         match value {
             // What only the application reads is its own.
-            Value::Object(map) => map.iter().filter(|(key, _)| *key != "app_state").for_each(|(key, value)| each(key, value)),
+            Value::Object(map) => {
+                map.iter().filter(|(key, _)| *key != "app_state").for_each(|(key, value)| each(key, value))
+            }
             // One of a list stands for all.
             Value::Array(list) => {
                 list.iter().enumerate().take(1).for_each(|(index, value)| each(&index.to_string(), value));
@@ -447,7 +553,8 @@ fn as_text(document: &str) -> Vec<Mutation> {
 /// Two changes at once, drawn.
 fn pairs(document: &str, count: usize) -> Vec<Mutation> {
     let json: Value = serde_json::from_str(document).unwrap();
-    let (places, mut dice) = (places(&json), Dice(std::env::var("LOOMCTL_SEED").map_or(7, |seed| seed.parse().unwrap())));
+    let (places, mut dice) =
+        (places(&json), Dice(std::env::var("LOOMCTL_SEED").map_or(7, |seed| seed.parse().unwrap())));
     let draw = |_| {
         let (mut changed, mut what) = (json.clone(), String::new());
         for _ in 0..2 {

@@ -22,7 +22,8 @@ pub(super) fn aligned<'a>(
         let list = below(text.as_str().trim(), &keys).map(|list| (list, named(list, field)));
         let (Some(wanted), Some((list, Some(found)))) = (of_base, list) else { continue };
         let order: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        let entries: BTreeMap<&str, &str> = found.iter().map(|(name, entry)| (name.as_str(), *entry)).collect();
+        let entries: BTreeMap<&str, &str> =
+            found.iter().map(|(name, entry)| (name.as_str(), *entry)).collect();
         let missing = order.iter().filter(|name| !entries.contains_key(*name)).copied().collect::<Vec<_>>();
         let more = entries.keys().filter(|name| !order.contains(name)).copied().collect::<Vec<_>>();
         if !missing.is_empty() || !more.is_empty() {
@@ -31,7 +32,8 @@ pub(super) fn aligned<'a>(
             };
             let both = [part(missing, "lacks"), part(more, "has besides")];
             let why = both.into_iter().flatten().collect::<Vec<_>>().join(", and ");
-            return Err(GenesisProblem::new(name, format!("must have the same entries on all hosts: {why}")).at(keys.join(".")));
+            return Err(GenesisProblem::new(name, format!("must have the same entries on all hosts: {why}"))
+                .at(keys.join(".")));
         }
         if order.iter().copied().eq(found.iter().map(|(name, _)| name.as_str())) {
             continue;

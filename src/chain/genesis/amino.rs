@@ -62,7 +62,8 @@ pub(super) fn decode(kind: Kind, text: &str, at: &Place, wrong: &mut Vec<Wrong>)
                 let field = |(name, kind): &(&str, Kind)| {
                     // Of two the last one counts.
                     let entry = entries.iter().rev().find(|(key, _)| key == name);
-                    let value = entry.map_or_else(|| zero(*kind), |(_, text)| decode(*kind, text, &at.key(name), wrong));
+                    let value = entry
+                        .map_or_else(|| zero(*kind), |(_, text)| decode(*kind, text, &at.key(name), wrong));
                     ((*name).to_owned(), value)
                 };
                 return Value::Object(fields.iter().map(field).collect());
@@ -82,9 +83,9 @@ fn zero(kind: Kind) -> Value {
         Kind::Text | Kind::Hex => "".into(),
         Kind::Time | Kind::PubKey | Kind::Raw | Kind::Optional(_) => Value::Null,
         Kind::Many(_) => Value::Array(Vec::new()),
-        Kind::Struct(fields) => {
-            Value::Object(fields.iter().map(|(name, kind)| ((*name).to_owned(), zero(*kind))).collect::<Map<_, _>>())
-        }
+        Kind::Struct(fields) => Value::Object(
+            fields.iter().map(|(name, kind)| ((*name).to_owned(), zero(*kind))).collect::<Map<_, _>>(),
+        ),
     }
 }
 
@@ -131,12 +132,16 @@ fn instant(text: &str) -> Result<Value, String> {
 fn hex_digits(text: &str) -> Result<Value, String> {
     let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let bytes = inner.and_then(|inner| hex::decode(inner).ok());
-    bytes.map(|bytes| hex::encode_upper(bytes).into()).ok_or_else(|| format!("{} is not a text of hex digits", short(text)))
+    bytes
+        .map(|bytes| hex::encode_upper(bytes).into())
+        .ok_or_else(|| format!("{} is not a text of hex digits", short(text)))
 }
 
 /// `{type, value}`; of types that the built-in application knows, with as many bytes as one of the type has.
 fn public_key(text: &str) -> Result<Value, String> {
-    let Parts::Object(entries) = parts(text) else { return Err(format!("{} is not a public key", short(text))) };
+    let Parts::Object(entries) = parts(text) else {
+        return Err(format!("{} is not a public key", short(text)));
+    };
     let last = |name: &str| entries.iter().rev().find(|(key, _)| key == name).map(|(_, text)| *text);
     let of_text = |name: &str| last(name).and_then(|text| serde_json::from_str::<String>(text).ok());
     let kind = of_text("type").ok_or_else(|| format!("{} has no text `type`", short(text)))?;
@@ -144,7 +149,9 @@ fn public_key(text: &str) -> Result<Value, String> {
     let (_, size) = known.ok_or_else(|| format!("{kind:?} is no type of a validator's key"))?;
     let value = of_text("value").ok_or_else(|| format!("{} has no text `value`", short(text)))?;
     // Go passes over line ends, and over nothing else.
-    let bytes = STANDARD.decode(value.replace(['\r', '\n'], "")).map_err(|why| format!("{value:?} is not base64: {why}"))?;
+    let bytes = STANDARD
+        .decode(value.replace(['\r', '\n'], ""))
+        .map_err(|why| format!("{value:?} is not base64: {why}"))?;
     if bytes.len() != *size {
         return Err(format!("{value:?} has {} bytes, a key of {kind} has {size}", bytes.len()));
     }

@@ -78,7 +78,8 @@ pub(super) fn check_values(
         }
         if let Some(reader) = rule.read_by {
             // Of one place, what the profile's own rules say about it is enough.
-            let said: BTreeSet<_> = problems.iter().filter(|p| p.document == *name).map(|p| p.path.clone()).collect();
+            let said: BTreeSet<_> =
+                problems.iter().filter(|p| p.document == *name).map(|p| p.path.clone()).collect();
             problems.extend(refused(name, outline, reader).into_iter().filter(|p| !said.contains(&p.path)));
         }
     }

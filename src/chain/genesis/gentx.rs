@@ -47,7 +47,9 @@ struct Books {
 /// All that does not add up.
 pub(super) fn wrong_books(outline: &Partial<'_>, wrong: &mut Vec<Wrong>) {
     let text = |keys: &[&str]| outline.below(keys);
-    let Some(signed) = outline.tree.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array) else { return };
+    let Some(signed) = outline.tree.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array) else {
+        return;
+    };
     let mut books = Books::default();
     if let Some(list) = text(&["app_state", "auth", "accounts"]) {
         books.read_accounts(&list, wrong);
@@ -62,7 +64,13 @@ pub(super) fn wrong_books(outline: &Partial<'_>, wrong: &mut Vec<Wrong>) {
     books.least_commission = plain("min_commission_rate").and_then(|rate| decimal(&rate));
     let mut seen = BTreeMap::new();
     for (index, tx) in signed.iter().enumerate() {
-        let at = Place::default().key("app_state").key("genutil").key("gen_txs").index(index).key("body").key("messages");
+        let at = Place::default()
+            .key("app_state")
+            .key("genutil")
+            .key("gen_txs")
+            .index(index)
+            .key("body")
+            .key("messages");
         let messages = tx["body"]["messages"].as_array().map_or(&[][..], Vec::as_slice);
         let [message] = messages else {
             wrong.push((at, format!("has {} messages, a gentx has one", messages.len())));
@@ -80,7 +88,12 @@ pub(super) fn wrong_books(outline: &Partial<'_>, wrong: &mut Vec<Wrong>) {
         if let Some(owner) = message["validator_address"].as_str().and_then(account)
             && let Some(first) = seen.insert(owner, index)
         {
-            report(&["validator_address"], format!("the operator of gen_txs[{first}] once more: the chain makes one validator of an operator"));
+            report(
+                &["validator_address"],
+                format!(
+                    "the operator of gen_txs[{first}] once more: the chain makes one validator of an operator"
+                ),
+            );
         }
     }
 }
@@ -146,9 +159,16 @@ impl Books {
                 supply.iter().map(|coin| Some((coin.denom.clone(), coin.amount.parse().ok()?))).collect();
             if said.as_ref().is_some_and(|said| *said != sums) {
                 let show = |sums: &BTreeMap<String, u128>| {
-                    sums.iter().map(|(denom, amount)| format!("{amount}{denom}")).collect::<Vec<_>>().join(", ")
+                    sums.iter()
+                        .map(|(denom, amount)| format!("{amount}{denom}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 };
-                let why = format!("is {}, all balances together are {}", show(&said.unwrap_or_default()), show(&sums));
+                let why = format!(
+                    "is {}, all balances together are {}",
+                    show(&said.unwrap_or_default()),
+                    show(&sums)
+                );
                 wrong.push((bank.key("supply"), why));
             }
         }
@@ -160,7 +180,10 @@ impl Books {
         let (operator, denom) = (text(&message["validator_address"]), text(&message["value"]["denom"]));
         let amount = message["value"]["amount"].as_str().and_then(|amount| amount.parse::<u128>().ok());
         if let Some(bond) = self.bond_denom.as_ref().filter(|bond| **bond != denom) {
-            report(&["value", "denom"], format!("stakes {denom:?}, but the chain stakes {bond:?} (staking.params.bond_denom)"));
+            report(
+                &["value", "denom"],
+                format!("stakes {denom:?}, but the chain stakes {bond:?} (staking.params.bond_denom)"),
+            );
         }
         if amount.is_none_or(|amount| amount == 0) {
             report(&["value", "amount"], format!("{} is no amount above zero", message["value"]["amount"]));
@@ -169,14 +192,19 @@ impl Books {
             None => report(&["validator_address"], format!("{operator:?} is no address of a validator")),
             Some(owner) => {
                 if self.has_accounts && !self.accounts.contains(&owner) {
-                    report(&["validator_address"], format!("the operator {operator} has no account in auth.accounts"));
+                    report(
+                        &["validator_address"],
+                        format!("the operator {operator} has no account in auth.accounts"),
+                    );
                 }
                 let has = self.balances.get(&owner).and_then(|own| own.get(&denom)).copied().unwrap_or(0);
                 if self.has_balances && amount.is_some_and(|amount| amount > has) {
                     let stake = amount.unwrap_or_default();
                     report(
                         &["value", "amount"],
-                        format!("stakes {stake}{denom}, but the operator {operator} has {has}{denom} in bank.balances"),
+                        format!(
+                            "stakes {stake}{denom}, but the operator {operator} has {has}{denom} in bank.balances"
+                        ),
                     );
                 }
                 let delegator = text(&message["delegator_address"]);
@@ -185,7 +213,8 @@ impl Books {
                 }
             }
         }
-        let own = message["min_self_delegation"].as_str().and_then(|own| own.parse::<u128>().ok()).unwrap_or(0);
+        let own =
+            message["min_self_delegation"].as_str().and_then(|own| own.parse::<u128>().ok()).unwrap_or(0);
         if own == 0 || amount.is_some_and(|amount| own > amount) {
             let why = format!("{} is not between 1 and the stake", message["min_self_delegation"]);
             report(&["min_self_delegation"], why);

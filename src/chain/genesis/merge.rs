@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    GenesisProblem, NodeDocs, Overrides, once,
+    GenesisProblem, NodeDocs, Overrides,
     align::aligned,
     check::check_values,
     claims::{self, Claim},
     diff::{Difference, differences},
+    once,
     partial::Partial,
     path::{DocPath, Place},
     text::Sound,

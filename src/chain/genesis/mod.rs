@@ -76,7 +76,8 @@ impl GenesisProblem {
     /// As it is said of several: without a name.
     fn of_all(&self) -> Self {
         let own = self.whose.as_ref().map(|whose| format!(", {whose} has "));
-        let message = own.map_or_else(|| self.message.clone(), |own| self.message.replace(&own, ", these have "));
+        let message =
+            own.map_or_else(|| self.message.clone(), |own| self.message.replace(&own, ", these have "));
         Self { whose: None, message, ..self.clone() }
     }
 
@@ -109,7 +110,12 @@ fn once(problems: Vec<GenesisProblem>) -> Vec<GenesisProblem> {
         };
         match once.iter_mut().find(alike) {
             Some(other) => {
-                let all = [&other.whose, &problem.whose].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+                let all = [&other.whose, &problem.whose]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 *other = GenesisProblem { whose: Some(all), ..other.of_all() };
             }
             None => once.push(problem),

@@ -141,7 +141,9 @@ struct Opening<'o> {
 /// Down from a value of a sound text.
 fn below<'v>(value: &'v str, keys: &[&str]) -> Option<&'v str> {
     keys.iter().try_fold(value, |value, key| match parts(value) {
-        Parts::Object(entries) => entries.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value),
+        Parts::Object(entries) => {
+            entries.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        }
         _ => None,
     })
 }

@@ -37,7 +37,10 @@ const PARAMS: Kind = Kind::Struct(&[
     ("authority", Kind::Struct(&[("authority", Kind::Text)])),
     // 1.0.
     ("synchrony", Kind::Struct(&[("precision", Kind::Int), ("message_delay", Kind::Int)])),
-    ("feature", Kind::Struct(&[("vote_extensions_enable_height", Kind::Int), ("pbts_enable_height", Kind::Int)])),
+    (
+        "feature",
+        Kind::Struct(&[("vote_extensions_enable_height", Kind::Int), ("pbts_enable_height", Kind::Int)]),
+    ),
     // Tendermint 0.27 names the block's limits so.
     ("block_size", BLOCK),
 ]);
@@ -96,7 +99,9 @@ fn cometbft(outline: &Partial<'_>, reader: Reader, wrong: &mut Vec<Wrong>) {
     match document["initial_height"].as_i64() {
         Some(..0) => wrong.push((root.key("initial_height"), not_started("is less than 0"))),
         // There has to be one more.
-        Some(i64::MAX) => wrong.push((root.key("initial_height"), not_started("is the last height that there is"))),
+        Some(i64::MAX) => {
+            wrong.push((root.key("initial_height"), not_started("is the last height that there is")))
+        }
         _ => {}
     }
     let validators = document["validators"].as_array().map_or(0, Vec::len);
@@ -140,7 +145,8 @@ fn sdk(outline: &Partial<'_>, wrong: &mut Vec<Wrong>) {
         return;
     };
     let read = decode(CONSENSUS, &consensus, &at, wrong);
-    let validators = outline.tree.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array).map_or(0, Vec::len);
+    let validators =
+        outline.tree.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array).map_or(0, Vec::len);
     params(&read["params"], &at.key("params"), (validators, Reader::CosmosSdk), wrong);
     keys(&read["validators"], &at.key("validators"), wrong);
 }
@@ -163,10 +169,14 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
     match max_bytes {
         0 => refuse("block", "max_bytes", "0 is never allowed (or it is missing)"),
         ..=-2 => refuse("block", "max_bytes", &format!("{max_bytes} is less than -1")),
-        _ if max_bytes > BLOCK_LIMIT => refuse("block", "max_bytes", &format!("{max_bytes} is more than {BLOCK_LIMIT}")),
+        _ if max_bytes > BLOCK_LIMIT => {
+            refuse("block", "max_bytes", &format!("{max_bytes} is more than {BLOCK_LIMIT}"))
+        }
         _ if room < smallest(of) => {
             let (validators, least) = (of.0, smallest(of));
-            let why = format!("{max_bytes} is no room for a block: header and signatures of {validators} validators take up to {least}");
+            let why = format!(
+                "{max_bytes} is no room for a block: header and signatures of {validators} validators take up to {least}"
+            );
             refuse("block", "max_bytes", &why);
         }
         _ => {}
@@ -181,7 +191,9 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
     }
     match number("evidence", "max_bytes") {
         ..0 => refuse("evidence", "max_bytes", "is less than 0"),
-        bytes if bytes > room => refuse("evidence", "max_bytes", &format!("{bytes} is more than block.max_bytes, {room}")),
+        bytes if bytes > room => {
+            refuse("evidence", "max_bytes", &format!("{bytes} is more than block.max_bytes, {room}"))
+        }
         _ => {}
     }
     for (group, field) in [
@@ -201,7 +213,11 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
         refuse("validator", "pub_key_types", "is empty (or missing)");
     }
     for unknown in types.iter().filter(|kind| !kind.as_str().is_some_and(|kind| KEY_TYPES.contains(&kind))) {
-        refuse("validator", "pub_key_types", &format!("{unknown} is no type of a key (known: {})", KEY_TYPES.join(", ")));
+        refuse(
+            "validator",
+            "pub_key_types",
+            &format!("{unknown} is no type of a key (known: {})", KEY_TYPES.join(", ")),
+        );
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    GenesisProblem, once,
+    GenesisProblem,
     check::check_values,
     merge::{Contribution, Merging, twice},
+    once,
     partial::Partial,
     text::Sound,
     validators::first_validators,

@@ -24,7 +24,8 @@ pub fn unix_seconds(text: &str) -> Option<i64> {
 pub fn in_utc(text: &str) -> Option<String> {
     let seconds = unix_seconds(text)?;
     let (year, month, day) = date(seconds.div_euclid(DAY));
-    let (clock, fraction) = (seconds.rem_euclid(DAY), split(text)?.0.split_once('.').map(|(_, digits)| digits));
+    let (clock, fraction) =
+        (seconds.rem_euclid(DAY), split(text)?.0.split_once('.').map(|(_, digits)| digits));
     let fraction = fraction.map_or_else(String::new, |digits| format!(".{digits}"));
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z"))

@@ -49,7 +49,8 @@ mod tests {
     use super::*;
 
     fn said(chain: &str, settings: &Value, is_validator: bool) -> Vec<(bool, String)> {
-        let settings: Settings = BTreeMap::from([("config.toml".to_owned(), settings.as_object().unwrap().clone())]);
+        let settings: Settings =
+            BTreeMap::from([("config.toml".to_owned(), settings.as_object().unwrap().clone())]);
         let found = cautions(&Profile::builtin(chain).unwrap(), &settings, is_validator);
         found.into_iter().map(|problem| (problem.is_error(), problem.message)).collect()
     }
@@ -57,7 +58,9 @@ mod tests {
     #[test]
     fn settings_that_harm_a_validator_are_named() {
         for chain in ["cometbft", "cosmos", "cometbft-app"] {
-            for on in [json!({"blocksync.adaptive_sync": true}), json!({"blocksync": {"adaptive_sync": "true"}})] {
+            for on in
+                [json!({"blocksync.adaptive_sync": true}), json!({"blocksync": {"adaptive_sync": "true"}})]
+            {
                 let found = said(chain, &on, true);
                 assert!(found.len() == 1 && found[0].0 && found[0].1.contains("equivocate"), "{found:?}");
                 assert!(said(chain, &on, false).is_empty(), "a full node votes for nothing");
@@ -67,7 +70,10 @@ mod tests {
             assert!(found.len() == 1 && !found[0].0 && found[0].1.contains("0.37"), "{found:?}");
             assert!(said(chain, &json!({"consensus.double_sign_check_height": 0}), true).is_empty());
             let found = said(chain, &json!({"priv_validator_laddr": "tcp://127.0.0.1:26659"}), true);
-            assert!(found.len() == 1 && !found[0].0 && found[0].1.contains("the key in the node's own file"), "{found:?}");
+            assert!(
+                found.len() == 1 && !found[0].0 && found[0].1.contains("the key in the node's own file"),
+                "{found:?}"
+            );
             assert!(said(chain, &json!({"priv_validator_laddr": "", "moniker": "x"}), true).is_empty());
         }
     }

@@ -30,7 +30,8 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::{
-        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, standing::Standing, status::NodeStatus, watch::Now,
+        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, standing::Standing, status::NodeStatus,
+        watch::Now,
     },
     facts::Facts,
     plan::{Next, Pending, Stage, Unfolded},

@@ -142,15 +142,25 @@ pub fn standing(of: &Standing) -> String {
         (Some(since), Some(seconds)) => format!(" since {since} ({})", age(seconds)),
         _ => String::new(),
     };
-    let at = if of.height == 0 { "before its first block".to_owned() } else { format!("at height {}", of.height) };
-    let missing = if of.missing.is_empty() { String::new() } else { format!("; not running: {}", of.missing.join(", ")) };
+    let at =
+        if of.height == 0 { "before its first block".to_owned() } else { format!("at height {}", of.height) };
+    let missing = if of.missing.is_empty() {
+        String::new()
+    } else {
+        format!("; not running: {}", of.missing.join(", "))
+    };
     let why = match of.power_online {
-        Some(online) if of.is_short() => format!("{} ({} needed){missing}", of.quorum.too_few(online, of.power_total), of.power_needed),
+        Some(online) if of.is_short() => {
+            format!("{} ({} needed){missing}", of.quorum.too_few(online, of.power_total), of.power_needed)
+        }
         Some(online) => format!(
             "{online} of {} is online, {} needed: no lack of power. See `loomctl verify`{missing}",
             of.power_total, of.power_needed
         ),
-        None => format!("no node of the inventory has all of its power ({} needed of {}). See `loomctl verify`{missing}", of.power_needed, of.power_total),
+        None => format!(
+            "no node of the inventory has all of its power ({} needed of {}). See `loomctl verify`{missing}",
+            of.power_needed, of.power_total
+        ),
     };
     log_line(&format!("the chain stands {at}{since}: {why}")) + "\n"
 }

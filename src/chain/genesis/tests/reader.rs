@@ -52,7 +52,8 @@ fn s5_a_document_that_cometbft_does_not_start_from_is_refused() {
     assert_ne!(escaped, COMETBFT);
     assert!(said("cometbft", &escaped).contains("validators[0].power"), "{}", said("cometbft", &escaped));
     // The chain takes a null for what it has a default of, and passes over what it does not know.
-    for (path, value) in [(params, Value::Null), ("/initial_height", Value::Null), ("/app_hash", Value::Null)] {
+    for (path, value) in [(params, Value::Null), ("/initial_height", Value::Null), ("/app_hash", Value::Null)]
+    {
         assert_eq!(said("cometbft", &with(COMETBFT, path, value)), "", "{path}");
     }
 }
@@ -84,7 +85,8 @@ fn s5_books_of_signed_transactions_that_do_not_add_up_are_refused() {
     let message = "/app_state/genutil/gen_txs/0/body/messages/0";
     let of = |path: &str, value: Value| said("cosmos", &with(COSMOS, &format!("{message}{path}"), value));
     let json: Value = serde_json::from_str(COSMOS).unwrap();
-    let other = json["app_state"]["genutil"]["gen_txs"][1]["body"]["messages"][0]["validator_address"].clone();
+    let other =
+        json["app_state"]["genutil"]["gen_txs"][1]["body"]["messages"][0]["validator_address"].clone();
     for (path, value, words) in [
         ("/value/denom", json!("ufoo"), "stakes \"ufoo\", but the chain stakes \"stake\""),
         ("/value/amount", json!("1000000000001"), "has 1000000000000stake in bank.balances"),
@@ -108,11 +110,17 @@ fn s5_books_of_signed_transactions_that_do_not_add_up_are_refused() {
     };
     let twice = |list: &mut Vec<Value>| list.push(list[0].clone());
     let accounts = listed("/app_state/auth/accounts", &twice);
-    assert!(accounts.contains("auth.accounts[2]: the account cosmos1") && accounts.contains("twice"), "{accounts}");
+    assert!(
+        accounts.contains("auth.accounts[2]: the account cosmos1") && accounts.contains("twice"),
+        "{accounts}"
+    );
     let gone = listed("/app_state/auth/accounts", &|list| drop(list.pop()));
     assert!(gone.contains("has no account in auth.accounts"), "{gone}");
     let poor = listed("/app_state/bank/balances", &|list| drop(list.pop()));
-    assert!(poor.contains("has 0stake in bank.balances") && poor.contains("bank.supply: is 2000000000000stake"), "{poor}");
+    assert!(
+        poor.contains("has 0stake in bank.balances") && poor.contains("bank.supply: is 2000000000000stake"),
+        "{poor}"
+    );
     let rich = listed("/app_state/bank/balances", &twice);
     assert!(rich.contains("bank.balances[2]: the balance of cosmos1"), "{rich}");
 }
@@ -125,8 +133,16 @@ fn s5_the_sdks_document_is_read_as_it_reads_it() {
         ("/initial_height", json!(-1), "less than 0"),
         ("/app_hash", json!("%"), "is not base64"),
         ("/consensus", Value::Null, "consensus: is missing"),
-        ("/consensus/params/block/max_bytes", json!(200_000), "consensus.params.block.max_bytes: 200000 is not a whole number"),
-        ("/consensus/params/evidence", Value::Null, "consensus.params.evidence.max_age_num_blocks: is not above 0"),
+        (
+            "/consensus/params/block/max_bytes",
+            json!(200_000),
+            "consensus.params.block.max_bytes: 200000 is not a whole number",
+        ),
+        (
+            "/consensus/params/evidence",
+            Value::Null,
+            "consensus.params.evidence.max_age_num_blocks: is not above 0",
+        ),
     ] {
         let found = said("cosmos", &with(COSMOS, path, value));
         assert!(found.contains(words), "{path}: {found}");
@@ -157,7 +173,11 @@ fn s5_contracts_in_another_order_are_compared_by_name() {
     // Another set of contracts is one problem.
     change(&mut nodes[2], "app", |json| drop(json["contracts"].as_array_mut().unwrap().remove(1)));
     let found = refused(&nodes);
-    assert!(found.contains("loom-2: ") && found.contains("contracts: must have the same entries on all hosts: lacks dposV3"), "{found}");
+    assert!(
+        found.contains("loom-2: ")
+            && found.contains("contracts: must have the same entries on all hosts: lacks dposV3"),
+        "{found}"
+    );
     assert_eq!(found.lines().count(), 1, "{found}");
 }
 
@@ -183,4 +203,3 @@ fn what_several_hosts_have_alike_is_said_once() {
     );
     assert!(found[0].help.is_none() && found[1].help.is_some(), "one help after both");
 }
-
