@@ -46,8 +46,10 @@ test-hostile:
 
 test-chains:
 	@tests/lab/setup
-	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-1.0 simd-0.50 kaia-1.0
+	@tests/lab/chains tendermint-0.32 tendermint-0.34 cometbft-0.37 cometbft-0.39 cometbft-0.40 cometbft-1.0 simd-0.50 kaia-1.0
+	@tests/lab/chains genesis-oracle-0.37 genesis-oracle-0.38 genesis-oracle-0.39 genesis-oracle-0.40 genesis-oracle-simd
 	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::chains
+	LOOMCTL_CHAINS=1 cargo test --locked --test suite -- e2e::verdicts
 
 test-report:
 	@command -v chromium >/dev/null || apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends chromium </dev/null >/dev/null

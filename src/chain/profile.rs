@@ -4,6 +4,7 @@
 //! `home` is a path relative to the node's working directory.
 
 pub(super) mod builtin;
+mod cautions;
 mod document;
 mod extends;
 mod keys;
@@ -35,9 +36,10 @@ use crate::types::ids::{ChainId, FileName, HostAddr, RemotePath, ServiceName, Un
 
 pub use super::config::Format;
 pub use builtin::{builtin_files, builtin_names};
+pub use cautions::Caution;
 pub use document::{
     ChainIdForm, ChainIdRule, ChainIdWriter, Document, Encoded, Genesis, GenesisHow, NumberLimit, PowerForm,
-    ValidatorRule,
+    Reader, ValidatorRule,
 };
 pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
@@ -114,6 +116,9 @@ pub struct Profile {
     /// Networks that exist and can be joined by their names.
     #[serde(default)]
     pub networks: BTreeMap<String, NamedNetwork>,
+    /// Settings that the chain takes and that harm it.
+    #[serde(default)]
+    pub cautions: Vec<Caution>,
     /// What makes blocks: how much of it may be offline.
     #[serde(default)]
     pub quorum: Quorum,

@@ -1,10 +1,13 @@
 //! One node's files, unit and arguments: the one function that a plan calls.
 
+mod cautions;
 mod sets;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+
+pub use cautions::cautions;
 
 use super::{
     basics::Basics,

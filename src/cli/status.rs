@@ -12,7 +12,9 @@ pub async fn run(args: Status) -> u8 {
         }
         Ok((view, mut session)) => {
             session.gather().await;
-            view.status(&commands::status::status(&session).await);
+            let nodes = commands::status::status(&session).await;
+            let standing = commands::standing::standing(&session, &nodes).await;
+            view.status(&nodes, standing.as_ref());
             start::end(view, session).await
         }
         Err(exit) => exit,

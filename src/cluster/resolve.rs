@@ -82,7 +82,8 @@ pub fn resolve(
 fn judge_words(inventory: &Inventory, cluster: &Cluster, problems: &mut Vec<Diagnostic>) {
     for node in &cluster.nodes {
         let vars = inventory.hosts.get(node.name.as_str()).map(|host| &host.vars);
-        let settings = render::judge(&cluster.profile, &cluster.basics(node));
+        let mut settings = render::judge(&cluster.profile, &cluster.basics(node));
+        settings.extend(render::cautions(&cluster.profile, &node.settings, node.role == Role::Validator));
         let unit = unit::apply("", &node.unit).err().unwrap_or_default();
         for (variable, found) in [("settings", settings), ("unit", unit)] {
             let place = vars.and_then(|vars| vars.get(variable)).and_then(|var| var.place.as_ref());

@@ -6,5 +6,6 @@ pub mod history;
 pub mod io_log;
 pub mod keys;
 pub mod logs;
+pub mod standing;
 pub mod status;
 pub mod watch;

@@ -31,7 +31,7 @@ pub struct NodeQuestion {
     pub node_key: KeyPlace,
     pub validator_key: KeyPlace,
     /// The file, and the key of the height in it; `None`: the chain keeps none.
-    pub sign_state: Option<(String, String)>,
+    pub sign_state: Option<(String, String, &'static str)>,
     pub binary_name: String,
     /// Where the planned binary is kept, when its checksum is known.
     pub binary: Option<(RemotePath, Sha256)>,
@@ -102,8 +102,9 @@ pub fn nodes(script: &mut Script, questions: &[NodeQuestion]) {
             .set("node_id_of", q.node_key.words().1)
             .set("node_key_file", q.validator_key.words().0)
             .set("node_key_of", q.validator_key.words().1)
-            .set("node_sign_file", q.sign_state.as_ref().map_or("", |(file, _)| file))
-            .set("node_sign_key", q.sign_state.as_ref().map_or("", |(_, key)| key))
+            .set("node_sign_file", q.sign_state.as_ref().map_or("", |(file, ..)| file))
+            .set("node_sign_key", q.sign_state.as_ref().map_or("", |(_, key, _)| key))
+            .set("node_sign_round", q.sign_state.as_ref().map_or("", |(.., round)| round))
             .set("node_binary_name", &q.binary_name)
             .set("node_binary", q.binary.as_ref().map_or("", |(path, _)| path.as_str()))
             .set("node_binary_sum", q.binary.as_ref().map_or("", |(_, sum)| sum.as_str()));

@@ -226,7 +226,7 @@ systemd_version() {
 # node_paths (relative to its folder, a line each) node_texts (of these, whose text is wanted) node_pristine
 # node_unit_absent (systemd knew none of its name when this run began)
 # node_id_file node_id_of node_key_file node_key_of (with a key file of which the other was printed) node_sign_file (may be
-# empty) node_sign_key node_binary node_binary_name node_binary_sum.
+# empty) node_sign_key node_sign_round (`number` or `text`, where the release takes one alone) node_binary node_binary_name node_binary_sum.
 observe_node() {
   held='' linked=''
   say at "the user $node_user"
@@ -302,7 +302,7 @@ observe_home() {
     [ "$other" = "$lib" ] || elsewhere=$elsewhere$other/$2$newline
   done
   printf '%s blob %s seen ' "$NONCE" "$1"
-  glance 50331648 look "$home" "$roots" "$elsewhere" "$node_sign_file" "$node_sign_key" "$node_id_file" "$node_id_of" \
+  glance 50331648 look "$home" "$roots" "$elsewhere" "$node_sign_file" "$node_sign_key $node_sign_round" "$node_id_file" "$node_id_of" \
     "$node_key_file" "$node_key_of" "$node_paths" "$node_texts" "$node_binary_name" | base64 -w0
   echo
 }

@@ -132,10 +132,10 @@ pub fn question(cluster: &Cluster, node: &Node, facts: &Facts) -> NodeQuestion {
             ValidatorKeyReader::TendermintPubKey => KeyPlace::File(profile.validator_key.file.to_string()),
             ValidatorKeyReader::PrintedSecp256k1Address => printed(profile),
         },
-        sign_state: profile
-            .sign_state
-            .as_ref()
-            .map(|signs| (signs.file.to_string(), format!("{}height", signs.prefix))),
+        sign_state: profile.sign_state.as_ref().map(|signs| {
+            let round = signs.round.map_or("", |form| form.word());
+            (signs.file.to_string(), format!("{}height", signs.prefix), round)
+        }),
         binary_name: profile.binary.name.to_string(),
         binary: binary_sha256(node, facts).map(|sum| kept_at(cluster.main(node), sum)),
         names: names::needed(cluster, node),

@@ -4,7 +4,7 @@
 # pipe and with a limit. Nothing of root's script is known here but what stands in the arguments and on standard input.
 cd /
 
-# look HOME ROOTS ELSEWHERE SIGN_FILE SIGN_KEY ID_FILE ID_OF KEY_FILE KEY_OF PATHS TEXTS LINK: what there is to see of a
+# look HOME ROOTS ELSEWHERE SIGN_FILE "SIGN_KEY SIGN_ROUND" ID_FILE ID_OF KEY_FILE KEY_OF PATHS TEXTS LINK: what there is to see of a
 # node. ROOTS: root may make the folder. ELSEWHERE: our folders of the same node, of other systemds, a line each. PATHS and
 # TEXTS are relative to HOME, a line each.
 # Records end with NUL: `KEY VALUE`, or a line of sha256sum; after `texts` comes what `head -v` writes of the files that
@@ -26,7 +26,7 @@ EOT
   [ -e "$home" ] || look_up "$home" "$roots"
   look_key node_id "$id_file" "$id_of" read_node_id
   look_key validator_key "$key_file" "$key_of" read_validator_key
-  [ -z "$sign_file" ] || [ ! -s "$home/$sign_file" ] || printf 'signed_height %s\0' "$(read_number "$home/$sign_file" "$sign_key")"
+  [ -z "$sign_file" ] || [ ! -s "$home/$sign_file" ] || printf 'signed_height %s\0' "$(read_sign_state "$home/$sign_file" $sign_key)"
   look_texts
 }
 # One record a path that is there; where links point; the checksums of regular files, as far as they have a size that
@@ -125,10 +125,31 @@ read_printed() {
     sed -n -E 's/^(.*[^0-9a-f])?([0-9a-f]{128})([^0-9a-f].*)?$/\2/p' | head -n 1
   }
 }
-# read_number FILE KEY
-read_number() {
+# read_sign_state FILE HEIGHT [number|text]: its height, if the file is whole, with height, round and step as the node reads them: a
+# height in quotes, a step without, a round as this release has it. Of any other file nothing: a node that cannot read it does not start.
+read_sign_state() {
   json_of "$1"
-  json_value '' "$2"
+  case $json in \{*\}) ;; *) return 0 ;; esac
+  # Cut short, it lacks an end: the last brace counts as no word of its own.
+  set -f
+  IFS='{'
+  set -- "$2" "${3-}" $json
+  opened=$(($# - 3))
+  IFS='}'
+  set -- "$1" "$2" $json
+  unset IFS
+  set +f
+  [ "$opened" = "$(($# - 2))" ] || return 0
+  of=${1%height}
+  case $2 in
+    number) round="\"${of}round\":[0-9]" ;;
+    text) round="\"${of}round\":\"[0-9]" ;;
+    *) round="\"${of}round\":*[0-9]" ;;
+  esac
+  case $json in *$round*) ;; *) return 0 ;; esac
+  case $json in *"\"${of}step\":"[0-9]*) ;; *) return 0 ;; esac
+  case $json in *"\"$1\":\""[0-9]*) ;; *) return 0 ;; esac
+  json_value '' "$1"
   case $value in *[!0-9]*) ;; *) printf '%s' "$value" ;; esac
 }
 # look_key WHAT FILE OF READER: of the key file itself, or of what was printed of OF.

@@ -129,3 +129,37 @@ fn p2_what_a_step_says_has_a_limit() {
     let words = STANDARD.decode(failed.1).unwrap();
     assert!(words.len() <= 4000 && words.trim_ascii_end().ends_with(b"its end"), "{} bytes", words.len());
 }
+
+/// Cut short, or in another release's notation: a node cannot read it, so there is none. CometBFT 0.38, Tendermint 0.32, loom.
+#[test]
+fn s13_a_sign_state_that_its_node_cannot_read_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("state");
+    let read = |state: &str, how: &str| {
+        fs::write(&at, state).unwrap();
+        let (functions, _) = include_str!("hand.sh").split_once("\nroot_owner=").unwrap();
+        let script = format!("{functions}\nread_sign_state '{}' {how}", at.display());
+        let out = Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let comet = "{\n  \"height\": \"41\",\n  \"round\": 0,\n  \"step\": 3,\n  \"signature\": \"c2ln\",\n  \"signbytes\": \"7B22\"\n}";
+    let old = comet.replace("\"round\": 0", "\"round\": \"0\"");
+    let loom = "{\"address\":\"A\",\"pub_key\":{\"type\":\"t\",\"value\":\"p\"},\"last_height\":\"7\",\"last_round\":\"0\",\
+                \"last_step\":3,\"priv_key\":{\"type\":\"t\",\"value\":\"k\"}}";
+    assert_eq!(read(comet, "height number"), "41");
+    assert_eq!(
+        (read(&old, "height number"), read(&old, "height text"), read(&old, "height")),
+        (String::new(), "41".into(), "41".into())
+    );
+    assert_eq!((read(comet, "height text"), read(loom, "last_height text")), (String::new(), "7".into()));
+    for cut in 1..comet.len() {
+        assert_eq!(read(&comet[..cut], "height number"), "", "{}", &comet[..cut]);
+    }
+    for cut in (loom.len() - 60)..loom.len() {
+        assert_eq!(read(&loom[..cut], "last_height text"), "", "{}", &loom[..cut]);
+    }
+    for broken in ["{}", "[]", "{\"height\":41,\"round\":0,\"step\":3}", "{\"height\":\"41\",\"step\":3}"] {
+        assert_eq!(read(broken, "height number"), "", "{broken}");
+    }
+}

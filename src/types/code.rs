@@ -136,6 +136,8 @@ codes! {
         Input = "input/invalid", "anything else in inventory, profile, flags or files";
         UnknownVariable = "input/unknown-variable", "a variable that loomctl does not know";
         MissingVariable = "input/missing-variable", "a variable that is needed";
+        HarmfulSetting = "input/harmful-setting", "a value of `settings:` that can cost a validator its stake";
+        RiskySetting = "input/risky-setting", "a value of `settings:` to be sure of";
         NoProgram = "input/no-program", "`binary` is no program for Linux: an archive, a web page, a text";
         BinarySum = "input/binary-sha256", "the binary is not the one that binary_sha256 names";
         UserModeUser = "input/user-mode-user", "user mode: `user` is not the login's";

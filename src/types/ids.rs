@@ -125,15 +125,18 @@ impl NodeId {
 }
 
 text_newtype! {
-    /// At most 50 characters (Tendermint's MaxChainIDLen).
+    /// At most 50 bytes (Tendermint's MaxChainIDLen).
     ChainId
 }
 
 impl ChainId {
     pub fn new(text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text.into();
-        if text.is_empty() || text.chars().count() > 50 || text.contains(char::is_control) {
-            return invalid("chain_id", format!("{text:?} must have 1 to 50 printable characters"));
+        if text.is_empty() || text.len() > 50 || text.contains(char::is_control) {
+            return invalid(
+                "chain_id",
+                format!("{text:?} must have 1 to 50 printable characters (50 bytes)"),
+            );
         }
         Ok(Self(text))
     }

@@ -30,6 +30,25 @@ const START_OVER: &str = "`loomctl down --destroy` on all nodes (keys stay), the
 const DOCUMENT: &str = "`loomctl verify` compares the documents (V4); put the others' in its place, or start over: \
                         `loomctl down --destroy` (keys stay), then `loomctl up`";
 
+const DATABASE: &str =
+    "a database of the node is damaged (a disk that was full, a power cut, a file that was emptied)";
+const AGAIN: &str = "restore it from a copy, or move the chain's databases away (never the sign state) and start it: it fetches the \
+                     blocks from its peers";
+
+/// Signs that say that something is wrong, not why: they count where no other is.
+const VAGUE: &[Cause] = &[
+    Cause {
+        sign: "panic: ",
+        why: "the program has ended in a panic",
+        advice: "the line says why; `journalctl` has the goroutines below it",
+    },
+    Cause {
+        sign: "fatal error: ",
+        why: "the Go runtime has ended the program",
+        advice: "the line says why; `journalctl` has the goroutines below it",
+    },
+];
+
 /// Signs of no chain: systemd's, the kernel's, and those of files, ports and disks. A chain's own are in its profile
 /// (`journal_signs`) and come first, but for the vague ones. Of several the first counts: what explains most.
 const TABLE: &[Cause] = &[
@@ -94,6 +113,10 @@ const TABLE: &[Cause] = &[
         why: "the kernel killed it: the host has too little memory",
         advice: "give the host more memory, or fewer nodes",
     },
+    Cause { sign: "corrupted or incomplete CURRENT", why: DATABASE, advice: AGAIN },
+    Cause { sign: "manifest corrupted", why: DATABASE, advice: AGAIN },
+    Cause { sign: "leveldb/table: corruption", why: DATABASE, advice: AGAIN },
+    Cause { sign: "leveldb/journal: ", why: DATABASE, advice: AGAIN },
     Cause {
         sign: "resource temporarily unavailable",
         why: "another process uses this node's data folder: a second node on the same working directory",
@@ -118,7 +141,9 @@ fn all_signs(own: &[JournalSign]) -> impl Iterator<Item = Sign<'_>> {
     let general =
         TABLE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
     let clear = own.iter().filter(|sign| !sign.vague).map(Sign::of);
-    clear.chain(general).chain(own.iter().filter(|sign| sign.vague).map(Sign::of))
+    let vague =
+        VAGUE.iter().map(|cause| Sign { text: cause.sign, why: cause.why, advice: cause.advice.into() });
+    clear.chain(general).chain(own.iter().filter(|sign| sign.vague).map(Sign::of)).chain(vague)
 }
 
 /// The help of a profile with what loomctl advises for its words.
@@ -132,7 +157,8 @@ fn advice(help: &str) -> Cow<'_, str> {
 
 /// What to look for in a journal.
 fn signs(own: &[JournalSign]) -> impl Iterator<Item = &str> {
-    own.iter().map(|sign| sign.text.as_str()).chain(TABLE.iter().map(|cause| cause.sign))
+    let general = TABLE.iter().chain(VAGUE).map(|cause| cause.sign);
+    own.iter().map(|sign| sign.text.as_str()).chain(general)
 }
 
 /// The likely cause by the lines of a journal.
@@ -177,7 +203,7 @@ pub async fn explain(asked: &[Asked], view: &View<'_>, checks: &mut [Row]) {
     }
     for (host, (journal, _)) in found {
         if let Some(check) = bearer(checks, &host) {
-            check.journal = journal.last;
+            check.journal = journal.shown();
         }
     }
 }
@@ -299,6 +325,35 @@ mod tests {
             "outside of its folder",
         ),
         (
+            "panic: Error reading file /home/ubuntu/node/config/addrbook.json: EOF",
+            "its address book is empty or damaged",
+        ),
+        (
+            "ERROR: failed to create node: failed to initialize database: leveldb/storage: corrupted or incomplete CURRENT file",
+            "a database of the node is damaged",
+        ),
+        (
+            "ERROR: failed to create node: failed to initialize database: leveldb: manifest corrupted (field 'comparer'): missing [file=MANIFEST-000000]",
+            "a database of the node is damaged",
+        ),
+        (
+            "panic: state (5) and store (0) height mismatch, stores were left in an inconsistent state",
+            "do not belong together",
+        ),
+        (
+            "Error reading PrivValidator state from /n/data/priv_validator_state.json: unexpected end of JSON input",
+            "its sign state is cut short",
+        ),
+        (
+            "Error reading PrivValidator state from /n/data/priv_validator_state.json: json: cannot unmarshal string into Go value of type int32",
+            "another release's notation",
+        ),
+        (
+            "ERROR: failed to create node: error with private validator socket client: can't get pubkey: send: endpoint connection timed out",
+            "no remote signer has connected",
+        ),
+        ("panic: runtime error: index out of range [3] with length 2", "has ended in a panic"),
+        (
             "cometbft.service: Main process exited, code=exited, status=226/NAMESPACE",
             "or a folder of `unit:`",
         ),
@@ -350,7 +405,10 @@ mod tests {
                 let texts = signs.iter().filter(|sign| !sign.vague).map(|sign| sign.text.as_str());
                 let texts = texts.chain(TABLE.iter().map(|cause| cause.sign));
                 let vague = signs.iter().filter(|sign| sign.vague).map(|sign| sign.text.as_str());
-                texts.chain(vague).find(|text| place(line, text).is_some())
+                texts
+                    .chain(vague)
+                    .chain(VAGUE.iter().map(|cause| cause.sign))
+                    .find(|text| place(line, text).is_some())
             })
             .collect();
         let mut text = "\n| in the journal | of | cause | how to go on |\n|---|---|---|---|\n".to_owned();
@@ -368,6 +426,9 @@ mod tests {
         }
         for sign in signs.iter().filter(|sign| sign.vague) {
             row(&sign.text, &chains(sign), &sign.cause, &sign.help);
+        }
+        for cause in VAGUE {
+            row(cause.sign, "all", cause.why, cause.advice);
         }
         text.push('\n');
         pages::holds("docs/faults.md", "causes", &text);

@@ -15,16 +15,27 @@ const LIMIT: Duration = Duration::from_secs(15);
 const LINES: usize = 20;
 const LONGEST: usize = 2000;
 
-/// What went wrong before somebody restarted the unit says nothing about now. While systemd restarts it, the reason
-/// stands in the run before.
+/// What went wrong before somebody started the unit says nothing about now. While systemd restarts it by itself, the reason stands in
+/// the runs before: as many as it has counted since that start. Each run has an id; systemd's own lines about it name it, too.
 const THIS_RUN: &str = r#"this_run() {
   run=$(systemctl show -p InvocationID --value "$unit")
   restarts=$(systemctl show -p NRestarts --value "$unit")
-  if [ "$restarts" = 0 ] && [ -n "$run" ]; then
-    entries -n "$1" "_SYSTEMD_INVOCATION_ID=$run" + "INVOCATION_ID=$run" + "USER_INVOCATION_ID=$run"
-  else
-    entries -n "$1" "$journal_unit=$unit"
+  runs=$run
+  if [ "${restarts:-0}" != 0 ] || [ -z "$run" ]; then
+    runs=$(journalctl -q --no-pager -o json --output-fields=INVOCATION_ID,USER_INVOCATION_ID,_SYSTEMD_INVOCATION_ID -n "$1" "$journal_unit=$unit" 2>/dev/null |
+      sed -n -E 's/.*"(USER_)?INVOCATION_ID" *: *"([0-9a-f]{32})".*/\2/;t id
+        s/.*"_SYSTEMD_INVOCATION_ID" *: *"([0-9a-f]{32})".*/\1/;t id
+        d
+        :id
+        p' | uniq | tail -n "$(( (${restarts:-0} < 20 ? ${restarts:-0} : 20) + 1 ))")
   fi
+  [ -n "$runs" ] || return 0
+  set -- "$1"
+  for id in $runs; do
+    [ $# = 1 ] || set -- "$@" +
+    set -- "$@" "_SYSTEMD_INVOCATION_ID=$id" + "INVOCATION_ID=$id" + "USER_INVOCATION_ID=$id"
+  done
+  entries -n "$@"
 }"#;
 
 #[derive(Debug, Clone, Default)]
@@ -34,6 +45,22 @@ pub struct Journal {
     /// Of the last few thousand of this run, those with a sign of a cause, oldest first.
     pub signs: Vec<String>,
 }
+
+impl Journal {
+    /// The last lines; above them the panic that they are the goroutines of.
+    pub fn shown(mut self) -> Vec<String> {
+        let ends = |line: &&String| PANICS.iter().any(|words| line.contains(words));
+        if !self.last.iter().any(|line| ends(&line))
+            && let Some(line) = self.signs.iter().rfind(ends)
+        {
+            self.last.splice(0..0, [line.clone(), "[…]".to_owned()]);
+        }
+        self.last
+    }
+}
+
+/// How Go ends a program: what comes after it are goroutines, dozens of lines of them.
+const PANICS: [&str; 2] = ["panic: ", "fatal error: "];
 
 /// `signs`: what a line of interest has in it.
 pub async fn of_unit(host: &Host, unit: &UnitName, signs: &[&str]) -> Journal {
@@ -91,6 +118,19 @@ mod tests {
         let all = lines("x".repeat(5000).as_bytes());
         assert_eq!((all.len(), all[0].len()), (1, LONGEST));
         assert_eq!(lines("x\n".repeat(100_000).as_bytes()).len(), LINES);
+    }
+
+    #[test]
+    fn the_panic_above_the_last_lines_is_shown() {
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let signs =
+            lines(&["panic: old", "panic: Error reading file addrbook.json: EOF", "permission denied"]);
+        let journal = |last: &[&str]| Journal { last: lines(last), signs: signs.clone() }.shown();
+        assert_eq!(
+            journal(&["goroutine 1"]),
+            ["panic: Error reading file addrbook.json: EOF", "[…]", "goroutine 1"]
+        );
+        assert_eq!(journal(&["panic: here", "goroutine 1"]), ["panic: here", "goroutine 1"]);
     }
 
     #[test]

@@ -7,7 +7,12 @@ use serde_json::Value;
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![loom_by_the_playbooks_inventory, broken_nodes_are_explained]);
+    suite.on_lab(tests![
+        loom_by_the_playbooks_inventory,
+        broken_nodes_are_explained,
+        a_mended_fault_explains_nothing,
+        files_that_were_emptied_are_named
+    ]);
 }
 
 /// A failed row of a verification: `(line, host, everything it says)`.
@@ -132,4 +137,46 @@ fn broken_nodes_are_explained(lab: &Lab) {
     expect(&rows, "V4", "node-1", "genesis_time");
     let refused = lab.loomctl(&["up", "-i", inventory, "--no-verify", "--limit", "all:!node-3"]).exits(3);
     assert!(refused.stderr.contains("genesis_time"), "{refused}");
+}
+
+/// systemd could not execute the binary once, and somebody has mended that: the journal of that time says nothing about what came later,
+/// however often systemd has restarted the unit since.
+fn a_mended_fault_explains_nothing(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let restart = "systemctl reset-failed cometbft; systemctl restart cometbft; sleep 5";
+    lab.root(3, &format!("chmod 700 /var/lib/loomctl; {restart}")).ok();
+    expect(&failures(lab, inventory), "V1", "node-3", "could not execute the binary");
+    lab.root(3, &format!("chmod 755 /var/lib/loomctl; {restart}; systemctl is-active cometbft")).ok();
+    lab.loomctl(&["verify", "-i", inventory]).ok();
+
+    lab.root(
+        3,
+        &format!("systemctl stop cometbft; : >/home/ubuntu/node/data/blockstore.db/CURRENT; {restart}"),
+    )
+    .ok();
+    let rows = failures(lab, inventory);
+    expect(&rows, "V1", "node-3", "a database of the node is damaged");
+    let hints: Vec<&str> =
+        rows.iter().filter(|(_, host, _)| host == "node-3").map(|(.., text)| text.as_str()).collect();
+    assert!(hints.iter().all(|text| !text.contains("could not execute")), "{hints:#?}");
+}
+
+/// The panic is above the last lines, which are goroutines: it is shown, and its cause named. Nobody else holds the ports.
+fn files_that_were_emptied_are_named(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.root(3, "systemctl stop cometbft; : >/home/ubuntu/node/config/addrbook.json; systemctl start cometbft; sleep 5").ok();
+    let rows = failures(lab, inventory);
+    expect(&rows, "V1", "node-3", "its address book is empty or damaged");
+    expect(&rows, "V1", "node-3", "panic: Error reading file");
+    assert!(rows.iter().all(|(_, _, text)| !text.contains("is taken by another program")), "{rows:#?}");
+    lab.root(
+        3,
+        "systemctl stop cometbft; rm /home/ubuntu/node/config/addrbook.json; systemctl start cometbft",
+    )
+    .ok();
+    lab.loomctl(&["verify", "-i", inventory]).ok();
 }

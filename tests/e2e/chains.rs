@@ -14,7 +14,14 @@ use crate::support::{Lab, Suite, command, in_repository, inventory::Inventory, t
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![sentries_hide_their_validators]);
     if std::env::var_os("LOOMCTL_CHAINS").is_some() {
-        suite.on_lab(tests![tendermint_0_32, tendermint_0_34, cometbft_0_37, cometbft_1_0]);
+        suite.on_lab(tests![
+            tendermint_0_32,
+            tendermint_0_34,
+            cometbft_0_37,
+            cometbft_0_39,
+            cometbft_0_40,
+            cometbft_1_0
+        ]);
         suite.on_lab(tests![
             cosmos_0_50,
             cosmos_without_root_with_a_coin_of_its_own,
@@ -35,6 +42,15 @@ fn tendermint_0_34(lab: &Lab) {
 
 fn cometbft_0_37(lab: &Lab) {
     makes_blocks(lab, &plain(lab, "cometbft-0.37", "cometbft"), "cometbft", "0.37");
+}
+
+fn cometbft_0_39(lab: &Lab) {
+    makes_blocks(lab, &plain(lab, "cometbft-0.39", "cometbft"), "cometbft", "0.39");
+}
+
+/// Its `version` says 0.39.0.
+fn cometbft_0_40(lab: &Lab) {
+    makes_blocks(lab, &plain(lab, "cometbft-0.40", "cometbft"), "cometbft", "0.");
 }
 
 fn cometbft_1_0(lab: &Lab) {

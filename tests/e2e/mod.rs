@@ -37,6 +37,7 @@ mod terminal;
 mod trust;
 mod usermode;
 mod vagrant;
+mod verdicts;
 
 use crate::support::Suite;
 
@@ -46,6 +47,7 @@ pub fn register(suite: &mut Suite) {
     lab_itself::register(suite);
     reading::register(suite);
     offline::register(suite);
+    verdicts::register(suite);
     life::register(suite);
     day_two::register(suite);
     hosts::register(suite);

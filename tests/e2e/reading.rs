@@ -10,7 +10,8 @@ pub fn register(suite: &mut Suite) {
         journals_are_one_stream,
         status_goes_on_looking,
         the_doctor_sees_what_a_rollout_would_meet,
-        a_host_that_is_off_is_a_row_of_status
+        a_host_that_is_off_is_a_row_of_status,
+        status_says_that_a_chain_stands
     ]);
 }
 
@@ -271,4 +272,38 @@ fn a_host_that_is_off_is_a_row_of_status(lab: &Lab) {
         texts(&of_kind(&run, "check"), "host").iter().all(|host| ["node-0", "node-1"].contains(host)),
         "{run}"
     );
+}
+
+/// Two of four are down: `status` names the power that is online against what a block needs, and since when there is none.
+fn status_says_that_a_chain_stands(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    let goes_on = lab.loomctl(&["status", "-i", inventory, "--json"]).exits(0);
+    assert!(of_kind(&goes_on, "standing").is_empty(), "{goes_on}");
+    for host in [2, 3] {
+        lab.root(host, "systemctl stop cometbft").ok();
+    }
+    let run = lab.loomctl(&["status", "-i", inventory, "--json"]).exits(0);
+    let standing = of_kind(&run, "standing");
+    assert_eq!(standing.len(), 1, "{run}");
+    let of = |key: &str| standing[0][key].as_i64().unwrap();
+    assert_eq!((of("power_online"), of("power_total"), of("power_needed")), (20, 40, 27), "{run}");
+    assert_eq!(standing[0]["missing"], serde_json::json!(["node-2", "node-3"]));
+    assert!(
+        of("height") > 0 && standing[0]["since"].as_str().is_some_and(|since| since.ends_with('Z')),
+        "{run}"
+    );
+    let text = lab.loomctl(&["status", "-i", inventory]).ok();
+    assert!(
+        text.contains("the chain stands at height")
+            && text.contains("only 20 of 40 voting power is up, blocks need more than two thirds (27 needed); not running: node-2, node-3"),
+        "{text}"
+    );
+    // Nobody answers: by the genesis document.
+    for host in [0, 1] {
+        lab.root(host, "systemctl stop cometbft").ok();
+    }
+    let text = lab.loomctl(&["status", "-i", inventory]).ok();
+    assert!(text.contains("only 0 of 40 voting power is up"), "{text}");
 }

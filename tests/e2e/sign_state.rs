@@ -3,7 +3,10 @@
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
-    suite.on_lab(tests![s13_a_forgotten_signature_keeps_a_validator_down]);
+    suite.on_lab(tests![
+        s13_a_forgotten_signature_keeps_a_validator_down,
+        s13_a_sign_state_that_the_node_cannot_read_is_refused_like_an_empty_one
+    ]);
 }
 
 const STATE: &str = "/home/ubuntu/node/data/priv_validator_state.json";
@@ -35,5 +38,26 @@ fn s13_a_forgotten_signature_keeps_a_validator_down(lab: &Lab) {
     lab.root(3, "systemctl stop copy").ok();
     assert!(up(3).stderr.contains("put the last one back"), "what the copy has signed is not forgotten");
     lab.root(3, &format!("cp -p /home/ubuntu/copy/data/priv_validator_state.json {STATE}")).ok();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+}
+
+/// Cut short by a full disk, or in the notation of Tendermint before 0.34: the node would end at its start, and nothing says what it has
+/// signed.
+fn s13_a_sign_state_that_the_node_cannot_read_is_refused_like_an_empty_one(lab: &Lab) {
+    let inventory = lab.inventory("cometbft").write(lab);
+    let inventory = inventory.to_str().unwrap();
+    lab.loomctl(&["up", "-i", inventory]).ok();
+    lab.root(3, &format!("systemctl stop cometbft; cp -p {STATE} /tmp/whole")).ok();
+    for damage in [
+        format!(": >{STATE}"),
+        format!("head -c 60 /tmp/whole >{STATE}"),
+        format!("sed 's/\"round\": *\\([0-9]*\\)/\"round\": \"\\1\"/' /tmp/whole >{STATE}"),
+    ] {
+        lab.root(3, &damage).ok();
+        let refused = lab.loomctl(&["up", "-i", inventory, "--no-verify"]).exits(3);
+        assert!(refused.stderr.contains("node-3: the sign state cannot be read"), "{damage}: {refused}");
+        lab.root(3, "! systemctl is-active -q cometbft").ok();
+    }
+    lab.root(3, &format!("cp -p /tmp/whole {STATE}")).ok();
     lab.loomctl(&["up", "-i", inventory]).ok();
 }

@@ -61,6 +61,14 @@ impl Suite {
         }
     }
 
+    /// Tests that need something that tests/lab/setup makes where it can; elsewhere they are reported as ignored.
+    pub fn plain_where(&mut self, is_there: bool, tests: Vec<Named<fn()>>) {
+        let is_there = self.arguments.list || is_there;
+        for (name, test) in tests {
+            self.trial(name, !is_there, test);
+        }
+    }
+
     /// Tests that get four pristine hosts.
     pub fn on_lab(&mut self, tests: Vec<Named<fn(&Lab)>>) {
         for (name, test) in tests {

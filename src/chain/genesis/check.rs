@@ -8,6 +8,7 @@ use super::{
     GenesisProblem,
     partial::Partial,
     path::{DocPath, Place},
+    reader::refused,
     time::unix_seconds,
     validators::{Validator, lists, members},
 };
@@ -58,15 +59,14 @@ pub(super) fn check_values(
         let json = &outline.tree;
         problems.extend(check_chain_id(name, json, rule, chain_id));
         problems.extend(check_time(name, json, rule, now));
-        problems.extend(check_quoted(name, json, rule));
+        if rule.read_by.is_none() {
+            problems.extend(check_quoted(name, json, rule));
+        }
         problems.extend(rule.limits.iter().flat_map(|limit| check_limit(name, json, limit)));
-        let places = match lists(&rule.validators, name, json) {
-            Ok(places) => places,
-            Err(problem) => {
-                problems.push(problem);
-                continue;
-            }
-        };
+        let places = lists(&rule.validators, name, json).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
         for place in places {
             let (found, bad) = members(&rule.validators, name, json, &place);
             if bad.is_empty() {
@@ -75,6 +75,12 @@ pub(super) fn check_values(
             }
             problems.extend(bad);
             problems.extend(check_members(name, json, &rule.validators, &place, &found));
+        }
+        if let Some(reader) = rule.read_by {
+            // Of one place, what the profile's own rules say about it is enough.
+            let said: BTreeSet<_> =
+                problems.iter().filter(|p| p.document == *name).map(|p| p.path.clone()).collect();
+            problems.extend(refused(name, outline, reader).into_iter().filter(|p| !said.contains(&p.path)));
         }
     }
     problems.extend(check_orders(&orders));

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use super::{
     GenesisProblem, NodeDocs, Overrides,
+    align::aligned,
     check::check_values,
     claims::{self, Claim},
     diff::{Difference, differences},
+    once,
     partial::Partial,
     path::{DocPath, Place},
     text::Sound,
@@ -72,7 +74,7 @@ pub fn compose(ask: Compose<'_>) -> Result<BTreeMap<String, String>, Vec<Genesis
         problems.extend(check_values(ask.profile, &composed, ask.chain_id, ask.now));
     }
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(once(problems));
     }
     Ok(composed.into_iter().map(|(name, outline)| (name, outline.to_string())).collect())
 }
@@ -134,12 +136,12 @@ fn one_document<'a>(
     let mut merging = Merging::new(name, rule, ask.chain_id.clone()).of_inventory();
     for node in ask.nodes {
         let text = node.documents.get(name).ok_or_else(|| GenesisProblem::new(name, "is missing"));
-        match text.and_then(|text| Sound::read(name, text)) {
-            Ok(sound) => merging.add(Contribution {
+        match text.and_then(|text| Sound::read(name, text)).and_then(|sound| merging.open(sound, &more)) {
+            Ok(outline) => merging.add(Contribution {
                 whose: node.whose.clone(),
                 key: node.key.clone(),
                 power: node.power,
-                outline: Partial::of(sound, rule, &more),
+                outline,
             }),
             Err(problem) => merging.problems.push(problem.of(&node.whose)),
         }
@@ -156,6 +158,15 @@ impl<'a> Merging<'a> {
     #[must_use]
     pub fn of_inventory(self) -> Self {
         Self { claims: Some(Vec::new()), ..self }
+    }
+
+    /// A validator's document opened where the rules lead, its named entries in the order of the first one's.
+    pub fn open(&self, text: Sound<'a>, more: &[DocPath]) -> Result<Partial<'a>, GenesisProblem> {
+        let text = match &self.base {
+            Some(base) => aligned(self.name, self.rule, base.outline.text(), text)?,
+            None => text,
+        };
+        Ok(Partial::of(text, self.rule, more))
     }
 
     /// The next validator's, in inventory order.

@@ -1,16 +1,20 @@
 //! Genesis documents: composed once, before birth, from what each validator's `init` made; the same bytes on all
 //! hosts for ever.
 
+mod align;
+mod amino;
 pub mod check;
 mod claims;
 pub mod compare;
 pub mod diff;
 pub mod encode;
+mod gentx;
 pub mod istanbul;
 mod layout;
 pub mod merge;
 pub mod partial;
 pub mod path;
+mod reader;
 pub mod standalone;
 #[cfg(test)]
 mod tests;
@@ -69,6 +73,14 @@ impl GenesisProblem {
         Diagnostic { help: self.help.clone(), ..Diagnostic::error(self.to_string()).coded(code) }
     }
 
+    /// As it is said of several: without a name.
+    fn of_all(&self) -> Self {
+        let own = self.whose.as_ref().map(|whose| format!(", {whose} has "));
+        let message =
+            own.map_or_else(|| self.message.clone(), |own| self.message.replace(&own, ", these have "));
+        Self { whose: None, message, ..self.clone() }
+    }
+
     #[must_use]
     fn of(mut self, whose: &str) -> Self {
         self.whose = Some(whose.to_owned());
@@ -87,6 +99,34 @@ impl GenesisProblem {
         self.help = Some(help.into());
         self
     }
+}
+
+/// What several hosts have alike is one problem of all of them, and a help that one after another has stands at the last.
+fn once(problems: Vec<GenesisProblem>) -> Vec<GenesisProblem> {
+    let mut once: Vec<GenesisProblem> = Vec::new();
+    for problem in problems {
+        let alike = |other: &&mut GenesisProblem| {
+            other.whose.is_some() && problem.whose.is_some() && other.of_all() == problem.of_all()
+        };
+        match once.iter_mut().find(alike) {
+            Some(other) => {
+                let all = [&other.whose, &problem.whose]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                *other = GenesisProblem { whose: Some(all), ..other.of_all() };
+            }
+            None => once.push(problem),
+        }
+    }
+    for next in (1..once.len()).rev() {
+        if once[next - 1].help.is_some() && once[next - 1].help == once[next].help {
+            once[next - 1].help = None;
+        }
+    }
+    once
 }
 
 impl fmt::Display for GenesisProblem {

@@ -18,8 +18,12 @@ pub struct Partial<'a> {
     text: Sound<'a>,
     /// May be changed where a path leads; written so.
     pub tree: Value,
+    /// The tree as it was read.
+    read: Value,
     /// What the tree leaves out: where in it, where in the text.
     kept: BTreeMap<Place, Range<usize>>,
+    /// And what it has, down to where a path ends.
+    opened: BTreeMap<Place, Range<usize>>,
 }
 
 impl<'a> Partial<'a> {
@@ -37,10 +41,11 @@ impl<'a> Partial<'a> {
                     .flat_map(|limit| [Some(&limit.at), limit.not_above.as_ref()].into_iter().flatten()),
             );
         let tails: Vec<Tail<'_>> = ruled.chain(more).map(DocPath::tail).collect();
-        let mut kept = BTreeMap::new();
+        let (mut kept, mut opened) = (BTreeMap::new(), BTreeMap::new());
         let whole = text.as_str();
-        let tree = Opening { whole, kept: &mut kept }.value(&mut Place::default(), whole.trim(), &tails);
-        Self { text, tree, kept }
+        let mut opening = Opening { whole, kept: &mut kept, opened: &mut opened };
+        let tree = opening.value(&mut Place::default(), whole.trim(), &tails);
+        Self { text, read: tree.clone(), tree, kept, opened }
     }
 
     pub fn read(name: &str, rule: &Document, text: &'a str) -> Result<Self, GenesisProblem> {
@@ -50,6 +55,26 @@ impl<'a> Partial<'a> {
     /// As it came.
     pub fn text(&self) -> &Sound<'a> {
         &self.text
+    }
+
+    /// What stands below these keys: as it is written, or as it will be written where it was changed. `None`: nothing.
+    pub fn below(&self, keys: &[&str]) -> Option<Cow<'_, str>> {
+        let (mut place, mut value, mut read) = (Place::default(), &self.tree, Some(&self.read));
+        for (depth, key) in keys.iter().enumerate() {
+            if let Some(range) = self.kept.get(&place) {
+                return below(&self.text.as_str()[range.clone()], &keys[depth..]).map(Cow::Borrowed);
+            }
+            place.push_key(key);
+            value = value.get(key)?;
+            read = read.and_then(|read| read.get(key));
+        }
+        let range = self.kept.get(&place).or_else(|| self.opened.get(&place).filter(|_| read == Some(value)));
+        if let Some(range) = range {
+            return Some(self.text.as_str()[range.clone()].into());
+        }
+        let mut text = String::new();
+        self.lay(&mut place, value, Layout::Line, &mut text).ok()?;
+        Some(text.into())
     }
 
     fn lay(
@@ -110,16 +135,31 @@ impl fmt::Display for Partial<'_> {
 struct Opening<'o> {
     whole: &'o str,
     kept: &'o mut BTreeMap<Place, Range<usize>>,
+    opened: &'o mut BTreeMap<Place, Range<usize>>,
+}
+
+/// Down from a value of a sound text.
+fn below<'v>(value: &'v str, keys: &[&str]) -> Option<&'v str> {
+    keys.iter().try_fold(value, |value, key| match parts(value) {
+        Parts::Object(entries) => {
+            entries.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        }
+        _ => None,
+    })
 }
 
 impl Opening<'_> {
     /// `value` is a part of the whole text; `tails` is what the paths that lead here still have before them.
     fn value(&mut self, place: &mut Place, value: &str, tails: &[Tail<'_>]) -> Value {
+        let start = value.as_ptr().addr() - self.whole.as_ptr().addr();
+        let range = start..start + value.len();
         if tails.iter().any(|tail| tail.ends_here()) {
+            self.opened.insert(place.clone(), range);
             return serde_json::from_str(value).unwrap_or_default();
         }
         match parts(value) {
             Parts::Object(entries) if !tails.is_empty() => {
+                self.opened.insert(place.clone(), range);
                 let entry = |(key, value): (Cow<'_, str>, &str)| {
                     let below: Vec<_> = tails.iter().filter_map(|tail| tail.below_key(&key)).collect();
                     place.push_key(&key);
@@ -130,6 +170,7 @@ impl Opening<'_> {
                 Value::Object(entries.into_iter().map(entry).collect())
             }
             Parts::List(entries) if !tails.is_empty() => {
+                self.opened.insert(place.clone(), range);
                 let entry = |(index, value): (usize, &str)| {
                     let below: Vec<_> = tails.iter().flat_map(|tail| tail.below_index(index)).collect();
                     place.push_index(index);
@@ -140,8 +181,7 @@ impl Opening<'_> {
                 Value::Array(entries.into_iter().enumerate().map(entry).collect())
             }
             _ => {
-                let start = value.as_ptr().addr() - self.whole.as_ptr().addr();
-                self.kept.insert(place.clone(), start..start + value.len());
+                self.kept.insert(place.clone(), range);
                 Value::Null
             }
         }

@@ -97,6 +97,19 @@ impl DocPath {
         self.places(document).first()?.get(document)
     }
 
+    /// Where the path picks entries of a list by a member of theirs: the keys down to the list, and that member.
+    pub(super) fn named_list(&self) -> Option<(Vec<&str>, &str)> {
+        let mut keys = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Key(key) => keys.push(key.as_str()),
+                Part::Where { field, .. } => return Some((keys, field)),
+                Part::Index(_) | Part::Every => return None,
+            }
+        }
+        None
+    }
+
     pub(super) fn tail(&self) -> Tail<'_> {
         Tail(Left::Parts(&self.parts))
     }

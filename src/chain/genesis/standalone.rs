@@ -8,6 +8,7 @@ use super::{
     GenesisProblem,
     check::check_values,
     merge::{Contribution, Merging, twice},
+    once,
     partial::Partial,
     text::Sound,
     validators::first_validators,
@@ -52,7 +53,10 @@ impl<'a> Files<'a> {
 
     fn contribution(&self, whose: &str, text: String) -> Result<Contribution<'a>, Vec<GenesisProblem>> {
         let sound = Sound::read(self.name, text).map_err(|problem| vec![problem])?;
-        let outline = Partial::of(sound, self.rule, &[]);
+        let outline = match &self.merging {
+            Some(merging) => merging.open(sound, &[]).map_err(|problem| vec![problem])?,
+            None => Partial::of(sound, self.rule, &[]),
+        };
         let members = first_validators(&self.rule.validators, self.name, &outline.tree)?;
         let [member] = members.as_slice() else {
             let message = format!("holds {} validators instead of one node's own", members.len());
@@ -69,10 +73,10 @@ impl<'a> Files<'a> {
         let (Some(merging), Some(chain_id)) = (self.merging, self.chain_id) else { return Err(problems) };
         match merging.finish() {
             Ok(outline) if problems.is_empty() => checked(self.profile, self.name, outline, &chain_id, now),
-            Ok(_) => Err(problems),
+            Ok(_) => Err(once(problems)),
             Err(found) => {
                 problems.extend(found);
-                Err(problems)
+                Err(once(problems))
             }
         }
     }

@@ -41,6 +41,7 @@ macro_rules! loom_era {
 // Below the macros, which it uses.
 mod hostile;
 mod properties;
+mod reader;
 
 fn loom() -> Profile {
     Profile::builtin("loom").unwrap()

@@ -5,6 +5,7 @@ use std::{
     borrow::Cow,
     fmt,
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    ops::Range,
 };
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -41,6 +42,12 @@ impl<'a> Sound<'a> {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// With another value, of a sound text too, in the place of one.
+    pub(super) fn with(&self, range: Range<usize>, value: &str) -> Sound<'static> {
+        let (before, after) = (&self.0[..range.start], &self.0[range.end..]);
+        Sound([before, value, after].concat().into())
     }
 }
 

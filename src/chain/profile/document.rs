@@ -28,6 +28,21 @@ pub struct Document {
     /// What the chain takes of whole numbers, quoted or not: it does not start on another one.
     #[serde(default)]
     pub limits: Vec<NumberLimit>,
+    /// The program that reads it, where loomctl knows all that makes it refuse a document.
+    #[serde(default)]
+    pub read_by: Option<Reader>,
+}
+
+/// Whose rules of reading a document loomctl knows whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reader {
+    /// CometBFT 0.37 and later: its notation, and all values that it takes.
+    Cometbft,
+    /// Tendermint before it: its notation alone. Values are in `limits`.
+    Tendermint,
+    /// The Cosmos SDK from 0.50 on, whose document has CometBFT's parameters in it; or CometBFT's own document.
+    CosmosSdk,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -45,6 +45,28 @@ pub struct SignStateFile {
     /// Before `height`, `round` and `step`: `last_` where key and sign state share one file.
     #[serde(default)]
     pub prefix: String,
+    /// How the release writes the round; with another notation the node does not start. Nothing: either way.
+    #[serde(default)]
+    pub round: Option<RoundForm>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundForm {
+    /// Tendermint 0.34 and later.
+    Number,
+    /// In quotes, as before.
+    Text,
+}
+
+impl RoundForm {
+    /// As a host is told.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Text => "text",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]

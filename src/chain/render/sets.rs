@@ -121,7 +121,7 @@ fn unknown(variable: &str, name: &str, known: &[&str]) -> Diagnostic {
 }
 
 /// By path in the home, or by base name where only one file has it.
-fn file_named<'a>(profile: &'a Profile, name: &str) -> Option<&'a HomePath> {
+pub(super) fn file_named<'a>(profile: &'a Profile, name: &str) -> Option<&'a HomePath> {
     if let Some(path) = profile.files.keys().find(|path| path.as_str() == name) {
         return Some(path);
     }

@@ -30,7 +30,8 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::{
-        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now,
+        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, standing::Standing, status::NodeStatus,
+        watch::Now,
     },
     facts::Facts,
     plan::{Next, Pending, Stage, Unfolded},
@@ -161,14 +162,20 @@ impl View {
         }
     }
 
-    pub fn status(&self, nodes: &[NodeStatus]) {
+    pub fn status(&self, nodes: &[NodeStatus], standing: Option<&Standing>) {
         self.settle();
         if self.style.json {
             for node in nodes {
                 out::json(&json::with_event("status", json!(node)));
             }
+            if let Some(standing) = standing {
+                out::json(&json::with_event("standing", json!(standing)));
+            }
         } else {
             out::print(sentences::status(nodes));
+            if let Some(standing) = standing {
+                out::print(sentences::standing(standing));
+            }
         }
     }
 

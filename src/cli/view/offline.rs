@@ -9,7 +9,7 @@ use crate::{
     chain::{
         genesis::{Difference, Validator, compare::Change, validators_of},
         peers::{PeerInfo, peers_string},
-        profile::Profile,
+        profile::{Profile, Reader},
     },
     cli::args::PeersFormat,
     session::error::{self, Failure},
@@ -39,6 +39,9 @@ pub fn sound(profile: &Profile, document: &str, text: &str) {
     let mut text = format!("ok: {} validators, {power} voting power\n", members.len());
     for member in &members {
         let _ = writeln!(text, "  {}", who(member));
+    }
+    if profile.documents.get(document).is_some_and(|rule| rule.read_by == Some(Reader::CosmosSdk)) {
+        text += "not looked at: the signatures of gentxs, and the state of modules but auth, bank and staking's gentxs\n";
     }
     out::print(text);
 }

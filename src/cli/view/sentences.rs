@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cluster::Node,
-    commands::{history::Entry, keys::KeyRow, logs, status::NodeStatus, watch::Now},
+    commands::{history::Entry, keys::KeyRow, logs, standing::Standing, status::NodeStatus, watch::Now},
     facts::{MachineFacts, NodeFacts},
     plan::{Pending, Wants},
     session::{converge::Run, error::Failure},
@@ -150,6 +150,36 @@ pub fn status(nodes: &[NodeStatus]) -> String {
         }
     }
     table.trim_fmt() + "\n"
+}
+
+/// `the chain stands at height 41 since 2026-12-01T12:00:00Z (3m): only 20 of 40 voting power is up, …: node-2 missing`
+pub fn standing(of: &Standing) -> String {
+    let age = |seconds| humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();
+    let since = match (&of.since, of.seconds) {
+        (Some(since), Some(seconds)) => format!(" since {since} ({})", age(seconds)),
+        _ => String::new(),
+    };
+    let at =
+        if of.height == 0 { "before its first block".to_owned() } else { format!("at height {}", of.height) };
+    let missing = if of.missing.is_empty() {
+        String::new()
+    } else {
+        format!("; not running: {}", of.missing.join(", "))
+    };
+    let why = match of.power_online {
+        Some(online) if of.is_short() => {
+            format!("{} ({} needed){missing}", of.quorum.too_few(online, of.power_total), of.power_needed)
+        }
+        Some(online) => format!(
+            "{online} of {} is online, {} needed: no lack of power. See `loomctl verify`{missing}",
+            of.power_total, of.power_needed
+        ),
+        None => format!(
+            "no node of the inventory has all of its power ({} needed of {}). See `loomctl verify`{missing}",
+            of.power_needed, of.power_total
+        ),
+    };
+    log_line(&format!("the chain stands {at}{since}: {why}")) + "\n"
 }
 
 pub fn keys(rows: &[KeyRow]) -> String {

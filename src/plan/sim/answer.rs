@@ -131,7 +131,7 @@ fn identity_of(
         let part = |name: &str| key["pub_key"][name].as_str().unwrap().to_owned();
         seen.validator_key = Some(ValidatorKey { kind: part("type"), value: part("value") });
     }
-    if let Some((file, key)) = &question.sign_state
+    if let Some((file, key, _)) = &question.sign_state
         && let Some(state) = json(file)
     {
         seen.signed_height = state[key].as_str().and_then(|text| text.parse().ok());

@@ -167,7 +167,10 @@ fn held_port(view: &View<'_>, node: &Node) -> Option<String> {
     let held = ports.iter().filter(|(_, port)| port.expected).find_map(|(name, port)| {
         let unit = view.cluster.unit_of(node, port.service.as_ref());
         let own = |l: &&Listener| l.is_of(unit, view.cluster.scope(node));
-        let there = machine.listeners.iter().filter(|l| l.port == port.port);
+        // Of a process that ended while it was looked at nobody knows whose it was: while the unit starts again and again, its own.
+        let nobodys = |l: &Listener| l.unit.is_none() && l.program.is_empty();
+        let restarts = stands(view, node);
+        let there = machine.listeners.iter().filter(|l| l.port == port.port && !(restarts && nobodys(l)));
         let other = there.clone().find(|l| !own(l))?;
         (!there.clone().any(|l| own(&l))).then_some((name, port.port, other))
     });
