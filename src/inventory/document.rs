@@ -1,5 +1,8 @@
 //! A YAML document as a tree in which every node knows its place.
 
+mod explain;
+mod json;
+mod libyaml;
 mod reader;
 
 use std::rc::Rc;
@@ -9,7 +12,8 @@ use serde_json::Value;
 
 use super::Marks;
 use crate::types::diagnostic::Place;
-pub(super) use reader::read;
+pub(super) use explain::{conflict, of_conflict};
+pub(super) use reader::{not_json, read};
 
 #[derive(Debug)]
 pub(super) struct Node {

@@ -228,6 +228,19 @@ pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Diagnostic>)
     assemble(&[sources::Opened::Text(source)], &[], &[], &Arc::default(), Vec::new())
 }
 
+/// One document of YAML or JSON as values are read here, without the rest of an inventory's language: to be compared with
+/// `PyYAML`.
+pub fn value_of(text: &str) -> Result<Value, Vec<Diagnostic>> {
+    let text = text.to_owned();
+    let source = Source { name: "document".to_owned(), path: None, text, inside: false, secret: false };
+    let mut problems = Vec::new();
+    let root = document::read(&source, &mut problems);
+    if problems.iter().any(Diagnostic::is_error) {
+        return Err(problems);
+    }
+    Ok(root.map_or(Value::Null, |root| scalar::finite(root.value(&mut Marks::default()))))
+}
+
 fn assemble(
     opened: &[sources::Opened],
     folders: &[sources::Folder],

@@ -26,7 +26,10 @@ pub(super) fn resolve(text: &str, typing: Typing) -> Result<Value, String> {
         && let Ok(number) = text.parse::<Number>()
     {
         let whole = !text.contains(['.', 'e', 'E']);
-        return Ok(if whole { Value::Number(number) } else { number.as_f64().map_or(Value::Null, from_f64) });
+        return Ok(if whole { Value::Number(number) } else { from_f64(text.parse().unwrap_or(f64::NAN)) });
+    }
+    if let (Typing::Json, Some(special)) = (typing, of_python(text)) {
+        return Ok(from_f64(special));
     }
     if let Some(flag) = boolean(text) {
         return Ok(Value::Bool(flag));
@@ -177,17 +180,26 @@ fn to_decimal(body: &str, base: u32) -> Option<String> {
 fn float(text: &str) -> Option<Value> {
     let (minus, rest) = sign(text);
     if let Some(special) = special(text, minus, rest) {
-        return Some(Value::String(special.to_owned()));
+        return Some(from_f64(special));
     }
     let value = if rest.contains(':') { sexagesimal_float(rest)? } else { decimal_float(text, rest)? };
     Some(from_f64(if minus { -value } else { value }))
 }
 
-/// JSON has no infinity: these three stay the words that YAML has for them.
-fn special(text: &str, minus: bool, rest: &str) -> Option<&'static str> {
+/// What Python's JSON has beyond JSON.
+fn of_python(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+fn special(text: &str, minus: bool, rest: &str) -> Option<f64> {
     match rest {
-        ".inf" | ".Inf" | ".INF" => Some(if minus { "-.inf" } else { ".inf" }),
-        ".nan" | ".NaN" | ".NAN" if rest == text => Some(".nan"),
+        ".inf" | ".Inf" | ".INF" => Some(if minus { f64::NEG_INFINITY } else { f64::INFINITY }),
+        ".nan" | ".NaN" | ".NAN" if rest == text => Some(f64::NAN),
         _ => None,
     }
 }
@@ -234,10 +246,42 @@ fn sexagesimal_float(rest: &str) -> Option<f64> {
     Some(value)
 }
 
+/// JSON has no infinity: in values it is a number that is too large for a float, and "no number" an even larger one.
+const INFINITE: [&str; 3] = ["1e+999", "-1e+999", "1e+9999"];
+/// The same, as YAML writes them.
+const WORDS: [&str; 3] = [".inf", "-.inf", ".nan"];
+
 pub(super) fn from_f64(value: f64) -> Value {
-    match Number::from_f64(value) {
-        Some(number) => Value::Number(number),
-        None => Value::String(if value < 0.0 { "-.inf" } else { ".inf" }.to_owned()),
+    let infinite = || match (value.is_nan(), value < 0.0) {
+        (true, _) => INFINITE[2],
+        (_, minus) => INFINITE[usize::from(minus)],
+    };
+    Number::from_f64(value).or_else(|| infinite().parse().ok()).map_or(Value::Null, Value::Number)
+}
+
+/// The float that a number stands for, if it is none of JSON's.
+pub(super) fn not_finite(number: &str) -> Option<f64> {
+    let at = INFINITE.iter().position(|infinite| *infinite == number)?;
+    Some([f64::INFINITY, f64::NEG_INFINITY, f64::NAN][at])
+}
+
+/// A value that knows no infinity: these stay the words that YAML has for them.
+pub(super) fn finite(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let text = number.to_string();
+            match INFINITE.iter().position(|infinite| *infinite == text) {
+                Some(at) => Value::String(WORDS[at].to_owned()),
+                None => Value::Number(number),
+            }
+        }
+        Value::Array(items) => items.into_iter().map(finite).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(key, value)| (key, finite(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other,
     }
 }
 
@@ -315,13 +359,17 @@ mod tests {
             ("6.8523015e+5", json!(685_230.15)),
             ("190:20:30.15", json!(685_230.15)),
             ("1_000.5", json!(1000.5)),
-            (".inf", json!(".inf")),
             (".", json!(".")),
             ("._1", json!("._1")),
         ] {
             assert_eq!(plain(text), value, "{text}");
         }
         assert_eq!(resolve("1e9", Typing::Json).unwrap(), json!(1e9));
+        assert_eq!(resolve("1e400", Typing::Json).unwrap(), plain(".inf"));
+        assert_eq!(resolve("-Infinity", Typing::Json).unwrap(), plain("-.INF"));
+        for (text, word) in [("+.Inf", ".inf"), ("-.inf", "-.inf"), (".NaN", ".nan"), ("1.0e+999", ".inf")] {
+            assert_eq!(finite(json!([plain(text)])), json!([word]), "{text}");
+        }
     }
 
     #[test]

@@ -59,7 +59,6 @@ fn all_problems_of_a_file_at_once() {
     assert_eq!(
         problems(text),
         [
-            "8:9+1 this is not encrypted with Ansible Vault: `ansible-vault encrypt_string` makes such values",
             "8:25+10 `2024-99-99` is written like a date and is none; as a text it needs quotes",
             "2:3+4 the group `all` has no `host`; it takes `hosts`, `vars` and `children` | did you mean `hosts`?",
             "5:5+5 a range needs an end",
@@ -118,8 +117,7 @@ fn nonsense_ends_in_an_error() {
         );
     }
     assert!(problems(&laughs)[0].contains("aliases make this document larger"));
-    // The scanner has a limit of its own.
-    assert!(problems(&"[".repeat(10_000))[0].contains("recursion limit"));
+    assert!(problems(&"[".repeat(10_000))[0].contains("nested more than"));
     assert!(parse_yaml("i", &"{a: ".repeat(10_000)).is_err());
     let mut deep = String::new();
     for indent in 0..1000 {

@@ -1,6 +1,7 @@
 //! Inventories as Ansible reads them, by Ansible itself: `loomctl inventory` against ansible-core of tests/lab/setup.
 
 mod corpus;
+mod documents;
 mod newcomer;
 mod random;
 mod values;
@@ -19,6 +20,7 @@ use crate::support::{Suite, in_repository, setup_path};
 
 pub fn register(suite: &mut Suite) {
     corpus::register(suite);
+    documents::register(suite);
     newcomer::register(suite);
     random::register(suite);
     values::register(suite);

@@ -15,6 +15,7 @@ from ansible.cli import CLI
 from ansible.cli.inventory import InventoryCLI
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultSecretsContext
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.plugins.loader import init_plugin_loader
@@ -111,6 +112,7 @@ def limited(inventory, limit):
 
 def main():
     init_plugin_loader([])
+    VaultSecretsContext.initialize(VaultSecretsContext([]))
     for case in json.load(sys.stdin):
         try:
             result = read(case)

@@ -6,7 +6,10 @@ use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
 use crate::{
-    inventory::{Group, Inventory, listing, python},
+    inventory::{
+        Group, Inventory, listing,
+        python::{self, Words},
+    },
     types::{harmless, redact},
 };
 
@@ -61,7 +64,7 @@ impl Python {
 
 impl Formatter for Python {
     fn write_number_str<W: ?Sized + io::Write>(&mut self, out: &mut W, number: &str) -> io::Result<()> {
-        out.write_all(python::number(number).as_bytes())
+        out.write_all(python::number(number, Words::Json).as_bytes())
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
@@ -149,7 +152,7 @@ fn repr(value: &Value) -> String {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => python::number(&number.to_string()),
+        Value::Number(number) => python::number(&number.to_string(), Words::Repr),
         Value::String(text) => python::quoted(text),
         Value::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
@@ -185,9 +188,9 @@ mod tests {
             (0.0001, "0.0001"),
             (1.5e300, "1.5e+300"),
         ] {
-            assert_eq!(python::number(&json!(float).to_string()), text);
+            assert_eq!(python::number(&json!(float).to_string(), Words::Repr), text);
         }
-        assert_eq!(python::number("12345678901234567890123"), "12345678901234567890123");
+        assert_eq!(python::number("12345678901234567890123", Words::Json), "12345678901234567890123");
         assert_eq!(
             repr(&json!({"a": [null, true, "it's", "q\"'\\"]})),
             r#"{'a': [None, True, "it's", 'q"\'\\']}"#
