@@ -5,6 +5,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::types::code::Code;
+
 /// More hosts than this from one name are refused before any is made.
 pub(super) const MAX_RANGE: usize = 100_000;
 
@@ -15,14 +17,34 @@ const MOST_DIGITS: usize = 19;
 
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
+/// Why a name is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub message: String,
+    /// It has an empty range, and so stands for nobody: Ansible passes over it.
+    is_nobody: bool,
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self { message, is_nobody: false }
+    }
+}
+
+impl Refused {
+    pub fn code(&self) -> Code {
+        if self.is_nobody { Code::Skipped } else { Code::Input }
+    }
+}
+
 /// The names that a host key stands for, and the port that it gives them.
-pub(super) fn expand(key: &str) -> Result<(Vec<String>, Option<u64>), String> {
+pub(super) fn expand(key: &str) -> Result<(Vec<String>, Option<u64>), Refused> {
     let (pattern, port) = match address(key) {
         Some((host, port)) => (host, port),
         None => (key, None),
     };
     if pattern.contains('[') && pattern.len() > LONGEST_PATTERN {
-        return Err(format!("a name with a range has {LONGEST_PATTERN} characters at the most"));
+        return Err(format!("a name with a range has {LONGEST_PATTERN} characters at the most").into());
     }
     let mut names = Vec::new();
     ranges(pattern, &mut names)?;
@@ -105,10 +127,10 @@ fn is_range(text: &str) -> bool {
 }
 
 /// Expands the first range of `pattern`, then the others in each result, as Ansible does.
-fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), String> {
+fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), Refused> {
     let Some(open) = pattern.find('[') else {
         if names.len() >= MAX_RANGE {
-            return Err(format!("this names more than {MAX_RANGE} hosts"));
+            return Err(format!("this names more than {MAX_RANGE} hosts").into());
         }
         names.push(pattern.to_owned());
         return Ok(());
@@ -117,11 +139,12 @@ fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), String> {
     let close = pattern.find(']').filter(|close| *close > open).ok_or_else(shape)?;
     let (head, inner, tail) = (&pattern[..open], &pattern[open + 1..close], &pattern[close + 1..]);
     if pattern.contains('|') {
-        return Err("`|` cannot stand in a name with a range".to_owned());
+        return Err("`|` cannot stand in a name with a range".to_owned().into());
     }
     let members = members(inner)?;
     if members.is_empty() {
-        return Err(format!("the range [{inner}] is empty: its end lies before its beginning"));
+        let message = format!("the range [{inner}] is empty: its end lies before its beginning");
+        return Err(Refused { message, is_nobody: true });
     }
     for member in members {
         ranges(&format!("{head}{member}{tail}"), names)?;

@@ -26,6 +26,9 @@ pub(super) fn resolve(text: &str, typing: Typing) -> Result<Value, String> {
         && let Ok(number) = text.parse::<Number>()
     {
         let whole = !text.contains(['.', 'e', 'E']);
+        if text == "-0" {
+            return Ok(Value::Number(0.into()));
+        }
         return Ok(if whole { Value::Number(number) } else { from_f64(text.parse().unwrap_or(f64::NAN)) });
     }
     if let (Typing::Json, Some(special)) = (typing, of_python(text)) {
@@ -47,8 +50,21 @@ pub(super) fn resolve(text: &str, typing: Typing) -> Result<Value, String> {
         return moment.map(Value::String);
     }
     match text {
-        "=" | "<<" => Err(format!("`{text}` has a meaning of its own in YAML; as a text it needs quotes")),
+        // Of these the last three are plain only where a tag makes them so.
+        "=" | "<<" | "!" | "&" | "*" => {
+            Err(format!("`{text}` has a meaning of its own in YAML; as a text it needs quotes"))
+        }
         _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// The same for a text that a tag makes plain. Python's `$` is in front of a line's end, too: `"1\n"` is a number.
+pub(super) fn resolve_quoted(text: &str, typing: Typing) -> Result<Value, String> {
+    let Some(line) = text.strip_suffix('\n') else { return resolve(text, typing) };
+    match resolve(line, typing)? {
+        Value::Bool(_) => Err(format!("`{line}` with a line's end is no boolean")),
+        Value::String(_) if timestamp::resolve(line).is_none() => Ok(Value::String(text.to_owned())),
+        other => Ok(other),
     }
 }
 
@@ -377,6 +393,20 @@ mod tests {
         for text in ["0x_", "0b_", "=", "2024-13-01"] {
             assert!(resolve(text, Typing::Yaml).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn texts_that_a_tag_makes_plain() {
+        let quoted = |text| resolve_quoted(text, Typing::Yaml);
+        assert_eq!(quoted("1\n"), Ok(json!(1)));
+        assert_eq!(quoted("2001-01-01\n"), Ok(json!("2001-01-01")));
+        assert_eq!(quoted("\n"), Ok(json!(null)));
+        assert_eq!(quoted("a\n"), Ok(json!("a\n")));
+        assert_eq!(quoted("1\n\n"), Ok(json!("1\n\n")));
+        for text in ["yes\n", "!", "&", "*", "=\n"] {
+            assert!(quoted(text).is_err(), "{text}");
+        }
+        assert_eq!(resolve("-0", Typing::Json), Ok(json!(0)));
     }
 
     #[test]

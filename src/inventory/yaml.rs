@@ -9,6 +9,7 @@ use super::document::{Entry, Kind, Node};
 use super::variables::{is_falsy, variable};
 use super::{Origin, Source, Var, names};
 use crate::types::{
+    code::Code,
     diagnostic::{Diagnostic, Place},
     nearest::nearest,
 };
@@ -26,7 +27,13 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
         }
         Kind::Mapping(groups) => {
             for entry in groups.values() {
+                // Below a group Ansible would not go on: what is no group there is an error for it, too.
+                let before = reader.problems.len();
+                let is_group = matches!(entry.value.kind, Kind::Scalar(Value::Null) | Kind::Mapping(_));
                 reader.group(entry);
+                for problem in reader.problems[before..].iter_mut().filter(|_| !is_group) {
+                    problem.code = Code::Skipped;
+                }
             }
         }
         _ => {
@@ -103,7 +110,8 @@ impl Reader<'_> {
                 "hosts stand under `hosts:`, groups under `children:`, variables under `vars:`".to_owned()
             }
         };
-        self.error(message, place).help = Some(help);
+        let problem = self.error(message, place);
+        (problem.help, problem.code) = (Some(help), Code::Skipped);
     }
 
     /// Each entry of a section; a text alone is one name with nothing under it.
@@ -142,8 +150,9 @@ impl Reader<'_> {
         let Some(key) = self.name(&entry.key, "host").filter(|_| !self.builder.is_full()) else { return };
         let (names, port) = match names::expand(key) {
             Ok(expanded) => expanded,
-            Err(message) => {
-                self.error(message, &entry.key.place);
+            Err(refused) => {
+                let code = refused.code();
+                self.error(refused.message, &entry.key.place).code = code;
                 return;
             }
         };

@@ -42,7 +42,7 @@ pub(in crate::inventory) fn of_conflict() -> Diagnostic {
 
 /// Whether it can only have been meant as JSON.
 pub(super) fn is_meant_as_json(source: &Source) -> bool {
-    source.extension() == Some("json")
+    source.extension() == Some("json") || source.text.trim_start().starts_with("{\"")
 }
 
 pub(super) fn json(wrong: &Wrong, place: impl Fn(Span) -> Place) -> Diagnostic {

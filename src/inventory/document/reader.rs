@@ -253,12 +253,14 @@ impl Reader<'_> {
                 let key_word = matches!(text, "<<" | "=") && is_key;
                 Ok((if plain && !key_word { resolved()? } else { string() }, false))
             }
-            // libyaml reads a lone `!` as no tag, and what follows as plain.
-            Some("!") => Ok((resolved()?, false)),
+            // A lone `!` before nothing is a text; else libyaml reads it as no tag, and what follows as plain.
+            Some("!") if plain && text.is_empty() => Ok((string(), false)),
+            Some("!") => Ok((scalar::resolve_quoted(text, self.typing)?, false)),
             // Ansible types what follows as if it were plain, quotes or not.
-            Some("!unsafe") => Ok((resolved()?, true)),
+            Some("!unsafe") => Ok((scalar::resolve_quoted(text, self.typing)?, true)),
+            Some(tag) if VAULTED.contains(&tag) && is_key => Err(format!("the tag `{tag}` is not for keys")),
             // What is not encrypted is refused where it is used.
-            Some(tag) if VAULTED.contains(&tag) => match resolved()? {
+            Some(tag) if VAULTED.contains(&tag) => match scalar::resolve_quoted(text, self.typing)? {
                 Value::String(_) => Ok((string(), false)),
                 _ => Err(format!(
                     "the tag `{tag}` takes a text: `ansible-vault encrypt_string` makes such values"
