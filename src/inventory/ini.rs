@@ -271,8 +271,8 @@ impl Reader<'_> {
         let (names, port) = match named(&host.text) {
             Ok(named) => named,
             Err(refused) => {
-                let code = refused.code();
-                self.error(line, host.start..host.end, refused.message, None);
+                let (code, help) = (refused.code(), refused.help());
+                self.error(line, host.start..host.end, refused.message, help.as_deref());
                 self.problems.last_mut().into_iter().for_each(|problem| problem.code = code);
                 return;
             }

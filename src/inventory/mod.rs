@@ -7,7 +7,7 @@
 //! (`group_vars/`, `host_vars/`), `build` (groups, their order and precedence), `extra` (`-e`), `pattern` (`--limit`),
 //! `expr` (`{{ }}` in values), `vault` (Ansible Vault), `listing` (the document of `inventory list`).
 //!
-//! Where Ansible warns about something that it could not use and goes on, this reader refuses: a network
+//! Where Ansible warns about something that it could not use and goes on, what builds refuses (`Purpose`): a network
 //! half read is a network half built.
 
 mod adjacent;

@@ -35,6 +35,10 @@ impl Refused {
     pub fn code(&self) -> Code {
         if self.is_nobody { Code::Skipped } else { Code::Input }
     }
+
+    pub fn help(&self) -> Option<String> {
+        self.is_nobody.then(|| "the smaller end of a range comes first: `[1:3]`".to_owned())
+    }
 }
 
 /// The names that a host key stands for, and the port that it gives them.

@@ -33,6 +33,8 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
                 reader.group(entry);
                 for problem in reader.problems[before..].iter_mut().filter(|_| !is_group) {
                     problem.code = Code::Skipped;
+                    problem.help =
+                        entry.key.text().filter(|name| is_for_anchors(name)).map(|_| FOR_ANCHORS.to_owned());
                 }
             }
         }
@@ -41,6 +43,14 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
             reader.error(message, &root.place);
         }
     }
+}
+
+const FOR_ANCHORS: &str =
+    "what is there for its anchor alone may be a variable: under `vars:` of `all`, before it is used";
+
+/// A name as other formats have it for what is no part of them.
+fn is_for_anchors(group: &str) -> bool {
+    group.starts_with("x-") || group.starts_with('.')
 }
 
 struct Reader<'a> {
@@ -106,6 +116,7 @@ impl Reader<'_> {
         let message = format!("the group `{group}` has no `{key}`; it takes `hosts`, `vars` and `children`");
         let help = match nearest(key, SECTIONS) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if is_for_anchors(group) => FOR_ANCHORS.to_owned(),
             None => {
                 "hosts stand under `hosts:`, groups under `children:`, variables under `vars:`".to_owned()
             }
@@ -151,8 +162,9 @@ impl Reader<'_> {
         let (names, port) = match names::expand(key) {
             Ok(expanded) => expanded,
             Err(refused) => {
-                let code = refused.code();
-                self.error(refused.message, &entry.key.place).code = code;
+                let (code, help) = (refused.code(), refused.help());
+                let problem = self.error(refused.message, &entry.key.place);
+                (problem.code, problem.help) = (code, help);
                 return;
             }
         };
