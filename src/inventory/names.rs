@@ -232,12 +232,12 @@ mod tests {
     fn p7_a_range_is_as_wide_as_a_number() {
         for digits in [20, 900, 70_000] {
             let zeros = "0".repeat(digits - 1);
-            let error = expand(&format!("n[{zeros}1:{zeros}2]")).unwrap_err();
+            let error = expand(&format!("n[{zeros}1:{zeros}2]")).unwrap_err().message;
             assert!(error.contains("at the most") || error.contains("19 are the most"), "{error}");
             assert!(error.len() < 100, "{error}");
         }
         assert_eq!(names("n[0000000000000000001:0000000000000000002]").len(), 2);
-        assert!(expand(&format!("{}[1:100000]", "x".repeat(1 << 20))).unwrap_err().contains("1000"));
+        assert!(expand(&format!("{}[1:100000]", "x".repeat(1 << 20))).unwrap_err().message.contains("1000"));
         assert!(expand(&"[1:1]".repeat(200_000)).is_err());
         assert_eq!(names(&"x".repeat(2000)).len(), 1, "no range, no pattern");
     }
@@ -249,8 +249,8 @@ mod tests {
         {
             assert!(expand(key).is_err(), "{key}");
         }
-        assert!(expand("n[1:1000000000]").unwrap_err().contains("100000"));
-        assert!(expand("n[1:1000][1:1000]").unwrap_err().contains("100000"));
+        assert!(expand("n[1:1000000000]").unwrap_err().message.contains("100000"));
+        assert!(expand("n[1:1000][1:1000]").unwrap_err().message.contains("100000"));
         assert!(expand("n[-9223372036854775808:9223372036854775807]").is_err());
         assert_eq!(names("n[1:100000]").len(), MAX_RANGE);
     }
