@@ -16,7 +16,7 @@ use crate::{
         Cluster,
         resolve::{self, Supplied},
     },
-    inventory::{self, Asked, Inventory, vagrant},
+    inventory::{self, Asked, Inventory, Purpose, vagrant},
     plan::Options,
     session::{
         converge::{How, Run, Sends},
@@ -128,7 +128,7 @@ pub async fn read_session(hosts: &Hosts, command: &'static str) -> Result<(View,
 type OnHosts = (Cluster, Options, Vec<Diagnostic>);
 
 /// What the command line names as the inventory, with warnings: files, or Vagrant's machines.
-pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub fn load(desired: &Desired, purpose: Purpose) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ask = |label: &str| password(&format!("Vault password ({label}): "), "--vault-id");
     let mut ids = desired.vault_id.clone();
     if desired.ask_vault_pass {
@@ -136,7 +136,8 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagn
     }
     let vault = inventory::passwords(&ids, &desired.vault_password_file, ask)?;
     let paths = desired.inventories();
-    let asked = Asked { paths: &paths, extra: &desired.extra_vars, vault: vault.into(), ..Asked::default() };
+    let asked =
+        Asked { paths: &paths, extra: &desired.extra_vars, vault: vault.into(), purpose, ..Asked::default() };
     let Some(folder) = &desired.vagrant.folder else { return inventory::load(&asked) };
     // What the environment says gives way.
     if !desired.inventory.is_empty() {
@@ -153,7 +154,7 @@ pub fn load(desired: &Desired) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagn
 
 /// The cluster that an inventory wants, with warnings; for commands that open no connection.
 pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let (inventory, mut warnings) = load(source)?;
+    let (inventory, mut warnings) = load(source, Purpose::Build)?;
     let supplied = Supplied { connect_timeout: Duration::default(), become_password: None };
     let (cluster, more) = resolve::resolve(&inventory, &supplied)?;
     warnings.extend(more);
@@ -161,7 +162,7 @@ pub fn desired(source: &Desired) -> Result<(Cluster, Vec<Diagnostic>), Vec<Diagn
 }
 
 fn on_hosts(hosts: &Hosts) -> Result<OnHosts, Vec<Diagnostic>> {
-    let (inventory, mut warnings) = load(&hosts.desired)?;
+    let (inventory, mut warnings) = load(&hosts.desired, Purpose::Build)?;
     let become_password = if hosts.ask_become_pass { Some(ask_password()?) } else { None };
     let supplied = Supplied { connect_timeout: Duration::from_secs(hosts.timeout), become_password };
     let (cluster, more) = resolve::resolve(&inventory, &supplied)?;

@@ -1,5 +1,8 @@
 //! A YAML document as a tree in which every node knows its place.
 
+mod explain;
+mod json;
+mod libyaml;
 mod reader;
 
 use std::rc::Rc;
@@ -7,9 +10,13 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::Marks;
+use super::{
+    Marks,
+    python::{self, Words},
+};
 use crate::types::diagnostic::Place;
-pub(super) use reader::read;
+pub(super) use explain::{conflict, of_conflict};
+pub(super) use reader::{not_json, read};
 
 #[derive(Debug)]
 pub(super) struct Node {
@@ -63,6 +70,7 @@ impl Node {
     pub fn key_text(&self) -> Option<String> {
         match &self.kind {
             Kind::Scalar(Value::String(text)) => Some(text.clone()),
+            Kind::Scalar(Value::Number(number)) => Some(python::number(&number.to_string(), Words::Json)),
             Kind::Scalar(value) => Some(value.to_string()),
             _ => None,
         }

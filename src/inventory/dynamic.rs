@@ -47,19 +47,15 @@ pub(super) fn read(script: &Script, builder: &mut Builder, problems: &mut Vec<Di
 
 /// Scripts print JSON, and nothing that only YAML would be.
 fn json(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<Rc<Node>> {
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&source.text) {
-        let text = source.text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let file = source.name.as_str().into();
-        let place = Place {
-            file,
-            line: error.line().max(1),
-            column: error.column().max(1),
-            width: 1,
-            text: text.into(),
-        };
-        let problem =
-            Diagnostic::error(format!("the script has printed something that is not JSON: {error}"));
-        problems.push(problem.at(Some(&place)).help("messages of a script belong on stderr"));
+    if source.text.trim().is_empty() {
+        let message = format!("the script `{}` has printed nothing", source.name);
+        problems.push(Diagnostic::error(message).help("it must print its groups as JSON, at least `{}`"));
+        return None;
+    }
+    if let Some((why, place)) = document::not_json(source) {
+        let message = format!("the script has printed something that is not JSON: {why}");
+        let problem = Diagnostic::error(message).at(Some(&place));
+        problems.push(problem.help("messages of a script belong on stderr"));
         return None;
     }
     document::read(source, problems)

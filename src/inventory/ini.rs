@@ -8,7 +8,10 @@ use indexmap::IndexMap;
 use super::build::{Builder, GroupId, UNGROUPED};
 use super::literal::evaluate;
 use super::shlex::{self, Word};
-use super::{Origin, Source, Var, names};
+use super::{
+    Origin, Source, Var, document,
+    names::{self, Refused},
+};
 use crate::types::{
     diagnostic::{Diagnostic, Place},
     nearest::nearest,
@@ -25,7 +28,13 @@ pub(super) fn read(source: &Source, builder: &mut Builder, problems: &mut Vec<Di
         awaited: IndexMap::new(),
         children: Vec::new(),
     };
-    for (at, line) in lines(&source.text).into_iter().enumerate() {
+    let lines = lines(&source.text);
+    if let Some(at) = document::conflict(lines.iter().copied()) {
+        let line = Line { number: at + 1, whole: lines[at].into(), indent: 0, text: lines[at], length: 7 };
+        let place = reader.place(&line, 0..7);
+        return reader.problems.push(document::of_conflict().at(Some(&place)));
+    }
+    for (at, line) in lines.into_iter().enumerate() {
         reader.line(at + 1, line);
     }
     reader.finish();
@@ -261,7 +270,12 @@ impl Reader<'_> {
         let Some((host, rest)) = words.split_first().filter(|_| !self.builder.is_full()) else { return };
         let (names, port) = match named(&host.text) {
             Ok(named) => named,
-            Err(message) => return self.error(line, host.start..host.end, message, None),
+            Err(refused) => {
+                let (code, help) = (refused.code(), refused.help());
+                self.error(line, host.start..host.end, refused.message, help.as_deref());
+                self.problems.last_mut().into_iter().for_each(|problem| problem.code = code);
+                return;
+            }
         };
         let written: Vec<char> = line.text.chars().collect();
         let variables: Vec<(Arc<str>, Arc<Var>)> =
@@ -332,16 +346,18 @@ fn is_nearly_a_literal(text: &str) -> bool {
 }
 
 /// The names of a host line, and the port.
-fn named(text: &str) -> Result<(Vec<String>, Option<u64>), String> {
+fn named(text: &str) -> Result<(Vec<String>, Option<u64>), Refused> {
     let (names, port) = names::expand(text)?;
     if text.trim().ends_with(':') && port.is_none() {
-        return Err("a `:` at the end of a host's name stands before a port, and there is none".to_owned());
+        return Err("a `:` at the end of a host's name stands before a port, and there is none"
+            .to_owned()
+            .into());
     }
     if names.iter().any(|name| name.trim() == "---") {
-        return Err("`---` begins a YAML file, and this is read as an INI file".to_owned());
+        return Err("`---` begins a YAML file, and this is read as an INI file".to_owned().into());
     }
     if names.iter().any(String::is_empty) {
-        return Err("a host needs a name".to_owned());
+        return Err("a host needs a name".to_owned().into());
     }
     Ok((names, port))
 }

@@ -7,7 +7,7 @@
 //! (`group_vars/`, `host_vars/`), `build` (groups, their order and precedence), `extra` (`-e`), `pattern` (`--limit`),
 //! `expr` (`{{ }}` in values), `vault` (Ansible Vault), `listing` (the document of `inventory list`).
 //!
-//! Where Ansible warns about something that it could not use and goes on, this reader refuses: a network
+//! Where Ansible warns about something that it could not use and goes on, what builds refuses (`Purpose`): a network
 //! half read is a network half built.
 
 mod adjacent;
@@ -43,15 +43,15 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::types::diagnostic::{Diagnostic, Place};
+use crate::types::{
+    code::Code,
+    diagnostic::{Diagnostic, Place, Severity, limited},
+};
 use document::Kind;
 use expr::World;
-pub use pattern::select;
+pub use pattern::{select, select_to_view};
 pub use sources::{passwords, texts_of};
 pub use vault::Vault;
-
-/// So many problems of one inventory are told.
-const MAX_PROBLEMS: usize = 1000;
 
 /// Variables by name; hosts share what their groups say.
 pub type Vars = IndexMap<Arc<str>, Arc<Var>>;
@@ -179,6 +179,19 @@ impl Source {
     }
 }
 
+/// What an inventory is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To build on: what Ansible would leave out is an error.
+    #[default]
+    Build,
+    /// To be shown as Ansible shows it: what Ansible leaves out is warned about.
+    View {
+        /// Without them, what stands beside the sources is not read.
+        variables: bool,
+    },
+}
+
 /// What an inventory is made of.
 #[derive(Debug, Default)]
 pub struct Asked<'a> {
@@ -187,6 +200,7 @@ pub struct Asked<'a> {
     pub vault: Arc<Vault>,
     /// The working directory, whose `group_vars/` and `host_vars/` count most; nothing: the process's own.
     pub here: PathBuf,
+    pub purpose: Purpose,
 }
 
 /// Reads inventories (files, directories, scripts, `host1,host2`), in order, what stands beside them, and extra
@@ -198,8 +212,8 @@ pub fn load(asked: &Asked<'_>) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagn
     let mut problems = Vec::new();
     let opened = sources::open(asked.paths, &asked.vault, &mut problems);
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
-    let folders = sources::folders(asked, &mut problems);
-    let mut inventory = assemble(&opened, &folders, &extra, &asked.vault, problems)?;
+    let folders = folders(asked, &mut problems);
+    let mut inventory = assemble(&opened, &folders, &extra, asked, problems)?;
     inventory.0.base = asked.paths.first().map(|path| sources::base(path)).unwrap_or_default();
     inventory.1.extend(sources::warnings(asked, &folders));
     Ok(inventory)
@@ -211,28 +225,49 @@ pub fn load_text(asked: &Asked<'_>, text: &str) -> Result<(Inventory, Vec<Diagno
     let path = asked.paths.first().map_or(Path::new(""), PathBuf::as_path);
     let mut problems = Vec::new();
     let extra = sources::extras(asked.extra, &asked.vault, &mut problems);
-    let folders = sources::folders(asked, &mut problems);
+    let folders = folders(asked, &mut problems);
     let name = format!("{} (its machines)", path.display());
     let from = std::path::absolute(path).ok().map(Arc::from);
     let source = Source { name, path: from, text: text.to_owned(), inside: false, secret: false };
-    let mut inventory = assemble(&[sources::Opened::Text(source)], &folders, &extra, &asked.vault, problems)?;
+    let mut inventory = assemble(&[sources::Opened::Text(source)], &folders, &extra, asked, problems)?;
     inventory.0.base = sources::base(path);
     inventory.1.extend(sources::warnings(asked, &folders));
     Ok(inventory)
+}
+
+/// The folders with variables, where these are wanted.
+fn folders(asked: &Asked<'_>, problems: &mut Vec<Diagnostic>) -> Vec<sources::Folder> {
+    match asked.purpose {
+        Purpose::View { variables: false } => Vec::new(),
+        _ => sources::folders(asked, problems),
+    }
 }
 
 /// Reads one inventory text; `name` stands in the places of problems.
 pub fn parse_yaml(name: &str, text: &str) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let source =
         Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false, secret: false };
-    assemble(&[sources::Opened::Text(source)], &[], &[], &Arc::default(), Vec::new())
+    assemble(&[sources::Opened::Text(source)], &[], &[], &Asked::default(), Vec::new())
+}
+
+/// One document of YAML or JSON as values are read here, without the rest of an inventory's language: to be compared with
+/// `PyYAML`.
+pub fn value_of(text: &str) -> Result<Value, Vec<Diagnostic>> {
+    let text = text.to_owned();
+    let source = Source { name: "document".to_owned(), path: None, text, inside: false, secret: false };
+    let mut problems = Vec::new();
+    let root = document::read(&source, &mut problems);
+    if problems.iter().any(Diagnostic::is_error) {
+        return Err(problems);
+    }
+    Ok(root.map_or(Value::Null, |root| scalar::finite(root.value(&mut Marks::default()))))
 }
 
 fn assemble(
     opened: &[sources::Opened],
     folders: &[sources::Folder],
     extra: &[extra::Extra],
-    vault: &Arc<Vault>,
+    asked: &Asked<'_>,
     mut problems: Vec<Diagnostic>,
 ) -> Result<(Inventory, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut builder = build::Builder::default();
@@ -247,27 +282,16 @@ fn assemble(
         (builder.group_names().collect(), builder.host_names().collect());
     let adjacent = adjacent::read(folders, &groups, &hosts, &mut problems);
     let extra = extra::read(extra, &mut problems);
-    let mut inventory = builder.finish(&adjacent, &extra, vault, &mut problems);
+    let mut inventory = builder.finish(&adjacent, &extra, &asked.vault, &mut problems);
     inventory.unread = adjacent.strays;
-    let is_wrong = problems.iter().any(Diagnostic::is_error);
-    let said = some(problems);
-    if is_wrong { Err(said) } else { Ok((inventory, said)) }
-}
-
-/// Each problem once: a folder that is asked twice complains twice. Of a flood the first ones, errors before warnings.
-fn some(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let (all, flood) = (problems.len(), problems.len() > MAX_PROBLEMS);
-    let mut once: Vec<Diagnostic> = Vec::with_capacity(all.min(MAX_PROBLEMS));
-    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(|it| flood && it.is_error());
-    for problem in errors.into_iter().chain(warnings).take(MAX_PROBLEMS) {
-        if !once.contains(&problem) {
-            once.push(problem);
+    if asked.purpose != Purpose::Build {
+        for problem in problems.iter_mut().filter(|problem| problem.code == Code::Skipped) {
+            problem.severity = Severity::Warning;
         }
     }
-    if flood {
-        once.push(Diagnostic::warning(format!("{} more problems are not shown", all - MAX_PROBLEMS)));
-    }
-    once
+    let is_wrong = problems.iter().any(Diagnostic::is_error);
+    let said = limited(problems);
+    if is_wrong { Err(said) } else { Ok((inventory, said)) }
 }
 
 /// A file: YAML where its name allows that and it is a dictionary, else INI, as Ansible tries them.
@@ -298,8 +322,8 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Diagno
             problems.append(&mut of_yaml);
             return root.iter().for_each(|root| yaml::read(source, root, builder, problems));
         }
-        None if of_yaml.is_empty() => return empty(source, problems),
-        Some(Kind::Mapping(_) | Kind::Scalar(Value::Null)) => return empty(source, problems),
+        None if of_yaml.is_empty() => return empty(source, builder, problems),
+        Some(Kind::Mapping(_) | Kind::Scalar(Value::Null)) => return empty(source, builder, problems),
         _ => {}
     }
     let mut of_ini = Vec::new();
@@ -315,12 +339,19 @@ fn text(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Diagno
     problems.append(&mut of_yaml);
 }
 
-/// Nothing to read. In a directory that is nobody's concern.
-fn empty(source: &Source, problems: &mut Vec<Diagnostic>) {
-    if !source.inside {
-        problems.push(
-            Diagnostic::error(format!("the inventory {} is empty", source.name))
-                .help("an inventory starts with a group, mostly `all:`, and its `hosts:`"),
-        );
+/// Nothing to read. In a directory that is nobody's concern. Ansible goes on as if it were INI.
+fn empty(source: &Source, builder: &mut build::Builder, problems: &mut Vec<Diagnostic>) {
+    if source.inside {
+        return;
+    }
+    problems.push(
+        Diagnostic::error(format!("the inventory {} is empty", source.name))
+            .coded(Code::Skipped)
+            .help("an inventory starts with a group, mostly `all:`, and its `hosts:`"),
+    );
+    let mut of_ini = Vec::new();
+    ini::read(source, &mut build::Builder::default(), &mut of_ini);
+    if of_ini.is_empty() {
+        ini::read(source, builder, problems);
     }
 }

@@ -5,6 +5,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::types::code::Code;
+
 /// More hosts than this from one name are refused before any is made.
 pub(super) const MAX_RANGE: usize = 100_000;
 
@@ -15,14 +17,38 @@ const MOST_DIGITS: usize = 19;
 
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
+/// Why a name is none.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub message: String,
+    /// It has an empty range, and so stands for nobody: Ansible passes over it.
+    is_nobody: bool,
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self { message, is_nobody: false }
+    }
+}
+
+impl Refused {
+    pub fn code(&self) -> Code {
+        if self.is_nobody { Code::Skipped } else { Code::Input }
+    }
+
+    pub fn help(&self) -> Option<String> {
+        self.is_nobody.then(|| "the smaller end of a range comes first: `[1:3]`".to_owned())
+    }
+}
+
 /// The names that a host key stands for, and the port that it gives them.
-pub(super) fn expand(key: &str) -> Result<(Vec<String>, Option<u64>), String> {
+pub(super) fn expand(key: &str) -> Result<(Vec<String>, Option<u64>), Refused> {
     let (pattern, port) = match address(key) {
         Some((host, port)) => (host, port),
         None => (key, None),
     };
     if pattern.contains('[') && pattern.len() > LONGEST_PATTERN {
-        return Err(format!("a name with a range has {LONGEST_PATTERN} characters at the most"));
+        return Err(format!("a name with a range has {LONGEST_PATTERN} characters at the most").into());
     }
     let mut names = Vec::new();
     ranges(pattern, &mut names)?;
@@ -105,10 +131,10 @@ fn is_range(text: &str) -> bool {
 }
 
 /// Expands the first range of `pattern`, then the others in each result, as Ansible does.
-fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), String> {
+fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), Refused> {
     let Some(open) = pattern.find('[') else {
         if names.len() >= MAX_RANGE {
-            return Err(format!("this names more than {MAX_RANGE} hosts"));
+            return Err(format!("this names more than {MAX_RANGE} hosts").into());
         }
         names.push(pattern.to_owned());
         return Ok(());
@@ -117,11 +143,12 @@ fn ranges(pattern: &str, names: &mut Vec<String>) -> Result<(), String> {
     let close = pattern.find(']').filter(|close| *close > open).ok_or_else(shape)?;
     let (head, inner, tail) = (&pattern[..open], &pattern[open + 1..close], &pattern[close + 1..]);
     if pattern.contains('|') {
-        return Err("`|` cannot stand in a name with a range".to_owned());
+        return Err("`|` cannot stand in a name with a range".to_owned().into());
     }
     let members = members(inner)?;
     if members.is_empty() {
-        return Err(format!("the range [{inner}] is empty: its end lies before its beginning"));
+        let message = format!("the range [{inner}] is empty: its end lies before its beginning");
+        return Err(Refused { message, is_nobody: true });
     }
     for member in members {
         ranges(&format!("{head}{member}{tail}"), names)?;
@@ -205,12 +232,12 @@ mod tests {
     fn p7_a_range_is_as_wide_as_a_number() {
         for digits in [20, 900, 70_000] {
             let zeros = "0".repeat(digits - 1);
-            let error = expand(&format!("n[{zeros}1:{zeros}2]")).unwrap_err();
+            let error = expand(&format!("n[{zeros}1:{zeros}2]")).unwrap_err().message;
             assert!(error.contains("at the most") || error.contains("19 are the most"), "{error}");
             assert!(error.len() < 100, "{error}");
         }
         assert_eq!(names("n[0000000000000000001:0000000000000000002]").len(), 2);
-        assert!(expand(&format!("{}[1:100000]", "x".repeat(1 << 20))).unwrap_err().contains("1000"));
+        assert!(expand(&format!("{}[1:100000]", "x".repeat(1 << 20))).unwrap_err().message.contains("1000"));
         assert!(expand(&"[1:1]".repeat(200_000)).is_err());
         assert_eq!(names(&"x".repeat(2000)).len(), 1, "no range, no pattern");
     }
@@ -222,8 +249,8 @@ mod tests {
         {
             assert!(expand(key).is_err(), "{key}");
         }
-        assert!(expand("n[1:1000000000]").unwrap_err().contains("100000"));
-        assert!(expand("n[1:1000][1:1000]").unwrap_err().contains("100000"));
+        assert!(expand("n[1:1000000000]").unwrap_err().message.contains("100000"));
+        assert!(expand("n[1:1000][1:1000]").unwrap_err().message.contains("100000"));
         assert!(expand("n[-9223372036854775808:9223372036854775807]").is_err());
         assert_eq!(names("n[1:100000]").len(), MAX_RANGE);
     }

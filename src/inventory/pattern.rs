@@ -7,11 +7,42 @@ use std::fmt::Write as _;
 use regex::Regex;
 
 use super::{Inventory, names, sources};
-use crate::types::{diagnostic::Diagnostic, nearest::nearest};
+use crate::types::{
+    code::Code,
+    diagnostic::{Diagnostic, Severity},
+    nearest::nearest,
+};
 
 /// The hosts that `limit` names, in inventory order. The error: a part that matches nothing or cannot be read, or
 /// nothing left.
 pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Diagnostic> {
+    let names = chosen(inventory, limit, &mut Err)?;
+    if names.is_empty() {
+        return Err(Diagnostic::error(format!("--limit `{limit}` leaves no host")));
+    }
+    Ok(names)
+}
+
+/// The same as Ansible goes on: a part that matches nothing is warned about, and nobody may be left.
+pub fn select_to_view(
+    inventory: &Inventory,
+    limit: &str,
+) -> Result<(Vec<String>, Vec<Diagnostic>), Diagnostic> {
+    let mut ignored = Vec::new();
+    let mut ignore = |problem: Diagnostic| {
+        ignored.push(Diagnostic { severity: Severity::Warning, ..problem.coded(Code::Skipped) });
+        Ok(())
+    };
+    let names = chosen(inventory, limit, &mut ignore)?;
+    Ok((names, ignored))
+}
+
+/// `unmatched` says what a part is that matches nothing.
+fn chosen(
+    inventory: &Inventory,
+    limit: &str,
+    unmatched: &mut dyn FnMut(Diagnostic) -> Result<(), Diagnostic>,
+) -> Result<Vec<String>, Diagnostic> {
     let mut parts = Vec::new();
     for part in split(limit) {
         match part.strip_prefix('@') {
@@ -41,20 +72,17 @@ pub fn select(inventory: &Inventory, limit: &str) -> Result<Vec<String>, Diagnos
         // A host's own name goes before that of a group; behind `!` and `&` it does not.
         match inventory.hosts.get_key_value(part) {
             Some((name, _)) => hosts.extend([name.as_str()]),
-            None => hosts.extend(matches(inventory, part)?),
+            None => hosts.extend(matches(inventory, part, unmatched)?),
         }
     }
     for part in only {
-        let keep: HashSet<&str> = matches(inventory, part)?.into_iter().collect();
+        let keep: HashSet<&str> = matches(inventory, part, unmatched)?.into_iter().collect();
         hosts.retain(|host| keep.contains(host));
     }
     for part in without {
-        for host in matches(inventory, part)? {
+        for host in matches(inventory, part, unmatched)? {
             hosts.remove(host);
         }
-    }
-    if hosts.is_empty() {
-        return Err(Diagnostic::error(format!("--limit `{limit}` leaves no host")));
     }
     Ok(inventory.hosts.keys().filter(|name| hosts.contains(name.as_str())).cloned().collect())
 }
@@ -90,20 +118,15 @@ fn by_colons(limit: &str) -> Vec<String> {
 }
 
 /// The hosts that one pattern names, in Ansible's order: subscripts count in it.
-fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Diagnostic> {
+fn matches<'i>(
+    inventory: &'i Inventory,
+    part: &str,
+    if_none: &mut dyn FnMut(Diagnostic) -> Result<(), Diagnostic>,
+) -> Result<Vec<&'i str>, Diagnostic> {
     if part.is_empty() {
         return Err(Diagnostic::error("--limit: a `!` or `&` stands alone"));
     }
     let (pattern, subscript) = subscript(part);
-    if let Some((head, range)) =
-        part.rsplit_once('[').filter(|_| matches!(subscript, Some(Subscript::Range(..))))
-        && range.contains('-')
-    {
-        return Err(Diagnostic::error(format!(
-            "--limit `{part}`: a range of a group's hosts is written with a colon"
-        ))
-        .help(format!("`{head}[{}`", range.replace('-', ":"))));
-    }
     let is_regex = pattern.starts_with('~');
     let regex = regex(pattern)?;
     let groups: Vec<&str> =
@@ -116,7 +139,7 @@ fn matches<'i>(inventory: &'i Inventory, part: &str) -> Result<Vec<&'i str>, Dia
     }
     // A group may be empty: `all:!broken` holds on good days too.
     if hosts.is_empty() && groups.is_empty() && part != "all" {
-        return Err(unmatched(inventory, part, pattern));
+        return if_none(unmatched(inventory, part, pattern)).map(|()| hosts);
     }
     let Some(subscript) = subscript.filter(|_| !hosts.is_empty()) else { return Ok(hosts) };
     subscript.of(&hosts).ok_or_else(|| {
@@ -151,7 +174,7 @@ impl Subscript {
     }
 }
 
-/// `group[0]`, `group[-1]`, `group[1:]`, `group[0:2]`; a regular expression has none.
+/// `group[0]`, `group[-1]`, `group[1:]`, `group[0:2]`, and `group[0-2]` for the same; a regular expression has none.
 fn subscript(part: &str) -> (&str, Option<Subscript>) {
     let read = || {
         let (head, inner) = part.strip_suffix(']')?.rsplit_once('[')?;
@@ -288,7 +311,8 @@ all:
         assert_eq!(chosen("loom-0,loom-1"), "loom-1 loom-0");
         assert_eq!(chosen("loom-0:web"), "loom-0 web1 web2");
         assert_eq!(chosen("loom-*"), "loom-1 loom-0");
-        assert!(chosen("loom-[1-3]").contains("written with a colon"));
+        assert_eq!(chosen("loom-[1-3]"), "error: --limit: `loom-[1-3]` matches no host and no group");
+        assert_eq!((chosen("web[0-1]"), chosen("more[1-]")), ("web1 web2".to_owned(), chosen("more[1:]")));
         assert_eq!(chosen("loom-[1:3]"), "error: --limit: `loom-[1:3]` matches no host and no group");
         assert_eq!(chosen("web[0]"), "web1");
         assert_eq!(chosen("more[-1]:web[0:1]"), "web1 web2");
@@ -322,6 +346,22 @@ all:
         }
         let (inventory, _) = crate::inventory::parse_yaml("i", TEXT).unwrap();
         assert_eq!(select(&inventory, "lomo-0").unwrap_err().help.unwrap(), "did you mean `loom-0`?");
+    }
+
+    #[test]
+    fn to_view_what_matches_nothing_is_ignored() {
+        let (inventory, _) = crate::inventory::parse_yaml("i", TEXT).unwrap();
+        for (limit, left, ignored) in [
+            ("nobody", "", 1),
+            ("web:nobody:!none", "web1 web2", 1),
+            ("!all", "", 0),
+            ("loom-0,&nope", "", 1),
+        ] {
+            let (names, warnings) = select_to_view(&inventory, limit).unwrap();
+            assert_eq!((names.join(" ").as_str(), warnings.len()), (left, ignored), "{limit}");
+            assert!(warnings.iter().all(|warning| !warning.is_error()), "{limit}");
+        }
+        assert!(select_to_view(&inventory, "web[7]").is_err() && select_to_view(&inventory, "~(").is_err());
     }
 
     #[test]

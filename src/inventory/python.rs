@@ -2,10 +2,27 @@
 
 use std::fmt::Write as _;
 
+use super::scalar;
+
+/// The words for what is infinite: those of `repr`, and those of `json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    Repr,
+    Json,
+}
+
 /// Floats in Python's notation; integers stay as they are.
-pub fn number(number: &str) -> String {
+pub fn number(number: &str, words: Words) -> String {
     if !number.contains(['.', 'e', 'E']) {
         return number.to_owned();
+    }
+    if let Some(float) = scalar::not_finite(number) {
+        let [repr, json] = match (float.is_nan(), float < 0.0) {
+            (true, _) => ["nan", "NaN"],
+            (_, true) => ["-inf", "-Infinity"],
+            _ => ["inf", "Infinity"],
+        };
+        return if words == Words::Repr { repr } else { json }.to_owned();
     }
     let Ok(float) = number.parse::<f64>() else { return number.to_owned() };
     let scientific = format!("{float:e}");

@@ -26,7 +26,13 @@ pub(super) fn resolve(text: &str, typing: Typing) -> Result<Value, String> {
         && let Ok(number) = text.parse::<Number>()
     {
         let whole = !text.contains(['.', 'e', 'E']);
-        return Ok(if whole { Value::Number(number) } else { number.as_f64().map_or(Value::Null, from_f64) });
+        if text == "-0" {
+            return Ok(Value::Number(0.into()));
+        }
+        return Ok(if whole { Value::Number(number) } else { from_f64(text.parse().unwrap_or(f64::NAN)) });
+    }
+    if let (Typing::Json, Some(special)) = (typing, of_python(text)) {
+        return Ok(from_f64(special));
     }
     if let Some(flag) = boolean(text) {
         return Ok(Value::Bool(flag));
@@ -44,8 +50,21 @@ pub(super) fn resolve(text: &str, typing: Typing) -> Result<Value, String> {
         return moment.map(Value::String);
     }
     match text {
-        "=" | "<<" => Err(format!("`{text}` has a meaning of its own in YAML; as a text it needs quotes")),
+        // Of these the last three are plain only where a tag makes them so.
+        "=" | "<<" | "!" | "&" | "*" => {
+            Err(format!("`{text}` has a meaning of its own in YAML; as a text it needs quotes"))
+        }
         _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// The same for a text that a tag makes plain. Python's `$` is in front of a line's end, too: `"1\n"` is a number.
+pub(super) fn resolve_quoted(text: &str, typing: Typing) -> Result<Value, String> {
+    let Some(line) = text.strip_suffix('\n') else { return resolve(text, typing) };
+    match resolve(line, typing)? {
+        Value::Bool(_) => Err(format!("`{line}` with a line's end is no boolean")),
+        Value::String(_) if timestamp::resolve(line).is_none() => Ok(Value::String(text.to_owned())),
+        other => Ok(other),
     }
 }
 
@@ -177,17 +196,26 @@ fn to_decimal(body: &str, base: u32) -> Option<String> {
 fn float(text: &str) -> Option<Value> {
     let (minus, rest) = sign(text);
     if let Some(special) = special(text, minus, rest) {
-        return Some(Value::String(special.to_owned()));
+        return Some(from_f64(special));
     }
     let value = if rest.contains(':') { sexagesimal_float(rest)? } else { decimal_float(text, rest)? };
     Some(from_f64(if minus { -value } else { value }))
 }
 
-/// JSON has no infinity: these three stay the words that YAML has for them.
-fn special(text: &str, minus: bool, rest: &str) -> Option<&'static str> {
+/// What Python's JSON has beyond JSON.
+fn of_python(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
+fn special(text: &str, minus: bool, rest: &str) -> Option<f64> {
     match rest {
-        ".inf" | ".Inf" | ".INF" => Some(if minus { "-.inf" } else { ".inf" }),
-        ".nan" | ".NaN" | ".NAN" if rest == text => Some(".nan"),
+        ".inf" | ".Inf" | ".INF" => Some(if minus { f64::NEG_INFINITY } else { f64::INFINITY }),
+        ".nan" | ".NaN" | ".NAN" if rest == text => Some(f64::NAN),
         _ => None,
     }
 }
@@ -234,10 +262,42 @@ fn sexagesimal_float(rest: &str) -> Option<f64> {
     Some(value)
 }
 
+/// JSON has no infinity: in values it is a number that is too large for a float, and "no number" an even larger one.
+const INFINITE: [&str; 3] = ["1e+999", "-1e+999", "1e+9999"];
+/// The same, as YAML writes them.
+const WORDS: [&str; 3] = [".inf", "-.inf", ".nan"];
+
 pub(super) fn from_f64(value: f64) -> Value {
-    match Number::from_f64(value) {
-        Some(number) => Value::Number(number),
-        None => Value::String(if value < 0.0 { "-.inf" } else { ".inf" }.to_owned()),
+    let infinite = || match (value.is_nan(), value < 0.0) {
+        (true, _) => INFINITE[2],
+        (_, minus) => INFINITE[usize::from(minus)],
+    };
+    Number::from_f64(value).or_else(|| infinite().parse().ok()).map_or(Value::Null, Value::Number)
+}
+
+/// The float that a number stands for, if it is none of JSON's.
+pub(super) fn not_finite(number: &str) -> Option<f64> {
+    let at = INFINITE.iter().position(|infinite| *infinite == number)?;
+    Some([f64::INFINITY, f64::NEG_INFINITY, f64::NAN][at])
+}
+
+/// A value that knows no infinity: these stay the words that YAML has for them.
+pub(super) fn finite(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let text = number.to_string();
+            match INFINITE.iter().position(|infinite| *infinite == text) {
+                Some(at) => Value::String(WORDS[at].to_owned()),
+                None => Value::Number(number),
+            }
+        }
+        Value::Array(items) => items.into_iter().map(finite).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(key, value)| (key, finite(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other,
     }
 }
 
@@ -315,13 +375,17 @@ mod tests {
             ("6.8523015e+5", json!(685_230.15)),
             ("190:20:30.15", json!(685_230.15)),
             ("1_000.5", json!(1000.5)),
-            (".inf", json!(".inf")),
             (".", json!(".")),
             ("._1", json!("._1")),
         ] {
             assert_eq!(plain(text), value, "{text}");
         }
         assert_eq!(resolve("1e9", Typing::Json).unwrap(), json!(1e9));
+        assert_eq!(resolve("1e400", Typing::Json).unwrap(), plain(".inf"));
+        assert_eq!(resolve("-Infinity", Typing::Json).unwrap(), plain("-.INF"));
+        for (text, word) in [("+.Inf", ".inf"), ("-.inf", "-.inf"), (".NaN", ".nan"), ("1.0e+999", ".inf")] {
+            assert_eq!(finite(json!([plain(text)])), json!([word]), "{text}");
+        }
     }
 
     #[test]
@@ -329,6 +393,20 @@ mod tests {
         for text in ["0x_", "0b_", "=", "2024-13-01"] {
             assert!(resolve(text, Typing::Yaml).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn texts_that_a_tag_makes_plain() {
+        let quoted = |text| resolve_quoted(text, Typing::Yaml);
+        assert_eq!(quoted("1\n"), Ok(json!(1)));
+        assert_eq!(quoted("2001-01-01\n"), Ok(json!("2001-01-01")));
+        assert_eq!(quoted("\n"), Ok(json!(null)));
+        assert_eq!(quoted("a\n"), Ok(json!("a\n")));
+        assert_eq!(quoted("1\n\n"), Ok(json!("1\n\n")));
+        for text in ["yes\n", "!", "&", "*", "=\n"] {
+            assert!(quoted(text).is_err(), "{text}");
+        }
+        assert_eq!(resolve("-0", Typing::Json), Ok(json!(0)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Asked, Inventory, Origin, load, parse_yaml};
+use super::{Asked, Inventory, Origin, Source, assemble, load, parse_yaml, sources};
 use crate::types::diagnostic::Diagnostic;
 
 fn read(text: &str) -> Inventory {
@@ -59,7 +59,6 @@ fn all_problems_of_a_file_at_once() {
     assert_eq!(
         problems(text),
         [
-            "8:9+1 this is not encrypted with Ansible Vault: `ansible-vault encrypt_string` makes such values",
             "8:25+10 `2024-99-99` is written like a date and is none; as a text it needs quotes",
             "2:3+4 the group `all` has no `host`; it takes `hosts`, `vars` and `children` | did you mean `hosts`?",
             "5:5+5 a range needs an end",
@@ -99,6 +98,69 @@ fn what_is_no_inventory() {
     }
 }
 
+/// What is wrong is named, where a reader would look.
+#[test]
+fn common_faults_are_called_by_their_names() {
+    let of = |name: &str, text: &str| -> String {
+        let source =
+            Source { name: name.to_owned(), path: None, text: text.to_owned(), inside: false, secret: false };
+        let problems = assemble(&[sources::Opened::Text(source)], &[], &[], &Asked::default(), Vec::new());
+        let first = problems.unwrap_err().remove(0);
+        let place = first.place.map(|place| format!("{}:{} ", place.line, place.column)).unwrap_or_default();
+        place + &first.message
+    };
+    for (name, text, said) in [
+        ("i.yaml", "all:\n  hosts:\n\th1:\n", "3:1 this is not YAML: a tab cannot be used for indentation"),
+        (
+            "i.yaml",
+            "all:\n  vars:\n    a: b\n\t  c: d\n",
+            "4:1 this is not YAML: a tab cannot be used for indentation",
+        ),
+        (
+            "i.yaml",
+            "all:\n  vars:\n    a: |\n\t\tb\n",
+            "4:1 this is not YAML: a tab cannot be used for indentation",
+        ),
+        ("i.yaml", "all:\n<<<<<<< HEAD\n  hosts: {a: }\n=======\n", "2:1 this is a merge-conflict marker"),
+        ("i.ini", "[web]\nh1\n=======\nh2\n>>>>>>> theirs\n", "3:1 this is a merge-conflict marker"),
+        (
+            "i.yaml",
+            "---\n$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+            "2:1 the header of Ansible Vault must be the first line of its file",
+        ),
+        (
+            "i.json",
+            "{\"all\": {\"hosts\": {\"a\" {}}}}",
+            "1:24 this is not JSON: a `:` is missing behind a key",
+        ),
+        (
+            "i.json",
+            "{\"all\": {\"vars\": {\"a\": \"\\ud83d\"}}}",
+            "1:27 this is not JSON: an escape is half of a character, without the other half",
+        ),
+        ("i.json", "{\"all\": {},\n}", "2:1 this is not JSON: a key in double quotes is missing"),
+        (
+            "i.yaml",
+            "all:\n  vars:\n    a: \"b\n    c: d\n",
+            "3:8 this is not YAML: found unexpected end of stream",
+        ),
+        ("i.yaml", "all:\n  vars:\n    a: [b\n", "4:1 this is not YAML: did not find expected ',' or ']'"),
+        ("i.yaml", "all:\n  vars:\n  hosts\n", "3:3 this is not YAML: could not find expected ':'"),
+        (
+            "i.yaml",
+            "all:\n  vars:\n    a: x\u{7}y\n",
+            "3:9 this is not YAML: control characters are not allowed",
+        ),
+        (
+            "i.yaml",
+            "all:\n  vars:\n    a: \"\\ud83d\\ude80\"\n",
+            "3:8 this is not YAML: found invalid Unicode character escape code",
+        ),
+    ] {
+        assert_eq!(of(name, text), said, "{text}");
+    }
+}
+
 #[test]
 fn a_repeated_key_is_warned_about() {
     let found = problems("all:\n  hosts:\n    a: {x: 1}\n    a: {y: 2}\n");
@@ -118,8 +180,7 @@ fn nonsense_ends_in_an_error() {
         );
     }
     assert!(problems(&laughs)[0].contains("aliases make this document larger"));
-    // The scanner has a limit of its own.
-    assert!(problems(&"[".repeat(10_000))[0].contains("recursion limit"));
+    assert!(problems(&"[".repeat(10_000))[0].contains("nested more than"));
     assert!(parse_yaml("i", &"{a: ".repeat(10_000)).is_err());
     let mut deep = String::new();
     for indent in 0..1000 {

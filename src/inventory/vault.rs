@@ -56,6 +56,11 @@ pub(super) fn is_sealed(text: &str) -> bool {
     text.starts_with(HEADER)
 }
 
+/// Whether a text holds one, behind something else.
+pub(super) fn has_header(text: &str) -> bool {
+    text.contains(HEADER)
+}
+
 impl Vault {
     /// A password under an id; Ansible calls the one without a name `default`.
     pub fn add(&mut self, id: &str, password: Vec<u8>) {

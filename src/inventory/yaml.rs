@@ -9,6 +9,7 @@ use super::document::{Entry, Kind, Node};
 use super::variables::{is_falsy, variable};
 use super::{Origin, Source, Var, names};
 use crate::types::{
+    code::Code,
     diagnostic::{Diagnostic, Place},
     nearest::nearest,
 };
@@ -26,7 +27,15 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
         }
         Kind::Mapping(groups) => {
             for entry in groups.values() {
+                // Below a group Ansible would not go on: what is no group there is an error for it, too.
+                let before = reader.problems.len();
+                let is_group = matches!(entry.value.kind, Kind::Scalar(Value::Null) | Kind::Mapping(_));
                 reader.group(entry);
+                for problem in reader.problems[before..].iter_mut().filter(|_| !is_group) {
+                    problem.code = Code::Skipped;
+                    problem.help =
+                        entry.key.text().filter(|name| is_for_anchors(name)).map(|_| FOR_ANCHORS.to_owned());
+                }
             }
         }
         _ => {
@@ -34,6 +43,14 @@ pub(super) fn read(source: &Source, root: &Node, builder: &mut Builder, problems
             reader.error(message, &root.place);
         }
     }
+}
+
+const FOR_ANCHORS: &str =
+    "what is there for its anchor alone may be a variable: under `vars:` of `all`, before it is used";
+
+/// A name as other formats have it for what is no part of them.
+fn is_for_anchors(group: &str) -> bool {
+    group.starts_with("x-") || group.starts_with('.')
 }
 
 struct Reader<'a> {
@@ -99,11 +116,13 @@ impl Reader<'_> {
         let message = format!("the group `{group}` has no `{key}`; it takes `hosts`, `vars` and `children`");
         let help = match nearest(key, SECTIONS) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if is_for_anchors(group) => FOR_ANCHORS.to_owned(),
             None => {
                 "hosts stand under `hosts:`, groups under `children:`, variables under `vars:`".to_owned()
             }
         };
-        self.error(message, place).help = Some(help);
+        let problem = self.error(message, place);
+        (problem.help, problem.code) = (Some(help), Code::Skipped);
     }
 
     /// Each entry of a section; a text alone is one name with nothing under it.
@@ -142,8 +161,10 @@ impl Reader<'_> {
         let Some(key) = self.name(&entry.key, "host").filter(|_| !self.builder.is_full()) else { return };
         let (names, port) = match names::expand(key) {
             Ok(expanded) => expanded,
-            Err(message) => {
-                self.error(message, &entry.key.place);
+            Err(refused) => {
+                let (code, help) = (refused.code(), refused.help());
+                let problem = self.error(refused.message, &entry.key.place);
+                (problem.code, problem.help) = (code, help);
                 return;
             }
         };

@@ -12,9 +12,7 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, MachineFacts, NodeFacts},
     fleet::{Answer, Early, Fleet, Lock, Target, nothing_early},
-    plan::{
-        Gate, Next, Options, Stage, ask, early, evidence::Evidence, predict, preflight, roll, sync,
-    },
+    plan::{Gate, Next, Options, Stage, ask, early, evidence::Evidence, predict, preflight, roll, sync},
     remote::{download, error::HostError},
     session::{apply, binary, error::Failure, joined},
     types::{

@@ -133,6 +133,7 @@ codes! {
         Interrupted = "run/interrupted", "the run was interrupted (exit 130)";
     }
     Input {
+        Skipped = "input/skipped", "something in an inventory that Ansible warns about and leaves out";
         Input = "input/invalid", "anything else in inventory, profile, flags or files";
         UnknownVariable = "input/unknown-variable", "a variable that loomctl does not know";
         MissingVariable = "input/missing-variable", "a variable that is needed";

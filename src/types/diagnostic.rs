@@ -3,7 +3,12 @@
 //!
 //! Pure data: the words around it (the caret, the colours) are made in `cli::view`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
 
 use super::{
     code::{Class, Code},
@@ -117,6 +122,58 @@ impl Diagnostic {
     }
 }
 
+/// So many problems of one file are told, and so many of a run.
+const MAX_OF_FILE: usize = 20;
+const MAX_OF_RUN: usize = 200;
+
+/// Each problem once; of a flood the first ones, errors before warnings, and how many more there are.
+pub fn limited(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut once = each_once(problems);
+    if once.len() <= MAX_OF_FILE {
+        return once;
+    }
+    let mut shown: Vec<Diagnostic> = Vec::new();
+    let mut of_file: IndexMap<Arc<str>, (usize, usize)> = IndexMap::new();
+    once.sort_by_key(|problem| !problem.is_error());
+    for problem in once {
+        let file = problem.place.as_ref().map(|place| place.file.clone()).unwrap_or_default();
+        let (told, left_out) = of_file.entry(file.clone()).or_default();
+        if shown.len() < MAX_OF_RUN && (*told < MAX_OF_FILE || file.is_empty()) {
+            *told += 1;
+            shown.push(problem);
+        } else {
+            *left_out += 1;
+        }
+    }
+    let (mut others, mut counts) = (0, Vec::new());
+    for (file, (told, left_out)) in of_file {
+        match (told, left_out) {
+            (_, 0) => {}
+            (1.., _) if !file.is_empty() => counts.push(more(left_out, &format!(" of {file}"))),
+            _ => others += left_out,
+        }
+    }
+    counts.extend((others > 0).then(|| more(others, "")));
+    shown.extend(counts);
+    shown
+}
+
+fn more(left_out: usize, of: &str) -> Diagnostic {
+    let (problems, are) = if left_out == 1 { ("problem", "is") } else { ("problems", "are") };
+    Diagnostic::warning(format!("{left_out} more {problems}{of} {are} not shown"))
+}
+
+/// A folder that is asked twice complains twice.
+fn each_once(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = HashSet::new();
+    let mut is_new = |problem: &Diagnostic| {
+        let place = problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column));
+        let hosts = problem.hosts.as_ref().map(|hosts| hosts.0.clone());
+        seen.insert((problem.message.clone(), problem.help.clone(), place, hosts))
+    };
+    problems.into_iter().filter(|problem| is_new(problem)).collect()
+}
+
 /// What is wrong for several hosts at one place is one problem: a variable of a group is written once.
 pub fn alike(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut once: Vec<Diagnostic> = Vec::new();
@@ -145,6 +202,29 @@ pub fn alike(problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p7_of_a_flood_twenty_a_file_and_two_hundred_in_all_are_told_with_a_count() {
+        let of = |file: usize, line: usize| {
+            let place =
+                Place { file: format!("f{file}").into(), line, column: 1, width: 1, text: "x".into() };
+            let problem = if line == 500 { Diagnostic::error("bad") } else { Diagnostic::warning("odd") };
+            problem.at(Some(&place))
+        };
+        let one_file: Vec<Diagnostic> = (1..=501).map(|line| of(0, line)).collect();
+        let said = limited(one_file.iter().chain(&one_file).cloned().collect());
+        assert_eq!((said.len(), said[0].is_error()), (21, true));
+        assert_eq!(said[20].message, "481 more problems of f0 are not shown");
+        let many: Vec<Diagnostic> =
+            (0..30).flat_map(|file| (1..=21).map(move |line| of(file, line))).collect();
+        let said = limited(many);
+        assert_eq!(said.len(), 200 + 10 + 1);
+        assert_eq!(said[200].message, "1 more problem of f0 is not shown");
+        assert_eq!(said[210].message, "420 more problems are not shown");
+        let hosts = (0..1000).map(|n| Diagnostic::error("no user").of_host(&format!("n{n}")));
+        assert_eq!(limited(hosts.collect()).len(), 201);
+        assert_eq!(limited(one_file[..20].to_vec()), one_file[..20]);
+    }
 
     #[test]
     fn what_is_alike_is_said_once() {

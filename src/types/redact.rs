@@ -1,10 +1,11 @@
-//! Texts without the secrets in them (S3): what a key's name marks as nobody's business, passwords in URLs, mnemonics.
+//! Texts without the secrets in them (S3): what was encrypted, what a key's name marks as nobody's business, passwords in URLs, mnemonics.
 //! Rather too much than too little: this is for people and files, never for hosts.
 //!
 //! Lines come from hosts too, so each is gone through a few times, however many secrets it seems to hold.
 
 mod learnt;
 mod mnemonics;
+mod names;
 mod spans;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-pub use learnt::{learn, vaulted};
+pub use learnt::{learn, reveal, vaulted};
+use names::is_secret;
 use spans::{joined, replaced};
 
 /// What stands for a value; its length says nothing.
@@ -23,21 +25,6 @@ pub const STARS: &str = "********";
 
 /// What stands for a text that was encrypted with Ansible Vault.
 pub const VAULT: &str = "<vault>";
-
-/// What a key's name must hold for its value to be a secret; `-` counts as `_`.
-const SECRET: [&str; 11] = [
-    "pass",
-    "secret",
-    "token",
-    "mnemonic",
-    "credential",
-    "priv_key",
-    "privkey",
-    "private_key",
-    "privatekey",
-    "api_key",
-    "apikey",
-];
 
 /// A text of several lines: configuration, a unit, output of a program.
 pub fn text(text: &str) -> String {
@@ -83,8 +70,7 @@ pub fn by_key(value: &mut Value) {
 
 /// The value of this key: stars in its place where the key's name says that it is a secret.
 pub fn of_key(key: &str, value: &mut Value) {
-    let is_nothing = value.is_null() || value.as_str().is_some_and(str::is_empty);
-    if is_secret(key) && !key.ends_with("_file") && !is_nothing {
+    if is_secret(key) && !is_nothing(value) {
         *value = STARS.into();
     } else {
         by_key(value);
@@ -138,9 +124,35 @@ impl Inside {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase().replace('-', "_");
-    SECRET.iter().any(|part| name.contains(part))
+/// What no secret can be: yes, no, or nothing.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+/// Ansible's own passwords, at any depth: all that a view that is to be Ansible's own leaves out beside what was encrypted.
+pub fn passwords_of_ansible(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(passwords_of_ansible),
+        Value::Object(values) => {
+            values.iter_mut().for_each(|(key, value)| password_of_ansible(key, value));
+        }
+        _ => {}
+    }
+}
+
+/// The value of this variable: stars where it is a password of Ansible's own.
+pub fn password_of_ansible(key: &str, value: &mut Value) {
+    if names::is_password_of_ansible(key) && !is_nothing(value) {
+        *value = STARS.into();
+    } else {
+        passwords_of_ansible(value);
+    }
 }
 
 /// The parts of a line that nobody may see, in order, none of them empty.

@@ -1,5 +1,5 @@
 //! The corpus in tests/fixtures/inventory: a file or a folder is a case. A folder is the working directory; its file
-//! `case` has the arguments, a line each (`-i X`, `-e X`, `--limit X`), without it `hosts` is read.
+//! `case` has the arguments, a line each (`-i X`, `-e X`, `--limit X`, `--vault-password-file X`), without it `hosts` is read.
 //!
 //! A name that begins with `refused_` is a difference on purpose: docs/inventory.md has them all.
 
@@ -29,6 +29,7 @@ fn case(path: &Path) -> Case {
             "-i" => case.inventory.push(value.to_owned()),
             "-e" => case.extra.push(value.to_owned()),
             "--limit" => case.limits.push(value.to_owned()),
+            "--vault-password-file" => case.vault = Some(value.to_owned()),
             _ => panic!("{}: {line}", case.name),
         }
     }
@@ -44,7 +45,7 @@ fn the_corpus_is_read_as_ansible_reads_it() {
     let only = std::env::var("LOOMCTL_CASE").unwrap_or_default();
     let cases: Vec<Case> =
         paths.iter().map(|path| case(path)).filter(|case| case.name.contains(&only)).collect();
-    assert!(cases.len() >= 60 || !only.is_empty(), "the corpus has shrunk: {}", cases.len());
+    assert!(cases.len() >= 120 || !only.is_empty(), "the corpus has shrunk: {}", cases.len());
     let results = ansible(&cases);
     let wrong: Vec<String> = cases
         .iter()

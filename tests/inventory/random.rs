@@ -14,7 +14,7 @@ pub fn register(suite: &mut Suite) {
     suite.with_ansible(tests![random_inventories_are_read_as_ansible_reads_them]);
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 

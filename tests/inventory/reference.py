@@ -1,8 +1,9 @@
 """What Ansible itself makes of inventories: a JSON list of cases on stdin, one JSON result a line on stdout.
 
 All in one process: a start of ansible-inventory costs a second. A case is {"cwd", "inventory": [...], "extra": [...],
-"limits": [...], "vault": FILE, "values": BOOL}. A result holds what `--list`, `--graph` and `--graph --vars` print, the hosts of a play
-with `hosts: all`, those of each limit (null where Ansible refuses it), what was warned about, and
+"limits": [...], "vault": FILE, "values": BOOL}. A result holds what `--list`, `--graph` and `--graph --vars` print (the last null where
+Ansible cannot open something), `--list` for each limit, the hosts of a play with `hosts: all`, those of each limit (null where nobody is
+left, or Ansible refuses it), what was warned about, and
 for `values` what Ansible's templar makes of each variable of each host.
 """
 import json
@@ -15,6 +16,7 @@ from ansible.cli import CLI
 from ansible.cli.inventory import InventoryCLI
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import AnsibleVaultError, VaultSecretsContext
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.plugins.loader import init_plugin_loader
@@ -25,6 +27,8 @@ from ansible.utils.path import unfrackpath
 from ansible.vars.manager import VariableManager
 
 warned = []
+# What opens encrypted values: of each case its own.
+SECRETS = []
 Display.warning = lambda self, msg, *a, **k: warned.append(str(msg))
 Display.error_as_warning = lambda self, msg, exception=None, *a, **k: warned.append(f"{msg} {exception}")
 Display.deprecated = lambda self, *a, **k: None
@@ -61,16 +65,23 @@ def read(case):
     forget()
     options(case)
     loader = DataLoader()
+    SECRETS.clear()
     if case.get("vault"):
-        loader.set_vault_secrets(CLI.setup_vault_secrets(loader, vault_ids=[], vault_password_files=[case["vault"]]))
+        SECRETS[:] = CLI.setup_vault_secrets(loader, vault_ids=[], vault_password_files=[case["vault"]], initialize_context=False)
+        loader.set_vault_secrets(SECRETS)
     sources = [s if "," in s else unfrackpath(s, follow=False) for s in case["inventory"]]
     cli = view(case, loader, sources)
     result = {"list": cli.dump(cli.json_inventory(cli._get_group("all"))), "graph": cli.inventory_graph()}
     options(case, show_vars=True)
-    result["vars"] = cli.inventory_graph()
+    try:
+        result["vars"] = cli.inventory_graph()
+    except AnsibleVaultError:
+        result["vars"] = None
+    options(case)
     result["hosts"] = [host.name for host in cli.inventory.get_hosts()]
     result["depth"] = max(group.depth for group in cli.inventory.groups.values())
     result["warned"] = list(warned)
+    result["listed"] = [listed(cli, limit) for limit in case.get("limits", [])]
     result["limits"] = [limited(cli.inventory, limit) for limit in case.get("limits", [])]
     if case.get("values"):
         result["values"] = values(cli, loader)
@@ -96,6 +107,18 @@ def rendered(templar, value):
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+def listed(cli, limit):
+    """`--list --limit`; null where Ansible refuses it."""
+    try:
+        cli.inventory.subset(limit)
+        return cli.dump(cli.json_inventory(cli._get_group("all")))
+    except Exception:
+        return None
+    finally:
+        cli.inventory.subset(None)
+        cli.inventory.clear_caches()
+
+
 def limited(inventory, limit):
     warned.clear()
     try:
@@ -106,11 +129,12 @@ def limited(inventory, limit):
     finally:
         inventory.subset(None)
         inventory.clear_caches()
-    return None if warned or not hosts else hosts
+    return hosts or None
 
 
 def main():
     init_plugin_loader([])
+    VaultSecretsContext.initialize(VaultSecretsContext(SECRETS))
     for case in json.load(sys.stdin):
         try:
             result = read(case)

@@ -40,7 +40,7 @@ fn expressions_have_the_values_that_ansible_gives_them() {
 }
 
 /// The same value of the same type; floats may be written in two ways.
-fn same(ours: &Value, theirs: &Value) -> bool {
+pub fn same(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(ours), Value::Number(theirs)) => {
             let is_float = |number: &serde_json::Number| number.to_string().contains(['.', 'e', 'E']);

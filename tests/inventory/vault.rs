@@ -12,6 +12,7 @@ use crate::support::{
 pub fn register(suite: &mut Suite) {
     suite.plain(tests![
         s3_what_was_encrypted_is_used_and_never_printed,
+        s3_what_was_encrypted_is_revealed_to_who_asks,
         only_what_is_needed_needs_its_password
     ]);
 }
@@ -30,10 +31,13 @@ fn s3_what_was_encrypted_is_used_and_never_printed() {
     let password = password.to_str().unwrap();
     let labelled = format!("lab@{password}");
     for command in [&["list"][..], &["graph", "--vars"], &["check"], &["check", "--json"]] {
+        // Views print what Ansible prints of inline values: what everybody reads who has the file.
+        let is_view = command[0] != "check";
         for flags in [["--vault-password-file", password], ["--vault-id", &labelled]] {
             let run = loomctl(&[command, &["-i", "sealed.yaml"], &flags].concat()).exits(0);
             assert!(run.stdout.contains("<vault>") && run.stdout.contains("working_directory"), "{run}");
-            for secret in ["203.0.113.77", "sealed-folder", "hunter2", "ANSIBLE_VAULT"] {
+            assert_eq!(run.stdout.contains("$ANSIBLE_VAULT;"), is_view, "{run}");
+            for secret in ["203.0.113.77", "sealed-folder", "hunter2"] {
                 assert!(!run.stdout.contains(secret) && !run.stderr.contains(secret), "{secret}: {run}");
             }
         }
@@ -60,15 +64,42 @@ fn s3_what_was_encrypted_is_used_and_never_printed() {
     assert!(run.stderr.contains("user") && !run.stderr.contains("SEALED-FOLDER"), "{run}");
 }
 
+/// The user asks for it, as with `keys backup`.
+fn s3_what_was_encrypted_is_revealed_to_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    fs::write(&password, "test\n").unwrap();
+    let flags = [
+        "-i",
+        "sealed.yaml",
+        "--vault-password-file",
+        password.to_str().unwrap(),
+        "-e",
+        "ansible_ssh_pass=hunter3",
+    ];
+    for command in [&["list"][..], &["graph", "--vars"]] {
+        let masked = loomctl(&[command, &flags].concat()).ok();
+        let revealed = loomctl(&[command, &["--reveal"], &flags].concat()).ok();
+        assert!(!masked.contains("hunter3") && masked.contains("ansible_ssh_pass"), "{masked}");
+        assert!(revealed.contains("hunter3") && !revealed.contains("<vault>"), "{revealed}");
+        assert!(!revealed.contains("********"), "{revealed}");
+    }
+    assert!(loomctl(&["check", "--reveal", "-i", "sealed.yaml"]).exits(2).stderr.contains("--reveal"));
+}
+
 fn only_what_is_needed_needs_its_password() {
+    // Names need no variables, so they need no password.
+    for command in ["hosts", "graph"] {
+        loomctl(&[command, "-i", "sealed.yaml"]).ok();
+    }
     // A file that is encrypted as a whole is always needed.
-    let run = loomctl(&["hosts", "-i", "sealed.yaml"]).exits(2);
+    let run = loomctl(&["list", "-i", "sealed.yaml"]).exits(2);
     assert!(
         run.stderr.contains("group_vars/nodes.yml") && run.stderr.contains("--vault-password-file"),
         "{run}"
     );
     // A value is needed only when it is used.
-    assert!(loomctl(&["list", "-i", "unused.yaml"]).ok().contains("\"nobody_asks\": \"<vault>\""));
+    assert!(loomctl(&["list", "-i", "unused.yaml"]).ok().contains("\"__ansible_vault\": \"$ANSIBLE_VAULT;"));
     assert!(loomctl(&["check", "-i", "unused.yaml"]).ok().contains("plain: validator"));
     let run = loomctl(&["check", "-i", "unused.yaml", "-e", "user={{ nobody_asks }}"]).exits(2);
     assert!(
@@ -80,6 +111,6 @@ fn only_what_is_needed_needs_its_password() {
     let wrong = folder.path().join("wrong");
     fs::write(&wrong, "other").unwrap();
     let run =
-        loomctl(&["hosts", "-i", "sealed.yaml", "--vault-password-file", wrong.to_str().unwrap()]).exits(2);
+        loomctl(&["list", "-i", "sealed.yaml", "--vault-password-file", wrong.to_str().unwrap()]).exits(2);
     assert!(run.stderr.contains("no password fits"), "{run}");
 }

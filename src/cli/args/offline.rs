@@ -24,6 +24,9 @@ pub enum Inventory {
         /// Select these hosts
         #[arg(short, long, value_name = "PATTERN")]
         limit: Option<String>,
+        /// Print passwords and the values of encrypted files, too
+        #[arg(long)]
+        reveal: bool,
     },
     /// Print the names of hosts, one a line, in Ansible's order
     Hosts {
@@ -40,6 +43,9 @@ pub enum Inventory {
         /// Include variables
         #[arg(long)]
         vars: bool,
+        /// Print passwords and the values of encrypted files, too
+        #[arg(long, requires = "vars")]
+        reveal: bool,
         /// Begin at this group
         #[arg(default_value = "all")]
         group: String,

@@ -6,15 +6,20 @@ use serde::Serialize as _;
 use serde_json::{Value, ser::Formatter};
 
 use crate::{
-    inventory::{Group, Inventory, listing, python},
+    inventory::{
+        Group, Inventory,
+        listing::{self, Secrets},
+        python::{self, Words},
+    },
     types::{harmless, redact},
 };
 
 /// A document with sorted keys and four spaces a level: byte for byte what Ansible prints, but for controls that JSON would
-/// let through.
-pub fn document(mut value: Value) -> String {
+/// let through, and for Ansible's own passwords.
+pub fn document(mut value: Value, secrets: Secrets) -> String {
     let hostvars = value.pointer_mut("/_meta/hostvars").and_then(Value::as_object_mut);
-    hostvars.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(redact::by_key);
+    let masked = hostvars.filter(|_| secrets == Secrets::Masked);
+    masked.into_iter().flat_map(|hosts| hosts.values_mut()).for_each(redact::passwords_of_ansible);
     value.sort_all_objects();
     let mut bytes = Vec::new();
     let mut out = serde_json::Serializer::with_formatter(&mut bytes, Python::default());
@@ -61,7 +66,7 @@ impl Python {
 
 impl Formatter for Python {
     fn write_number_str<W: ?Sized + io::Write>(&mut self, out: &mut W, number: &str) -> io::Result<()> {
-        out.write_all(python::number(number).as_bytes())
+        out.write_all(python::number(number, Words::Json).as_bytes())
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
@@ -104,13 +109,13 @@ impl Formatter for Python {
 }
 
 /// The tree of groups and hosts from a group on.
-pub fn graph(inventory: &Inventory, start: &Group, vars: bool) -> String {
+pub fn graph(inventory: &Inventory, start: &Group, vars: Option<Secrets>) -> String {
     let mut out = String::new();
     branch(inventory, start, vars, 0, &mut out);
     out
 }
 
-fn branch(inventory: &Inventory, group: &Group, vars: bool, depth: usize, out: &mut String) {
+fn branch(inventory: &Inventory, group: &Group, vars: Option<Secrets>, depth: usize, out: &mut String) {
     leaf(&format!("@{}:", group.name), depth, out);
     for child in group.children.iter().filter_map(|child| inventory.groups.get(child)) {
         branch(inventory, child, vars, depth + 1, out);
@@ -118,14 +123,15 @@ fn branch(inventory: &Inventory, group: &Group, vars: bool, depth: usize, out: &
     if group.name != "all" {
         for name in &group.hosts {
             leaf(name, depth + 1, out);
-            if let Some(host) = inventory.hosts.get(name).filter(|_| vars) {
-                let shown = listing::shown(&host.vars).map(|(name, var)| (name, listing::visible(var)));
-                variables(shown.collect(), depth + 2, out);
+            if let (Some(host), Some(secrets)) = (inventory.hosts.get(name), vars) {
+                let shown =
+                    listing::shown(&host.vars).map(|(name, var)| (name, listing::in_tree(var, secrets)));
+                variables(shown.collect(), secrets, depth + 2, out);
             }
         }
     }
-    if vars {
-        variables(listing::of_group(group), depth + 1, out);
+    if let Some(secrets) = vars {
+        variables(listing::of_group(group, secrets), secrets, depth + 1, out);
     }
 }
 
@@ -134,10 +140,12 @@ fn leaf(text: &str, depth: usize, out: &mut String) {
         if depth == 0 { writeln!(out, "{text}") } else { writeln!(out, "{}--{text}", "  |".repeat(depth)) };
 }
 
-fn variables(mut vars: Vec<(&str, Value)>, depth: usize, out: &mut String) {
+fn variables(mut vars: Vec<(&str, Value)>, secrets: Secrets, depth: usize, out: &mut String) {
     vars.sort_by_key(|(name, _)| *name);
     for (name, mut value) in vars {
-        redact::of_key(name, &mut value);
+        if secrets == Secrets::Masked {
+            redact::password_of_ansible(name, &mut value);
+        }
         let text = value.as_str().map_or_else(|| repr(&value), str::to_owned);
         leaf(&format!("{{{name} = {text}}}"), depth, out);
     }
@@ -149,7 +157,7 @@ fn repr(value: &Value) -> String {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
-        Value::Number(number) => python::number(&number.to_string()),
+        Value::Number(number) => python::number(&number.to_string(), Words::Repr),
         Value::String(text) => python::quoted(text),
         Value::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
@@ -172,7 +180,7 @@ mod tests {
             "{\n    \"a\": {\n        \"x\": \"ä😀\\u007f\\n\\\"\",\n        \"y\": [\n            1,\n",
             "            {}\n        ]\n    },\n    \"b\": [],\n    \"c\": {}\n}\n"
         );
-        assert_eq!(document(value), wanted);
+        assert_eq!(document(value, Secrets::Masked), wanted);
     }
 
     #[test]
@@ -185,9 +193,9 @@ mod tests {
             (0.0001, "0.0001"),
             (1.5e300, "1.5e+300"),
         ] {
-            assert_eq!(python::number(&json!(float).to_string()), text);
+            assert_eq!(python::number(&json!(float).to_string(), Words::Repr), text);
         }
-        assert_eq!(python::number("12345678901234567890123"), "12345678901234567890123");
+        assert_eq!(python::number("12345678901234567890123", Words::Json), "12345678901234567890123");
         assert_eq!(
             repr(&json!({"a": [null, true, "it's", "q\"'\\"]})),
             r#"{'a': [None, True, "it's", 'q"\'\\']}"#
@@ -195,12 +203,24 @@ mod tests {
     }
 
     #[test]
-    fn s3_passwords_are_not_printed() {
+    fn s3_ansibles_own_passwords_are_printed_only_to_who_asks() {
         let vars = json!({
-            "ansible_become_password": "hunter2", "x": {"api_key": ["hunter2"]}, "ansible_ssh_private_key_file": "~/.ssh/k",
+            "ansible_become_password": "hunter2", "x": {"ansible_ssh_pass": "hunter2"}, "ansible_password": "",
+            "ansible_ssh_private_key_file": "~/.ssh/k", "staking_token": "uatom", "passage": {"ports": 1}, "password": false,
         });
-        let shown = document(json!({"_meta": {"hostvars": {"h": vars}}, "secrets": {"hosts": ["h"]}}));
+        let whole = json!({"_meta": {"hostvars": {"h": vars}}, "secrets": {"hosts": ["h"]}});
+        let shown = document(whole.clone(), Secrets::Masked);
         assert!(!shown.contains("hunter2") && shown.contains("ansible_become_password"), "{shown}");
-        assert!(shown.contains("~/.ssh/k") && shown.contains("\"secrets\": {\n"), "{shown}");
+        for kept in [
+            "~/.ssh/k",
+            "\"secrets\": {\n",
+            "uatom",
+            "\"ports\": 1",
+            "\"password\": false",
+            "\"ansible_password\": \"\"",
+        ] {
+            assert!(shown.contains(kept), "{kept}: {shown}");
+        }
+        assert_eq!(document(whole, Secrets::Revealed).matches("hunter2").count(), 2);
     }
 }

@@ -43,7 +43,7 @@ use crate::{
     },
     types::{
         code::Code,
-        diagnostic::Diagnostic,
+        diagnostic::{Diagnostic, limited},
         event::{Event, Events},
     },
     verify::Row,
@@ -120,7 +120,8 @@ impl View {
 
     pub fn problems(&self, problems: &[Diagnostic]) {
         self.settle();
-        for problem in problems.iter().filter(|problem| problem.is_error() || !self.style.quiet) {
+        let told = problems.iter().filter(|problem| problem.is_error() || !self.style.quiet);
+        for problem in &limited(told.cloned().collect()) {
             out::say(problems::text(problem));
         }
     }

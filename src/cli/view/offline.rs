@@ -13,11 +13,15 @@ use crate::{
     },
     cli::args::PeersFormat,
     session::error::{self, Failure},
-    types::{diagnostic::Diagnostic, harmless, ids::NodeName},
+    types::{
+        diagnostic::{Diagnostic, limited},
+        harmless,
+        ids::NodeName,
+    },
 };
 
 pub fn warn(warnings: &[Diagnostic]) {
-    for problem in warnings {
+    for problem in &limited(warnings.to_vec()) {
         out::say(problems::text(problem));
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     session::{converge::Run, error::Failure},
     types::{
         code::Code,
-        diagnostic::Diagnostic,
+        diagnostic::{Diagnostic, limited},
         harmless::{line as one_line, log_line},
         ranges::{all_named, in_order},
     },
@@ -24,7 +24,7 @@ use crate::{
 
 /// What went wrong, and what to do. What is alike for several hosts is one message.
 pub fn failure(failure: &Failure) -> Vec<SafeText> {
-    problems::grouped(diagnostics(failure)).iter().map(problems::text).collect()
+    limited(problems::grouped(diagnostics(failure))).iter().map(problems::text).collect()
 }
 
 pub fn diagnostics(failure: &Failure) -> Vec<Diagnostic> {

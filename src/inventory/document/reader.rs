@@ -1,15 +1,19 @@
-//! From saphyr's events to the tree, with the typing of YAML 1.1, merge keys, and limits: nonsense ends in an error here, so
-//! that nothing behind this file needs to fear depth or size.
+//! From events to the tree, with the typing of YAML 1.1, merge keys, and limits: nonsense ends in an error here, so that nothing
+//! behind this file needs to fear depth or size.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::Value;
 
-use super::{Entry, Kind, Node};
+use super::{
+    Entry, Kind, Node,
+    explain::{self, QUOTE_IT, is_bare_template},
+    json::{self, Json},
+    libyaml::{self, Event, Named, Parser, Span, Style},
+};
 use crate::{
     inventory::{
         Source,
@@ -30,27 +34,36 @@ const MAX_NODES: usize = 2_000_000;
 /// Reads one document. `None` where the text holds none, or where an error stopped the reading;
 /// problems are added to `problems`.
 pub(in crate::inventory) fn read(source: &Source, problems: &mut Vec<Diagnostic>) -> Option<Rc<Node>> {
-    let text = source.text.as_str();
-    let lines: Vec<Arc<str>> = text.split('\n').map(|line| line.trim_end_matches('\r').into()).collect();
-    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    let mut reader = Reader {
-        file: source.name.as_str().into(),
-        secret: source.secret,
-        lines,
-        typing: if is_json { Typing::Json } else { Typing::Yaml },
-        anchors: HashMap::new(),
-        open: Vec::new(),
-        root: None,
-        problems,
+    // As in Ansible, what is JSON is read as such.
+    let no_json = json::check(&source.text).err();
+    let mut reader = Reader::of(source, problems);
+    let wrong = match no_json {
+        None => {
+            reader.typing = Typing::Json;
+            reader.json(&source.text).err()
+        }
+        Some(no_json) => reader.yaml(source, no_json).err(),
     };
-    reader.run(text).map_err(|stop| reader.problems.push(*stop)).ok()?;
-    reader.root
+    match wrong {
+        None => reader.root,
+        Some(stop) => {
+            reader.problems.push(*stop);
+            None
+        }
+    }
+}
+
+/// Why a text is no JSON, and where.
+pub(in crate::inventory) fn not_json(source: &Source) -> Option<(&'static str, Place)> {
+    let wrong = json::check(&source.text).err()?;
+    let span = Span { start: wrong.mark, end: wrong.mark };
+    Some((wrong.problem, Reader::of(source, &mut Vec::new()).place(span)))
 }
 
 /// A collection whose end has not come yet.
 struct Open {
     place: Place,
-    anchor: usize,
+    anchor: Option<String>,
     literal: bool,
     items: Vec<Rc<Node>>,
     mapping: bool,
@@ -63,62 +76,110 @@ struct Reader<'a> {
     lines: Vec<Arc<str>>,
     secret: bool,
     typing: Typing,
-    anchors: HashMap<usize, Rc<Node>>,
+    /// Without a node where that has not ended yet.
+    anchors: HashMap<String, (usize, Option<Rc<Node>>)>,
     open: Vec<Open>,
     root: Option<Rc<Node>>,
     problems: &'a mut Vec<Diagnostic>,
 }
 
+/// Where YAML's own tags begin.
+const YAML: &str = "tag:yaml.org,2002:";
+const VAULTED: [&str; 2] = ["!vault", "!vault-encrypted"];
+
 /// An error after which nothing further can be read.
 type Stop = Box<Diagnostic>;
 
-impl Reader<'_> {
-    fn run(&mut self, text: &str) -> Result<(), Stop> {
-        let mut parser = Parser::new_from_str(text);
-        let mut documents = 0;
-        while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| {
-                let mark = *error.marker();
-                let place = self.place(Span::new(mark, mark));
-                let problem =
-                    Diagnostic::error(format!("this is not YAML: {}", error.info())).at(Some(&place));
-                // It may show only in the line below.
-                let lines = [mark.line(), mark.line().saturating_sub(1)];
-                let text =
-                    |line: usize| self.lines.get(line.checked_sub(1)?).filter(|text| is_bare_template(text));
-                Box::new(if lines.into_iter().find_map(text).is_some() {
-                    problem.help(QUOTE_IT)
-                } else {
-                    problem
-                })
-            })?;
-            if matches!(event, Event::DocumentStart(_)) {
-                documents += 1;
-                if documents > 1 {
-                    return self.stop(span, "a second document starts here; an inventory file holds one");
-                }
-            }
-            self.event(event, span)?;
+impl<'a> Reader<'a> {
+    fn of(source: &Source, problems: &'a mut Vec<Diagnostic>) -> Self {
+        Self {
+            file: source.name.as_str().into(),
+            secret: source.secret,
+            lines: explain::lines(&source.text),
+            typing: Typing::Yaml,
+            anchors: HashMap::new(),
+            open: Vec::new(),
+            root: None,
+            problems,
         }
-        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    fn json(&mut self, text: &str) -> Result<(), Stop> {
+        let mut json = Json::new(text);
+        loop {
+            match json.next() {
+                Ok((Event::StreamEnd, _)) => return Ok(()),
+                Ok((event, span)) => self.event(event, span)?,
+                Err(wrong) => return Err(Box::new(explain::json(&wrong, |span| self.place(span)))),
+            }
+        }
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
-        match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.scalar(&text, style, anchor, tag.as_deref(), span)
+    fn yaml(&mut self, source: &Source, no_json: libyaml::Wrong) -> Result<(), Stop> {
+        let mut documents = 0;
+        let mut parser = Parser::new(&source.text);
+        loop {
+            let next = match &mut parser {
+                Ok(parser) => parser.next(),
+                Err(wrong) => Err(*wrong),
+            };
+            let (event, span) = next.map_err(|wrong| {
+                let place = |span| self.place(span);
+                Box::new(if explain::is_meant_as_json(source) {
+                    explain::json(&no_json, place)
+                } else {
+                    explain::yaml(&wrong, &self.lines, place)
+                })
+            })?;
+            match event {
+                Event::StreamEnd => return self.sealed_below(),
+                Event::DocumentStart if documents > 0 => {
+                    return self.stop(span, "a second document starts here; an inventory file holds one");
+                }
+                Event::DocumentStart => documents += 1,
+                event => self.event(event, span)?,
             }
-            Event::SequenceStart(anchor, tag) => self.start(false, anchor, tag.as_deref(), span),
-            Event::MappingStart(anchor, tag) => self.start(true, anchor, tag.as_deref(), span),
-            Event::SequenceEnd | Event::MappingEnd => self.end(),
+        }
+    }
+
+    /// A file that is encrypted, but not from its first line on: what is in it would be a text.
+    fn sealed_below(&self) -> Result<(), Stop> {
+        let is_text = self.root.as_ref().and_then(|root| root.text()).is_some_and(vault::has_header);
+        let Some(at) =
+            self.lines.iter().position(|line| vault::is_sealed(line.trim_start())).filter(|_| is_text)
+        else {
+            return Ok(());
+        };
+        let problem = Diagnostic::error("the header of Ansible Vault must be the first line of its file");
+        let place = Place {
+            file: self.file.clone(),
+            line: at + 1,
+            column: 1,
+            width: self.lines[at].chars().count().max(1),
+            text: self.lines[at].clone(),
+        };
+        Err(Box::new(problem.at(Some(&place)).help("remove what is above it, `---` and comments too")))
+    }
+
+    fn event(&mut self, event: Event, span: Span) -> Result<(), Stop> {
+        match event {
+            Event::Scalar { name, text, style } => self.scalar(&text, style, name, span),
+            Event::SequenceStart(name) => self.start(false, name, span),
+            Event::MappingStart(name) => self.start(true, name, span),
+            Event::End => self.end(),
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
-                Some(node) => {
+                Some((_, Some(node))) => {
                     let place = self.place(span);
                     self.add(node, &place)
                 }
-                None => self.stop(span, "this alias stands inside of what it names"),
+                Some((_, None)) => self.stop(span, "this alias stands inside of what it names"),
+                None => {
+                    self.stop(span, &format!("this is not YAML: no anchor `&{anchor}` is above this alias"))
+                }
             },
-            _ => Ok(()),
+            Event::DocumentStart | Event::DocumentEnd | Event::StreamEnd => Ok(()),
         }
     }
 
@@ -127,37 +188,39 @@ impl Reader<'_> {
     }
 
     fn place(&self, span: Span) -> Place {
-        let line = span.start.line().max(1);
+        let (start, end) = (span.start, span.end);
         if self.secret {
-            return Place::hidden(self.file.clone(), line);
+            return Place::hidden(self.file.clone(), start.line + 1);
         }
-        let text = self.lines.get(line - 1).cloned().unwrap_or_else(|| "".into());
-        let end = if span.end.line() == span.start.line() { span.end.col() } else { text.chars().count() };
-        Place {
-            file: self.file.clone(),
-            line,
-            column: span.start.col() + 1,
-            width: end.saturating_sub(span.start.col()).max(1),
-            text,
-        }
+        let text = self.lines.get(start.line).cloned().unwrap_or_else(|| "".into());
+        let end = if end.line == start.line { end.column } else { text.chars().count() };
+        let width = end.saturating_sub(start.column).max(1);
+        Place { file: self.file.clone(), line: start.line + 1, column: start.column + 1, width, text }
     }
 
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        anchor: usize,
-        tag: Option<&Tag>,
-        span: Span,
-    ) -> Result<(), Stop> {
-        let plain = style == ScalarStyle::Plain;
+    /// An anchor names one node alone.
+    fn name(&mut self, anchor: Option<&String>, span: Span) -> Result<(), Stop> {
+        let Some(anchor) = anchor else { return Ok(()) };
+        if let Some((first, _)) = self.anchors.insert(anchor.clone(), (span.start.line + 1, None)) {
+            let message =
+                format!("this is not YAML: the anchor `&{anchor}` is there twice (first in line {first})");
+            return self.stop(span, &message);
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: Style, name: Named, span: Span) -> Result<(), Stop> {
+        self.name(name.anchor.as_ref(), span)?;
+        let plain = style == Style::Plain;
         let mut place = self.place(span);
-        let is_vault = tag.is_some_and(|tag| tag.suffix.starts_with("vault"));
+        let tag = name.tag.as_deref();
+        let is_vault = tag.is_some_and(|tag| VAULTED.contains(&tag));
         if is_vault || text.is_empty() && plain {
             // What is encrypted is nothing to look at, and an empty value has no place of its own: its key shows it.
             place = self.key_place().unwrap_or(place);
         }
-        let (value, literal) = match self.typed(text, plain, tag) {
+        let is_key = self.open.last().is_some_and(|open| open.mapping && open.items.len() % 2 == 0);
+        let (value, literal) = match self.typed(text, plain, is_key, tag) {
             Ok(typed) => typed,
             Err(message) => {
                 self.problems.push(Diagnostic::error(message).at(Some(&place)));
@@ -165,39 +228,48 @@ impl Reader<'_> {
             }
         };
         let is_merge = plain && tag.is_none() && text == "<<";
-        let is_key = self.open.last().is_some_and(|open| open.mapping && open.items.len() % 2 == 0);
         if self.secret && !is_key {
             redact::learn(text);
         }
-        let sealed = is_vault && vault::is_sealed(text);
+        let sealed = is_vault && value.is_string();
         let kind = if is_merge { Kind::Merge } else { Kind::Scalar(value) };
         let node = Rc::new(Node { place: place.clone(), kind, literal, sealed, depth: 1, nodes: 1 });
-        self.remember(anchor, &node);
+        self.remember(name.anchor, &node);
         self.add(node, &place)
     }
 
     /// The value of a scalar and whether it was tagged `!unsafe`.
-    fn typed(&self, text: &str, plain: bool, tag: Option<&Tag>) -> Result<(Value, bool), String> {
+    fn typed(
+        &self,
+        text: &str,
+        plain: bool,
+        is_key: bool,
+        tag: Option<&str>,
+    ) -> Result<(Value, bool), String> {
         let string = || Value::String(text.to_owned());
-        let merge_key = self.open.last().is_some_and(|open| open.mapping && open.items.len() % 2 == 0);
-        let Some(tag) = tag else {
-            let key_word = matches!(text, "<<" | "=") && merge_key;
-            let value = if plain && !key_word { scalar::resolve(text, self.typing)? } else { string() };
-            return Ok((value, false));
-        };
-        match (tag.handle.as_str(), tag.suffix.as_str()) {
-            // libyaml reads a lone `!` as no tag, and what follows as plain.
-            ("", "!") | ("!", "") => Ok((scalar::resolve(text, self.typing)?, false)),
-            // Ansible types what follows as if it were plain, quotes or not.
-            ("!", "unsafe") => Ok((scalar::resolve(text, self.typing)?, true)),
-            ("!", "vault" | "vault-encrypted") => {
-                if vault::is_sealed(text) {
-                    return Ok((string(), false));
-                }
-                Err("this is not encrypted with Ansible Vault: `ansible-vault encrypt_string` makes such values".to_owned())
+        let resolved = || scalar::resolve(text, self.typing);
+        match tag {
+            None => {
+                let key_word = matches!(text, "<<" | "=") && is_key;
+                Ok((if plain && !key_word { resolved()? } else { string() }, false))
             }
-            ("tag:yaml.org,2002:", suffix) => Ok((scalar::tagged(suffix, text)?, false)),
-            _ => Err(format!("the tag `{tag}` is not known; Ansible knows !unsafe and !vault")),
+            // A lone `!` before nothing is a text; else libyaml reads it as no tag, and what follows as plain.
+            Some("!") if plain && text.is_empty() => Ok((string(), false)),
+            Some("!") => Ok((scalar::resolve_quoted(text, self.typing)?, false)),
+            // Ansible types what follows as if it were plain, quotes or not.
+            Some("!unsafe") => Ok((scalar::resolve_quoted(text, self.typing)?, true)),
+            Some(tag) if VAULTED.contains(&tag) && is_key => Err(format!("the tag `{tag}` is not for keys")),
+            // What is not encrypted is refused where it is used.
+            Some(tag) if VAULTED.contains(&tag) => match scalar::resolve_quoted(text, self.typing)? {
+                Value::String(_) => Ok((string(), false)),
+                _ => Err(format!(
+                    "the tag `{tag}` takes a text: `ansible-vault encrypt_string` makes such values"
+                )),
+            },
+            Some(tag) => match tag.strip_prefix(YAML) {
+                Some(suffix) => Ok((scalar::tagged(suffix, text)?, false)),
+                None => Err(format!("the tag `{tag}` is not known; Ansible knows !unsafe and !vault")),
+            },
         }
     }
 
@@ -206,23 +278,25 @@ impl Reader<'_> {
         (open.mapping && open.items.len() % 2 == 1).then(|| open.items.last().map(|key| key.place.clone()))?
     }
 
-    fn start(&mut self, mapping: bool, anchor: usize, tag: Option<&Tag>, span: Span) -> Result<(), Stop> {
+    fn start(&mut self, mapping: bool, name: Named, span: Span) -> Result<(), Stop> {
+        self.name(name.anchor.as_ref(), span)?;
         if self.open.len() >= MAX_DEPTH {
             return self.stop(span, &format!("this is nested more than {MAX_DEPTH} levels deep"));
         }
         let place = self.place(span);
         let own = if mapping { "map" } else { "seq" };
-        let literal = match tag.map(|tag| (tag.handle.as_str(), tag.suffix.as_str())) {
-            None | Some(("", "!") | ("!", "")) => false,
-            Some(("tag:yaml.org,2002:", suffix)) if suffix == own => false,
-            Some(("!", "unsafe")) => true,
-            Some((handle, suffix)) => {
-                let message = format!("the tag `{handle}{suffix}` is not read here");
+        let literal = match name.tag.as_deref() {
+            None | Some("!") => false,
+            Some(tag) if tag.strip_prefix(YAML) == Some(own) => false,
+            Some("!unsafe") => true,
+            Some(tag) => {
+                let message = format!("the tag `{tag}` is not read here");
                 self.problems.push(Diagnostic::error(message).at(Some(&place)));
                 false
             }
         };
-        self.open.push(Open { place, anchor, literal, items: Vec::new(), mapping, depth: 0, nodes: 1 });
+        let (anchor, items) = (name.anchor, Vec::new());
+        self.open.push(Open { place, anchor, literal, items, mapping, depth: 0, nodes: 1 });
         Ok(())
     }
 
@@ -244,14 +318,13 @@ impl Reader<'_> {
     fn in_json(&self, kind: &Kind) -> Option<(Value, bool)> {
         let Kind::Mapping(entries) = kind else { return None };
         let text = |name: &str| entries.get(name).filter(|_| self.typing == Typing::Json)?.value.text();
-        let sealed =
-            text("__ansible_vault").filter(|text| vault::is_sealed(text)).map(|text| (text.into(), true));
+        let sealed = text("__ansible_vault").map(|text| (text.into(), true));
         text("__ansible_unsafe").map(|text| (text.into(), false)).or(sealed)
     }
 
-    fn remember(&mut self, anchor: usize, node: &Rc<Node>) {
-        if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+    fn remember(&mut self, anchor: Option<String>, node: &Rc<Node>) {
+        if let Some(named) = anchor.and_then(|anchor| self.anchors.get_mut(&anchor)) {
+            named.1 = Some(node.clone());
         }
     }
 
@@ -323,12 +396,4 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-const QUOTE_IT: &str = "a value that begins with `{{` needs quotes: `name: \"{{ value }}\"`";
-
-/// Whether a value in this line begins with `{{` without quotes: to YAML that is a dictionary in a dictionary.
-fn is_bare_template(line: &str) -> bool {
-    let value = line.split_once(": ").map_or(line, |(_, value)| value);
-    value.trim_start_matches([' ', '-']).starts_with("{{")
 }

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
-use super::{Host, Var, document};
+use super::{Host, Var, document, scalar};
 use crate::types::{diagnostic::Diagnostic, nearest::nearest, redact};
 use values::Scope;
 pub use world::World;
@@ -48,7 +48,7 @@ const OWN: [&str; 7] = [
 pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Diagnostic> {
     let var = host.vars.get(name);
     if let Some(var) = var.filter(|var| var.marks.sealed.is_empty() && is_plain(&var.value)) {
-        return Ok(Some(var.value.clone()));
+        return Ok(Some(scalar::finite(var.value.clone())));
     }
     let known = var.is_some() || OWN[..5].contains(&name);
     let Some(nth) = host.world.hosts.get_index_of(&host.name).filter(|_| known) else { return Ok(None) };
@@ -65,7 +65,7 @@ pub(super) fn get(host: &Host, name: &str) -> Result<Option<Json>, Diagnostic> {
     if run.secret.load(Ordering::Relaxed) {
         value.iter().for_each(learn);
     }
-    value.map(Some).map_err(|stop| *stop.problem)
+    value.map(|value| Some(scalar::finite(value))).map_err(|stop| *stop.problem)
 }
 
 /// What was made of something encrypted is no more to be shown than that.

@@ -52,7 +52,7 @@ fn write(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
-        ValueKind::Number => out.push_str(&python::number(&value.to_string())),
+        ValueKind::Number => out.push_str(&python::number(&value.to_string(), python::Words::Repr)),
         ValueKind::String => out.push_str(&python::quoted(value.as_str().unwrap_or_default())),
         ValueKind::Seq | ValueKind::Iterable => {
             out.push('[');

@@ -172,7 +172,8 @@ pub(super) fn plain(value: &Json) -> Value {
 fn whole_or_float(number: &serde_json::Number) -> Value {
     let text = number.to_string();
     if text.contains(['.', 'e', 'E']) {
-        return number.as_f64().map_or_else(|| Value::from(text.as_str()), Value::from);
+        let float = number.as_f64().or_else(|| scalar::not_finite(&text));
+        return float.map_or_else(|| Value::from(text.as_str()), Value::from);
     }
     match (text.parse::<i64>(), text.parse::<i128>()) {
         (Ok(number), _) => Value::from(number),

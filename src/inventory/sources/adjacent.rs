@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{refuse, text};
 use crate::{
     inventory::{Source, Vault},
-    types::diagnostic::Diagnostic,
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// No extension goes first, so that a folder is found before a file.
@@ -106,7 +106,7 @@ impl Named {
         } else if path.exists() {
             let message =
                 format!("{} is no directory, and its name is that of one with variables", path.display());
-            problems.push(*refuse(message, "rename it, or make it a directory"));
+            problems.push(refuse(message, "rename it, or make it a directory").coded(Code::Skipped));
         }
         Self { path, entries }
     }
@@ -117,7 +117,8 @@ impl Named {
             return Vec::new();
         }
         let is_there = |file: &String| {
-            self.entries.contains(file) || file.contains('/') && self.path.join(file).exists()
+            // A link that leads nowhere is in the folder, and not there.
+            (self.entries.contains(file) || file.contains('/')) && self.path.join(file).exists()
         };
         let Some(file) = ENDS.iter().map(|end| format!("{name}{end}")).find(is_there) else {
             return Vec::new();
@@ -147,7 +148,7 @@ fn below(folder: &Path, level: usize, files: &mut Vec<PathBuf>) {
             if end.is_empty() && level < MAX_LEVELS {
                 below(&path, level + 1, files);
             }
-        } else if ENDS.contains(&end) {
+        } else if ENDS.contains(&end) && path.exists() {
             files.push(path);
         }
     }

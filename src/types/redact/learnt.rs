@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     ops::{Bound, Range},
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -23,8 +26,19 @@ struct Learnt {
     begins: [bool; 256],
 }
 
+/// Whether the user wants to see it all.
+static REVEALED: AtomicBool = AtomicBool::new(false);
+
+/// From here on what was encrypted is shown, in a command that the user has asked for it and that does nothing else.
+pub fn reveal() {
+    REVEALED.store(true, Ordering::Relaxed);
+}
+
 /// Remembers a text that was encrypted.
 pub fn learn(text: &str) {
+    if REVEALED.load(Ordering::Relaxed) {
+        return;
+    }
     let mut learnt = LEARNT.write().unwrap_or_else(PoisonError::into_inner);
     for line in text.lines().map(str::trim).filter(|line| line.chars().count() >= SHORTEST) {
         learnt.begins[usize::from(line.as_bytes()[0])] = true;

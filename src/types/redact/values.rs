@@ -15,6 +15,9 @@ pub(super) fn keys(line: &str) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Values that are no secret under any name.
+const NOTHING: [&str; 5] = ["true", "false", "null", "[]", "{}"];
+
 pub(super) fn secrets(line: &str) -> Vec<Range<usize>> {
     let mut ends = Ends::of(line);
     let value = |start: usize| {
@@ -25,7 +28,7 @@ pub(super) fn secrets(line: &str) -> Vec<Range<usize>> {
         let quoted = quote.is_some_and(|quote| end - start > 1 && line[..end].ends_with(quote));
         if quoted { start + 1..end - 1 } else { start..end }
     };
-    keys(line).map(value).collect()
+    keys(line).map(value).filter(|range| !NOTHING.contains(&&line[range.clone()])).collect()
 }
 
 /// What can end a value, looked for once a line: as many values may begin there as it has room for.

@@ -211,7 +211,7 @@ fn dump(value: &Json, indent: Option<usize>, depth: usize, out: &mut String) -> 
 fn scalar(value: &Json) -> String {
     match value {
         Json::String(text) => ascii(text),
-        Json::Number(number) => python::number(&number.to_string()),
+        Json::Number(number) => python::number(&number.to_string(), python::Words::Json),
         other => other.to_string(),
     }
 }
