@@ -68,8 +68,8 @@ pub async fn backup(args: KeysBackup) -> u8 {
 /// Said before a key is read or written there.
 async fn warn_of_io_logs(view: &View, cluster: &Cluster, fleet: &Fleet, machines: Vec<usize>) {
     let logged = io_log::machines(fleet, machines).await;
-    let names: Vec<String> = logged.into_iter().map(|machine| cluster.machine_name(machine)).collect();
-    view.warnings(&notes::io_logs(&names));
+    let warning = |machine| notes::io_log(&cluster.machine_name(machine));
+    view.warnings(logged.into_iter().map(warning).collect());
 }
 
 /// All nodes or none; how many there are.

@@ -18,7 +18,6 @@ use crate::{
     cluster::{Cluster, Node, Program, folder},
     facts::{Facts, MachineFacts, NodeFacts, manifest::ServiceEntry, sockets::Listener},
     types::ids::{NodeName, ServiceName, Sha256},
-    types::ranges::named,
     types::{code::Code, diagnostic::Diagnostic},
 };
 
@@ -381,19 +380,14 @@ fn all_are_born_together(cluster: &Cluster, facts: &Facts, options: &Options) ->
     cluster.validators().filter(unknown).map(refuse).collect()
 }
 
-/// What units do without, once for all hosts that are alike.
-fn of_older_systemd(cluster: &Cluster, facts: &Facts) -> Vec<String> {
-    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for node in &cluster.nodes {
-        let lacks = facts.nodes.get(&node.name).and_then(|seen| node::lacks(cluster, node, seen));
-        if let Some((version, lacks)) = lacks {
-            alike
-                .entry(format!("systemd {version}: {}", lacks.words()))
-                .or_default()
-                .push(node.name.to_string());
-        }
-    }
-    alike.into_iter().map(|(words, names)| format!("{}: {words}", named(&names))).collect()
+/// What units do without.
+fn of_older_systemd(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
+    let warning = |node: &Node| {
+        let (version, lacks) = node::lacks(cluster, node, facts.nodes.get(&node.name)?)?;
+        let message = format!("systemd {version}: {}", lacks.words());
+        Some(Diagnostic::warning(message).coded(Code::OlderSystemd).of_host(node.name.as_str()))
+    };
+    cluster.nodes.iter().filter_map(warning).collect()
 }
 
 /// The same machine-id on two machines is a sign of cloned images, no danger by itself.

@@ -38,6 +38,7 @@ macro_rules! codes {
 codes! {
     Warning {
         ClonedMachine = "warning/cloned-machine-id", "two machines have the same machine-id";
+        OlderSystemd = "warning/older-systemd", "systemd lacks directives, which units are written without";
         VoteOfBirth = "warning/vote-of-birth", "a vote or a power is not what the chain was born with";
         JoinsWithoutVote = "warning/joins-without-vote", "a validator joins a chain that was born without it";
         LostPeer = "warning/lost-peer", "nodes dial a peer that is no host of the inventory";

@@ -22,8 +22,6 @@ pub(super) enum Kind {
     Hex,
     /// crypto.PubKey.
     PubKey,
-    /// Kept as it is: json.RawMessage.
-    Raw,
     Many(&'static Kind),
     Struct(&'static [(&'static str, Kind)]),
     /// Not there and `null` are the same, and not the zero value.
@@ -48,7 +46,6 @@ pub(super) fn decode(kind: Kind, text: &str, at: &Place, wrong: &mut Vec<Wrong>)
         Kind::Time => instant(text),
         Kind::Hex => hex_digits(text),
         Kind::PubKey => public_key(text),
-        Kind::Raw => Ok(Value::Null),
         Kind::Optional(kind) => return decode(*kind, text, at, wrong),
         Kind::Many(kind) => match parts(text) {
             Parts::List(entries) => {
@@ -81,7 +78,7 @@ fn zero(kind: Kind) -> Value {
     match kind {
         Kind::Int | Kind::Unsigned => 0.into(),
         Kind::Text | Kind::Hex => "".into(),
-        Kind::Time | Kind::PubKey | Kind::Raw | Kind::Optional(_) => Value::Null,
+        Kind::Time | Kind::PubKey | Kind::Optional(_) => Value::Null,
         Kind::Many(_) => Value::Array(Vec::new()),
         Kind::Struct(fields) => Value::Object(
             fields.iter().map(|(name, kind)| ((*name).to_owned(), zero(*kind))).collect::<Map<_, _>>(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     cli::args::Desired,
     plan::restore::Restoration,
-    types::{code::Code, diagnostic::Diagnostic, ranges::in_order},
+    types::{code::Code, diagnostic::Diagnostic},
 };
 
 /// After a cluster's birth.
@@ -30,20 +30,12 @@ pub fn backed_up(path: &Path, nodes: usize, tested: bool) -> String {
     format!("keys of {nodes} node{} in {}; {tested}", if nodes == 1 { "" } else { "s" }, path.display())
 }
 
-/// Hosts on which keys go through a log of sudo's.
-pub fn io_logs(hosts: &[String]) -> Vec<String> {
-    let all = in_order_joined(hosts);
-    let words = format!(
-        "{all}: sudo logs what it runs reads and prints (log_input, log_output), and the keys are in that log then \
-         (/var/log/sudo-io, a log server): `Defaults:USER !log_output, !log_input` for the login user avoids it"
-    );
-    if hosts.is_empty() { Vec::new() } else { vec![words] }
-}
-
-fn in_order_joined(hosts: &[String]) -> String {
-    let mut hosts = hosts.to_vec();
-    in_order(&mut hosts);
-    hosts.join(", ")
+/// A host on which keys go through a log of sudo's.
+pub fn io_log(host: &str) -> Diagnostic {
+    let message = "sudo logs what it runs reads and prints (log_input, log_output), and the keys are in that log then \
+                   (/var/log/sudo-io, a log server)";
+    let help = "`Defaults:USER !log_output, !log_input` for the login user avoids it";
+    Diagnostic::warning(message).coded(Code::IoLog).of_host(host).help(help)
 }
 
 /// What is asked before keys go back.

@@ -2,7 +2,7 @@
 //! do not know, with a systemd older than our units.
 
 use super::*;
-use crate::{facts::Facts, plan::preflight};
+use crate::{facts::Facts, plan::preflight, types::diagnostic::alike};
 
 fn next(cluster: &Cluster, facts: &Facts) -> Next {
     super::super::next(cluster, facts, &Options::default())
@@ -90,13 +90,13 @@ fn a_name_that_a_host_does_not_know_is_refused_before_birth() {
 fn what_an_older_systemd_lacks_is_said_once() {
     let cluster = plain("cometbft", 3).cluster();
     let mut facts = Sim::default().gather(&cluster);
-    assert_eq!(preflight::warnings(&cluster, &facts), [""; 0]);
+    assert_eq!(preflight::warnings(&cluster, &facts), []);
     facts.nodes.values_mut().for_each(|seen| seen.systemd = Some(252));
-    assert_eq!(preflight::warnings(&cluster, &facts), [""; 0]);
+    assert_eq!(preflight::warnings(&cluster, &facts), []);
     facts.nodes.values_mut().for_each(|seen| seen.systemd = Some(247));
-    let said = preflight::warnings(&cluster, &facts);
+    let said = alike(preflight::warnings(&cluster, &facts));
     assert!(
-        said.len() == 1 && said[0].starts_with("n-[0:2]: systemd 247: it lacks PrivateIPC= (248)"),
+        said.len() == 1 && said[0].said().starts_with("n-[0:2]: systemd 247: it lacks PrivateIPC= (248)"),
         "{said:?}"
     );
 }
