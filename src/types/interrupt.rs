@@ -1,6 +1,11 @@
 //! Ctrl-C: once, and every script ends between two steps; twice, and we are gone.
 
-use tokio::sync::watch;
+use std::io;
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
@@ -10,9 +15,10 @@ impl Interrupt {
     pub fn listen() -> Self {
         let (tell, told) = watch::channel(false);
         tokio::spawn(async move {
-            if wait_for_signal().await {
+            if let Ok(mut signals) = Signals::of(SignalKind::interrupt(), SignalKind::terminate()) {
+                signals.next().await;
                 let _ = tell.send(true);
-                wait_for_signal().await;
+                signals.next().await;
                 std::process::exit(130);
             }
             tell.closed().await;
@@ -32,15 +38,50 @@ impl Interrupt {
     }
 }
 
-async fn wait_for_signal() -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return false;
-    };
-    tokio::select! {
-        _ = int.recv() => {}
-        _ = term.recv() => {}
+/// Both from the beginning to the end: a receiver that is made after the first signal has missed a second one that came
+/// right behind it.
+struct Signals(Signal, Signal);
+
+impl Signals {
+    fn of(one: SignalKind, other: SignalKind) -> io::Result<Self> {
+        Ok(Self(signal(one)?, signal(other)?))
     }
-    true
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{process::Command, time::Duration};
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    /// By signals that mean nothing to the other tests of this process.
+    #[tokio::test]
+    async fn a_second_signal_right_behind_the_first_is_not_lost() {
+        let mut signals = Signals::of(SignalKind::user_defined1(), SignalKind::user_defined2()).unwrap();
+        let send = |name: &str| {
+            let pid = std::process::id().to_string();
+            assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        };
+        for (first, second) in [("USR1", "USR1"), ("USR1", "USR2"), ("USR2", "USR1")] {
+            for name in [first, second] {
+                send(name);
+                if name == second {
+                    // The runtime has taken it in before anybody waits for it.
+                    sleep(Duration::from_millis(50)).await;
+                }
+                let taken = timeout(Duration::from_secs(60), signals.next()).await;
+                assert!(taken.is_ok(), "{first}, {second}");
+            }
+        }
+    }
 }

@@ -138,7 +138,9 @@ pub async fn run(
     let holds = |(view, checks): &(View<'_>, Vec<Row>)| {
         let live = watch.live();
         let live = live.borrow();
-        let same = |(name, seen): (&NodeName, &NodeFacts)| live.confirms(name, &seen.unit);
+        let same = |(name, seen): (&NodeName, &NodeFacts)| {
+            asked.iter().any(|asked| asked.name == *name && live.confirms(name, &asked.units, seen))
+        };
         checks.iter().all(Row::holds) && view.now.nodes.iter().all(same)
     };
     if let Some((_, checks)) = meanwhile.map(judged).filter(holds) {

@@ -105,8 +105,9 @@ pub struct Asked {
     pub quiet: bool,
     /// Its RPC port was seen to listen before.
     pub listened: bool,
-    /// How often systemd had restarted it when the proof began.
-    pub restarts: u32,
+    /// The units of its services and its own, in the order in which they start, and how often systemd had restarted each
+    /// when the proof began.
+    pub units: Vec<(UnitName, u32)>,
     /// genesis_time, in seconds since 1970 on its host's own clock; before that nothing happens.
     pub opens: Option<f64>,
     /// Seconds by which its host's clock is ahead of ours.
@@ -135,7 +136,7 @@ pub fn asked(
                 number,
                 quiet: seen.is_some_and(|seen| is_quiet(cluster, seen)),
                 listened: machine.is_some_and(|m| m.listeners.iter().any(|l| l.port == client.at.port())),
-                restarts: seen.map_or(0, |seen| seen.unit.restarts),
+                units: cluster.programs(node).map(|program| of_unit(program.unit_name, seen)).collect(),
                 opens: document.and_then(|document| document.genesis_time),
                 clock_ahead: machine.map_or(0.0, |machine| machine.clock_ahead),
                 client,
@@ -143,6 +144,10 @@ pub fn asked(
         }
     }
     all
+}
+
+fn of_unit(unit: &UnitName, seen: Option<&NodeFacts>) -> (UnitName, u32) {
+    (unit.clone(), seen.map_or(0, |seen| seen.unit_of(unit).restarts))
 }
 
 fn is_quiet(cluster: &Cluster, seen: &NodeFacts) -> bool {

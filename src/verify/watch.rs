@@ -14,10 +14,10 @@ use tokio::{
 
 use super::observe::Asked;
 use crate::{
-    facts::UnitFacts,
+    facts::NodeFacts,
     remote::{error::HostError, host::Host, http::nonce},
     script::{compose::Script, quote::word, record::Record},
-    types::ids::NodeName,
+    types::ids::{NodeName, UnitName},
 };
 
 /// How long a host may take for its last word.
@@ -28,12 +28,14 @@ const LAST_WORD: Duration = Duration::from_secs(5);
 pub struct Live {
     /// By machine, of the ports that were asked for, those that listen; a machine where nobody looks is not in it.
     open: BTreeMap<usize, BTreeSet<u16>>,
-    units: BTreeMap<NodeName, UnitState>,
+    units: States,
     /// The same, as the last word.
-    last: BTreeMap<NodeName, UnitState>,
+    last: States,
     /// Log lines after which a process that lives is of no use.
     dead: BTreeMap<NodeName, String>,
 }
+
+type States = BTreeMap<(NodeName, UnitName), UnitState>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct UnitState {
@@ -56,13 +58,25 @@ impl Live {
         if let Some(line) = self.dead.get(&asked.name) {
             return Some(format!("the log says `{line}`"));
         }
-        self.units.get(&asked.name).and_then(|look| look.down(asked.restarts))
+        self.unit_down(&asked.name, &asked.units)
     }
 
-    /// Whether the last word on a unit is still what was gathered of it while we waited.
-    pub fn confirms(&self, name: &NodeName, unit: &UnitFacts) -> bool {
-        self.last.get(name).is_some_and(|last| {
-            (&last.active, &last.invocation, last.restarts) == (&unit.active, &unit.invocation, unit.restarts)
+    /// Of several units that are down, the one that starts first is the one to blame.
+    fn unit_down(&self, name: &NodeName, units: &[(UnitName, u32)]) -> Option<String> {
+        units.iter().find_map(|(unit, restarts)| {
+            let why = self.units.get(&(name.clone(), unit.clone()))?.down(*restarts)?;
+            Some(if units.len() > 1 { format!("{unit}.service: {why}") } else { why })
+        })
+    }
+
+    /// Whether the last word on a node's units is still what was gathered of them while we waited.
+    pub fn confirms(&self, name: &NodeName, units: &[(UnitName, u32)], seen: &NodeFacts) -> bool {
+        units.iter().all(|(unit, _)| {
+            let now = seen.unit_of(unit);
+            self.last.get(&(name.clone(), unit.clone())).is_some_and(|last| {
+                (&last.active, &last.invocation, last.restarts)
+                    == (&now.active, &now.invocation, now.restarts)
+            })
         })
     }
 }
@@ -182,15 +196,20 @@ impl<'a> Watch<'a> {
         if key == "open" {
             let ports = value.split_whitespace().filter_map(|port| u16::from_str_radix(port, 16).ok());
             self.tell.send_modify(|live| drop(live.open.insert(machine, ports.collect())));
-        } else if let Some(asked) = scope.parse().ok().and_then(|number: usize| nodes.get(number)) {
+        } else if let Some((asked, unit)) = scope.parse().ok().and_then(|number| units(nodes).nth(number)) {
             let name = asked.name.clone();
             self.tell.send_modify(|live| match key.as_str() {
-                "look" => drop(live.units.insert(name, UnitState::parse(&value))),
-                "last" => drop(live.last.insert(name, UnitState::parse(&value))),
+                "look" => drop(live.units.insert((name, unit.clone()), UnitState::parse(&value))),
+                "last" => drop(live.last.insert((name, unit.clone()), UnitState::parse(&value))),
                 _ => drop(live.dead.insert(name, value)),
             });
         }
     }
+}
+
+/// All units of these nodes, which the script numbers.
+fn units<'a>(nodes: &'a [&Asked]) -> impl Iterator<Item = (&'a Asked, &'a UnitName)> {
+    nodes.iter().flat_map(|asked| asked.units.iter().map(|(unit, _)| (*asked, unit)))
 }
 
 fn script(nodes: &[&Asked]) -> Script {
@@ -199,14 +218,14 @@ fn script(nodes: &[&Asked]) -> Script {
     script.set("ports", &ports.join("|"));
     script.line(format!("wanted={}", ports.len()));
     script.line(LOOK);
-    let each = |call: &str| {
-        let calls =
-            nodes.iter().enumerate().map(|(n, asked)| format!("{call} {n} {}", word(asked.unit.as_str())));
+    let each = |call: &str, services: bool| {
+        let units = units(nodes).enumerate().filter(|(_, (asked, unit))| services || asked.unit == **unit);
+        let calls = units.map(|(n, (_, unit))| format!("{call} {n} {}", word(unit.as_str())));
         calls.collect::<Vec<_>>().join("\n")
     };
-    script.line(format!("look_units() {{\n{}\n}}", each("look_unit")));
-    script.line(format!("last_word() {{\n{}\n}}", each("last_of")));
-    script.line(format!("look_logs() {{\n{}\n}}", each("look_log")));
+    script.line(format!("look_units() {{\n{}\n}}", each("look_unit", true)));
+    script.line(format!("last_word() {{\n{}\n}}", each("last_of", true)));
+    script.line(format!("look_logs() {{\n{}\n}}", each("look_log", false)));
     script.line("say ready\nwatch\nlook");
     script
 }
@@ -253,26 +272,67 @@ look() {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::facts::{ServiceFacts, UnitFacts};
 
     #[test]
     fn v1_what_was_gathered_while_we_waited_counts_as_long_as_the_unit_is_the_same() {
-        let name = NodeName::new("n-0").unwrap();
+        let (name, [app, own]) = node();
         let unit = UnitFacts {
             active: "active".into(),
             restarts: 1,
             invocation: "ab12".into(),
             ..UnitFacts::default()
         };
+        let service = ServiceFacts { unit: unit.clone(), ..ServiceFacts::default() };
+        let seen = NodeFacts { unit, services: [(app.0.clone(), service)].into(), ..NodeFacts::default() };
         let good = "ActiveState=active SubState=running NRestarts=1 InvocationID=ab12";
+        let of = |of: &(UnitName, u32), text: &str| ((name.clone(), of.0.clone()), UnitState::parse(text));
         let confirms = |text: &str| {
-            let last = [(name.clone(), UnitState::parse(text))].into();
-            Live { last, ..Live::default() }.confirms(&name, &unit)
+            let last = |app_says: &str, own_says: &str| Live {
+                last: [of(&app, app_says), of(&own, own_says)].into(),
+                ..Live::default()
+            };
+            let units = [app.clone(), own.clone()];
+            let both = [last(good, text), last(text, good)].map(|live| live.confirms(&name, &units, &seen));
+            assert_eq!(both[0], both[1], "a service counts as the node's own unit does");
+            both[0]
         };
         assert!(confirms(good));
         assert!(!confirms(&good.replace("NRestarts=1", "NRestarts=2")));
         assert!(!confirms(&good.replace("ab12", "cd34")));
         assert!(!confirms(&good.replace("=active", "=deactivating")));
-        assert!(!confirms("") && !Live::default().confirms(&name, &unit), "nobody has said a last word");
+        let nobody = Live::default().confirms(&name, &[app.clone(), own.clone()], &seen);
+        assert!(!confirms("") && !nobody, "nobody has said a last word");
+    }
+
+    /// A node, its service's unit and its own, and how often each had been restarted.
+    fn node() -> (NodeName, [(UnitName, u32); 2]) {
+        let unit = |name: &str| (UnitName::new(name).unwrap(), 1);
+        (NodeName::new("n-0").unwrap(), [unit("n-app"), unit("n")])
+    }
+
+    #[test]
+    fn a_service_that_is_down_ends_a_wait_as_the_own_unit_does() {
+        let (name, [app, own]) = node();
+        let good = "ActiveState=active SubState=running NRestarts=1";
+        let (off, again) =
+            ("ActiveState=inactive SubState=dead NRestarts=1", "ActiveState=active NRestarts=2");
+        let down = |app_says: &str, own_says: &str| {
+            let of =
+                |of: &(UnitName, u32), text: &str| ((name.clone(), of.0.clone()), UnitState::parse(text));
+            let units = [of(&app, app_says), of(&own, own_says)].into();
+            Live { units, ..Live::default() }.unit_down(&name, &[app.clone(), own.clone()])
+        };
+        assert_eq!(down(good, good), None);
+        assert_eq!(down(off, good).as_deref(), Some("n-app.service: the unit is not running"));
+        assert_eq!(down(off, again), down(off, good), "the one that starts first");
+        assert!(down(again, good).unwrap().starts_with("n-app.service: the unit keeps restarting"));
+        assert_eq!(down(good, off).as_deref(), Some("n.service: the unit is not running"));
+        let alone = Live {
+            units: [((name.clone(), own.0.clone()), UnitState::parse(off))].into(),
+            ..Live::default()
+        };
+        assert_eq!(alone.unit_down(&name, &[own]).as_deref(), Some("the unit is not running"));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What goes wrong on a chain, provoked on real nodes: verify fails at the right line and says why.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
+use super::faults::until;
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -24,8 +23,13 @@ fn failures(lab: &Lab, inventory: &str) -> Vec<Failure> {
 
 /// Seconds that a node's RPC may take to come up.
 pub fn failures_within(lab: &Lab, inventory: &str, seconds: u32) -> Vec<Failure> {
+    failures_with(lab, inventory, seconds, 8)
+}
+
+/// The same, and those that its next block may take.
+pub fn failures_with(lab: &Lab, inventory: &str, seconds: u32, blocks: u32) -> Vec<Failure> {
     let limits = format!(
-        "--listen-timeout {seconds} --blocks-timeout 8 --sync-timeout 3 --rpc-timeout 4 -i {inventory}"
+        "--listen-timeout {seconds} --blocks-timeout {blocks} --sync-timeout 3 --rpc-timeout 4 -i {inventory}"
     );
     let arguments: Vec<&str> = ["verify", "--json"].into_iter().chain(limits.split(' ')).collect();
     let run = lab.loomctl(&arguments).exits(1);
@@ -80,6 +84,19 @@ fn loom_by_the_playbooks_inventory(lab: &Lab) {
     assert!(refused.stderr.contains("hold different `app` documents"), "{refused}");
 }
 
+/// Its height, and whether it is catching up.
+fn sync_state(lab: &Lab, host: usize) -> Option<(u64, bool)> {
+    let info = &lab.get(host, 26657, "/status")?["result"]["sync_info"];
+    Some((info["latest_block_height"].as_str()?.parse().ok()?, info["catching_up"].as_bool()?))
+}
+
+/// These make blocks again, and none of them is behind.
+fn goes_on_above(lab: &Lab, hosts: std::ops::Range<usize>, height: u64) {
+    until(|| {
+        hosts.clone().all(|host| sync_state(lab, host).is_some_and(|(at, behind)| at > height && !behind))
+    });
+}
+
 /// S1: hosts that disagree. V1: a node that crashes, one that is stopped. V4: a genesis_time of its own. V7: below
 /// quorum.
 fn broken_nodes_are_explained(lab: &Lab) {
@@ -98,8 +115,8 @@ fn broken_nodes_are_explained(lab: &Lab) {
     lab.start(2);
 
     // A node that crashes at its start: its RPC on a port that is taken (by its own p2p side).
-    lab.root(3, "sed -i 's/127.0.0.1:26657/127.0.0.1:26656/' /home/ubuntu/node/config/config.toml; systemctl restart cometbft").ok();
-    std::thread::sleep(Duration::from_secs(3));
+    lab.root(3, "sed -i 's/127.0.0.1:26657/127.0.0.1:26656/' /home/ubuntu/node/config/config.toml; systemctl restart cometbft; \
+                 timeout 60 sh -c 'until journalctl -u cometbft -n 50 | grep -q \"address already in use\"; do sleep 0.2; done'").ok();
     let rows = failures(lab, inventory);
     expect(&rows, "V1", "node-3", "address already in use");
     lab.loomctl(&["up", "-i", inventory]).ok();
@@ -112,6 +129,7 @@ fn broken_nodes_are_explained(lab: &Lab) {
     expect(&rows, "V7", "node-0", "node-2");
 
     // A node that ran alone on a chain of its own, behind a good-looking unit.
+    let (noted, _) = sync_state(lab, 0).unwrap();
     let alone = "cd /home/ubuntu/node && cp config/genesis.json /tmp/g && rm -rf data/blockstore.db data/state.db data/cs.wal data/evidence.db data/tx_index.db \
                  && cp /var/lib/loomctl/labnet/node-3/pristine/chain config/genesis.json && sed -i 's/\"chain_id\": *\"[^\"]*\"/\"chain_id\": \"labnet\"/' config/genesis.json \
                  && printf '{\"height\":\"0\",\"round\":0,\"step\":0}' >data/priv_validator_state.json && chown -R ubuntu: . \
@@ -119,7 +137,7 @@ fn broken_nodes_are_explained(lab: &Lab) {
     lab.root(3, alone).ok();
     lab.root(2, "systemctl start cometbft").ok();
     lab.root(3, "systemctl start cometbft").ok();
-    std::thread::sleep(Duration::from_secs(2));
+    goes_on_above(lab, 0..3, noted);
     let rows = failures(lab, inventory);
     assert!(
         rows.iter().any(|(id, host, _)| host == "node-3" && matches!(id.as_str(), "V5" | "V8" | "V1")),

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::causes::{Failure, expect, failures_within};
+use super::causes::{Failure, expect, failures_with, failures_within};
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -260,7 +260,7 @@ fn damaged_cometbft_nodes_are_explained(lab: &Lab) {
                  printf '{\"height\":\"0\",\"round\":0,\"step\":0}' >data/priv_validator_state.json && \
                  sed -i 's/\"labnet\"/\"other\"/' config/genesis.json && systemctl start cometbft";
     lab.root(3, other).ok();
-    let rows = failures_within(lab, inventory, 8);
+    let rows = failures_with(lab, inventory, 8, 20);
     only(&rows, &["node-1", "node-3"]);
     lines(&rows, "node-1", &["V9"]);
     expect(&rows, "V9", "node-1", "set the clock right");

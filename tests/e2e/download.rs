@@ -109,7 +109,7 @@ impl Server {
 }
 
 fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
         sleep(Duration::from_millis(5));
@@ -300,7 +300,7 @@ fn a_url_that_only_this_machine_reaches(lab: &Lab) {
         let ended = running.wait();
         assert_eq!(ended.code, code, "{ended}");
         until("the download ends", || server.hung_up.load(Ordering::SeqCst) > hung_up);
-        assert!(since.elapsed() < Duration::from_secs(5), "{:?}: {ended}", since.elapsed());
+        assert!(since.elapsed() < Duration::from_secs(30), "{:?}: {ended}", since.elapsed());
         assert_eq!(server.asked_by(&here), [1]);
         nothing_came_of_it(lab);
     }

@@ -189,8 +189,9 @@ fn secrets_stay_where_they_are(lab: &Lab) {
     let inventory = inventory.to_str().unwrap();
     let agent = lab.path("agent");
     let _agent = command::start(Command::new("ssh-agent").arg("-D").arg("-a").arg(&agent));
-    until(|| agent.exists());
-    command::run(Command::new("ssh-add").arg("-q").arg(lab.key()).env("SSH_AUTH_SOCK", &agent)).ok();
+    let add =
+        || command::run(Command::new("ssh-add").arg("-q").arg(lab.key()).env("SSH_AUTH_SOCK", &agent)).code;
+    until(|| add() == Some(0));
     let start = |arguments: &[&str]| {
         let mut loomctl = lab.loomctl_command(arguments);
         command::start(loomctl.env("SSH_AUTH_SOCK", &agent).env("HOME", lab.path("")))
@@ -257,7 +258,10 @@ fn secrets_stay_where_they_are(lab: &Lab) {
 fn typed_password(lab: &Lab, inventory: &Path, agent: &Path, keep: &mut impl FnMut(&Run, BTreeSet<String>)) {
     fs::write(lab.path("typed"), format!("{PASSWORD}\n")).unwrap();
     let up = format!("{} up -K -vvv --no-verify -i {}", env!("CARGO_BIN_EXE_loomctl"), inventory.display());
-    let terminal = format!("(sleep 2; cat typed; sleep 40) | script -qec '{up}' /dev/null");
+    // When its echo is off, the terminal waits for a password.
+    let keys = "for n in $(seq 1200); do ! stty -aF \"$(cat terminal)\" 2>/dev/null | grep -qw -e -echo || break; sleep 0.1; done; \
+                cat typed; for n in $(seq 6000); do ! grep -q -e 'up ok' -e 'error:' shown || break; sleep 0.1; done";
+    let terminal = format!("({keys}) | script -qefc 'tty >terminal; exec {up}' shown");
     let mut terminal_command = Command::new("bash");
     terminal_command.args(["-c", &terminal]).current_dir(lab.path("")).env("SSH_AUTH_SOCK", agent);
     let (run, seen) = watched(command::start(terminal_command.env("HOME", lab.path(""))));

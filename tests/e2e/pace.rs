@@ -1,10 +1,13 @@
 //! How many hosts work at once, whom a slow one holds up, and what is said of one that says nothing any more.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 
-use super::life::{made_once, slow_init_on, still_the_same};
+use super::{
+    faults::until,
+    life::{held_up, let_go, made_once, still_the_same},
+};
 use crate::support::{Lab, Suite, command::Run, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -23,10 +26,10 @@ fn text<'a>(event: &'a Value, key: &str) -> &'a str {
     event[key].as_str().unwrap_or_default()
 }
 
-/// Each host notes by the kernel's clock, which all of a lab share, when its init was at work.
+/// Each host notes by the kernel's clock, which all of a lab share, when its init was at work. It is until the host has `/run/go`.
 fn noted_init(lab: &Lab) {
     let noted = "printf '#!/bin/sh\\ncase $* in start\\\\ loomctl-*) ;; *) exec /usr/bin/systemctl \"$@\" ;; esac\\n\
-                 date +%%s.%%N >>/run/noted\\nsleep 0.3\\n/usr/bin/systemctl \"$@\"\\nended=$?\\n\
+                 date +%%s.%%N >>/run/noted\\nuntil [ -e /run/go ]; do sleep 0.02; done\\n/usr/bin/systemctl \"$@\"\\nended=$?\\n\
                  date +%%s.%%N >>/run/noted\\nexit $ended\\n' >/usr/local/bin/systemctl; chmod 755 /usr/local/bin/systemctl";
     for host in 0..lab.hosts() {
         lab.root(host, noted).ok();
@@ -52,9 +55,15 @@ fn forks_bound_what_works_at_once(lab: &Lab) {
     noted_init(lab);
     // The last is the control: without a bound all four are at work together.
     for (forks, most) in [("1", 1), ("2", 2), ("64", 4)] {
-        let run = lab.loomctl(&["up", "-i", inventory, "--no-verify", "--json", "-f", forks]).exits(0);
+        let run = lab.start_loomctl(&["up", "-i", inventory, "--no-verify", "--json", "-f", forks]);
+        let at_work = |host: &usize| lab.root(*host, "test -s /run/noted").code == Some(0);
+        until(|| (0..lab.hosts()).filter(at_work).count() >= usize::try_from(most).unwrap());
+        // Time for one too many.
+        std::thread::sleep(Duration::from_millis(300));
+        (0..lab.hosts()).for_each(|host| drop(lab.root(host, "touch /run/go").ok()));
+        let run = run.exits(0);
         assert_eq!(turns(&run), most, "-f {forks}: {run}");
-        let noted = |host| lab.root(host, "cat /run/noted; rm /run/noted").ok();
+        let noted = |host| lab.root(host, "cat /run/noted; rm /run/noted /run/go").ok();
         let times = (0..lab.hosts()).flat_map(|host| {
             let noted: Vec<f64> = noted(host).lines().map(|line| line.parse().unwrap()).collect();
             assert_eq!(noted.len(), 2, "one init a host");
@@ -91,9 +100,15 @@ fn turns(run: &Run) -> i32 {
 
 fn a_slow_host_holds_up_itself_and_the_next_stage(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
-    slow_init_on(lab, 1, 6);
+    held_up(lab, 1, "start loomctl-*");
     let up = ["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json", "-f", "2"];
-    let run = lab.loomctl(&up).exits(0);
+    let mut run = lab.start_loomctl(&up);
+    for host in ["node-0", "node-2", "node-3"] {
+        let ended = format!("\"event\":\"stage\",\"host\":\"{host}\",\"stage\":\"prepare\"");
+        assert!(run.says(&ended), "{host} waits for node-1: {}", run.kill());
+    }
+    let_go(lab, 1);
+    let run = run.exits(0);
     let events = run.events();
     let at = |kind: &str, host: &str, stage: &str| {
         let is = |e: &&Value| (text(e, "event"), text(e, "host"), text(e, "stage")) == (kind, host, stage);
@@ -103,16 +118,24 @@ fn a_slow_host_holds_up_itself_and_the_next_stage(lab: &Lab) {
     };
     let slow = at("stage", "node-1", "prepare");
     for host in ["node-0", "node-2", "node-3"] {
-        assert!(at("stage", host, "prepare") + 1.0 < slow, "{host} waited for node-1: {run}");
+        assert!(at("stage", host, "prepare") < slow, "{host} waited for node-1: {run}");
         assert!(at("turn", host, "start") >= slow, "S6: {host} went on without node-1: {run}");
     }
 }
 
 fn a_binary_goes_up_while_another_host_is_still_asked(lab: &Lab) {
     let inventory = lab.inventory("cometbft").write(lab);
-    let slow = "printf '#!/bin/sh\nsleep 4\nexec /usr/bin/getent \"$@\"\n' >/usr/local/bin/getent; chmod 755 /usr/local/bin/getent";
+    let slow = "printf '#!/bin/sh\nuntil [ -e /run/go ]; do sleep 0.05; done\nexec /usr/bin/getent \"$@\"\n' >/usr/local/bin/getent; chmod 755 /usr/local/bin/getent";
     lab.root(1, slow).ok();
-    let run = lab.loomctl(&["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json"]).exits(0);
+    let mut run = lab.start_loomctl(&["up", "-i", inventory.to_str().unwrap(), "--no-verify", "--json"]);
+    for host in ["node-0", "node-2", "node-3"] {
+        let sent = format!(
+            "\"event\":\"step\",\"host\":\"{host}\",\"stage\":\"gather\",\"step\":\"upload cometbft\",\"result\":\"changed\""
+        );
+        assert!(run.says(&sent), "{host} has to wait for node-1: {}", run.kill());
+    }
+    lab.root(1, "touch /run/go").ok();
+    let run = run.exits(0);
     let events = run.events();
     let asked = events
         .iter()
@@ -128,7 +151,7 @@ fn a_binary_goes_up_while_another_host_is_still_asked(lab: &Lab) {
             "{host}: once, by whoever comes first: {run}"
         );
         let at = sent[0]["at"].as_f64().unwrap();
-        assert!(at + 1.0 < asked || host == "node-1", "{host} had to wait for node-1: {run}");
+        assert!(at < asked || host == "node-1", "{host} had to wait for node-1: {run}");
     }
 }
 
@@ -225,8 +248,8 @@ fn whatever_hangs_is_named(lab: &Lab) {
 
     hangs(lab, 2, "getent", "true");
     let mine = lab.inventory("cometbft").host_var("node-2", "ansible_become", false).write(lab);
-    let run = lab.loomctl(&["facts", "-i", mine.to_str().unwrap(), "--step-timeout", "3"]).exits(1);
-    says(&run, "node-2: no answer for 3 s while asking who we are");
+    let run = lab.loomctl(&["facts", "-i", mine.to_str().unwrap(), "--step-timeout", "8"]).exits(1);
+    says(&run, "node-2: no answer for 8 s while asking who we are");
     goes_on(lab, 2, "getent");
 
     let inventory = lab.inventory("cometbft").write(lab);

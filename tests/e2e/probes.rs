@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 
+use super::faults::until;
 use crate::support::{Lab, Suite, tests};
 
 pub fn register(suite: &mut Suite) {
@@ -42,6 +43,8 @@ fn metrics_are_asked_before_the_rpc(lab: &Lab) {
     lab.loomctl(&["chain", "check", lab.path("metered").to_str().unwrap()]).ok();
     lab.loomctl(&["up", "-i", at]).ok();
     lab.loomctl(&["verify", "-i", at]).ok();
+    // Verified is one peer; the others are dialled meanwhile.
+    until(|| statuses(lab, &path).iter().all(|node| node["peers"] == 3));
     let nodes = statuses(lab, &path);
     assert_eq!(nodes.len(), 4);
     for node in &nodes {

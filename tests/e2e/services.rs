@@ -12,7 +12,9 @@ pub fn register(suite: &mut Suite) {
 
 fn inventory(lab: &Lab, app: &str) -> Inventory {
     let services = json!({"app": {"binary": app, "unit": {"Service": {"Nice": 1}}}});
-    lab.inventory("cometbft").var("chain", "cometbft-app").var("services", services)
+    // CometBFT may hang in its stop when its application is gone: systemd is not to wait two minutes for it.
+    let unit = json!({"Service": {"TimeoutStopSec": 10}});
+    lab.inventory("cometbft").var("chain", "cometbft-app").var("services", services).var("unit", unit)
 }
 
 /// What runs as each unit, and since when.
@@ -97,12 +99,15 @@ fn is_shown(lab: &Lab, at: &str) {
 fn dies(lab: &Lab, at: &str) {
     let others: Vec<String> = (0..3).map(|host| invocation(lab, host, "cometbft")).collect();
     lab.root(3, "systemctl kill -s STOP cometbft && systemctl stop cometbft-app").ok();
-    let run =
-        lab.loomctl(&["verify", "-i", at, "--json", "--blocks-timeout", "5", "--rpc-timeout", "5"]).exits(1);
+    let limits = ["--listen-timeout", "300", "--blocks-timeout", "5", "--rpc-timeout", "5"];
+    let run = lab.loomctl(&[&["verify", "-i", at, "--json"][..], &limits].concat()).exits(1);
     let events = run.events();
     let unit = check(&events, "V1", "node-3");
     assert!(unit["seen"].as_str().unwrap().contains("cometbft-app.service: inactive"), "{unit}");
     assert!(unit["hint"].as_str().unwrap().contains("systemctl start cometbft-app"), "{unit}");
+    let rpc = check(&events, "V3", "node-3");
+    let ended = "cometbft-app.service: the unit is not running";
+    assert!(rpc["seen"].as_str().unwrap().contains(ended), "there is nothing to wait for: {rpc}");
     let ports = check(&events, "V2", "node-3");
     assert!(ports["seen"].as_str().unwrap().contains("app 26658 does not listen"), "{ports}");
     lab.loomctl(&["up", "-i", at]).ok();

@@ -18,7 +18,13 @@ fn s13_a_forgotten_signature_keeps_a_validator_down(lab: &Lab) {
     lab.loomctl(&["up", "-i", inventory]).ok();
 
     // An old copy of the sign state, and the chain goes on without this node.
-    lab.root(3, &format!("cp -p {STATE} /tmp/old; sleep 3; systemctl stop cometbft; cp -p {STATE} /tmp/new; cp -p /tmp/old {STATE}")).ok();
+    let forgets = format!(
+        "height() {{ grep height $1 | tr -dc 0-9; }}; cp -p {STATE} /tmp/old; \
+         for i in $(seq 450); do [ $(height {STATE}) -lt $(($(height /tmp/old) + 3)) ] || break; sleep 0.2; done; \
+         systemctl stop cometbft; cp -p {STATE} /tmp/new; cp -p /tmp/old {STATE}; \
+         [ $(height /tmp/new) -ge $(($(height /tmp/old) + 3)) ]"
+    );
+    lab.root(3, &forgets).ok();
     let refused = up(3);
     assert!(refused.stderr.contains("node-3: its sign state stands at height"), "{refused}");
     assert!(refused.stderr.contains("the chain has its signature at"), "{refused}");

@@ -18,6 +18,10 @@ pub fn register(suite: &mut Suite) {
 const FRESH: f64 = 1.3;
 const AGAIN: f64 = 1.5;
 const TOO_SLOW: f64 = 1.5;
+/// Seconds that a busy machine may add to any of them.
+const NOISE: f64 = 0.3;
+/// Too slow is what was so each time.
+const ATTEMPTS: usize = 2;
 const ROUNDS: usize = 3;
 
 fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
@@ -35,7 +39,10 @@ fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
         begun.elapsed().as_secs_f64()
     };
     let (binary, mut times) = (chain_binary("COMETBFT").display().to_string(), Vec::new());
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS * ATTEMPTS {
+        if round > 0 && round % ROUNDS == 0 && too_slow(&times).is_none() {
+            break;
+        }
         let thrice = |one: &dyn Fn() -> f64| (0..3).map(|_| one()).fold(f64::INFINITY, f64::min);
         let (fresh, again) = (up(), thrice(&up));
         lab.loomctl(&["down", "-i", inventory, "--destroy", "--delete-keys", "--yes"]).exits(0);
@@ -46,12 +53,29 @@ fn a_run_costs_little_more_than_the_floor(lab: &Lab) {
                 .ok();
         }
     }
-    // Noise only makes slower: the best of each is what it costs.
-    let best = |what: usize| times.iter().map(|round| round[what]).fold(f64::INFINITY, f64::min);
-    let (fresh, again) = (best(0) / best(2), best(1) / best(3));
-    eprintln!("fresh {fresh:.2} times the floor, again {again:.2} times: {times:.2?}");
-    assert!(fresh < FRESH * TOO_SLOW, "a fresh start takes {fresh:.2} times the floor: {times:.2?}");
-    assert!(again < AGAIN * TOO_SLOW, "a second run takes {again:.2} times the floor: {times:.2?}");
+    assert_eq!(too_slow(&times), None);
+}
+
+/// Of these rounds' fresh starts, second runs, and the floor of each.
+fn too_slow(times: &[[f64; 4]]) -> Option<String> {
+    // Noise only makes slower: the best of each is what it costs, of those that were measured in the same minutes.
+    let slow = |times: &[[f64; 4]]| {
+        let best = |what: usize| times.iter().map(|round| round[what]).fold(f64::INFINITY, f64::min);
+        let [fresh, again, born, through] = [0, 1, 2, 3].map(best);
+        eprintln!(
+            "fresh {:.2} times the floor, again {:.2} times: {times:.2?}",
+            fresh / born,
+            again / through
+        );
+        let limits = [("a fresh start", fresh, born, FRESH), ("a second run", again, through, AGAIN)];
+        let over =
+            limits.into_iter().find(|(_, took, floor, limit)| *took > floor * limit * TOO_SLOW + NOISE);
+        over.map(|(what, took, floor, _)| {
+            format!("{what} takes {:.2} times the floor: {times:.2?}", took / floor)
+        })
+    };
+    let attempts: Option<Vec<String>> = times.chunks(ROUNDS).map(slow).collect();
+    attempts.and_then(|attempts| attempts.into_iter().next_back())
 }
 
 /// Nor when it runs: that it is the file which was hashed is seen without reading it, also where systemd has forked and the

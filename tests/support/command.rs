@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-const DEADLINE: Duration = Duration::from_secs(180);
+/// For what has no bound of its own: long enough for any machine, and an end all the same.
+const DEADLINE: Duration = Duration::from_secs(600);
+/// How long a word is waited for.
+const WORD: Duration = Duration::from_secs(180);
 
 /// What a command did. `code` is `None` where a signal or the deadline ended it.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ pub fn run(command: &mut Command) -> Run {
 }
 
 impl Running {
-    /// Waits for its end, at most three minutes.
+    /// Waits for its end, at most ten minutes.
     pub fn wait(self) -> Run {
         self.wait_for(DEADLINE)
     }
@@ -129,13 +132,13 @@ impl Running {
         run(Command::new("kill").args(["-s", name, &pid])).ok();
     }
 
-    /// Waits until stdout or stderr has this text. False if the command ended or a minute passed before.
+    /// Waits until stdout or stderr has this text. False if the command ended or three minutes passed before.
     pub fn says(&mut self, text: &str) -> bool {
         self.says_in(|stdout, stderr| stdout.contains(text) || stderr.contains(text))
     }
 
     fn says_in(&mut self, enough: impl Fn(&str, &str) -> bool) -> bool {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + WORD;
         loop {
             let over = self.is_over();
             if enough(&read(&self.stdout), &read(&self.stderr)) {
@@ -148,7 +151,7 @@ impl Running {
         }
     }
 
-    /// Waits until stdout has this many lines. False if the command ended or a minute passed before.
+    /// Waits until stdout has this many lines. False if the command ended or three minutes passed before.
     pub fn has_said_lines(&mut self, number: usize) -> bool {
         self.says_in(|stdout, _| stdout.lines().count() >= number)
     }

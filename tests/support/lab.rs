@@ -139,7 +139,7 @@ impl Lab {
     /// What the host answers over HTTP on its own 127.0.0.1; `None` where it does not, or not with JSON.
     pub fn get(&self, host: usize, port: u16, path: &str) -> Option<Value> {
         let url = format!("http://127.0.0.1:{port}/{}", path.trim_start_matches('/'));
-        let run = self.command(&["in", &host.to_string(), "curl", "-s", "-m3", &url]);
+        let run = self.command(&["in", &host.to_string(), "curl", "-s", "-m20", &url]);
         serde_json::from_str(&run.stdout).ok()
     }
 
@@ -149,7 +149,7 @@ impl Lab {
         let question = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let json = "Content-Type: application/json";
         let run =
-            self.command(&["in", &host.to_string(), "curl", "-s", "-m3", "-H", json, "-d", &question, &url]);
+            self.command(&["in", &host.to_string(), "curl", "-s", "-m20", "-H", json, "-d", &question, &url]);
         let answer: Value = serde_json::from_str(&run.stdout).ok()?;
         answer.get("result").cloned()
     }

@@ -101,7 +101,7 @@ async fn p7_a_host_that_says_something_now_and_then_is_given_up() {
     saying.abort();
     // Without a word on how long: a few times its silence.
     let (mut running, saying) = now_and_then("nonce at the files\n", pause).await;
-    let silence = Duration::from_millis(500);
+    let silence = Duration::from_secs(2);
     assert_eq!(end_of(&mut running, silence).await, HostError::Endless(silence * IN_ALL, doing()));
     saying.abort();
     // What streams goes on; who says nothing is silent, and not slow.

@@ -9,7 +9,6 @@ use std::{
     path::PathBuf,
     process::Command,
     thread,
-    time::Duration,
 };
 
 use super::{Ground, UP, long, tool};
@@ -58,14 +57,16 @@ fn sockets_and_memory_are_closed_to_others(lab: &Lab) {
             command::run(Command::new("stat").args(["-c", "%u", &format!("/proc/{pid}/environ")])).stdout;
         (cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>().join(" "), owner.trim().to_owned())
     };
-    let naive = start("sh -c 'mkdir /tmp/loomctl-naive-$$; sleep 3; rmdir /tmp/loomctl-naive-$$'");
-    thread::sleep(Duration::from_secs(1));
+    let mut naive = start("sh -c 'mkdir /tmp/loomctl-naive-$$; echo made; exec sleep 600'");
+    assert!(naive.says("made"), "{}", naive.kill());
     assert_eq!(look(naive.id()), ("unlimited unlimited".to_owned(), NOBODY.to_string()), "control");
     assert!(
         folders("loomctl-naive-").iter().any(|(_, mode)| *mode == 0o777),
         "control: {:?}",
         folders("loomctl-")
     );
+    fs::remove_dir(format!("/tmp/loomctl-naive-{}", naive.id())).unwrap();
+    naive.kill();
 
     let mut run =
         start(&format!("{} up --no-verify --json -i {}", place("loomctl"), place("inventory.yaml")));

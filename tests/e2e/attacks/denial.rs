@@ -23,7 +23,7 @@ fn locks_are_closed_to_others(lab: &Lab) {
     ground.root("touch /run/naive.lock; chmod 644 /run/naive.lock").ok();
     ground.begin("mallory", "naive", "/usr/local/bin/attack grab /run/naive.lock");
     ground
-        .root("for n in $(seq 50); do flock -n /run/naive.lock true || exit 0; sleep 0.1; done; exit 1")
+        .root("for n in $(seq 600); do flock -n /run/naive.lock true || exit 0; sleep 0.1; done; exit 1")
         .ok();
     let run = ground.loomctl(UP);
     let said: String =

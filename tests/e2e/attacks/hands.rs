@@ -27,12 +27,14 @@ pub fn register(suite: &mut Suite) {
 fn a_hand_shows_nothing_of_root(lab: &Lab) {
     let ground = Ground::new(lab, 0);
     ground.begin("chain", "sample", "/usr/local/bin/attack sample /home/chain/seen");
-    let naive = "export CANARY_OF_ROOT=1; for n in $(seq 100); do setpriv --reuid=chain --regid=chain --init-groups \
-                 env -i sleep 0.01; done";
+    let naive = "export CANARY_OF_ROOT=1; for n in $(seq 1000); do setpriv --reuid=chain --regid=chain --init-groups \
+                 env -i sleep 0.01; ! grep -qs CANARY_OF_ROOT /home/chain/seen || break; done";
     ground.root(naive).ok();
-    ground.loomctl(UP).ok();
+    // Long enough to be seen.
+    let inventory = ground.hostile_program("sleep 2");
+    ground.loomctl_with(&inventory, UP).ok();
     ground.by("chain", "echo '# drift' >>node/config/config.toml").ok();
-    ground.loomctl(UP).ok();
+    ground.loomctl_with(&inventory, UP).ok();
     ground.end("sample");
     let seen = ground.root("cat /home/chain/seen").ok();
     assert!(seen.contains("CANARY_OF_ROOT"), "control: who drops root first shows its environment");

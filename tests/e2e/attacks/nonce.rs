@@ -39,11 +39,13 @@ fn nonces(ground: &Ground) -> BTreeSet<String> {
 /// P4, P6
 fn nonce_and_password_are_seen_by_nobody(lab: &Lab) {
     let ground = Ground::new(lab, 0);
-    let inventory = with_a_password(&ground);
+    with_a_password(&ground);
+    // Long enough to be seen.
+    let inventory = ground.hostile_program("sleep 2").var("ansible_become_password", PASSWORD);
     let here = lab.path("seen");
     let watch = command::start(Command::new(tool()).arg("sample").arg(&here));
     ground.begin("mallory", "sample", "/usr/local/bin/attack sample /home/mallory/seen");
-    ground.root("sh -c ': naive-nonce-4711; sleep 0.5; true'").ok();
+    ground.root("sh -c ': naive-nonce-4711; sleep 3; true'").ok();
     ground.loomctl_with(&inventory, UP).ok();
     ground.loomctl_with(&inventory, &["facts", "--json"]).ok();
     ground.end("sample");

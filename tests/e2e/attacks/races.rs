@@ -16,9 +16,12 @@ struct Swap {
     read: &'static str,
     names: [&'static str; 2],
     act: &'static [&'static [&'static str]],
-    /// Of root, in the node's folder: reads the file, and a moment later acts on a name.
+    /// Of root, in the node's folder: reads the file, and acts on a name when the attacker has `SWAPPED` it.
     naive: &'static str,
 }
+
+const SWAPPED: &str =
+    "swapped() { for n in $(seq 3000); do ! grep -qs swapped /run/attack-after || break; sleep 0.01; done; }";
 
 const FILE: &[Swap] = &[Swap {
     name: "a file is a link to /etc/shadow after its checksum was taken",
@@ -26,7 +29,7 @@ const FILE: &[Swap] = &[Swap {
     read: "config/genesis.json",
     names: ["config/genesis.json", "config/trap"],
     act: &[UP],
-    naive: "sha256sum config/genesis.json; sleep 0.1; chown chain: config/genesis.json",
+    naive: "sha256sum config/genesis.json; swapped; chown chain: config/genesis.json",
 }];
 
 const FOLDERS: &[Swap] = &[
@@ -36,7 +39,7 @@ const FOLDERS: &[Swap] = &[
         read: "config/genesis.json",
         names: ["config", "trap"],
         act: &[UP],
-        naive: "sha256sum config/genesis.json; sleep 0.1; echo >config/config.toml",
+        naive: "sha256sum config/genesis.json; swapped; echo >config/config.toml",
     },
     Swap {
         name: "the node's folder is a link to one of root's after a file in it was read",
@@ -44,7 +47,7 @@ const FOLDERS: &[Swap] = &[
         read: "config/genesis.json",
         names: [".", "../trap"],
         act: &[UP],
-        naive: "cd /home/chain; sha256sum node/config/genesis.json; sleep 0.1; echo >node/config.toml",
+        naive: "cd /home/chain; sha256sum node/config/genesis.json; swapped; echo >node/config.toml",
     },
     Swap {
         name: "data is a link to another's after the sign state was read",
@@ -52,7 +55,7 @@ const FOLDERS: &[Swap] = &[
         read: "data/priv_validator_state.json",
         names: ["data", "trap"],
         act: &[DOWN, DESTROY],
-        naive: "cat data/priv_validator_state.json; sleep 0.1; rm -rf data/blockstore.db",
+        naive: "cat data/priv_validator_state.json; swapped; rm -rf data/blockstore.db",
     },
 ];
 
@@ -67,7 +70,7 @@ fn armed(ground: &Ground, swap: &Swap, moment: u32) {
         name => format!("/home/chain/node/{name}"),
     });
     let after =
-        format!("/usr/local/bin/attack after /home/chain/node/{} {moment} {one} {other} 600", swap.read);
+        format!("/usr/local/bin/attack after /home/chain/node/{} {moment} {one} {other} 3000", swap.read);
     ground.begin("chain", "after", &after);
     ground.root("until [ -s /run/attack-after ]; do sleep 0.02; done").ok();
 }
@@ -99,8 +102,7 @@ fn control(ground: &Ground, swap: &Swap) {
     ground.root("systemctl stop cometbft").ok();
     let before = ground.witness();
     armed(ground, swap, 1);
-    ground.root(&format!("cd /home/chain/node; {}", swap.naive));
-    ground.root("sleep 0.7");
+    ground.root(&format!("{SWAPPED}; cd /home/chain/node; {}", swap.naive));
     let said = ground.end("after");
     assert!(before != ground.witness(), "control: a naive script is safe from it: {} ({said})", swap.name);
 }

@@ -36,7 +36,7 @@ fn a_unit_starts_nothing_that_its_account_can_replace(lab: &Lab) {
     // The same for a unit that starts what lies in the node's folder.
     ground.root("rm -f /home/chain/node/taken; chown -h chain: /home/chain/node/cometbft").ok();
     ground.begin("chain", "naive", "/home/chain/node/cometbft");
-    ground.root("for n in $(seq 100); do [ ! -e /home/chain/node/taken ] || break; sleep 0.1; done").ok();
+    ground.root("for n in $(seq 600); do [ ! -s /home/chain/node/taken ] || break; sleep 0.1; done").ok();
     assert_eq!(ground.root("cat /home/chain/node/taken").ok(), "chain\n", "control");
     ground.end("naive");
     assert!(of_others("/home/chain/node/cometbft").contains("/home/chain"), "control");
