@@ -18,8 +18,6 @@ pub fn register(suite: &mut Suite) {
 const FRESH: f64 = 1.3;
 const AGAIN: f64 = 1.5;
 const TOO_SLOW: f64 = 1.5;
-/// Seconds that a busy machine may add to any of them.
-const NOISE: f64 = 0.3;
 /// Too slow is what was so each time.
 const ATTEMPTS: usize = 2;
 const ROUNDS: usize = 3;
@@ -69,7 +67,7 @@ fn too_slow(times: &[[f64; 4]]) -> Option<String> {
         );
         let limits = [("a fresh start", fresh, born, FRESH), ("a second run", again, through, AGAIN)];
         let over =
-            limits.into_iter().find(|(_, took, floor, limit)| *took > floor * limit * TOO_SLOW + NOISE);
+            limits.into_iter().find(|(_, took, floor, limit)| *took > floor * limit * TOO_SLOW);
         over.map(|(what, took, floor, _)| {
             format!("{what} takes {:.2} times the floor: {times:.2?}", took / floor)
         })
