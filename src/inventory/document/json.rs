@@ -44,7 +44,7 @@ impl<'t> Json<'t> {
                 Ok((Event::DocumentStart, Span { start, end: start }))
             }
             State::Value => self.value(start),
-            State::First if self.cursor.peek() == self.open.last().copied() => self.close(start),
+            State::First if self.cursor.peek() == self.open.last().copied() => Ok(self.close(start)),
             State::First if self.is_in_object() => self.key(start),
             State::First => self.value(start),
             State::Key => self.key(start),
@@ -98,11 +98,11 @@ impl<'t> Json<'t> {
         (event, Span { start, end: self.cursor.mark })
     }
 
-    fn close(&mut self, start: Mark) -> Result<(Event, Span)> {
+    fn close(&mut self, start: Mark) -> (Event, Span) {
         self.open.pop();
         self.cursor.skip();
         self.state = State::After;
-        Ok((Event::End, Span { start, end: self.cursor.mark }))
+        (Event::End, Span { start, end: self.cursor.mark })
     }
 
     fn key(&mut self, start: Mark) -> Result<(Event, Span)> {
@@ -130,7 +130,7 @@ impl<'t> Json<'t> {
             return Ok((Event::DocumentEnd, Span { start, end: start }));
         }
         if next == self.open.last().copied() {
-            return self.close(start);
+            return Ok(self.close(start));
         }
         if next != Some(',') {
             let missing =

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::cursor::{Cursor, is_allowed, is_blank, is_blank_or_end, is_break};
+use super::cursor::{Cursor, is_allowed, is_blank_or_end};
 use super::{Mark, Result, Span, Token, wrong};
 
 /// A key on one line has no more characters than these before its colon.
@@ -118,7 +118,6 @@ impl<'t> Scanner<'t> {
             '-' if alone => self.entry(),
             '?' if in_flow || alone => self.key(),
             ':' if in_flow || alone => self.value(),
-            '*' | '&' | '!' | '\'' | '"' => self.node(next),
             '|' | '>' if !in_flow => {
                 self.forget_key()?;
                 self.key_allowed = true;
@@ -126,12 +125,8 @@ impl<'t> Scanner<'t> {
                 self.tokens.push_back(token);
                 Ok(())
             }
-            '-' if !is_blank(self.cursor.ahead(1)) => self.node(next),
-            '?' | ':' if !in_flow && !alone => self.node(next),
-            ' ' | '\t' | '-' | '?' | ':' | '#' | '|' | '>' | '%' | '@' | '`' => {
-                wrong("found character that cannot start any token", self.cursor.mark, None)
-            }
-            _ if is_break(Some(next)) => {
+            // Blanks, ends of lines and comments were passed over.
+            '\t' | '|' | '>' | '%' | '@' | '`' => {
                 wrong("found character that cannot start any token", self.cursor.mark, None)
             }
             _ => self.node(next),
