@@ -346,10 +346,10 @@ async fn ask_host(
             Record::Gathered => break,
             Record::Locked { lock: name, holder } => {
                 let is_own = lock.is_some_and(|lock| holder.starts_with(&format!("{}, since ", lock.who)));
-                let error = if is_own {
-                    HostError::Twice(collector.identity().map(|all| all.map(str::to_owned)))
-                } else {
-                    HostError::Locked(name, holder)
+                let identity = collector.identity().filter(|_| is_own).map(|all| all.map(str::to_owned));
+                let error = match identity {
+                    Some(identity) => HostError::Twice { lock: name, holder, identity },
+                    None => HostError::Locked(name, holder),
                 };
                 return Err(error);
             }

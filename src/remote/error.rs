@@ -39,9 +39,9 @@ pub enum HostError {
     NoUserManager(String, String),
     #[error("{0} is locked by another run: {1}")]
     Locked(String, String),
-    /// This very run has its lock already, by another address; which machine it is (`MachineFacts::identity`).
-    #[error("it is the same machine as another host of the inventory")]
-    Twice(Option<[String; 3]>),
+    /// By what looks like this very run: it has the lock already, by another address of the machine (`MachineFacts::identity`).
+    #[error("{lock} is locked by another run: {holder}")]
+    Twice { lock: String, holder: String, identity: [String; 3] },
     #[error("the connection was lost while {0}")]
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
@@ -91,8 +91,7 @@ impl HostError {
             Self::NoTool(_) => Code::ProgramsMissing,
             Self::NotRoot(_) => Code::NotRoot,
             Self::NoUserManager(..) => Code::NoUserManager,
-            Self::Locked(..) => Code::Locked,
-            Self::Twice(_) => Code::OneMachine,
+            Self::Locked(..) | Self::Twice { .. } => Code::Locked,
             Self::Lost(_) => Code::Lost,
             Self::Silent(..) => Code::Silent,
             Self::Endless(..) => Code::Endless,
@@ -171,8 +170,7 @@ impl HostError {
                     "ask the host's administrator for `sudo loginctl enable-linger {user}`; or let it be root: remove ansible_become: false"
                 ));
             }
-            Self::Locked(..) => "wait for that run, or use --lock-wait SECONDS",
-            Self::Twice(_) => crate::types::login::ONE_MACHINE,
+            Self::Locked(..) | Self::Twice { .. } => "wait for that run, or use --lock-wait SECONDS",
             Self::Lost(_) => "run the same command again: it goes on from where this host stands",
             Self::Silent(..) => {
                 "look on that host at what hangs (`ps axf`, `df`, `dmesg`), or let it be silent for longer with --step-timeout; then run the same command again: it goes on from where this host stands"

@@ -184,7 +184,8 @@ impl Run {
         };
         let (fatal, absent): (BTreeMap<_, _>, BTreeMap<_, _>) =
             errors.into_iter().partition(|(machine, e)| {
-                touched(machine) || matches!(e, HostError::Locked(..) | HostError::Interrupted)
+                touched(machine)
+                    || matches!(e, HostError::Locked(..) | HostError::Twice { .. } | HostError::Interrupted)
             });
         let twice: Vec<Diagnostic> =
             fatal.iter().filter_map(|(machine, error)| self.twice(*machine, error)).collect();
@@ -201,14 +202,12 @@ impl Run {
 
     /// Of a machine that this run has locked already, as another one.
     fn twice(&self, machine: usize, error: &HostError) -> Option<Diagnostic> {
-        let HostError::Twice(identity) = error else { return None };
+        let HostError::Twice { identity, .. } = error else { return None };
         let is_it = |seen: &MachineFacts| {
-            seen.identity()
-                .zip(identity.as_ref())
-                .is_some_and(|(seen, other)| seen == other.each_ref().map(String::as_str))
+            seen.identity().is_some_and(|seen| seen == identity.each_ref().map(String::as_str))
         };
-        let first = self.facts.machines.iter().find(|(_, seen)| is_it(seen)).map(|(first, _)| *first);
-        Some(preflight::machines::same(&self.cluster, first, machine))
+        let (first, _) = self.facts.machines.iter().find(|(_, seen)| is_it(seen))?;
+        Some(preflight::machines::same(&self.cluster, *first, machine))
     }
 
     /// The machine with the cluster's lock: every run has to take the same.

@@ -41,7 +41,13 @@ impl Failure {
             Self::Hosts(errors) if errors.iter().any(|(_, e)| matches!(e, HostError::Interrupted)) => {
                 INTERRUPTED
             }
-            Self::Hosts(errors) if errors.iter().any(|(_, e)| matches!(e, HostError::Locked(..))) => LOCKED,
+            Self::Hosts(errors)
+                if errors
+                    .iter()
+                    .any(|(_, e)| matches!(e, HostError::Locked(..) | HostError::Twice { .. })) =>
+            {
+                LOCKED
+            }
             Self::Refused(refusals) => match refusals.iter().map(Diagnostic::class).max() {
                 Some(Class::Safety) => REFUSED,
                 Some(Class::Input) => BAD_INPUT,

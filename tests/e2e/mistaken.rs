@@ -122,7 +122,8 @@ fn accounts_of_a_directory_are_worked_with(lab: &Lab) {
     lab.root(0, &format!("{group}; usermod -g 20000 ubuntu; chgrp -R 20000 /home/ubuntu")).ok();
     for (host, name) in [(1, "svc@corp.example"), (2, r"CORP\svc")] {
         let home = format!("/home/svc{host}");
-        let add = format!("printf '%s\\n' '{name}:x:30000:20000::{home}:/bin/sh' >>/etc/passwd; {group}");
+        let account = format!("printf '%s\\n' '{name}:x:30000:20000::{home}:/bin/sh' >>/etc/passwd");
+        let add = format!("{account}; printf '%s\\n' '{name}:*:19000:0:99999:7:::' >>/etc/shadow; {group}");
         let ssh = format!(
             "install -d -m 700 {home} && cp -r /home/ubuntu/.ssh {home} && chown -R 30000:20000 {home}"
         );
@@ -132,7 +133,9 @@ fn accounts_of_a_directory_are_worked_with(lab: &Lab) {
     let mut inventory = lab.inventory("cometbft").first(3);
     for (node, name) in [("node-1", "svc@corp.example"), ("node-2", r"CORP\svc")] {
         let home = format!("/home/svc{}/node", &node[5..]);
-        for (variable, value) in [("ansible_user", name), ("user", name), ("working_directory", &home)] {
+        for (variable, value) in
+            [("ansible_user", name), ("user", name), ("working_directory", home.as_str())]
+        {
             inventory = inventory.host_var(node, variable, value);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
 pub fn refusals(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
     let later = facts.machines.iter().filter_map(|(later, seen)| {
         let first = earlier(cluster, facts, *later, seen)?;
-        Some(same(cluster, Some(first), *later))
+        Some(same(cluster, first, *later))
     });
     later.collect()
 }
@@ -25,14 +25,13 @@ fn earlier(cluster: &Cluster, facts: &Facts, later: usize, seen: &MachineFacts) 
 }
 
 /// `first`: the one that was seen before.
-pub fn same(cluster: &Cluster, first: Option<usize>, second: usize) -> Diagnostic {
+pub fn same(cluster: &Cluster, first: usize, second: usize) -> Diagnostic {
     let address = |machine: usize| cluster.machines.get(machine).map(|machine| machine.login.host.as_str());
     let named = |machine: usize| match address(machine) {
         Some(address) => format!("{} ({address})", cluster.machine_name(machine)),
         None => cluster.machine_name(machine),
     };
-    let other = first.map_or_else(|| "another host of the inventory".to_owned(), named);
-    let message = format!("{} is the same machine as {other}", address(second).unwrap_or("it"));
+    let message = format!("{} is the same machine as {}", address(second).unwrap_or("it"), named(first));
     Diagnostic::error(message)
         .coded(Code::OneMachine)
         .of_host(&cluster.machine_name(second))
