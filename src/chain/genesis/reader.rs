@@ -191,7 +191,7 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
     }
     match number("evidence", "max_bytes") {
         ..0 => refuse("evidence", "max_bytes", "is less than 0"),
-        bytes if bytes > room => {
+        bytes if room > 0 && bytes > room => {
             refuse("evidence", "max_bytes", &format!("{bytes} is more than block.max_bytes, {room}"))
         }
         _ => {}

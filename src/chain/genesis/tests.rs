@@ -241,7 +241,13 @@ fn documents_of_other_builds_or_settings_are_shown_side_by_side() {
     let expected = "loom-1: genesis document `chain`: consensus_params.block_size.max_gas: \
                     must be equal on all hosts: loom-0 has \"-1\", loom-1 has \"5\"";
     assert!(said.contains(expected), "{said}");
-    assert!(said.contains("loom-2: genesis document `app`: contracts[0].name: must be equal"), "{said}");
+    assert!(
+        said.contains(
+            "loom-2: genesis document `app`: contracts: must have the same entries on all hosts: lacks coin, and has \
+             besides coins"
+        ),
+        "{said}"
+    );
 
     let mut nodes = era3();
     change(&mut nodes[1], "chain", |json| json["chain_id"] = json!("other"));
@@ -297,8 +303,9 @@ fn s5_numbers_that_the_chain_wants_quoted() {
     let profile = Profile::builtin("cometbft").unwrap();
     let text = |from: &str, to: &str| {
         let sound = r#"{"genesis_time":"2026-01-01T00:00:00Z","chain_id":"c-1","initial_height":"1",
-            "consensus_params":{"block":{"max_bytes":"1048576","max_gas":"-1"},"evidence":{"max_age_duration":"5"}},
-            "validators":[{"address":"","pub_key":{"type":"x","value":"k1"},"power":"10","name":""}]}"#;
+            "consensus_params":{"block":{"max_bytes":"1048576","max_gas":"-1"},"evidence":{"max_age_num_blocks":"9","max_age_duration":"5"},
+            "validator":{"pub_key_types":["ed25519"]}},
+            "validators":[{"address":"","pub_key":{"type":"tendermint/PubKeyEd25519","value":"3o/F/draYQAc9jtZlTGF7LzHYJsRZ3MwOVAK4mXQHXk="},"power":"10","name":""}]}"#;
         sound.replace(from, to)
     };
     let said = |from: &str, to: &str| {
@@ -323,8 +330,10 @@ fn s5_numbers_that_the_chain_does_not_start_on() {
     let said = |block: &str, gas: &str, age: &str, evidence: &str| {
         let text = format!(
             r#"{{"genesis_time":"2026-01-01T00:00:00Z","chain_id":"c-1","initial_height":"1","consensus_params":
-            {{"block":{{"max_bytes":"{block}","max_gas":"{gas}"}},"evidence":{{"max_age_duration":"{age}","max_bytes":"{evidence}"}}}},
-            "validators":[{{"address":"","pub_key":{{"type":"x","value":"k1"}},"power":"10","name":""}}]}}"#
+            {{"block":{{"max_bytes":"{block}","max_gas":"{gas}"}},
+            "evidence":{{"max_age_num_blocks":"9","max_age_duration":"{age}","max_bytes":"{evidence}"}},
+            "validator":{{"pub_key_types":["ed25519"]}}}},
+            "validators":[{{"address":"","pub_key":{{"type":"tendermint/PubKeyEd25519","value":"3o/F/draYQAc9jtZlTGF7LzHYJsRZ3MwOVAK4mXQHXk="}},"power":"10","name":""}}]}}"#
         );
         let documents = BTreeMap::from([("chain".to_owned(), text)]);
         let found = check(&profile, &documents, &chain_id("c-1"), NOW);
@@ -336,8 +345,8 @@ fn s5_numbers_that_the_chain_does_not_start_on() {
         (said("0", "-1", "5", "0"), "block.max_bytes: 0 is never allowed: the chain would not start"),
         (said("-2", "-1", "5", "0"), "block.max_bytes: -2 is less than -1"),
         (said("104857601", "-1", "5", "0"), "block.max_bytes: 104857601 is more than 104857600"),
-        (said("9", "-2", "5", "0"), "block.max_gas: -2 is less than -1"),
-        (said("9", "0", "0", "0"), "evidence.max_age_duration: 0 is less than 1"),
+        (said("9000", "-2", "5", "0"), "block.max_gas: -2 is less than -1"),
+        (said("9000", "0", "0", "0"), "evidence.max_age_duration: 0 is less than 1"),
         (
             said("200000", "0", "5", "1048576"),
             "evidence.max_bytes: 1048576 is more than consensus_params.block.max_bytes, 200000",

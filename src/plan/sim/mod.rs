@@ -72,6 +72,8 @@ pub struct Sim {
     ticks: u32,
     pub inits: u32,
     pub accounts: u32,
+    /// Of each host: the last that was made, in hex.
+    pub(super) account_of: BTreeMap<String, String>,
     /// The control machine has neither curl nor wget.
     pub no_downloads: bool,
     /// So many more changes, then the run is killed; `None`: never.

@@ -75,11 +75,13 @@ impl Sim {
         let result = match tool.name.as_str() {
             "account" => {
                 self.accounts += 1;
-                let name = Sha256::of(format!("account {}", self.accounts)).to_string();
+                let account = Sha256::of(format!("account {}", self.accounts)).to_string();
                 let key = ("keyring-test/validator.info".to_owned(), CANARY.to_owned());
-                return vec![key, (tool.work.gives.clone(), format!("cosmos1{}\n", &name[..38]))];
+                let said = format!("{}\n", bech32_of("cosmos", &account));
+                self.account_of.insert(address.to_owned(), account);
+                return vec![key, (tool.work.gives.clone(), said)];
             }
-            "gentx" => gentx(host, tool),
+            "gentx" => gentx(host, tool, &self.account_of[address]),
             "collect" => collect(tool),
             other => panic!("simd has no step {other}"),
         };
@@ -87,7 +89,13 @@ impl Sim {
     }
 }
 
-fn gentx(host: &Host, tool: &Tool) -> Value {
+/// Of the first 20 bytes.
+fn bech32_of(prefix: &str, account: &str) -> String {
+    let prefix = bech32::Hrp::parse(prefix).unwrap();
+    bech32::encode::<bech32::Bech32>(prefix, &hex::decode(&account[..40]).unwrap()).unwrap()
+}
+
+fn gentx(host: &Host, tool: &Tool, account: &str) -> Value {
     let words = &tool.work.commands.last().unwrap().argv;
     let moniker = words.iter().find_map(|word| word.strip_prefix("--moniker=")).unwrap();
     let signer = &host.files[&tool.home.join("config/priv_validator_key.json").unwrap()];
@@ -95,6 +103,7 @@ fn gentx(host: &Host, tool: &Tool) -> Value {
     let mut gentx: Value = serde_json::from_str(GENTX).unwrap();
     let message = &mut gentx["body"]["messages"][0];
     message["description"]["moniker"] = moniker.into();
+    message["validator_address"] = bech32_of("cosmosvaloper", account).into();
     message["pubkey"]["key"] = signer["pub_key"]["value"].clone();
     message["value"]["amount"] = words[3].strip_suffix("stake").unwrap().into();
     gentx
@@ -117,6 +126,8 @@ fn collect(tool: &Tool) -> Value {
         })
         .collect();
     assert_eq!(accounts.len(), texts.len() - 1, "every validator has an account and has signed");
+    let addresses = accounts.iter().map(|balance| json!({"address": balance["address"]}));
+    genesis["app_state"]["auth"]["accounts"] = addresses.collect();
     genesis["app_state"]["bank"]["balances"] = accounts.into();
     genesis
 }
