@@ -154,7 +154,7 @@ fn common_faults_are_called_by_their_names() {
         (
             "i.yaml",
             "all:\n  vars:\n    a: \"\\ud83d\\ude80\"\n",
-            "3:10 this is not YAML: found invalid Unicode character escape code",
+            "3:11 this is not YAML: found invalid Unicode character escape code",
         ),
     ] {
         assert_eq!(of(name, text), said, "{text}");
