@@ -136,9 +136,9 @@ fn common_faults_are_called_by_their_names() {
         (
             "i.json",
             "{\"all\": {\"vars\": {\"a\": \"\\ud83d\"}}}",
-            "1:27 this is not JSON: an escape is half of a character, without the other half",
+            "1:25 this is not JSON: an escape is half of a character, without the other half",
         ),
-        ("i.json", "{\"all\": {},\n}", "2:1 this is not JSON: a key in double quotes is missing"),
+        ("i.json", "{\"all\": {},\n]", "2:1 this is not JSON: a key in double quotes is missing"),
         (
             "i.yaml",
             "all:\n  vars:\n    a: \"b\n    c: d\n",
@@ -154,7 +154,7 @@ fn common_faults_are_called_by_their_names() {
         (
             "i.yaml",
             "all:\n  vars:\n    a: \"\\ud83d\\ude80\"\n",
-            "3:8 this is not YAML: found invalid Unicode character escape code",
+            "3:11 this is not YAML: found invalid Unicode character escape code",
         ),
     ] {
         assert_eq!(of(name, text), said, "{text}");
