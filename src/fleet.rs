@@ -348,7 +348,7 @@ async fn ask_host(
                 let is_own = lock.is_some_and(|lock| holder.starts_with(&format!("{}, since ", lock.who)));
                 let identity = collector.identity().filter(|_| is_own).map(|all| all.map(str::to_owned));
                 let error = match identity {
-                    Some(identity) => HostError::Twice { lock: name, holder, identity },
+                    Some(identity) => HostError::Twice { lock: name, holder, identity: Box::new(identity) },
                     None => HostError::Locked(name, holder),
                 };
                 return Err(error);

@@ -41,7 +41,7 @@ pub enum HostError {
     Locked(String, String),
     /// By what looks like this very run: it has the lock already, by another address of the machine (`MachineFacts::identity`).
     #[error("{lock} is locked by another run: {holder}")]
-    Twice { lock: String, holder: String, identity: [String; 3] },
+    Twice { lock: String, holder: String, identity: Box<[String; 3]> },
     #[error("the connection was lost while {0}")]
     Lost(String),
     #[error("no answer for {secs} s while {doing}", secs = .0.as_secs(), doing = .1)]
