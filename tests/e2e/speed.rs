@@ -66,8 +66,7 @@ fn too_slow(times: &[[f64; 4]]) -> Option<String> {
             again / through
         );
         let limits = [("a fresh start", fresh, born, FRESH), ("a second run", again, through, AGAIN)];
-        let over =
-            limits.into_iter().find(|(_, took, floor, limit)| *took > floor * limit * TOO_SLOW);
+        let over = limits.into_iter().find(|(_, took, floor, limit)| *took > floor * limit * TOO_SLOW);
         over.map(|(what, took, floor, _)| {
             format!("{what} takes {:.2} times the floor: {times:.2?}", took / floor)
         })
