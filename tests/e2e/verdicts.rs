@@ -171,8 +171,9 @@ fn asked(oracle: &Path, paths: &[PathBuf]) -> Vec<String> {
     let mut list = tempfile::tempfile().unwrap();
     paths.iter().for_each(|path| writeln!(list, "{}", path.display()).unwrap());
     std::io::Seek::rewind(&mut list).unwrap();
-    let said = command::run(Command::new(oracle).stdin(list)).ok();
-    said.lines().map(str::to_owned).collect()
+    let said = Command::new(oracle).stdin(list).stderr(Stdio::inherit()).output().unwrap();
+    assert!(said.status.success(), "{}: {}", oracle.display(), said.status);
+    String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect()
 }
 
 fn oracle(name: &str) -> PathBuf {
