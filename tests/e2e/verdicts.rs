@@ -39,18 +39,18 @@ fn s5_sixty_documents_are_judged_as_the_chain_judges_them() {
     let step = all.len() / 60;
     let some: Vec<Mutation> = all.into_iter().skip(step / 2).step_by(step).take(60).collect();
     assert_eq!(some.len(), 60);
-    let verdicts = compared("cometbft", some, &setup_path("GENESIS_ORACLE"), "0.38");
+    let verdicts = compared(&judged("cometbft", some), &setup_path("GENESIS_ORACLE"), "0.38");
     assert!(verdicts.refused > 20 && verdicts.accepted > 5, "{verdicts:?}: both kinds are among them");
 }
 
 fn s5_documents_are_judged_as_every_release_judges_them() {
-    for release in RELEASES {
-        for document in COMETBFT {
-            let mut all = mutations(&fixture(document));
-            all.extend(pairs(&fixture(document), 300));
-            assert!(all.len() >= 500, "{}", all.len());
-            let oracle = oracle(&format!("genesis-oracle-{release}"));
-            let verdicts = compared("cometbft", all, &oracle, release);
+    for document in COMETBFT {
+        let mut all = mutations(&fixture(document));
+        all.extend(pairs(&fixture(document), 300));
+        assert!(all.len() >= 500, "{}", all.len());
+        let judged = judged("cometbft", all);
+        for release in RELEASES {
+            let verdicts = compared(&judged, &oracle(&format!("genesis-oracle-{release}")), release);
             println!("{document}, {release}: {verdicts:?}");
             assert!(verdicts.refused > 200 && verdicts.accepted > 50, "{verdicts:?}");
         }
@@ -61,7 +61,7 @@ fn s5_documents_of_the_sdk_are_judged_as_simd_judges_them() {
     let document = fs::read_to_string(in_repository("tests/fixtures/simd-0.50/collected.json")).unwrap();
     let all = mutations(&document);
     assert!(all.len() >= 500, "{}", all.len());
-    let verdicts = compared("cosmos", all, &oracle("genesis-oracle-simd"), "simd");
+    let verdicts = compared(&judged("cosmos", all), &oracle("genesis-oracle-simd"), "simd");
     println!("{verdicts:?}");
     assert!(verdicts.refused > 200 && verdicts.accepted > 20, "{verdicts:?}");
 }
@@ -122,16 +122,29 @@ struct Verdicts {
     excepted: usize,
 }
 
-/// All on which loomctl and the chain do not agree, and that no exception explains, fail the test.
-fn compared(chain: &str, all: Vec<Mutation>, oracle: &Path, release: &str) -> Verdicts {
+/// Documents in files, and what loomctl says of each: once, whatever releases are asked.
+struct Judged {
+    all: Vec<Mutation>,
+    folder: tempfile::TempDir,
+    ours: Vec<command::Run>,
+}
+
+fn judged(chain: &str, all: Vec<Mutation>) -> Judged {
     let folder = tempfile::tempdir().unwrap();
-    let paths = written(folder.path(), &all);
-    let theirs = asked(oracle, &paths);
+    let check = |path: &PathBuf| {
+        let check = ["genesis", "check", "--chain", chain, path.to_str().unwrap()];
+        command::run(Command::new(env!("CARGO_BIN_EXE_loomctl")).args(check))
+    };
+    let ours = written(folder.path(), &all).iter().map(check).collect();
+    Judged { all, folder, ours }
+}
+
+/// All on which loomctl and the chain do not agree, and that no exception explains, fail the test.
+fn compared(Judged { all, folder, ours }: &Judged, oracle: &Path, release: &str) -> Verdicts {
+    let theirs = asked(oracle, &written(folder.path(), all));
     assert_eq!(theirs.len(), all.len(), "a verdict each");
     let (mut verdicts, mut wrong) = (Verdicts::default(), String::new());
-    for ((mutation, path), theirs) in all.iter().zip(&paths).zip(&theirs) {
-        let check = ["genesis", "check", "--chain", chain, path.to_str().unwrap()];
-        let ours = command::run(Command::new(env!("CARGO_BIN_EXE_loomctl")).args(check));
+    for ((mutation, ours), theirs) in all.iter().zip(ours).zip(&theirs) {
         let (ok, starts) = (ours.code == Some(0), theirs == "ok");
         assert!(matches!(ours.code, Some(0 | 2)), "{}: {ours}", mutation.what);
         match (ok, starts) {
@@ -171,8 +184,9 @@ fn asked(oracle: &Path, paths: &[PathBuf]) -> Vec<String> {
     let mut list = tempfile::tempfile().unwrap();
     paths.iter().for_each(|path| writeln!(list, "{}", path.display()).unwrap());
     std::io::Seek::rewind(&mut list).unwrap();
-    let said = command::run(Command::new(oracle).stdin(list)).ok();
-    said.lines().map(str::to_owned).collect()
+    let said = Command::new(oracle).stdin(list).stderr(Stdio::inherit()).output().unwrap();
+    assert!(said.status.success(), "{}: {}", oracle.display(), said.status);
+    String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect()
 }
 
 fn oracle(name: &str) -> PathBuf {
