@@ -142,10 +142,16 @@ fn matches<'i>(
         return if_none(unmatched(inventory, part, pattern)).map(|()| hosts);
     }
     let Some(subscript) = subscript.filter(|_| !hosts.is_empty()) else { return Ok(hosts) };
-    subscript.of(&hosts).ok_or_else(|| {
-        Diagnostic::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
-            .help("the first is 0, the last -1; both ends of a range belong to it")
-    })
+    if let Some(some) = subscript.of(&hosts) {
+        return Ok(some);
+    }
+    let problem = Diagnostic::error(format!("--limit `{part}`: `{pattern}` has no host of that number"))
+        .help("the first is 0, the last -1; both ends of a range belong to it");
+    match subscript {
+        Subscript::One(_) => Err(problem),
+        // A part of a list may be empty.
+        Subscript::Range(..) => if_none(problem).map(|()| Vec::new()),
+    }
 }
 
 /// The hosts that a pattern's `[…]` at the end picks.

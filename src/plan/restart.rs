@@ -54,7 +54,9 @@ pub fn restart(world: &World<'_>) -> Outcome {
         |(node, seen): &(&Node, &NodeFacts)| cluster.programs(node).any(|program| is_due(&program, seen));
     let waiting = world.touched().filter(due).map(|(node, seen)| {
         let mut steps = turns(world, node, seen, restarts);
-        steps.iter_mut().for_each(|planned| "was asked for".clone_into(&mut planned.why));
+        for planned in &mut steps {
+            "was asked for".clone_into(&mut planned.why);
+        }
         Waiting { node: node.name.clone(), what: "was asked for".to_owned(), steps }
     });
     let waiting: Vec<Waiting> = waiting.filter(|waiting| !waiting.steps.is_empty()).collect();

@@ -203,9 +203,8 @@ async fn master(login: &Login, folder: &Path, name: &str) -> Result<Arc<Session>
     let patience = Instant::now() + login.connect_timeout;
     let mut tries = 0;
     loop {
-        let outcome = match attempt(login, &control, &log, &configured).await? {
-            None => return Ok(Arc::new(Session::resume_mux(control.into(), Some(log.into())))),
-            Some(outcome) => outcome,
+        let Some(outcome) = attempt(login, &control, &log, &configured).await? else {
+            return Ok(Arc::new(Session::resume_mux(control.into(), Some(log.into()))));
         };
         // The key that the inventory names comes after those of an agent.
         if outcome.ran_out_of_tries() && login.identity.is_some() && !configured.named_keys_only {
@@ -278,7 +277,8 @@ struct Configured {
 }
 
 /// Levels of ssh's log at which it does not say why it fails, or keeps the server's banner to itself.
-const QUIET: [&str; 3] = ["QUIET", "FATAL", "ERROR"];
+/// `ssh -G` has its own word for QUIET.
+const QUIET: [&str; 4] = ["SILENT", "QUIET", "FATAL", "ERROR"];
 
 /// What OpenSSH allows where nobody has said otherwise, in the order that it had until it preferred the second.
 const DEFAULT_CIPHERS: [&str; 6] = [

@@ -58,7 +58,10 @@ fn a_live_chain_rolls_only_with_consent(lab: &Lab) {
     let height = lab.get(0, 26657, "/status").unwrap()["result"]["sync_info"]["latest_block_height"].clone();
     let height: u64 = height.as_str().unwrap().parse().unwrap();
     let rolled = lab.loomctl(&["up", "-i", &inventory, "--json", "--roll"]).exits(0);
-    assert_eq!(restarts(&rolled.events()), ["node-0", "node-1", "node-2", "node-3"], "{rolled}");
+    // In whatever order spares the next proposer.
+    let mut each = restarts(&rolled.events());
+    each.sort();
+    assert_eq!(each, ["node-0", "node-1", "node-2", "node-3"], "{rolled}");
     let signed = signatures_since(lab, height);
     assert!(signed.len() > 4 && signed.iter().all(|count| *count >= 3), "blocks went on: {signed:?}");
     assert_eq!(lab.loomctl(&["up", "-i", &inventory, "--json", "--no-verify"]).summary()["pending"], 0);

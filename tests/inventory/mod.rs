@@ -203,7 +203,9 @@ pub fn differences(case: &Case, loomctl: &impl Loomctl, theirs: &Value) -> Vec<S
     let (status, list, stderr) = loomctl.inventory(&["list", "--reveal"]);
     let mut wrong = Vec::new();
     let mut differ = |what: &str, ours: &str, theirs: &str| {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        // What a terminal takes for the end of a line is escaped here.
+        let visible = |text: &str| text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+        let lines = |text: &str| visible(text).lines().map(str::to_owned).collect::<Vec<_>>();
         let (ours, theirs) = (lines(ours), lines(theirs));
         if ours != theirs {
             let at = (0..ours.len()).find(|at| ours.get(*at) != theirs.get(*at)).unwrap_or(ours.len());

@@ -100,7 +100,7 @@ fn cometbft(outline: &Partial<'_>, reader: Reader, wrong: &mut Vec<Wrong>) {
         Some(..0) => wrong.push((root.key("initial_height"), not_started("is less than 0"))),
         // There has to be one more.
         Some(i64::MAX) => {
-            wrong.push((root.key("initial_height"), not_started("is the last height that there is")))
+            wrong.push((root.key("initial_height"), not_started("is the last height that there is")));
         }
         _ => {}
     }
@@ -170,7 +170,7 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
         0 => refuse("block", "max_bytes", "0 is never allowed (or it is missing)"),
         ..=-2 => refuse("block", "max_bytes", &format!("{max_bytes} is less than -1")),
         _ if max_bytes > BLOCK_LIMIT => {
-            refuse("block", "max_bytes", &format!("{max_bytes} is more than {BLOCK_LIMIT}"))
+            refuse("block", "max_bytes", &format!("{max_bytes} is more than {BLOCK_LIMIT}"));
         }
         _ if room < smallest(of) => {
             let (validators, least) = (of.0, smallest(of));
@@ -192,7 +192,7 @@ fn params(params: &Value, at: &Place, of: (usize, Reader), wrong: &mut Vec<Wrong
     match number("evidence", "max_bytes") {
         ..0 => refuse("evidence", "max_bytes", "is less than 0"),
         bytes if room > 0 && bytes > room => {
-            refuse("evidence", "max_bytes", &format!("{bytes} is more than block.max_bytes, {room}"))
+            refuse("evidence", "max_bytes", &format!("{bytes} is more than block.max_bytes, {room}"));
         }
         _ => {}
     }

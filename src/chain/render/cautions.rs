@@ -17,8 +17,8 @@ pub fn cautions(profile: &Profile, settings: &Settings, is_validator: bool) -> V
     let about = |caution: &&Caution| is_validator || !caution.validators;
     let found = profile.cautions.iter().filter(about).filter_map(|caution| {
         let files = settings.iter().filter(|(name, _)| file_named(profile, name) == Some(&caution.file));
-        let keys = files.flat_map(|(_, keys)| flatten(keys));
-        let (_, value) = keys.filter(|(key, _)| *key == caution.key).last()?;
+        let mut keys = files.flat_map(|(_, keys)| flatten(keys));
+        let (_, value) = keys.rfind(|(key, _)| *key == caution.key)?;
         (!caution.but.iter().any(|but| same(but, &value))).then(|| diagnostic(caution, &value))
     });
     found.collect()
@@ -26,9 +26,10 @@ pub fn cautions(profile: &Profile, settings: &Settings, is_validator: bool) -> V
 
 fn diagnostic(caution: &Caution, value: &Value) -> Diagnostic {
     let message = format!("`{}` is {value} in {}: {}", caution.key, caution.file, caution.why);
-    let (problem, code) = match caution.refused {
-        true => (Diagnostic::error(message), Code::HarmfulSetting),
-        false => (Diagnostic::warning(message), Code::RiskySetting),
+    let (problem, code) = if caution.refused {
+        (Diagnostic::error(message), Code::HarmfulSetting)
+    } else {
+        (Diagnostic::warning(message), Code::RiskySetting)
     };
     problem.coded(code).help(caution.help.as_str())
 }

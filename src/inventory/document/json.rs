@@ -43,10 +43,9 @@ impl<'t> Json<'t> {
                 self.state = State::Value;
                 Ok((Event::DocumentStart, Span { start, end: start }))
             }
-            State::Value => self.value(start),
             State::First if self.cursor.peek() == self.open.last().copied() => Ok(self.close(start)),
             State::First if self.is_in_object() => self.key(start),
-            State::First => self.value(start),
+            State::First | State::Value => self.value(start),
             State::Key => self.key(start),
             State::After => self.after(start),
             State::End => Ok((Event::StreamEnd, Span { start, end: start })),

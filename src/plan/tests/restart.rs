@@ -16,7 +16,7 @@ fn living(count: usize) -> (Cluster, Sim) {
 
 fn goal(goal: Goal, names: &[&str]) -> Options {
     let limit = (!names.is_empty()).then(|| names.iter().map(|name| NodeName::new(*name).unwrap()).collect());
-    Options { goal, limit, ..Options::default() }
+    Options { limit, goal, ..Options::default() }
 }
 
 fn run(world: &mut Sim, cluster: &Cluster, options: &Options) -> Ended {
