@@ -182,7 +182,9 @@ fn written(folder: &Path, all: &[Mutation]) -> Vec<PathBuf> {
 /// One line a document.
 fn asked(oracle: &Path, paths: &[PathBuf]) -> Vec<String> {
     let mut list = tempfile::tempfile().unwrap();
-    paths.iter().for_each(|path| writeln!(list, "{}", path.display()).unwrap());
+    for path in paths {
+        writeln!(list, "{}", path.display()).unwrap();
+    }
     std::io::Seek::rewind(&mut list).unwrap();
     let said = Command::new(oracle).stdin(list).stderr(Stdio::inherit()).output().unwrap();
     assert!(said.status.success(), "{}: {}", oracle.display(), said.status);
@@ -490,7 +492,7 @@ fn around(json: &Value, place: &str) -> Vec<Mutation> {
                 map.insert(key.to_uppercase(), value);
             });
             with("has a neighbour", &|parent| {
-                drop(parent.as_object_mut().unwrap().insert("unknown".into(), json!(7)))
+                drop(parent.as_object_mut().unwrap().insert("unknown".into(), json!(7)));
             });
         }
         Value::Array(_) => {
@@ -517,7 +519,7 @@ fn places(json: &Value) -> Vec<String> {
         match value {
             // What only the application reads is its own.
             Value::Object(map) => {
-                map.iter().filter(|(key, _)| *key != "app_state").for_each(|(key, value)| each(key, value))
+                map.iter().filter(|(key, _)| *key != "app_state").for_each(|(key, value)| each(key, value));
             }
             // One of a list stands for all.
             Value::Array(list) => {

@@ -87,7 +87,8 @@ impl Inventory {
                 let _ = writeln!(text, "      {name}: {value}");
             }
         }
-        text
+        // JSON leaves it as it is, YAML has none.
+        text.replace('\u{7f}', "\\u007f")
     }
 
     /// Writes it as `inventory.yaml` into the lab's scratch folder, where `loomctl` finds it without being told.
