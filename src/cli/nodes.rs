@@ -86,6 +86,8 @@ async fn run(mut asked: Asked) -> u8 {
     }
     ask_first(&mut run, &options, asked.nodes.check).await;
     if asked.nodes.check {
+        // The run itself asks.
+        options.consent.halt |= only_validator(&run, &options).is_some();
         let unfolded = plan::unfold(&run.cluster, &run.facts, &options);
         return show(view, run, &unfolded, true, asked.nodes.exit_code).await;
     }
@@ -100,8 +102,15 @@ async fn run(mut asked: Asked) -> u8 {
 async fn ask_first(run: &mut Run, options: &Options, check: bool) {
     match options.goal {
         Goal::Stop if !quorum::wants_votes(&run.cluster, &run.facts, options) => {}
-        Goal::Restart if !check => run.ask_once_all_sign().await,
-        Goal::Stop | Goal::Restart => run.ask_the_chain().await,
+        Goal::Stop => run.ask_the_chain().await,
+        Goal::Restart => {
+            run.ask_what_is_wanted(options).await;
+            if check {
+                run.ask_the_chain().await;
+            } else {
+                run.ask_once_all_sign().await;
+            }
+        }
         _ => run.ask_what_is_wanted(options).await,
     }
 }
@@ -136,8 +145,13 @@ async fn work(
 
 /// Of a chain that one key makes alone: there is no quorum to keep, and no flag that would say more than a yes.
 fn only_validator<'r>(run: &'r Run, options: &Options) -> Option<&'r Node> {
-    let voting = run.facts.voting.as_ref()?;
+    let voting = run.facts.voting.as_ref().filter(|voting| voting.disagree.is_none())?;
     let [voter] = &voting.voters[..] else { return None };
+    // Not by the word of one node among several, nor where the inventory has more of them.
+    let running = run.facts.nodes.values().filter(|seen| seen.unit.may_run()).count();
+    if voting.heights.len() < running || run.cluster.validators().count() != 1 {
+        return None;
+    }
     let node = quorum::node_of(&run.cluster, &run.facts, voter)?;
     let stops = matches!(options.goal, Goal::Stop | Goal::Restart) && options.touches(&node.name);
     stops.then_some(node)

@@ -239,11 +239,12 @@ async fn attempt(
     let status = tokio::time::timeout(limit, ssh.wait()).await;
     let connected = matches!(&status, Ok(Ok(status)) if status.success());
     if let Some(mut listener) = listener {
-        // A master that runs says nothing more, and a jump host's ssh may outlive ours.
+        // What a proxy has still to say is read to its end: with nobody there it would die of it, and the connection with it.
+        // A jump host's ssh may outlive ours.
         if !connected {
             drop(tokio::time::timeout(STDERR_LATE, &mut listener).await);
+            listener.abort();
         }
-        listener.abort();
     }
     let outcome = || Outcome {
         log: std::fs::read_to_string(log).unwrap_or_default(),

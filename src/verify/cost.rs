@@ -1,7 +1,7 @@
 //! What an operation cost its chain: blocks that it missed, and signatures that its validators missed. Said by the chain's
 //! own blocks, as one node shows them; nothing is decided by it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, stream};
 
@@ -17,7 +17,9 @@ use crate::{
 /// Blocks before the operation, whose times say how fast the chain is.
 const BEFORE: u64 = 20;
 /// Longer operations are counted over their last blocks.
-const AT_MOST: u64 = 5000;
+const AT_MOST: u64 = 500;
+/// For all of it: a finished run does not wait for a node that is slow to tell.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// So many blocks are asked for at a time.
 const AT_ONCE: usize = 8;
 
@@ -37,7 +39,7 @@ pub struct Cost {
 /// A block, and when it was made (seconds since 1970).
 type Made = (Block, f64);
 
-/// What happened since the chain was at `from`. `None`: no node shows the blocks.
+/// What happened since the chain was at `from`. `None`: no node shows the blocks, in time.
 pub async fn since(
     from: u64,
     fleet: &Fleet,
@@ -45,6 +47,14 @@ pub async fn since(
     facts: &Facts,
     limits: &Limits,
 ) -> Option<Cost> {
+    let mut interrupt = fleet.interrupt.clone();
+    tokio::select! {
+        cost = tokio::time::timeout(PATIENCE, shown(from, fleet, cluster, facts, limits)) => cost.ok()?,
+        () = interrupt.wait() => None,
+    }
+}
+
+async fn shown(from: u64, fleet: &Fleet, cluster: &Cluster, facts: &Facts, limits: &Limits) -> Option<Cost> {
     let runs = |name: &NodeName| facts.nodes.get(name).is_some_and(|seen| seen.unit.may_run());
     let mut highest: Option<(u64, Client)> = None;
     for node in cluster.nodes.iter().filter(|node| runs(&node.name)) {

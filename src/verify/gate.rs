@@ -52,10 +52,10 @@ pub async fn wait(
         };
         match look {
             Ok(()) if seen.enough(gate.shows) && seen.soaked(gate.soak) => return Ok(()),
-            // Who catches up has as long as that may take; everybody else until the next signature is due.
-            Ok(()) if seen.behind => until = begun + limits.sync,
             // The others of a soak are waited for as long as blocks come.
             Ok(()) if seen.enough_at.is_some() => until = until.max(seen.rose.unwrap_or(begun) + patience),
+            // Who catches up has as long as that may take; everybody else until the next signature is due.
+            Ok(()) if seen.behind => until = begun + limits.sync,
             Ok(()) => until = until.max(seen.there.unwrap_or(begun) + patience),
             Err(why) => seen.error = why,
         }

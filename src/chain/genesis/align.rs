@@ -1,7 +1,7 @@
 //! Lists whose entries a profile finds by name (loom's contracts), in the order of the first document: on each host an entry may
 //! stand elsewhere, and is compared with the one of its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     GenesisProblem,
@@ -25,10 +25,11 @@ pub(super) fn aligned<'a>(
         let entries: BTreeMap<&str, &str> =
             found.iter().map(|(name, entry)| (name.as_str(), *entry)).collect();
         let missing = order.iter().filter(|name| !entries.contains_key(*name)).copied().collect::<Vec<_>>();
-        let more = entries.keys().filter(|name| !order.contains(name)).copied().collect::<Vec<_>>();
+        let known: BTreeSet<&str> = order.iter().copied().collect();
+        let more = entries.keys().filter(|name| !known.contains(*name)).copied().collect::<Vec<_>>();
         if !missing.is_empty() || !more.is_empty() {
             let part = |names: Vec<&str>, words: &str| {
-                if names.is_empty() { None } else { Some(format!("{words} {}", names.join(", "))) }
+                if names.is_empty() { None } else { Some(format!("{words} {}", few(&names))) }
             };
             let both = [part(missing, "lacks"), part(more, "has besides")];
             let why = both.into_iter().flatten().collect::<Vec<_>>().join(", and ");
@@ -44,6 +45,14 @@ pub(super) fn aligned<'a>(
         text = text.with(start..start + list.len(), &list_again);
     }
     Ok(text)
+}
+
+/// The first of them: there may be many.
+fn few(names: &[&str]) -> String {
+    const SAID: usize = 10;
+    let more = names.len().saturating_sub(SAID);
+    let said = names.iter().take(SAID).copied().collect::<Vec<_>>().join(", ");
+    if more == 0 { said } else { format!("{said} and {more} more") }
 }
 
 /// The lists, by their keys, that any path of the rule looks into by a member of the entries, and that member.

@@ -40,9 +40,9 @@ pub(super) fn decode(kind: Kind, text: &str, at: &Place, wrong: &mut Vec<Wrong>)
     let decoded = match kind {
         Kind::Int => quoted(text).and_then(|inner| number::<i64>(inner, text)),
         Kind::Unsigned => quoted(text).and_then(|inner| number::<u64>(inner, text)),
-        Kind::Text => {
-            serde_json::from_str::<String>(text).map(Value::from).map_err(|_| format!("{text} is not a text"))
-        }
+        Kind::Text => serde_json::from_str::<String>(text)
+            .map(Value::from)
+            .map_err(|_| format!("{} is not a text", short(text))),
         Kind::Time => instant(text),
         Kind::Hex => hex_digits(text),
         Kind::PubKey => public_key(text),
@@ -148,9 +148,9 @@ fn public_key(text: &str) -> Result<Value, String> {
     // Go passes over line ends, and over nothing else.
     let bytes = STANDARD
         .decode(value.replace(['\r', '\n'], ""))
-        .map_err(|why| format!("{value:?} is not base64: {why}"))?;
+        .map_err(|why| format!("{:?} is not base64: {why}", short(&value)))?;
     if bytes.len() != *size {
-        return Err(format!("{value:?} has {} bytes, a key of {kind} has {size}", bytes.len()));
+        return Err(format!("{:?} has {} bytes, a key of {kind} has {size}", short(&value), bytes.len()));
     }
     Ok(kind.into())
 }

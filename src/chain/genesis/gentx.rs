@@ -28,8 +28,9 @@ struct Coin {
 #[derive(Deserialize)]
 struct Balance {
     address: String,
+    /// `null` is an empty list there.
     #[serde(default)]
-    coins: Vec<Coin>,
+    coins: Option<Vec<Coin>>,
 }
 
 /// What of a document the transactions are counted against. An account is its bytes: its address has other words in front where
@@ -135,7 +136,7 @@ impl Books {
                 continue;
             };
             let mut own = BTreeMap::new();
-            for coin in balance.coins {
+            for coin in balance.coins.unwrap_or_default() {
                 let Ok(amount) = coin.amount.parse::<u128>() else {
                     counted = false;
                     continue;

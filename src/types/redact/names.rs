@@ -1,7 +1,7 @@
 //! Names of what is secret, word by word: a chain may be called passage, and has tokens in its pools.
 
 /// A word that makes a secret of its name's value, at the end of a longer word, too (`dbpassword`).
-const ENDS: [&str; 16] = [
+const ENDS: [&str; 23] = [
     "pass",
     "passwd",
     "password",
@@ -17,7 +17,14 @@ const ENDS: [&str; 16] = [
     "credential",
     "credentials",
     "privkey",
+    "privkeys",
+    "privatekey",
+    "privatekeys",
     "apikey",
+    "apikeys",
+    "secretkey",
+    "accesskey",
+    "mnemonics",
 ];
 /// The same at the beginning of a longer word (`passwort`, `secretkey`).
 const BEGINS: [&str; 9] = [
@@ -34,21 +41,25 @@ const BEGINS: [&str; 9] = [
 /// Words that end in one and are none.
 const OTHERS: [&str; 8] =
     ["bypass", "compass", "encompass", "overpass", "surpass", "trespass", "underpass", "multipass"];
-/// Before `key` in a name of several words.
+/// Before `key` in a name of several words, at the end of a longer word, too (`ETHPrivateKey`).
 const OF_KEYS: [&str; 3] = ["priv", "private", "api"];
 /// What a name is about if it ends in one of these: something that belongs to a secret, or to the tokens of a chain.
-const ABOUT: [&str; 13] = [
-    "name", "names", "file", "path", "dir", "folder", "pair", "pairs", "pool", "decimals", "denom", "symbol",
-    "supply",
-];
+const ABOUT: [&str; 11] =
+    ["name", "names", "file", "path", "dir", "folder", "pool", "decimals", "denom", "symbol", "supply"];
+/// Pairs of tokens on a chain; of anything else a pair is two secrets.
+const OF_PAIRS: [&str; 1] = ["erc"];
 
 pub(super) fn is_secret(name: &str) -> bool {
     let words = words(name);
-    if words.last().is_some_and(|last| ABOUT.contains(&last.as_str())) {
+    if words.last().is_some_and(|last| ABOUT.contains(&last.as_str()))
+        || words.first().is_some_and(|first| OF_PAIRS.contains(&first.as_str()))
+            && words.last().is_some_and(|last| last.starts_with("pair"))
+    {
         return false;
     }
-    let is_key =
-        |pair: &[String]| OF_KEYS.contains(&pair[0].as_str()) && matches!(pair[1].as_str(), "key" | "keys");
+    let is_key = |pair: &[String]| {
+        OF_KEYS.iter().any(|of| pair[0].ends_with(of)) && matches!(pair[1].as_str(), "key" | "keys")
+    };
     words.iter().any(|word| is_secret_word(word)) || words.windows(2).any(is_key)
 }
 
@@ -74,10 +85,9 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// A variable of Ansible's own that holds a password: `ansible_password`, `ansible_become_pass`.
+/// A variable of Ansible's own that holds a secret: `ansible_password`, `ansible_become_pass`, `ansible_ssh_private_key`.
 pub(super) fn is_password_of_ansible(name: &str) -> bool {
-    let last = name.strip_prefix("ansible_").and_then(|rest| rest.rsplit('_').next());
-    last.is_some_and(|last| matches!(last, "pass" | "passwd" | "password" | "passphrase"))
+    name.starts_with("ansible_") && is_secret(name)
 }
 
 #[cfg(test)]
@@ -116,6 +126,14 @@ mod tests {
             "api_key",
             "apikey",
             "API_KEYS",
+            "ETHPrivateKey",
+            "TLSPrivKey",
+            "deployerprivatekey",
+            "etherscanapikeys",
+            "secretaccesskey",
+            "jwtsecretkey",
+            "seedmnemonics",
+            "token_pair",
             "kube_webhook_token_auth",
         ] {
             assert!(is_secret(secret), "{secret}");
@@ -142,6 +160,7 @@ mod tests {
             assert!(!is_secret(other), "{other}");
         }
         assert!(is_password_of_ansible("ansible_ssh_pass") && is_password_of_ansible("ansible_sudo_pass"));
+        assert!(is_password_of_ansible("ansible_ssh_private_key"));
         assert!(
             !is_password_of_ansible("ansible_ssh_private_key_file") && !is_password_of_ansible("db_password")
         );

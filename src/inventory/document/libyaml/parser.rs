@@ -3,6 +3,9 @@
 use super::scanner::Scanner;
 use super::{Event, Mark, Named, Result, Span, Style, Token, wrong};
 
+/// Each is compared with all of them.
+const MOST_DIRECTIVES: usize = 100;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     FirstDocument,
@@ -145,6 +148,9 @@ impl<'t> Parser<'t> {
                 Token::TagDirective { handle, prefix } => {
                     if self.directives.iter().any(|(known, _)| *known == handle) {
                         return wrong("found duplicate %TAG directive", span.start, None);
+                    }
+                    if self.directives.len() == MOST_DIRECTIVES {
+                        return wrong("found more %TAG directives than anybody writes", span.start, None);
                     }
                     self.directives.push((handle, prefix));
                 }
