@@ -72,7 +72,7 @@ fn nodes_are_stopped_started_and_restarted_as_they_lie_there(lab: &Lab) {
     assert!(soaked >= 3.0 * 0.5, "the second is restarted {soaked} s after the first");
     assert_eq!(lab.loomctl(&["up", "-i", at, "--json"]).exits(0).summary()["changed"], 0);
 
-    let unknown = lab.loomctl(&["restart", "-i", at, "--service", "comet"]).exits(2);
+    let unknown = lab.loomctl(&["restart", "-i", at, "--service", "cometbtf"]).exits(2);
     assert!(unknown.stderr.contains("did you mean `cometbft`?"), "{unknown}");
 }
 
