@@ -94,7 +94,11 @@ impl Server {
         let (mood, content) = (*self.mood.lock().unwrap(), &self.content);
         let own = if matches!(mood, Mood::Differs) { format!("build {number}") } else { String::new() };
         let end = if matches!(mood, Mood::Dies) { content.len() / 2 } else { content.len() };
-        write!(stream, "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", content.len() + own.len())?;
+        let header =
+            write!(stream, "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", content.len() + own.len());
+        // Whoever is gone before it has hung up, too.
+        self.hung_up.fetch_add(usize::from(header.is_err()), Ordering::SeqCst);
+        header?;
         if matches!(mood, Mood::Trickles) {
             return content.chunks(16 * 1024).try_for_each(|part| {
                 sleep(Duration::from_millis(20));
