@@ -78,7 +78,7 @@ pub enum Command {
     /// Show an inventory as Ansible reads it, and check it
     #[command(subcommand)]
     Inventory(Inventory),
-    /// Start nodes that are down, as they lie on their hosts
+    /// Start nodes that are down; no file is changed
     Start(Start),
     /// Stop nodes, over a reboot too, as far as the chain keeps its quorum
     Stop(Stop),

@@ -1,4 +1,4 @@
-//! `loomctl start`, `stop` and `restart`: the nodes as they lie on their hosts.
+//! `loomctl start`, `stop` and `restart`: the nodes with the files that their hosts have.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Whether the chain of a cluster stands: the power that is online against what a block needs, and since when there is none.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -97,15 +97,16 @@ fn judge(
     nodes: impl Iterator<Item = (String, Option<ValidatorKey>, bool)>,
 ) -> Standing {
     let nodes: Vec<_> = nodes.collect();
-    let by_key: BTreeMap<&str, (&str, bool)> = nodes
+    let by_key: BTreeMap<&str, (usize, bool)> = nodes
         .iter()
-        .filter_map(|(name, key, answers)| Some((key.as_ref()?.value.as_str(), (name.as_str(), *answers))))
+        .enumerate()
+        .filter_map(|(nth, (_, key, answers))| Some((key.as_ref()?.value.as_str(), (nth, *answers))))
         .collect();
-    let (mut online, mut unknown, mut missing) = (0, 0, Vec::new());
+    let (mut online, mut unknown, mut missing) = (0, 0, BTreeSet::new());
     for (key, power) in voters {
         match by_key.get(key.value.as_str()) {
             Some((_, true)) => online += power,
-            Some((name, false)) => missing.push((*name).to_owned()),
+            Some((nth, false)) => _ = missing.insert(*nth),
             None => unknown += power,
         }
     }
@@ -118,7 +119,8 @@ fn judge(
         power_online: (unknown == 0 || !quorum.goes_on(online + unknown, total)).then_some(online),
         power_total: total,
         power_needed: quorum.needed(total),
-        missing,
+        // In inventory order: a chain lists its validators by what their keys hash to.
+        missing: missing.into_iter().map(|nth| nodes[nth].0.clone()).collect(),
         quorum,
     }
 }
@@ -166,6 +168,9 @@ mod tests {
         assert!(short.is_short());
         assert_eq!((short.power_online, short.power_total, short.power_needed), (Some(20), 40, 27));
         assert_eq!(short.missing, ["c", "d"]);
+        let by_hash = [("d", 10), ("b", 10), ("a", 10), ("c", 10)];
+        let short = of(&by_hash, &[("a", true), ("b", true), ("c", false), ("d", false)]);
+        assert_eq!(short.missing, ["c", "d"], "in inventory order, whatever the chain's");
         let enough = of(&four, &[("a", true), ("b", true), ("c", true), ("d", false)]);
         assert!(!enough.is_short() && enough.power_online == Some(30));
         assert!(of(&[("a", 1), ("b", 100)], &[("a", true), ("b", false)]).is_short(), "power, not heads");

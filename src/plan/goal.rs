@@ -12,9 +12,9 @@ pub enum Goal {
     Adopt,
     /// `up --reset-unborn`: a chain without a block loses its state; from there on it is a birth.
     Reset,
-    /// `start`: what is installed and does not run, as it lies on its hosts.
+    /// `start`: what is installed and does not run, with the files that its hosts have.
     Start,
-    /// `restart`: one node after another, as they lie on their hosts.
+    /// `restart`: one node after another, with the files that their hosts have.
     Restart,
     /// `stop`, `down`
     Stop,

@@ -208,25 +208,25 @@ fn links(
 
 /// What of the node's unit confines its process; empty where the unit cannot be written.
 pub fn sandbox(cluster: &Cluster, node: &Node, seen: &NodeFacts, home: &RemotePath) -> String {
-    let ask = UnitAsk {
-        node: &node.name,
-        service: None,
-        after: &[],
-        user: &node.user,
-        working_directory: home,
-        shown: shown(seen, home),
-        before: &[],
-        argv: &[cluster.started(node, cluster.main(node)).to_string()],
-        overrides: &node.unit,
-        rootless: cluster.scope(node).login_user().is_some(),
-        systemd: seen.systemd,
-    };
-    unit::unit_text(&cluster.profile, ask).map(|text| unit::sandbox(&text)).unwrap_or_default()
+    bare_unit(cluster, node, seen, home, seen.systemd).map(|text| unit::sandbox(&text)).unwrap_or_default()
 }
 
 /// What is otherwise in its units, since its systemd is older than they are.
 pub fn lacks(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<(u32, Lacks)> {
     let (version, home) = (seen.systemd?, seen.home.as_ref()?);
+    let text = bare_unit(cluster, node, seen, home, None).ok()?;
+    let (_, lacks) = systemd::fit(&text, Some(version), shown(seen, home));
+    (!lacks.is_nothing()).then_some((version, lacks))
+}
+
+/// The unit of the chain's own program without its arguments.
+fn bare_unit(
+    cluster: &Cluster,
+    node: &Node,
+    seen: &NodeFacts,
+    home: &RemotePath,
+    systemd: Option<u32>,
+) -> Result<String, Vec<Diagnostic>> {
     let ask = UnitAsk {
         node: &node.name,
         service: None,
@@ -238,11 +238,9 @@ pub fn lacks(cluster: &Cluster, node: &Node, seen: &NodeFacts) -> Option<(u32, L
         argv: &[cluster.started(node, cluster.main(node)).to_string()],
         overrides: &node.unit,
         rootless: cluster.scope(node).login_user().is_some(),
-        systemd: None,
+        systemd,
     };
-    let text = unit::unit_text(&cluster.profile, ask).ok()?;
-    let (_, lacks) = systemd::fit(&text, Some(version), shown(seen, home));
-    (!lacks.is_nothing()).then_some((version, lacks))
+    unit::unit_text(&cluster.profile, ask)
 }
 
 /// What the manifest lists: everything of this node that is ours to keep right, and to remove.

@@ -19,7 +19,7 @@ const CONVERGE: &[Phase] = &[
     roll::upgrade,
 ];
 
-/// Before nodes are started as they lie on their hosts.
+/// Before nodes are started with the files that their hosts have.
 const AS_IT_IS: &[Phase] = &[down::only_ours, restart::is_installed, preflight::accept];
 
 /// In the order in which they are asked.

@@ -1,4 +1,4 @@
-//! `start` and `restart`: nodes as they lie on their hosts. Nothing of them is written.
+//! `start` and `restart`: nodes with the files that their hosts have. Nothing of them is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub fn is_installed(world: &World<'_>) -> Outcome {
         seen.manifest.is_none() || lifecycle::of_node(cluster, node, facts) < Life::Started
     };
     let refuse = |(node, _): (&Node, &NodeFacts)| {
-        let message = "it has never been started: what it needs is not all there";
+        let message = "it has never been started";
         Diagnostic::refusal(Code::NotInstalled, Some(&node.name), message)
             .help("bring it up with `loomctl up`, which sets up what is missing")
     };
@@ -55,9 +55,9 @@ pub fn restart(world: &World<'_>) -> Outcome {
     let waiting = world.touched().filter(due).map(|(node, seen)| {
         let mut steps = turns(world, node, seen, restarts);
         for planned in &mut steps {
-            "was asked for".clone_into(&mut planned.why);
+            "requested".clone_into(&mut planned.why);
         }
-        Waiting { node: node.name.clone(), what: "was asked for".to_owned(), steps }
+        Waiting { node: node.name.clone(), what: "requested".to_owned(), steps }
     });
     let waiting: Vec<Waiting> = waiting.filter(|waiting| !waiting.steps.is_empty()).collect();
     if lifecycle::of_cluster(cluster, facts) < Life::Live {

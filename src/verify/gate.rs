@@ -10,7 +10,7 @@ use super::{Limits, client::Client};
 use crate::{
     chain::identity,
     cluster::{Cluster, Node},
-    facts::Facts,
+    facts::{Facts, LAST_COMMITS},
     fleet::Fleet,
     plan::{Gate, Shows},
     types::event::Event,
@@ -47,11 +47,11 @@ pub async fn wait(
     let mut interrupt = fleet.interrupt.clone();
     loop {
         let look = tokio::select! {
-            look = seen.look(&own, &others) => look,
+            look = seen.look(&own, &others, gate.soak.is_some()) => look,
             () = interrupt.wait() => return Err("interrupted".to_owned()),
         };
         match look {
-            Ok(()) if seen.enough(gate.shows) && seen.soaked(gate.soak) => return Ok(()),
+            Ok(()) if seen.enough(gate.shows) && seen.soaked(gate) => return Ok(()),
             // The others of a soak are waited for as long as blocks come.
             Ok(()) if seen.enough_at.is_some() => until = until.max(seen.rose.unwrap_or(begun) + patience),
             // Who catches up has as long as that may take; everybody else until the next signature is due.
@@ -78,9 +78,11 @@ struct Seen {
     there: Option<Instant>,
     height: u64,
     behind: bool,
-    /// Its height when it had shown what it has to.
+    /// The chain's height when it had shown what it has to.
     enough_at: Option<u64>,
-    /// When its height last rose.
+    /// The chain's height in a soak: what a second node has as well.
+    chain: u64,
+    /// When that last rose.
     rose: Option<Instant>,
     /// Blocks up to here were looked at.
     looked: u64,
@@ -91,12 +93,9 @@ struct Seen {
 }
 
 impl Seen {
-    async fn look(&mut self, own: &Client, others: &[Client]) -> Result<(), String> {
+    async fn look(&mut self, own: &Client, others: &[Client], soaks: bool) -> Result<(), String> {
         let status = own.status().await?;
         let first = *self.first.get_or_insert(status.height);
-        if status.height > self.height {
-            self.rose = Some(Instant::now());
-        }
         (self.height, self.behind) = (status.height, status.catching_up);
         if !status.validator_address.is_empty() {
             self.address.get_or_insert(status.validator_address);
@@ -117,6 +116,14 @@ impl Seen {
             let said = join_all(others.iter().map(|other| shows(other, height, &address))).await;
             self.signed = is_confirmed(&said);
         }
+        if soaks {
+            let said = join_all(others.iter().map(Client::status)).await;
+            let heights = said.into_iter().flatten().map(|status| status.height).chain([self.height]);
+            let chain = second(heights.collect());
+            if chain > self.chain {
+                (self.chain, self.rose) = (chain, Some(Instant::now()));
+            }
+        }
         Ok(())
     }
 
@@ -128,11 +135,15 @@ impl Seen {
         }
     }
 
-    /// Whether the chain has made so many blocks since it was enough.
-    fn soaked(&mut self, blocks: Option<u64>) -> bool {
-        let height = self.height;
-        let from = *self.enough_at.get_or_insert(height);
-        blocks.is_none_or(|blocks| height >= from.saturating_add(blocks))
+    /// Whether the chain has made so many blocks since it was enough, and the node has a part in the last ones.
+    fn soaked(&mut self, gate: &Gate) -> bool {
+        let Some(blocks) = gate.soak else { return true };
+        let from = *self.enough_at.get_or_insert(self.chain);
+        let takes_part = match gate.shows {
+            Shows::Commit => self.signs.is_some_and(|signs| signs.saturating_add(LAST_COMMITS) >= self.chain),
+            Shows::Blocks | Shows::Answer => !self.behind,
+        };
+        takes_part && self.chain >= from.saturating_add(blocks)
     }
 
     fn lacks(&self, gate: &Gate, took: Duration) -> String {
@@ -150,7 +161,7 @@ impl Seen {
 
     /// `3 of 10 blocks after it`
     fn soaks(&self, gate: &Gate) -> String {
-        let made = self.height.saturating_sub(self.enough_at.unwrap_or(self.height));
+        let made = self.chain.saturating_sub(self.enough_at.unwrap_or(self.chain));
         format!("{made} of {} blocks after it", gate.soak.unwrap_or_default())
     }
 
@@ -164,6 +175,12 @@ impl Seen {
         };
         format!("{}: {what}", gate.node)
     }
+}
+
+/// What the second of these has as well; of one alone what it says.
+fn second(mut heights: Vec<u64>) -> u64 {
+    heights.sort_unstable_by(|a, b| b.cmp(a));
+    heights.get(1).or(heights.first()).copied().unwrap_or(0)
 }
 
 /// Whether this node shows the signature in its block of that height; `None`: it does not answer at all.
@@ -181,12 +198,29 @@ fn is_confirmed(said: &[Option<bool>]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::types::ids::NodeName;
 
     #[test]
     fn s8_a_node_does_not_vouch_for_itself() {
         assert!(is_confirmed(&[None, Some(false), Some(true)]));
         assert!(!is_confirmed(&[Some(false), None]), "it shows what nobody else has");
         assert!(is_confirmed(&[None, None]) && is_confirmed(&[]), "nobody else answers");
+    }
+
+    /// P5: a canary that claims blocks alone is waited for, and so is one that has stopped signing.
+    #[test]
+    fn s8_a_soak_goes_by_the_chain_and_by_the_canarys_signatures() {
+        assert_eq!((second(vec![900, 12, 11]), second(vec![7]), second(vec![])), (12, 7, 0));
+        let gate = Gate { node: NodeName::new("n-0").unwrap(), shows: Shows::Commit, soak: Some(10) };
+        let mut seen = Seen { chain: 40, height: 900, signs: Some(40), ..Seen::default() };
+        assert!(!seen.soaked(&gate), "it begins");
+        seen.chain = 49;
+        assert!(!seen.soaked(&gate));
+        seen.chain = 50;
+        assert!(!seen.soaked(&gate), "its last signature is ten blocks old");
+        seen.signs = Some(48);
+        assert!(seen.soaked(&gate) && seen.soaks(&gate).starts_with("10 of 10"));
     }
 }

@@ -15,7 +15,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Suite, chain_binary, command, in_repository, setup_path, tests};
+use crate::support::{Suite, chain_binary, command, dice::Dice, in_repository, setup_path, tests};
 
 pub fn register(suite: &mut Suite) {
     let is_there = setup_path("GENESIS_ORACLE").exists();
@@ -587,17 +587,4 @@ fn pairs(document: &str, count: usize) -> Vec<Mutation> {
         Mutation { what, text: changed.to_string() }
     };
     (0..count).map(draw).collect()
-}
-
-/// SplitMix64: the same numbers everywhere, for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
-    }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Case, Library, ansible, differences};
-use crate::support::{Suite, tests};
+use crate::support::{Suite, dice::Dice, tests};
 
 const USUAL: u64 = 200;
 
@@ -60,23 +60,6 @@ fn whole(folder: &Path) -> String {
         }
     }
     out
-}
-
-/// SplitMix64: the same numbers everywhere, for ever.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % sides as u64).unwrap()
-    }
-
-    fn of<'a>(&mut self, some: &[&'a str]) -> &'a str {
-        some[self.below(some.len())]
-    }
 }
 
 const GROUPS: [&str; 8] = ["alpha", "beta", "gamma", "delta", "eps", "zeta", "all", "ungrouped"];

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "a toolbox: not every tool is in use at every moment")]
 
 pub mod command;
+pub mod dice;
 pub mod inventory;
 pub mod lab;
 pub mod pool;

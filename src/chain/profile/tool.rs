@@ -82,7 +82,7 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
     let init: BTreeSet<&str> = INIT_WORDS.into_iter().chain(values.iter().copied()).collect();
     for argument in &profile.init.argv {
         for word in names(argument).filter(|word| !init.contains(word)) {
-            report(argument, format!("{{{word}}} stands for nothing here"));
+            report(argument, format!("{{{word}}} has no value here"));
         }
     }
     let mut known: BTreeSet<&str> = WORDS.into_iter().chain(values).collect();
@@ -90,7 +90,7 @@ pub(super) fn wrong(profile: &Profile) -> Vec<(String, String)> {
     for step in &genesis.steps {
         for argument in step.run.iter().flat_map(|run| &run.argv) {
             for word in names(argument).filter(|word| !known.contains(word)) {
-                report(argument, format!("{{{word}}} stands for nothing here"));
+                report(argument, format!("{{{word}}} has no value here"));
             }
         }
         for (path, text) in step.puts.iter().filter(|(_, text)| !texts.contains(text.as_str())) {
@@ -133,7 +133,7 @@ mod tests {
             "{name: one, on: each-validator, puts: {g.json: chian}, run: [{argv: ['{homes}', '{one}']}], gives: g}",
         );
         for part in
-            ["`on: first-validator`", "`chian` is neither", "{homes} stands for nothing", "{one} stands for"]
+            ["`on: first-validator`", "`chian` is neither", "{homes} has no value", "{one} has no value"]
         {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -142,6 +142,6 @@ mod tests {
         let said = cosmos("genesis: {how: merge}\n").unwrap_err();
         assert!(said[0].message.contains("belong to `how: tool`"), "{said:?}");
         let said = cosmos("init: {argv: [init, '{address}']}\n").unwrap_err();
-        assert!(said[0].message.contains("{address} stands for nothing here"), "{said:?}");
+        assert!(said[0].message.contains("{address} has no value here"), "{said:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `start`, `stop` and `restart`: nodes as they lie on their hosts.
+//! `start`, `stop` and `restart`: nodes with the files that their hosts have.
 
 use super::*;
 use crate::{
