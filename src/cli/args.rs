@@ -3,6 +3,7 @@
 mod keys;
 mod nodes;
 mod offline;
+mod remove;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,6 +17,7 @@ use crate::{
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
 pub use nodes::{Nodes, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
+pub use remove::Remove;
 
 /// A year: beyond it lies no moment that a clock could be asked for.
 const MAX_SECONDS: u64 = 31_536_000;
@@ -84,6 +86,8 @@ pub enum Command {
     Stop(Stop),
     /// Restart nodes one after another, each when the one before it has signed again
     Restart(Restart),
+    /// Take a node out of its cluster for good: stop it, let the others stop dialling it, and never start it again
+    Remove(Remove),
     /// Stop the nodes; with --destroy also remove what loomctl has installed
     Down(Down),
     /// Print shell completions

@@ -17,6 +17,7 @@ mod offline;
 mod plan;
 mod planfile;
 mod question;
+mod remove;
 mod report;
 mod start;
 mod status;
@@ -74,6 +75,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Start(args) => nodes::start(args).await,
         Command::Stop(args) => nodes::stop(args).await,
         Command::Restart(args) => nodes::restart(args).await,
+        Command::Remove(args) => remove::remove(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),

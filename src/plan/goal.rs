@@ -24,6 +24,10 @@ pub enum Goal {
     DestroyKeys,
     /// `keys restore`
     RestoreKeys,
+    /// `remove`
+    Remove,
+    /// `remove --undo`
+    UndoRemove,
 }
 
 impl Goal {
@@ -38,5 +42,10 @@ impl Goal {
     /// Whether nodes are started: then they keep the binary that they have until they may be given another one.
     pub fn starts(self) -> bool {
         matches!(self, Self::Converge | Self::Adopt | Self::Start | Self::Restart)
+    }
+
+    /// Whether nodes that were removed from the cluster are none of its nodes: all that starts nodes, or says whom they dial.
+    pub fn leaves_removed_out(self) -> bool {
+        self.starts() || self == Self::Reset
     }
 }

@@ -2,7 +2,7 @@
 //! something is next.
 
 use super::{
-    Goal, Next, adopt, down, preflight, reset, restart, restore, roll, stages, start, tool,
+    Goal, Next, adopt, down, preflight, remove, reset, restart, restore, roll, stages, start, tool,
     world::{Outcome, World},
 };
 
@@ -35,6 +35,8 @@ pub fn of(goal: Goal) -> impl Iterator<Item = Phase> {
             (&[down::only_ours, down::stop, down::all_stopped, down::remove], &[])
         }
         Goal::RestoreKeys => (&[restore::accounts, restore::keys], &[]),
+        Goal::Remove => (&[remove::may_go, remove::stop, remove::remember], &[remove::others, remove::roll]),
+        Goal::UndoRemove => (&[remove::may_return, remove::forget], &[]),
     };
     phases.0.iter().chain(phases.1).copied()
 }

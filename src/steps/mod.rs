@@ -16,6 +16,7 @@ mod link;
 mod manifest;
 mod reload;
 mod stopped;
+mod tombstone;
 mod tool;
 mod unit;
 mod unsigned;
@@ -115,6 +116,7 @@ kinds! {
     unused::Unused,
     reload::Reload,
     empty_gone::EmptyGone,
+    tombstone::Tombstone,
 }
 
 impl Step {

@@ -18,6 +18,7 @@ pub enum StageName {
     Roll,
     Restore,
     Stop,
+    Remove,
     Reset,
     Destroy,
 }
@@ -36,6 +37,7 @@ impl StageName {
             Self::Roll => "roll",
             Self::Restore => "restore",
             Self::Stop => "stop",
+            Self::Remove => "remove",
             Self::Reset => "reset",
             Self::Destroy => "destroy",
         }
