@@ -3,6 +3,7 @@
 mod keys;
 mod nodes;
 mod offline;
+mod upgrade;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -14,8 +15,9 @@ use crate::{
 };
 
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
-pub use nodes::{Nodes, Restart, Start, Stop};
+pub use nodes::{Nodes, OneService, Pace, Proof, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
+pub use upgrade::{Rollback, Upgrade};
 
 /// A year: beyond it lies no moment that a clock could be asked for.
 const MAX_SECONDS: u64 = 31_536_000;
@@ -84,6 +86,10 @@ pub enum Command {
     Stop(Stop),
     /// Restart nodes one after another, each when the one before it has signed again
     Restart(Restart),
+    /// Give nodes another binary, one after another, each when the one before it has signed again
+    Upgrade(Upgrade),
+    /// Give nodes their last binary back that made blocks on their hosts
+    Rollback(Rollback),
     /// Stop the nodes; with --destroy also remove what loomctl has installed
     Down(Down),
     /// Print shell completions

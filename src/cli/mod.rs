@@ -21,6 +21,7 @@ mod report;
 mod start;
 mod status;
 mod up;
+mod upgrade;
 mod verify;
 pub mod view;
 mod watch;
@@ -74,6 +75,8 @@ async fn dispatch(command: Command) -> u8 {
         Command::Start(args) => nodes::start(args).await,
         Command::Stop(args) => nodes::stop(args).await,
         Command::Restart(args) => nodes::restart(args).await,
+        Command::Upgrade(args) => upgrade::upgrade(args).await,
+        Command::Rollback(args) => upgrade::rollback(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod birth;
 mod called_for;
 pub mod changed;
+pub mod decided;
 pub mod down;
 pub mod early;
 pub mod endpoints;
@@ -24,6 +25,7 @@ pub mod restart;
 pub mod restore;
 pub mod rights;
 pub mod roll;
+pub mod rollback;
 pub mod saved;
 #[cfg(test)]
 pub(crate) mod sim;
@@ -34,6 +36,8 @@ pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod tool;
+pub mod upgrade;
+pub mod versions;
 pub mod whole;
 pub mod world;
 
@@ -226,7 +230,12 @@ pub fn contradictions(facts: &Facts) -> Vec<Diagnostic> {
 
 /// What is worth a word before the plan, and stops nothing.
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
-    [preflight::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
+    [
+        preflight::warnings(cluster, facts),
+        changed::warnings(cluster, facts),
+        decided::warnings(cluster, facts),
+    ]
+    .concat()
 }
 
 /// The next stage towards the goal, `Done` when there is none, or why there may be none.
@@ -236,10 +245,10 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
 
 fn decide(cluster: &Cluster, facts: &Facts, options: &Options, keys: Option<KeysBack<'_>>) -> Next {
     let goal = options.goal;
-    let (cluster, upgrades) = if goal.starts() {
-        roll::keep_binaries(cluster, facts, options)
-    } else {
-        (Cow::Borrowed(cluster), Vec::new())
+    let (cluster, upgrades) = match goal {
+        Goal::Rollback => (rollback::targets(cluster, facts, options), Vec::new()),
+        goal if goal.keeps_binaries() => roll::keep_binaries(cluster, facts, options),
+        _ => (Cow::Borrowed(cluster), Vec::new()),
     };
     phases::next(&World { cluster: &cluster, facts, options, upgrades: &upgrades, keys })
 }

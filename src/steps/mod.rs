@@ -17,6 +17,7 @@ mod manifest;
 mod reload;
 mod stopped;
 mod tool;
+mod trial;
 mod unit;
 mod unsigned;
 mod unused;
@@ -105,6 +106,7 @@ kinds! {
     fetch::Fetch,
     init::Init,
     tool::Tool,
+    trial::Trial,
     adopt::Adopt,
     manifest::Manifest,
     unit::Unit,

@@ -207,7 +207,7 @@ impl Sim {
             height,
             voters: cluster.validators().filter_map(voter).collect(),
             heights: running.map(|(name, _)| (name.clone(), height)).collect(),
-            disagree: None,
+            ..Voting::default()
         })
     }
 
