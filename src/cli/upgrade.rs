@@ -47,7 +47,7 @@ pub async fn rollback(args: args::Rollback) -> u8 {
 
 /// What `--binary` and `--sha256` name. What comes from somewhere else is compared with something that does not.
 fn given_binary(given: &str, sha256: Option<&str>) -> Result<Binary, Diagnostic> {
-    let pinned = sha256.map(|text| Sha256::new(text)).transpose();
+    let pinned = sha256.map(Sha256::new).transpose();
     let pinned =
         pinned.map_err(|why| Diagnostic::error(format!("--sha256 {}: {why}", sha256.unwrap_or_default())))?;
     let source = if given.contains("://") {

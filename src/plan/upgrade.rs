@@ -64,11 +64,11 @@ fn preparation(world: &World<'_>, node: &Node, seen: &NodeFacts) -> Option<Vec<S
     };
     let trial = (!trial.arguments.is_empty()).then_some(Step::Trial(trial));
     let prepared = Some(Prepared { binary_sha256: planned.clone(), at: versions::now(node, facts) });
-    let written = written(world, node, Manifest { prepared, ..(**manifest).clone() });
+    let written = written(world, node, &Manifest { prepared, ..(**manifest).clone() });
     Some(sent.flatten().into_iter().chain(trial).chain([written]).collect())
 }
 
-fn written(world: &World<'_>, node: &Node, manifest: Manifest) -> Step {
+fn written(world: &World<'_>, node: &Node, manifest: &Manifest) -> Step {
     let path = manifest::path(&world.cluster.state_folder(node));
     Step::Manifest(steps::Manifest { path, manifest: Arc::new(manifest.planned()) })
 }
@@ -108,7 +108,7 @@ fn exchange(world: &World<'_>, node: &Node, seen: &NodeFacts) -> Option<Waiting>
         _ => format!("it does not run the binary {} yet", planned.short()),
     };
     let links = node::links(cluster, node, home, program, planned);
-    let written = versions::exchanged(cluster, node, facts, before).map(|new| written(world, node, new));
+    let written = versions::exchanged(cluster, node, facts, before).map(|new| written(world, node, &new));
     let run = if restarts { Run::Restart } else { Run::Leave };
     let reload = seen.unit_of(program.unit_name).needs_reload;
     let unit = node::unit_step(cluster, node, Some(seen), program, run, reload, None);
