@@ -4,6 +4,7 @@ mod keys;
 mod nodes;
 mod offline;
 mod remove;
+mod upgrade;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,9 +16,10 @@ use crate::{
 };
 
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
-pub use nodes::{Nodes, Restart, Start, Stop};
+pub use nodes::{Nodes, OneService, Pace, Proof, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
 pub use remove::Remove;
+pub use upgrade::{Rollback, Upgrade};
 
 /// A year: beyond it lies no moment that a clock could be asked for.
 const MAX_SECONDS: u64 = 31_536_000;
@@ -88,6 +90,10 @@ pub enum Command {
     Restart(Restart),
     /// Take a node out of its cluster for good: stop it, let the others stop dialling it, and never start it again
     Remove(Remove),
+    /// Give nodes another binary, one after another, each when the one before it has signed again
+    Upgrade(Upgrade),
+    /// Give nodes their last binary back that made blocks on their hosts
+    Rollback(Rollback),
     /// Stop the nodes; with --destroy also remove what loomctl has installed
     Down(Down),
     /// Print shell completions

@@ -22,6 +22,7 @@ mod report;
 mod start;
 mod status;
 mod up;
+mod upgrade;
 mod verify;
 pub mod view;
 mod watch;
@@ -76,6 +77,8 @@ async fn dispatch(command: Command) -> u8 {
         Command::Stop(args) => nodes::stop(args).await,
         Command::Restart(args) => nodes::restart(args).await,
         Command::Remove(args) => remove::remove(args).await,
+        Command::Upgrade(args) => upgrade::upgrade(args).await,
+        Command::Rollback(args) => upgrade::rollback(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Inventory(command) => inventory::inventory(&command),
         Command::Genesis { command } => genesis::genesis(command),

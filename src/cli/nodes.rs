@@ -1,11 +1,12 @@
-//! `loomctl start`, `stop` and `restart`: the nodes with the files that their hosts have.
+//! What `start`, `stop`, `restart`, `upgrade` and `rollback` have in common: the nodes with the files that their hosts have.
 
 use std::time::Duration;
 
 use super::{
     args::{self, Deadlines},
     plan::show,
-    question, start,
+    question,
+    start::{self, Started},
     up::prove,
     view::View,
 };
@@ -20,53 +21,66 @@ use crate::{
     types::{code::Code, diagnostic::Diagnostic, nearest::nearest},
 };
 
-/// One of the three, as its arguments have it.
-struct Asked {
-    command: &'static str,
-    nodes: args::Nodes,
-    goal: Goal,
-    allow_halt: bool,
-    canary: Option<Canary>,
+/// One of them, as its arguments have it.
+pub(super) struct Asked {
+    pub command: &'static str,
+    pub nodes: args::Nodes,
+    pub service: Option<String>,
+    pub goal: Goal,
+    pub allow_halt: bool,
+    pub canary: Option<Canary>,
     /// `None`: nothing is proven.
-    proof: Option<Deadlines>,
+    pub proof: Option<Deadlines>,
+}
+
+impl Asked {
+    /// `command` itself, without flags of its own.
+    pub fn of(command: &'static str, nodes: args::Nodes, goal: Goal) -> Self {
+        Self { command, nodes, service: None, goal, allow_halt: false, canary: None, proof: None }
+    }
+
+    pub fn paced(self, pace: &args::Pace) -> Self {
+        let canary = pace.canary.map(|nodes| Canary { nodes: nodes.into(), blocks: pace.soak.into() });
+        Self { allow_halt: pace.allow_halt, canary, ..self }
+    }
+
+    pub fn proven(self, proof: args::Proof) -> Self {
+        Self { proof: (!proof.no_verify).then_some(proof.deadlines), ..self }
+    }
 }
 
 pub async fn start(args: args::Start) -> u8 {
-    let proof = (!args.proof.no_verify).then_some(args.proof.deadlines);
-    run(Asked {
-        command: "start",
-        nodes: args.nodes,
-        goal: Goal::Start,
-        allow_halt: false,
-        canary: None,
-        proof,
-    })
-    .await
+    let asked = Asked { service: args.one.service, ..Asked::of("start", args.nodes, Goal::Start) };
+    run(asked.proven(args.proof)).await
 }
 
 pub async fn stop(args: args::Stop) -> u8 {
-    let args::Stop { nodes, allow_halt } = args;
-    run(Asked { command: "stop", nodes, goal: Goal::Stop, allow_halt, canary: None, proof: None }).await
+    let args::Stop { nodes, one, allow_halt } = args;
+    run(Asked { service: one.service, allow_halt, ..Asked::of("stop", nodes, Goal::Stop) }).await
 }
 
 pub async fn restart(args: args::Restart) -> u8 {
-    let proof = (!args.proof.no_verify).then_some(args.proof.deadlines);
-    let canary = args.canary.map(|nodes| Canary { nodes: nodes.into(), blocks: args.soak.into() });
-    let (goal, allow_halt) = (Goal::Restart, args.allow_halt);
-    run(Asked { command: "restart", nodes: args.nodes, goal, allow_halt, canary, proof }).await
+    let asked = Asked { service: args.one.service, ..Asked::of("restart", args.nodes, Goal::Restart) };
+    run(asked.paced(&args.pace).proven(args.proof)).await
 }
 
 async fn run(mut asked: Asked) -> u8 {
+    match begin(&mut asked) {
+        Ok(started) => go_on(asked, started).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Reads the inventory; the error is the exit code.
+pub(super) fn begin(asked: &mut Asked) -> Result<Started, u8> {
     let hosts = &mut asked.nodes.hosts;
     hosts.limit = asked.nodes.pattern.take().or(hosts.limit.take());
     let lock = (!asked.nodes.check).then(|| Duration::from_secs(asked.nodes.lock_wait));
-    let mut started = match start::read(&asked.nodes.hosts, asked.command, lock) {
-        Ok(started) => started,
-        Err(exit) => return exit,
-    };
-    if let Some(problem) =
-        asked.nodes.service.as_ref().and_then(|name| unknown_service(&started.cluster, name))
-    {
+    start::read(&asked.nodes.hosts, asked.command, lock)
+}
+
+pub(super) async fn go_on(asked: Asked, mut started: Started) -> u8 {
+    if let Some(problem) = asked.service.as_ref().and_then(|name| unknown_service(&started.cluster, name)) {
         return started.view.end_with(&Failure::Input(vec![problem]));
     }
     if asked.proof.is_some() && !asked.nodes.check {
@@ -76,9 +90,12 @@ async fn run(mut asked: Asked) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    if asked.goal.leaves_removed_out() {
+        view.warnings(run.leave_removed_out());
+    }
     options.goal = asked.goal;
     options.consent.halt = asked.allow_halt;
-    options.service.clone_from(&asked.nodes.service);
+    options.service.clone_from(&asked.service);
     options.canary = asked.canary;
     options.spares_proposers = true;
     if let Some(deadlines) = &asked.proof {
@@ -103,7 +120,7 @@ async fn ask_first(run: &mut Run, options: &Options, check: bool) {
     match options.goal {
         Goal::Stop if !quorum::wants_votes(&run.cluster, &run.facts, options) => {}
         Goal::Stop => run.ask_the_chain().await,
-        Goal::Restart => {
+        Goal::Restart | Goal::Upgrade | Goal::Rollback => {
             run.ask_what_is_wanted(options).await;
             if check {
                 run.ask_the_chain().await;
@@ -137,6 +154,9 @@ async fn work(
         })
         .await?;
     if let Some(deadlines) = &asked.proof {
+        if options.goal == Goal::Rollback {
+            run.cluster = plan::rollback::targets(&run.cluster, &run.facts, &options).into_owned();
+        }
         run.targets = narrowed(targets(&run.cluster, &run.facts), options.limit.as_ref());
         prove(view, run, deadlines).await?;
     }
@@ -153,12 +173,13 @@ fn only_validator<'r>(run: &'r Run, options: &Options) -> Option<&'r Node> {
         return None;
     }
     let node = quorum::node_of(&run.cluster, &run.facts, voter)?;
-    let stops = matches!(options.goal, Goal::Stop | Goal::Restart) && options.touches(&node.name);
+    let goes_down = matches!(options.goal, Goal::Stop | Goal::Restart | Goal::Upgrade | Goal::Rollback);
+    let stops = goes_down && options.touches(&node.name);
     stops.then_some(node)
 }
 
 fn halts(asked: &Asked, view: &View, node: &Node) -> Result<(), Failure> {
-    let meanwhile = if asked.goal == Goal::Restart { " meanwhile" } else { "" };
+    let meanwhile = if asked.goal == Goal::Stop { "" } else { " meanwhile" };
     let question = format!(
         "{} is the only validator: blocks stop{meanwhile}. {} it?",
         node.name,

@@ -1,6 +1,7 @@
 //! The desired state: what the inventory asks for, typed and checked. No connection has been opened yet.
 
 pub mod backup;
+pub mod decided;
 pub mod folder;
 pub mod network;
 pub mod profiles;
@@ -86,6 +87,8 @@ pub struct Node {
     pub unit: UnitOverrides,
     pub unit_name: UnitName,
     pub binary: Binary,
+    /// Where `binary` is not the inventory's.
+    pub decides: Option<decided::Decides>,
     /// Its other processes, in the order in which they are started: before the chain's own program.
     pub services: Vec<Service>,
 }

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::ids::{FileName, RemotePath, ServiceName, Sha256, UnitName};
+use crate::{
+    cluster::decided::DecidedBy,
+    types::ids::{FileName, RemotePath, ServiceName, Sha256, UnitName},
+};
 
 /// The manifest's own version: an older loomctl refuses a newer one.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -23,7 +26,39 @@ pub struct Manifest {
     /// Its other programs; format 1 had none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceEntry>,
+    /// A command gave the node its binary, and not the inventory; formats 1 and 2 had none of the next three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    /// Binaries that made blocks here before this one, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<Previous>,
+    /// The binary that `upgrade --prepare` has tried here, until the node has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Prepared>,
     pub paths: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    pub by: DecidedBy,
+    /// What the inventory had then: as long as it has that, the decision counts. `None`: the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Sha256>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Previous {
+    pub binary_sha256: Sha256,
+    /// The version of the chain's state that it made, where the chain says that: another one is not for it to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    pub binary_sha256: Sha256,
+    /// Seconds since 1970, by the host's clock.
+    pub at: u64,
 }
 
 /// One of the node's programs beside the chain's own, in the words of `Manifest`.
@@ -85,6 +120,12 @@ impl Manifest {
         serde_json::from_value(json).map_err(|e| e.to_string())
     }
 
+    /// Binaries that are kept beside the present one.
+    pub fn kept(&self) -> impl Iterator<Item = &Sha256> {
+        let previous = self.previous.iter().map(|previous| &previous.binary_sha256);
+        previous.chain(self.prepared.iter().map(|prepared| &prepared.binary_sha256))
+    }
+
     /// Whether they differ in nothing but what only the host knows.
     pub fn plans_the_same(&self, other: &Self) -> bool {
         fn plan(of: &Manifest) -> impl PartialEq + '_ {
@@ -99,6 +140,9 @@ impl Manifest {
                 binary_sha256,
                 pinned,
                 services,
+                decided,
+                previous,
+                prepared,
                 paths,
             } = of;
             let paths: Vec<_> = paths
@@ -107,7 +151,9 @@ impl Manifest {
                     (path, kind, sha256)
                 })
                 .collect();
-            (format, [loomctl, cluster, node, profile, unit], home, (binary_sha256, pinned, services), paths)
+            let versions = (decided, previous, prepared);
+            let names = [loomctl, cluster, node, profile, unit];
+            (format, names, home, (binary_sha256, pinned, services), versions, paths)
         }
         plan(self) == plan(other)
     }

@@ -21,6 +21,9 @@ pub struct Voting {
     /// What each node that answers says of its height.
     #[serde(default)]
     pub heights: BTreeMap<NodeName, u64>,
+    /// What each of them says of the version of its state, where it says one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub state_versions: BTreeMap<NodeName, String>,
     /// Nodes contradict each other on who votes: who says what.
     #[serde(default)]
     pub disagree: Option<String>,

@@ -26,7 +26,7 @@ pub fn sha256_of<'a>(node: &Node, binary: &'a Binary, facts: &'a Facts) -> Optio
 }
 
 /// systemd has known no unit of this name in this run, and nothing runs under it.
-fn is_absent(seen: Option<&NodeFacts>, unit: &UnitName) -> bool {
+pub(super) fn is_absent(seen: Option<&NodeFacts>, unit: &UnitName) -> bool {
     seen.map(|seen| seen.unit_of(unit)).is_some_and(|unit| unit.load == "not-found" && unit.is_stopped())
 }
 

@@ -170,7 +170,8 @@ fn removal(cluster: &Cluster, node: &Node, seen: &NodeFacts, delete_keys: bool) 
         steps.extend(records.filter_map(|record| state.join(&record).ok()).map(gone));
         steps.extend(state.join("manifest.json").ok().map(gone));
     }
-    let main = manifest.binary_sha256.iter().map(|sum| (&cluster.profile.binary.name, sum));
+    let main = manifest.binary_sha256.iter().chain(manifest.kept());
+    let main = main.map(|sum| (&cluster.profile.binary.name, sum));
     let services =
         manifest.services.iter().filter_map(|one| Some((&one.binary, one.binary_sha256.as_ref()?)));
     let cached = |(file, sum): (_, &Sha256)| cluster.scope(node).path_of(&format!("bin/{sum}/{file}"));

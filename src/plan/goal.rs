@@ -16,6 +16,12 @@ pub enum Goal {
     Start,
     /// `restart`: one node after another, with the files that their hosts have.
     Restart,
+    /// `upgrade --prepare`: another binary is put on the hosts and tried there.
+    Prepare,
+    /// `upgrade`: and is given to one node after another.
+    Upgrade,
+    /// `rollback`: each node's last binary before the present one.
+    Rollback,
     /// `stop`, `down`
     Stop,
     /// `down --destroy`
@@ -39,13 +45,13 @@ impl Goal {
         }
     }
 
-    /// Whether nodes are started: then they keep the binary that they have until they may be given another one.
-    pub fn starts(self) -> bool {
+    /// Whether nodes keep the binary that they have until they may be given another one.
+    pub fn keeps_binaries(self) -> bool {
         matches!(self, Self::Converge | Self::Adopt | Self::Start | Self::Restart)
     }
 
     /// Whether nodes that were removed from the cluster are none of its nodes: all that starts nodes, or says whom they dial.
     pub fn leaves_removed_out(self) -> bool {
-        self.starts() || self == Self::Reset
+        self.keeps_binaries() || matches!(self, Self::Reset | Self::Prepare | Self::Upgrade | Self::Rollback)
     }
 }

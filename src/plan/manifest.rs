@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ask, node};
+use super::{ask, node, versions};
 use crate::{
     cluster::{Cluster, Node, Program},
     facts::{
@@ -21,7 +21,7 @@ pub fn step(cluster: &Cluster, node: &Node, home: &RemotePath, facts: &Facts, st
     })
 }
 
-fn path(state: &RemotePath) -> RemotePath {
+pub(super) fn path(state: &RemotePath) -> RemotePath {
     state.join("manifest.json").unwrap_or_else(|_| state.clone())
 }
 
@@ -41,6 +41,7 @@ fn content(
             pinned: program.binary.pinned.is_some(),
         })
     };
+    let versions = versions::of_node(cluster, node, facts);
     Manifest {
         format: FORMAT,
         loomctl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -52,6 +53,9 @@ fn content(
         binary_sha256: ask::binary_sha256(node, facts).cloned(),
         pinned: node.binary.pinned.is_some(),
         services: cluster.programs(node).filter_map(service).collect(),
+        decided: versions.decided,
+        previous: versions.previous,
+        prepared: versions.prepared,
         paths: node::managed(cluster, node, home, facts, steps),
     }
     .into()

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod birth;
 mod called_for;
 pub mod changed;
+pub mod decided;
 pub mod down;
 pub mod early;
 pub mod endpoints;
@@ -27,6 +28,7 @@ pub mod restart;
 pub mod restore;
 pub mod rights;
 pub mod roll;
+pub mod rollback;
 pub mod saved;
 #[cfg(test)]
 pub(crate) mod sim;
@@ -37,6 +39,8 @@ pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod tool;
+pub mod upgrade;
+pub mod versions;
 pub mod whole;
 pub mod world;
 
@@ -231,7 +235,12 @@ pub fn contradictions(facts: &Facts) -> Vec<Diagnostic> {
 
 /// What is worth a word before the plan, and stops nothing.
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
-    [preflight::warnings(cluster, facts), changed::warnings(cluster, facts)].concat()
+    [
+        preflight::warnings(cluster, facts),
+        changed::warnings(cluster, facts),
+        decided::warnings(cluster, facts),
+    ]
+    .concat()
 }
 
 /// The next stage towards the goal, `Done` when there is none, or why there may be none.
@@ -244,10 +253,10 @@ fn decide(cluster: &Cluster, facts: &Facts, options: &Options, keys: Option<Keys
     let whole =
         if goal.leaves_removed_out() { removed::remaining(cluster, facts) } else { Cow::Borrowed(cluster) };
     let cluster = &*whole;
-    let (cluster, upgrades) = if goal.starts() {
-        roll::keep_binaries(cluster, facts, options)
-    } else {
-        (Cow::Borrowed(cluster), Vec::new())
+    let (cluster, upgrades) = match goal {
+        Goal::Rollback => (rollback::targets(cluster, facts, options), Vec::new()),
+        goal if goal.keeps_binaries() => roll::keep_binaries(cluster, facts, options),
+        _ => (Cow::Borrowed(cluster), Vec::new()),
     };
     phases::next(&World { cluster: &cluster, facts, options, upgrades: &upgrades, keys })
 }

@@ -141,7 +141,8 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
         steps.extend(links(cluster, node, home, program, sha256));
     }
     steps.extend(cluster.programs(node).map(|program| unit_file(cluster, node, program, unknown.clone())));
-    let start = |program| unit_step(cluster, node, program, Run::Start, true, Some(unknown.sha256()));
+    let start =
+        |program| unit_step(cluster, node, Some(seen), program, Run::Start, true, Some(unknown.sha256()));
     steps.extend(cluster.programs(node).map(start));
     Some(steps)
 }
@@ -150,13 +151,16 @@ pub fn outline(cluster: &Cluster, node: &Node, facts: &Facts, unknown: &Text) ->
 pub fn unit_step(
     cluster: &Cluster,
     node: &Node,
+    seen: Option<&NodeFacts>,
     program: Program<'_>,
     run: Run,
     reload: bool,
     runs: Option<&Sha256>,
 ) -> Step {
+    // Whoever depends on a service has let systemd know its name.
+    let first = run == Run::Start && node.services.is_empty() && ask::is_absent(seen, program.unit_name);
     let (name, state) = (program.unit_name.clone(), cluster.state_folder(node));
-    Step::Unit(Unit { name, run, reload, state, record: record(program), runs: runs.cloned() })
+    Step::Unit(Unit { name, run, reload, first, state, record: record(program), runs: runs.cloned() })
 }
 
 /// The file in our folder for a node that says what was started as this program.
@@ -193,7 +197,7 @@ pub fn link(cluster: &Cluster, home: &RemotePath) -> RemotePath {
     home.join(cluster.profile.binary.name.as_str()).unwrap_or_else(|_| home.clone())
 }
 
-fn links(
+pub(super) fn links(
     cluster: &Cluster,
     node: &Node,
     home: &RemotePath,

@@ -2,7 +2,8 @@
 //! something is next.
 
 use super::{
-    Goal, Next, adopt, down, preflight, remove, reset, restart, restore, roll, stages, start, tool,
+    Goal, Next, adopt, down, preflight, remove, reset, restart, restore, roll, rollback, stages, start, tool,
+    upgrade,
     world::{Outcome, World},
 };
 
@@ -30,6 +31,9 @@ pub fn of(goal: Goal) -> impl Iterator<Item = Phase> {
         Goal::Reset => (&[reset::may_reset, reset::stop, reset::state], &[]),
         Goal::Start => (AS_IT_IS, &[restart::start]),
         Goal::Restart => (AS_IT_IS, &[restart::restart]),
+        Goal::Prepare => (AS_IT_IS, &[upgrade::prepare]),
+        Goal::Upgrade => (AS_IT_IS, &[upgrade::prepare, upgrade::go]),
+        Goal::Rollback => (AS_IT_IS, &[rollback::is_possible, upgrade::prepare, upgrade::go]),
         Goal::Stop => (&[down::only_ours, down::stop], &[]),
         Goal::Destroy | Goal::DestroyKeys => {
             (&[down::only_ours, down::stop, down::all_stopped, down::remove], &[])

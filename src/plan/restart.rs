@@ -43,7 +43,7 @@ pub fn start(world: &World<'_>) -> Outcome {
 
 /// The next that this run has not restarted, if all of them may be; a chain without blocks loses none.
 pub fn restart(world: &World<'_>) -> Outcome {
-    let World { cluster, facts, options, .. } = *world;
+    let World { cluster, options, .. } = *world;
     let is_due = |program: &Program<'_>, seen: &NodeFacts| {
         options.concerns(program) && !seen.unit_of(program.unit_name).tried
     };
@@ -59,7 +59,12 @@ pub fn restart(world: &World<'_>) -> Outcome {
         }
         Waiting { node: node.name.clone(), what: "requested".to_owned(), steps }
     });
-    let waiting: Vec<Waiting> = waiting.filter(|waiting| !waiting.steps.is_empty()).collect();
+    one_after_another(world, waiting.filter(|waiting| !waiting.steps.is_empty()).collect())
+}
+
+/// The next of those that wait, if all of them may be; all at once where no block is lost by it.
+pub(super) fn one_after_another(world: &World<'_>, waiting: Vec<Waiting>) -> Outcome {
+    let World { cluster, facts, .. } = *world;
     if lifecycle::of_cluster(cluster, facts) < Life::Live {
         let all: BTreeMap<_, _> = waiting.into_iter().map(|waiting| (waiting.node, waiting.steps)).collect();
         return Stage::of(StageName::Start, all).into();

@@ -74,7 +74,12 @@ pub fn prepare(world: &World<'_>) -> Outcome {
     stage.map(|stage| Stage { uploads, ..stage }).into()
 }
 
-fn upload(cluster: &Cluster, node: &Node, program: Program<'_>, called: &[Planned]) -> Option<Upload> {
+pub(super) fn upload(
+    cluster: &Cluster,
+    node: &Node,
+    program: Program<'_>,
+    called: &[Planned],
+) -> Option<Upload> {
     let (Source::File(source), sha256) = (&program.binary.source, program.binary.sha256()?) else {
         return None;
     };
@@ -108,7 +113,7 @@ fn preparation(cluster: &Cluster, node: &Node, facts: &Facts, seen: &NodeFacts) 
     listed.into_iter().chain(binaries).chain([folder, init]).collect()
 }
 
-fn binary(cluster: &Cluster, node: &Node, program: Program<'_>, facts: &Facts) -> Option<Step> {
+pub(super) fn binary(cluster: &Cluster, node: &Node, program: Program<'_>, facts: &Facts) -> Option<Step> {
     let sha256 = ask::sha256_of(node, program.binary, facts)?.clone();
     let url = match &program.binary.source {
         Source::Url(url) => Some(url.to_string()),

@@ -97,7 +97,7 @@ pub(super) fn in_order(cluster: &Cluster, node: &Node, seen: &NodeFacts, turns: 
     };
     let units = turns.iter().map(|turn| {
         let run = if depends(&turn) { Run::Restart } else { turn.run };
-        node::unit_step(cluster, node, turn.program, run, turn.reload, turn.runs.as_ref())
+        node::unit_step(cluster, node, Some(seen), turn.program, run, turn.reload, turn.runs.as_ref())
     });
     let unit = |turn: &Turn<'_>| turn.program.unit_name.clone();
     let stop = turns.iter().find(depends).map(|turn| Step::Stopped(Stopped { unit: unit(turn) }));

@@ -3,12 +3,29 @@
 # texts of core.sh and hand.sh, and both what the script's steps need there (steps/*.sh).
 # Root opens, makes and removes nothing below a folder that another account can write to: there the hand does it, as the
 # node's user. Root's own are $lib, $units, $run and $transient.
+# forget_environment: what this shell was given and would hand on. A value may have several lines; what looks like a name in
+# it is one more that is forgotten.
+forget_environment() {
+  exported=$(export -p)
+  IFS=$newline
+  set -f
+  for exported in $exported; do
+    exported=${exported#export }
+    exported=${exported#declare -x }
+    exported=${exported%%=*}
+    case $exported in PATH | LC_ALL | HOME | XDG_RUNTIME_DIR | SUDO_USER | '' | *[!A-Za-z0-9_]* | [0-9]*) continue ;; esac
+    unset "$exported"
+  done
+  set +f
+  unset IFS
+}
 cd /
 exec 3<&0 0</dev/null # children never read the life line
 trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
 me=$$ stop=0 changes='' watcher=''
 hand_user='' hand_group='' hand_home='' hand_within=''
 trap 'stop=1' TERM HUP INT
+forget_environment
 echo # ends a greeting that lacks its newline, or our first line would be part of it
 
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
@@ -100,7 +117,7 @@ hand_is() {
   hand_group=${hand_group%% /*} hand_user=$1
 }
 # in_hand FUNCTION ARG…: of hand.sh, as the node's user, without new privileges, with nothing of ours but standard input:
-# our environment goes before our user does, or the node's processes could read it in between.
+# our environment has gone before our user does, or the node's processes could read it in between.
 # In a process of its own: the shell in between holds the lock as long as it works.
 in_hand() {
   [ -n "$hand_user" ] || { echo "the node's user is not there"; return 1; }
@@ -109,8 +126,8 @@ in_hand() {
   if [ "$uid" = 0 ]; then
     set -- setpriv --reuid="$hand_user" --regid="$hand_group" --init-groups --no-new-privs -- "$@"
   fi
-  set -- $hand_within env -i HOME="$hand_home" USER="$hand_user" LOGNAME="$hand_user" PATH="$PATH" "$@"
-  "$@" 3<&- 6<&- 7<&- 8<&- 9<&-
+  set -- $hand_within "$@"
+  HOME=$hand_home USER=$hand_user LOGNAME=$hand_user "$@" 3<&- 6<&- 7<&- 8<&- 9<&-
   return $?
 }
 # hand_does FUNCTION ARG…: of a step. A hand may have much to say: a line for each of millions of files that it cannot remove.

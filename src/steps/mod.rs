@@ -18,6 +18,7 @@ mod reload;
 mod stopped;
 mod tombstone;
 mod tool;
+mod trial;
 mod unit;
 mod unsigned;
 mod unused;
@@ -106,6 +107,7 @@ kinds! {
     fetch::Fetch,
     init::Init,
     tool::Tool,
+    trial::Trial,
     adopt::Adopt,
     manifest::Manifest,
     unit::Unit,

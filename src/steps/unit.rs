@@ -14,6 +14,9 @@ pub struct Unit {
     pub name: UnitName,
     pub run: Run,
     pub reload: bool,
+    /// systemd knows no unit of its name: there is nothing to ask it before a start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
     pub state: RemotePath,
     /// The file in `state` that says what was started.
     #[serde(default = "started", skip_serializing_if = "is_started")]
@@ -90,6 +93,7 @@ impl Kind for Unit {
 
     fn call(&self) -> String {
         let run = match self.run {
+            Run::Start if self.first => "first",
             Run::Start => "start",
             Run::Restart => "restart",
             Run::Leave => "leave",

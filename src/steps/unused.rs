@@ -6,7 +6,7 @@ use super::Kind;
 use crate::{
     facts::NodeFacts,
     script::{compose::Part, quote::words},
-    types::ids::RemotePath,
+    types::ids::{RemotePath, Sha256},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,9 @@ impl Kind for Unused {
     }
 
     fn wanted(&self, facts: &NodeFacts) -> Option<String> {
-        facts.binaries.contains_key(&self.path).then(|| "is there".to_owned())
+        let is_kept = |sum: &Sha256| self.path.as_str().contains(sum.as_str());
+        let kept = facts.manifest.iter().flat_map(|manifest| manifest.kept()).any(is_kept);
+        (kept || facts.binaries.contains_key(&self.path)).then(|| "is there".to_owned())
     }
 
     fn bring_about(&self, seen: &mut NodeFacts) {

@@ -37,6 +37,8 @@ macro_rules! codes {
 
 codes! {
     Warning {
+        InventoryBehind = "warning/inventory-behind", "a command gave a node another binary than the inventory has";
+        PreparedExpired = "warning/prepared-expired", "an upgrade was prepared long ago and never carried out";
         ClonedMachine = "warning/cloned-machine-id", "two machines have the same machine-id";
         OlderSystemd = "warning/older-systemd", "systemd lacks directives, which units are written without";
         VoteOfBirth = "warning/vote-of-birth", "a vote or a power is not what the chain was born with";
@@ -195,6 +197,8 @@ codes! {
         OtherUnit = "plan/other-unit", "the node's unit has another name on the host";
         GoneService = "plan/gone-service", "a service is no longer part of the chain";
         NotConfirmed = "plan/not-confirmed", "the question was not answered with yes";
+        NoPredecessor = "plan/no-predecessor", "a node has no earlier binary to go back to";
+        StateMovedOn = "plan/state-moved-on", "the chain's state is of a version that the earlier binary cannot read";
         NotInstalled = "plan/not-installed", "a node that has never been started cannot be started or restarted as it is";
         NotAdoptable = "plan/not-adoptable", "the node cannot be taken over";
         ResetRefused = "plan/reset-refused", "--reset-unborn is not possible";

@@ -13,6 +13,7 @@ use super::{
     weighed::{self, Reading, Readings},
 };
 use crate::{
+    chain::rpc::Status,
     cluster::Cluster,
     facts::{Facts, LAST_COMMITS, Voting},
     fleet::{Fleet, Target},
@@ -39,16 +40,19 @@ pub async fn ask(fleet: &Fleet, targets: &[Target], cluster: &Cluster, facts: &F
         let (name, client) = (name.clone(), client.clone());
         async move {
             let status = client.status().await.ok()?;
-            status.is_of(cluster.chain_id.as_str()).then_some((name, status.height))
+            status.is_of(cluster.chain_id.as_str()).then_some((name, status))
         }
     };
     let heights = join_all(clients.iter().map(|(name, client)| height((name, client)))).await;
-    let heights: BTreeMap<NodeName, u64> = heights.into_iter().flatten().collect();
+    let mut statuses: BTreeMap<NodeName, Status> = heights.into_iter().flatten().collect();
+    let heights: BTreeMap<NodeName, u64> =
+        statuses.iter().map(|(name, status)| (name.clone(), status.height)).collect();
     let (common, witnesses) = (weighed::common(&heights), weighed::witnesses(&heights));
     let readings = heights.into_iter().map(|(name, height)| {
         let witness = witnesses.iter().position(|other| *other == name);
-        let client = clients[&name];
-        async move { (name, read(client, height, common, witness).await) }
+        let (client, state_version) =
+            (clients[&name], statuses.remove(&name).and_then(|status| status.state_version));
+        async move { (name, Reading { state_version, ..read(client, height, common, witness).await }) }
     });
     weighed::weigh(&join_all(readings).await.into_iter().collect::<Readings>())
 }
@@ -66,7 +70,7 @@ async fn read(client: &Client, height: u64, common: u64, witness: Option<usize>)
         }
         None => None,
     };
-    Reading { height, validators, signed }
+    Reading { height, validators, signed, ..Reading::default() }
 }
 
 /// By address: the highest commit, in the last blocks, and further back until so many have been found.

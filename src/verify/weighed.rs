@@ -30,6 +30,7 @@ const LONGEST_KEY: usize = 100;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     pub height: u64,
+    pub state_version: Option<String>,
     /// Who votes at the common height, if it says that.
     pub validators: Option<Vec<RpcValidator>>,
     /// The last commit that each address has signed, in the blocks that it shows; `None`: it was not asked.
@@ -92,7 +93,10 @@ pub fn weigh(readings: &Readings) -> Option<Voting> {
         }
     };
     let voters = validators.into_iter().map(voter).collect();
-    Some(Voting { height, voters, disagree: disagreement(readings), heights })
+    let version =
+        |(name, reading): (&NodeName, &Reading)| Some((name.clone(), reading.state_version.clone()?));
+    let state_versions = readings.iter().filter_map(version).collect();
+    Some(Voting { height, voters, disagree: disagreement(readings), heights, state_versions })
 }
 
 /// The height of each one's next block, by the first node that says whose turn it is: what it says of the others is not

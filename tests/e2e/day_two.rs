@@ -1,15 +1,20 @@
 //! What operators do with nodes that live: stop, start, restart.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{Lab, Suite, command::Run, tests};
+use crate::support::{
+    Lab, Suite, chain_binary,
+    command::{self, Run},
+    tests,
+};
 
 pub fn register(suite: &mut Suite) {
     suite.on_lab(tests![
         nodes_are_stopped_started_and_restarted_as_they_lie_there,
-        the_only_validator_is_asked_about
+        the_only_validator_is_asked_about,
+        a_binary_is_exchanged_and_given_back
     ]);
 }
 
@@ -104,4 +109,56 @@ fn the_only_validator_is_asked_about(lab: &Lab) {
     let stands = height(lab, 1);
     lab.loomctl(&["start", "-i", at]).ok();
     assert!(height(lab, 1) > stands, "it goes on");
+}
+
+/// `upgrade` and `rollback`, with a build that differs in nothing but its checksum.
+fn a_binary_is_exchanged_and_given_back(lab: &Lab) {
+    let path = lab.inventory("cometbft").write(lab);
+    let at = path.to_str().unwrap();
+    let next = lab.path("cometbft-next");
+    let mut build = std::fs::read(chain_binary("COMETBFT")).unwrap();
+    build.extend(b"another build");
+    std::fs::write(&next, build).unwrap();
+    let broken = lab.path("cometbft-broken");
+    std::fs::write(&broken, "#!/bin/sh\necho no such glibc >&2\nexit 3\n").unwrap();
+    let [next, broken] = [&next, &broken].map(|path| path.to_str().unwrap());
+    lab.loomctl(&["up", "-i", at]).ok();
+    let before = invocations(lab);
+
+    let url = lab.loomctl(&["upgrade", "-i", at, "--binary", "https://builds.invalid/c"]).exits(2);
+    assert!(url.stderr.contains("--sha256"), "{url}");
+    let nothing = lab.loomctl(&["rollback", "-i", at]).exits(3);
+    assert!(nothing.stderr.contains("no earlier binary"), "{nothing}");
+    // What does not run on a host is found out before anything depends on it.
+    let tried = lab.loomctl(&["upgrade", "-i", at, "--binary", broken]).exits(1);
+    assert!(tried.stderr.contains("does not run here") && tried.stderr.contains("no such glibc"), "{tried}");
+    let prepared = lab.loomctl(&["upgrade", "-i", at, "--binary", next, "--prepare", "--json"]).exits(0);
+    assert!(prepared.summary()["changed"].as_u64() > Some(0), "{prepared}");
+    assert_eq!(invocations(lab), before, "prepared is not used");
+    let again = lab.loomctl(&["upgrade", "-i", at, "--binary", next, "--prepare", "--json"]).exits(0);
+    assert_eq!(again.summary()["changed"], 0, "{again}");
+    assert_eq!(lab.loomctl(&["up", "-i", at, "--json"]).exits(0).summary()["changed"], 0);
+
+    let run = lab
+        .loomctl(&["upgrade", "-i", at, "--binary", next, "--json", "--canary", "1", "--soak", "2"])
+        .exits(0);
+    assert_eq!(restarted(&run).iter().collect::<BTreeSet<_>>().len(), 4, "{run}");
+    let runs = |host, build: &str| {
+        let sums = lab.root(host, "sha256sum </proc/$(systemctl show -p MainPID --value cometbft)/exe").ok();
+        let build = command::run(Command::new("sha256sum").arg(build)).ok();
+        assert_eq!(sums.split_whitespace().next(), build.split_whitespace().next());
+    };
+    (0..lab.hosts()).for_each(|host| runs(host, next));
+    // The inventory is behind, and nothing is changed about that.
+    let up = lab.loomctl(&["up", "-i", at]).exits(0);
+    assert!(up.stdout.contains("nothing to change") && up.stderr.contains("the inventory is behind"), "{up}");
+    (0..lab.hosts()).for_each(|host| runs(host, next));
+
+    let back = lab.loomctl(&["rollback", "-i", at, "--json"]).exits(0);
+    assert_eq!(restarted(&back).len(), 4, "{back}");
+    let old = chain_binary("COMETBFT");
+    (0..lab.hosts()).for_each(|host| runs(host, old.to_str().unwrap()));
+    assert_eq!(lab.loomctl(&["rollback", "-i", at, "--json"]).exits(0).summary()["changed"], 0);
+    let up = lab.loomctl(&["up", "-i", at]).exits(0);
+    assert!(up.stdout.contains("nothing to change") && !up.stderr.contains("behind"), "{up}");
 }

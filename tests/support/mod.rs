@@ -28,6 +28,8 @@ pub(crate) use tests;
 pub struct Suite {
     arguments: Arguments,
     trials: Vec<Trial>,
+    /// They come first: once others are at work, each would stand still until they have ended.
+    alone: Vec<Trial>,
     /// Why hosts cannot run here, if they cannot.
     no_labs: Option<String>,
     on_labs: usize,
@@ -37,7 +39,7 @@ impl Suite {
     pub fn new() -> Self {
         let arguments = Arguments::from_args();
         let no_labs = if arguments.list { None } else { lab::impossible() };
-        Self { arguments, trials: Vec::new(), no_labs, on_labs: 0 }
+        Self { arguments, trials: Vec::new(), alone: Vec::new(), no_labs, on_labs: 0 }
     }
 
     /// Tests that need nothing but this program.
@@ -50,7 +52,8 @@ impl Suite {
     /// The same for those that measure: nothing else is tested meanwhile.
     pub fn plain_alone(&mut self, tests: Vec<Named<fn()>>) {
         for (name, test) in tests {
-            self.trial(name, false, move || alone(test));
+            let trial = trial(name, false, move || alone(test));
+            self.alone.push(trial);
         }
     }
 
@@ -58,7 +61,7 @@ impl Suite {
     pub fn with_ansible(&mut self, tests: Vec<Named<fn()>>) {
         let is_there = self.arguments.list || setup_path("ANSIBLE").join("bin/python").exists();
         for (name, test) in tests {
-            self.trial(name, !is_there, test);
+            self.trials.push(trial(name, !is_there, test));
         }
     }
 
@@ -66,7 +69,7 @@ impl Suite {
     pub fn plain_where(&mut self, is_there: bool, tests: Vec<Named<fn()>>) {
         let is_there = self.arguments.list || is_there;
         for (name, test) in tests {
-            self.trial(name, !is_there, test);
+            self.trials.push(trial(name, !is_there, test));
         }
     }
 
@@ -81,7 +84,8 @@ impl Suite {
     pub fn on_lab_alone(&mut self, tests: Vec<Named<fn(&Lab)>>) {
         for (name, test) in tests {
             self.on_labs += 1;
-            self.trial(name, self.no_labs.is_some(), move || alone(|| test(&pool::borrow())));
+            let trial = trial(name, self.no_labs.is_some(), move || alone(|| test(&pool::borrow())));
+            self.alone.push(trial);
         }
     }
 
@@ -102,22 +106,10 @@ impl Suite {
 
     fn add(&mut self, name: &str, hosts: bool, test: impl FnOnce() + Send + 'static) {
         self.on_labs += usize::from(hosts);
-        self.trial(name, hosts && self.no_labs.is_some(), move || {
+        self.trials.push(trial(name, hosts && self.no_labs.is_some(), move || {
             let _with_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
             test();
-        });
-    }
-
-    fn trial(&mut self, name: &str, skipped: bool, test: impl FnOnce() + Send + 'static) {
-        let name = name.strip_prefix("suite::").unwrap_or(name);
-        let called = name.to_owned();
-        let trial = Trial::test(name, move || {
-            let begun = Instant::now();
-            test();
-            times().push((begun.elapsed(), called));
-            Ok(())
-        });
-        self.trials.push(trial.with_ignored_flag(skipped));
+        }));
     }
 
     /// Runs what the arguments select, takes every lab down, and exits with the runner's status.
@@ -125,7 +117,8 @@ impl Suite {
         if let Some(why) = &self.no_labs {
             eprintln!("\n{} tests on hosts are skipped (below: ignored): {why}", self.on_labs);
         }
-        let conclusion = libtest_mimic::run(&self.arguments, self.trials);
+        let trials = self.alone.into_iter().chain(self.trials).collect();
+        let conclusion = libtest_mimic::run(&self.arguments, trials);
         pool::close();
         let mut slowest = std::mem::take(&mut *times());
         slowest.sort_unstable();
@@ -134,6 +127,18 @@ impl Suite {
         }
         conclusion.exit()
     }
+}
+
+fn trial(name: &str, skipped: bool, test: impl FnOnce() + Send + 'static) -> Trial {
+    let name = name.strip_prefix("suite::").unwrap_or(name);
+    let called = name.to_owned();
+    let trial = Trial::test(name, move || {
+        let begun = Instant::now();
+        test();
+        times().push((begun.elapsed(), called));
+        Ok(())
+    });
+    trial.with_ignored_flag(skipped)
 }
 
 /// Read by whoever tests, written by whoever measures.

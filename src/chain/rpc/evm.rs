@@ -97,6 +97,7 @@ fn status(body: &str) -> Result<Status, ProbeError> {
         node_id: Some(NodeId::new(id).map_err(unreadable)?),
         network: Some(chain.to_string()),
         version: checked(version.as_str().unwrap_or_default(), "version").unwrap_or_default(),
+        state_version: None,
         height,
         hash: if height == 0 { String::new() } else { text(&block, "hash")? },
         app_hash: text(&block, "stateRoot")?,

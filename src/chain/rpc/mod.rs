@@ -149,6 +149,8 @@ pub struct Status {
     /// The chain id.
     pub network: Option<String>,
     pub version: String,
+    /// The version of what blocks and state are made of, where it is said: a node of another one cannot read them.
+    pub state_version: Option<String>,
     pub height: u64,
     /// Empty before the first block.
     pub hash: String,

@@ -74,6 +74,7 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
         node_id: Some(node_id(info)?),
         network: Some(text(info, &["network"])?),
         version: text(info, &["version"]).unwrap_or_default(),
+        state_version: state_version(info),
         height: number(sync, &["latest_block_height"])?,
         hash: text(sync, &["latest_block_hash"])?,
         app_hash: text(sync, &["latest_app_hash"])?,
@@ -81,6 +82,12 @@ pub fn status(body: &str) -> Result<Status, ProbeError> {
         earliest_height: number(sync, &["earliest_block_height"]).unwrap_or(0),
         validator_address: text(&result, &["validator_info", "address"]).unwrap_or_default(),
     })
+}
+
+/// Of `node_info`: the versions of block and application that stand in the header of each block.
+fn state_version(info: &Value) -> Option<String> {
+    let version = |name| text(info, &["protocol_version", name]).ok();
+    Some(format!("block {}, app {}", version("block")?, version("app")?))
 }
 
 /// `/net_info`.
@@ -217,6 +224,7 @@ mod tests {
         assert_eq!((born.height, born.earliest_height), (3, 1));
         assert_eq!(born.validator_address, "9FE4D9E69288659745BF44E6D8E5F9AF0FFF2CAC");
         assert_eq!(born.app_hash, "0000000000000000");
+        assert_eq!(born.state_version.as_deref(), Some("block 11, app 1"));
     }
 
     #[test]

@@ -13,9 +13,6 @@ pub struct Nodes {
     pub pattern: Option<String>,
     #[command(flatten)]
     pub hosts: Hosts,
-    /// Only this service of each node, or the chain's own program by its name
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
     /// Change nothing, show what would be done
     #[arg(long)]
     pub check: bool,
@@ -28,6 +25,13 @@ pub struct Nodes {
     /// Wait so many seconds for another run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub lock_wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct OneService {
+    /// Only this service of each node, or the chain's own program by its name
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
 }
 
 /// How the result is proven.
@@ -45,6 +49,8 @@ pub struct Start {
     #[command(flatten)]
     pub nodes: Nodes,
     #[command(flatten)]
+    pub one: OneService,
+    #[command(flatten)]
     pub proof: Proof,
 }
 
@@ -52,6 +58,8 @@ pub struct Start {
 pub struct Stop {
     #[command(flatten)]
     pub nodes: Nodes,
+    #[command(flatten)]
+    pub one: OneService,
     /// Stop so many validators that the quorum is lost and blocks stop
     #[arg(long)]
     pub allow_halt: bool,
@@ -62,7 +70,16 @@ pub struct Restart {
     #[command(flatten)]
     pub nodes: Nodes,
     #[command(flatten)]
+    pub one: OneService,
+    #[command(flatten)]
     pub proof: Proof,
+    #[command(flatten)]
+    pub pace: Pace,
+}
+
+/// How nodes are restarted one after another.
+#[derive(Debug, Args)]
+pub struct Pace {
     /// Go on even where blocks stop meanwhile
     #[arg(long)]
     pub allow_halt: bool,

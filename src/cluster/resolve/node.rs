@@ -79,6 +79,7 @@ pub(super) fn node(
             .collect(),
         unit: reader.maps("unit"),
         unit_name,
+        decides: None,
         services: services?,
         name: name?,
         create_user: reader.truth("create_user").unwrap_or(false),

@@ -218,7 +218,7 @@ impl Sim {
                 cluster.validators().filter(votes).filter_map(voter).chain(self.strangers.clone()).collect()
             },
             heights: running.map(|(name, _)| (name.clone(), height)).collect(),
-            disagree: None,
+            ..Voting::default()
         })
     }
 

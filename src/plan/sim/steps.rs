@@ -103,6 +103,7 @@ impl Sim {
             }
             Step::Init(init) => self.init(cluster, node, address, init),
             Step::Tool(tool) => self.tool(node, address, tool),
+            Step::Trial(_) => Ok(()),
             Step::Adopt(adopt) => {
                 for (name, below) in &adopt.keep {
                     if let Some(file) =
@@ -119,7 +120,7 @@ impl Sim {
                 )
             }
             Step::Manifest(steps::Manifest { path, manifest }) => self.manifest(address, path, manifest),
-            Step::Unit(Unit { name, run, reload, state, record, runs }) => {
+            Step::Unit(Unit { name, run, reload, first: _, state, record, runs }) => {
                 self.enable(address, name, *reload)?;
                 let program = cluster.programs(node).find(|program| program.unit_name == name).unwrap();
                 self.run(cluster, node, address, program, *run, &state.join(record).unwrap(), runs.as_ref())

@@ -24,6 +24,7 @@ mod services;
 mod size;
 mod sync;
 mod tool;
+mod upgrade;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

@@ -208,7 +208,8 @@ fn step(host: &Host, seen: &NodeFacts, number: u32, word: u8) -> Option<Step> {
     let binary = cluster.binary_path(node, cluster.main(node), node.binary.sha256().unwrap());
     let runs = Sha256::of([word]);
     let may_run = seen.has(&unit) && seen.has(&started) && seen.has(&at("config/genesis.json"));
-    let units = |run| crate::plan::node::unit_step(cluster, node, cluster.main(node), run, true, Some(&runs));
+    let units =
+        |run| crate::plan::node::unit_step(cluster, node, None, cluster.main(node), run, true, Some(&runs));
     Some(match number % 18 {
         0 => Step::Folder(Folder { path: home.clone(), owner, mode: 0o755, strict: false }),
         1 => Step::Folder(Folder {

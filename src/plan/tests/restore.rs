@@ -230,7 +230,7 @@ fn voting(height: u64, key: &crate::types::ids::ValidatorKey, last_signed: u64) 
         shown_by: by,
         proposes_at: None,
     };
-    Voting { height, voters: vec![voter], heights: heights(height), disagree: None }
+    Voting { height, voters: vec![voter], heights: heights(height), ..Voting::default() }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    facts::{FileKind, manifest::Manifest},
+    facts::{
+        FileKind,
+        manifest::{FORMAT, Manifest},
+    },
     plan::{sim::path, unfold},
 };
 
@@ -168,13 +171,13 @@ fn a_manifest_of_format_1_is_lifted() {
     let at = cluster.state_folder(&cluster.nodes[0]).join("manifest.json").unwrap();
     let host = world.host(&cluster, &cluster.nodes[0]);
     let text = host.files[&at].content.clone().unwrap();
-    let older = Text::from(text.replace("\"format\": 2", "\"format\": 1"));
+    let older = Text::from(text.replace(&format!("\"format\": {FORMAT}"), "\"format\": 1"));
     assert_ne!(older, text);
     host.files.get_mut(&at).unwrap().content = Some(older);
     let outcome = again(&mut world, &cluster);
     let said: Vec<String> = steps(&outcome.stages).map(|(_, planned)| planned.step.name()).collect();
     assert_eq!(said, [format!("manifest {at}")]);
     let written = world.host(&cluster, &cluster.nodes[0]).files[&at].content.clone().unwrap();
-    assert_eq!(Manifest::parse(&written).unwrap().format, 2);
+    assert_eq!(Manifest::parse(&written).unwrap().format, FORMAT);
     assert!(again(&mut world, &cluster).stages.is_empty());
 }

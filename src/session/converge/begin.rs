@@ -7,7 +7,7 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, MachineFacts},
     fleet::{Answer, Early, Fleet, Lock, nothing_early},
-    plan::{Options, early, preflight, removed},
+    plan::{Options, decided, early, preflight, removed},
     remote::{download, error::HostError},
     session::{binary, error::Failure, joined},
     types::{code::Code, diagnostic::Diagnostic, event::Events, ids::NodeName},
@@ -98,6 +98,7 @@ impl Run {
             }
         }
         joined::note_what_hosts_hold(&mut self.cluster, &self.facts);
+        decided::keep(&mut self.cluster, &self.facts);
         self.may_be_absent(errors, how)?;
         self.targets = self.present();
         Ok(())

@@ -31,6 +31,7 @@ fn at(height: u64, signed: &[u64]) -> Reading {
         height,
         validators: Some(validators(&[10; 4])),
         signed: Some(signed.map(|(n, last)| (n.to_string(), *last)).collect()),
+        ..Reading::default()
     }
 }
 
@@ -135,7 +136,7 @@ fn p7_as_many_validators_as_can_be_named_are_weighed_at_once() {
         };
         let validators: Vec<_> = (0..10_000).map(named).collect();
         let signed = validators.iter().map(|validator| (validator.address.clone(), 49)).collect();
-        Reading { height: 50, validators: Some(validators), signed: Some(signed) }
+        Reading { height: 50, validators: Some(validators), signed: Some(signed), ..Reading::default() }
     };
     let readings = table(&(0..7).map(liar).collect::<Vec<_>>());
     let begun = crate::fuzz::cpu();
@@ -153,6 +154,7 @@ fn any_reading() -> impl Strategy<Value = Reading> {
         height,
         validators: powers.map(|powers| validators(&powers)),
         signed,
+        ..Reading::default()
     })
 }
 
