@@ -10,7 +10,7 @@ use crate::{
     chain::peers::PeerInfo,
     cluster::Cluster,
     facts::{Facts, saved},
-    plan::whole,
+    plan::{removed, whole},
     session::{
         binary,
         error::{self, Failure},
@@ -71,7 +71,8 @@ fn known(args: &Offline) -> Result<(Cluster, Facts), Failure> {
         input(Diagnostic::error(message).help("facts are what `loomctl facts --json` prints"))
     })?;
     saved::scopes(&mut cluster, &facts);
-    Ok((cluster, facts))
+    offline::warn(&removed::warnings(&cluster, &facts));
+    Ok((removed::remaining(&cluster, &facts).into_owned(), facts))
 }
 
 /// Who each node dials, in inventory order; with `only` that node alone.

@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::{MachineFacts, NodeFacts, ServiceFacts, ask::NodeQuestion, removed, sockets::Sockets};
+use super::{MachineFacts, NodeFacts, ServiceFacts, ask::NodeQuestion, removed::Removed, sockets::Sockets};
 use crate::{
     script::record::Record,
     types::ids::{RemotePath, Sha256, UnitName, name_of},
@@ -38,6 +38,7 @@ pub struct Collector {
     /// Whose text comes next, by node, and where our own files of a node are.
     texts: BTreeMap<usize, Vec<String>>,
     states: BTreeMap<usize, String>,
+    removed: Removed,
     /// Seconds since 1970 on our clock when its clock was read, at the earliest and at the latest.
     clock_window: (f64, f64),
 }
@@ -103,8 +104,8 @@ impl Collector {
                     let state = self.states.get(&scope).map(String::as_str);
                     take_texts(node, state, &self.texts.remove(&scope).unwrap_or_default(), &bytes);
                 } else if key == "removed" {
-                    match removed::read(&bytes) {
-                        Ok(stones) => node.removed = stones.into_iter().map(Into::into).collect(),
+                    match self.removed.of(bytes) {
+                        Ok(stones) => node.removed = stones,
                         Err(why) => node.removed_error = Some(why),
                     }
                 }

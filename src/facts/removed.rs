@@ -1,6 +1,8 @@
 //! Who was taken out of a cluster, as its hosts remember it (S17): a tombstone each, in
 //! `/var/lib/loomctl/<cluster>/.removed/<node>.<identity>.json`, one line of JSON.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::types::ids::{ChainId, ClusterName, NodeId, NodeName, Sha256, ValidatorKey};
@@ -71,6 +73,26 @@ impl Tombstone {
     }
 }
 
+/// What one host remembers. It is the same for each of its nodes, and read once.
+#[derive(Debug, Default)]
+pub struct Removed {
+    first: Option<(Vec<u8>, Result<Vec<Arc<Tombstone>>, String>)>,
+}
+
+impl Removed {
+    pub fn of(&mut self, bytes: Vec<u8>) -> Result<Vec<Arc<Tombstone>>, String> {
+        match &self.first {
+            Some((first, read)) if *first == bytes => read.clone(),
+            Some(_) => Err("it says something else of each of its nodes".to_owned()),
+            None => {
+                let read = read(&bytes).map(|stones| stones.into_iter().map(Into::into).collect());
+                self.first = Some((bytes, read.clone()));
+                read
+            }
+        }
+    }
+}
+
 /// Those of one host; or why they cannot be used. One that is not understood may be of any node.
 pub fn read(bytes: &[u8]) -> Result<Vec<Tombstone>, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())?;
@@ -136,6 +158,16 @@ mod tests {
         let many = format!("{LINE}\n").repeat(MOST + 1);
         assert!(read(many.as_bytes()).unwrap_err().contains("1000 at most"));
         assert!(read(b"").unwrap().is_empty());
+    }
+
+    /// P7: a host with many nodes is not read once a node.
+    #[test]
+    fn p7_all_nodes_of_a_host_remember_the_same() {
+        let mut host = Removed::default();
+        let bytes = format!("{LINE}\n").into_bytes();
+        let first = host.of(bytes.clone()).unwrap();
+        assert!(Arc::ptr_eq(&first[0], &host.of(bytes).unwrap()[0]));
+        assert!(host.of(Vec::new()).unwrap_err().contains("something else"));
     }
 
     #[test]

@@ -126,7 +126,11 @@ pub fn roll(world: &World<'_>) -> Outcome {
 /// The node's own sign state has to be the last word of its key.
 pub fn may_return(world: &World<'_>) -> Outcome {
     let Some((_, node, seen)) = own(world) else { return Outcome::Nothing };
-    let old = seen.and_then(|seen| sign_state_is_whole(node, world.facts, seen));
+    let Some(seen) = seen else {
+        let message = "its host is not reached, and what comes back goes by the keys that are there now";
+        return Outcome::refused([Diagnostic::refusal(Code::Unreachable, Some(&node.name), message)]);
+    };
+    let old = sign_state_is_whole(node, world.facts, seen);
     Outcome::refused(removed::unusable(world.facts).into_iter().chain(old))
 }
 
@@ -205,9 +209,11 @@ fn identity(
     // Once the others' files are without it, their tombstones know it.
     let told = facts.nodes.values().flat_map(|seen| &seen.removed);
     let told = told.filter(|stone| stone.holds == Holds::Node && stone.cluster == cluster.name);
-    if let Some(stone) =
-        told.filter(|stone| stone.node == node.name).max_by_key(|stone| stone.node_id.is_some())
-    {
+    // A host that names another node's keys there would have all others refuse these.
+    let is_its = |stone: &&Arc<Tombstone>| {
+        stone.node == node.name && facts.nodes.values().all(|seen| !removed::has_keys_of(seen, stone))
+    };
+    if let Some(stone) = told.filter(is_its).max_by_key(|stone| stone.node_id.is_some()) {
         return (stone.node_id.clone(), stone.validator_key.clone());
     }
     (endpoints::known_as(cluster, node, facts), key_of_absent(cluster, facts, node))

@@ -42,22 +42,22 @@ enum Standing<'a> {
 
 /// All that hosts remember. Empty, and at no cost, where nobody was ever removed.
 pub fn said<'a>(cluster: &Cluster, facts: &'a Facts) -> Vec<Said<'a>> {
-    let mut all: Vec<Said<'a>> = Vec::new();
+    let mut all: BTreeMap<_, Said<'a>> = BTreeMap::new();
     for (name, seen) in facts.nodes.iter().filter(|(_, seen)| !seen.removed.is_empty()) {
         // The node of a removed host is none of the cluster any more; its host's word is one all the same.
         let machine = cluster.node(name).map_or(usize::MAX, |node| node.machine);
         for stone in &seen.removed {
-            match all.iter_mut().find(|other| other.stone.identity() == stone.identity()) {
-                None => all.push(Said { stone, by: [(machine, name)].into() }),
-                Some(other) if other.stone.holds == stone.holds => drop(other.by.insert(machine, name)),
-                Some(other) if other.stone.holds < stone.holds => {
-                    *other = Said { stone, by: [(machine, name)].into() };
-                }
-                Some(_) => {}
+            let new = || Said { stone, by: BTreeMap::new() };
+            let said = all.entry(stone.identity()).or_insert_with(new);
+            if said.stone.holds < stone.holds {
+                *said = new();
+            }
+            if said.stone.holds == stone.holds {
+                said.by.insert(machine, name);
             }
         }
     }
-    all
+    all.into_values().collect()
 }
 
 /// The cluster without the nodes that were removed from it.

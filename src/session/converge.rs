@@ -39,8 +39,10 @@ pub struct Run {
     pub facts: Facts,
     /// Machines that could not be asked, and that this run does not touch.
     pub absent: BTreeMap<usize, HostError>,
-    /// Of these: whose nodes are removed from the cluster, or are just being.
-    pub not_missed: BTreeSet<usize>,
+    /// Of these: whose nodes were all removed from the cluster.
+    pub removed: BTreeSet<usize>,
+    /// The one whose node is removed by this run.
+    pub leaves: Option<usize>,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
     /// The heights that nodes said when the run began.

@@ -137,10 +137,14 @@ impl View {
     /// Who is left out of this run.
     pub fn absent(&self, run: &Run) {
         let left_out = |(machine, error): (&usize, &HostError)| {
-            let why = format!("{error}: left out, since --limit does not name it");
+            let why = match run.removed.contains(machine) {
+                true => "it was removed from the cluster",
+                false => "--limit does not name it",
+            };
+            let why = format!("{error}: left out, since {why}");
             Diagnostic::warning(why).coded(error.code()).of_host(&run.cluster.machine_name(*machine))
         };
-        let missed = run.absent.iter().filter(|(machine, _)| !run.not_missed.contains(machine));
+        let missed = run.absent.iter().filter(|(machine, _)| run.leaves != Some(**machine));
         self.warnings(missed.map(left_out).collect());
     }
 

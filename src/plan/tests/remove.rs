@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    cluster::backup::Backup,
     facts::{Voter, removed::Holds},
     plan::{
         Consent, changed,
@@ -9,7 +10,8 @@ use crate::{
         remove::{self, Removal},
         removed,
         sim::home_of,
-        unfold, world,
+        unfold,
+        world::{self, KeysBack},
     },
     types::{code::Code, ids::ValidatorKey, stage::StageName},
 };
@@ -157,7 +159,7 @@ fn s17_the_old_inventory_starts_it_neither_by_up_nor_otherwise() {
         assert!(run(&mut world, &cluster, &among, true).is_done(), "{goal:?}");
     }
     let restart = Options { goal: Goal::Restart, ..Options::default() };
-    let ended = run(&mut world, &cluster, &restart, true);
+    let ended = run(&mut world, &cluster, &restart, false);
     assert!(ended.is_done() && !touched(&ended.stages).contains("n-4") && ended.stages.len() == 4);
     assert!(!runs(&mut world, &cluster, 4));
     // It may be ended for good.
@@ -237,7 +239,14 @@ fn s8_a_removal_keeps_to_the_budget_from_any_start() {
                         !seen.unit.is_running() || stops(name)
                     };
                     let off: i64 = voting.voters.iter().filter(off).map(|voter| voter.power).sum();
-                    let is_stopping = f.nodes.keys().any(|name| stops(name));
+                    // A node without a vote may always go.
+                    let votes = |name: &NodeName| {
+                        voting
+                            .voters
+                            .iter()
+                            .any(|voter| f.nodes[name].validator_key.as_ref() == Some(&voter.key))
+                    };
+                    let is_stopping = f.nodes.keys().any(|name| stops(name) && votes(name));
                     assert!(
                         !is_stopping || off * 3 < voting.total(),
                         "{off} of {}: {stage:?}",
@@ -386,6 +395,31 @@ fn s17_a_new_node_of_its_name_is_made_after_a_word() {
     let ended = run(&mut world, &full, &removing("n-4"), false);
     assert!(matches!(ended.end, Next::Done(_)), "{:?}", ended.end);
     assert!(world.gather(&full).nodes.values().take(4).all(|seen| seen.removed.len() == 2));
+}
+
+/// A backup is no way around it either, under whatever name.
+#[test]
+fn s17_a_backup_of_its_keys_is_not_put_back() {
+    let (cluster, mut world) = living(5);
+    let backup = restore::backup(&mut world, &cluster);
+    run(&mut world, &cluster, &removing("n-2"), false);
+    restore::lose_disk(&mut world, &cluster, 2);
+    let restores = |world: &mut Sim, backup: &Backup, node: &str| {
+        let (options, evidence) = (options(&[node]), restore::at(50));
+        let mut course = Course::restoring(&options, KeysBack { backup, evidence: &evidence });
+        world.converge(&cluster, |c, f| course.next(c, f)).unwrap()
+    };
+    let ended = restores(&mut world, &backup, "n-2");
+    assert!(codes(&ended.end).contains(&Code::RemovedKeys) && ended.stages.is_empty(), "{:?}", ended.end);
+    // Its name is free by now, and its keys are not; nor are they under another name.
+    run(&mut world, &cluster, &undoing("n-2"), false);
+    assert!(codes(&restores(&mut world, &backup, "n-2").end).contains(&Code::RemovedKeys));
+    let mut renamed = backup.clone();
+    let kept = renamed.nodes[&name("n-2")].clone();
+    renamed.nodes.insert(name("n-3"), kept);
+    restore::lose_disk(&mut world, &cluster, 3);
+    assert!(codes(&restores(&mut world, &renamed, "n-3").end).contains(&Code::RemovedKeys));
+    assert!(restores(&mut world, &backup, "n-3").is_done(), "others are as before");
 }
 
 /// Some other key file.

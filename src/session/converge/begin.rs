@@ -45,7 +45,8 @@ impl Run {
             targets: Vec::new(),
             facts: Facts { downloads_here: download::is_possible(), ..Facts::default() },
             absent: BTreeMap::new(),
-            not_missed: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            leaves: None,
             changed: Vec::new(),
             first: Heights::new(),
             silent: BTreeMap::new(),
@@ -111,7 +112,7 @@ impl Run {
             let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
             nodes.all(|node| how.removes.as_ref() == Some(&node.name))
         };
-        self.not_missed = missing.keys().copied().filter(own).collect();
+        self.leaves = missing.keys().copied().find(own);
         if !missing.keys().any(|machine| self.is_missed(*machine, how)) {
             return;
         }
@@ -129,7 +130,7 @@ impl Run {
             let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
             nodes.all(|node| gone.contains(&node.name))
         };
-        self.not_missed.extend(missing.keys().copied().filter(is_gone));
+        self.removed = missing.keys().copied().filter(is_gone).collect();
     }
 
     /// A machine may be missing where none of its nodes is touched; a lock that somebody holds is not passed over.
@@ -156,7 +157,11 @@ impl Run {
     fn is_missed(&self, machine: usize, how: &How) -> bool {
         let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == machine);
         let is_touched = |name: &NodeName| how.only.as_ref().is_none_or(|limit| limit.contains(name));
-        !self.not_missed.contains(&machine) && nodes.any(|node| is_touched(&node.name))
+        !self.is_gone(machine) && nodes.any(|node| is_touched(&node.name))
+    }
+
+    fn is_gone(&self, machine: usize) -> bool {
+        self.removed.contains(&machine) || self.leaves == Some(machine)
     }
 
     /// Of a machine that this run has locked already, as another one.
@@ -182,7 +187,7 @@ impl Run {
             None => {
                 // The first that is not gone, as whoever runs it without the gone ones in the inventory.
                 let mut nodes = self.cluster.nodes.iter();
-                let stays = nodes.find(|node| !self.not_missed.contains(&node.machine));
+                let stays = nodes.find(|node| !self.is_gone(node.machine));
                 stays.ok_or(Failure::Here("the cluster has no nodes".to_owned()))?
             }
         };
