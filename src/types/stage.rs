@@ -20,6 +20,7 @@ pub enum StageName {
     Stop,
     Reset,
     Destroy,
+    Exec,
 }
 
 impl StageName {
@@ -38,6 +39,7 @@ impl StageName {
             Self::Stop => "stop",
             Self::Reset => "reset",
             Self::Destroy => "destroy",
+            Self::Exec => "exec",
         }
     }
 }
