@@ -8,6 +8,7 @@ mod cautions;
 mod document;
 mod extends;
 mod keys;
+mod leaving;
 mod networks;
 mod parse;
 mod ports;
@@ -44,6 +45,7 @@ pub use document::{
 pub use keys::{
     NodeKeyFile, NodeKeyReader, SignStateFile, SignStateReader, ValidatorKeyFile, ValidatorKeyReader,
 };
+pub use leaving::Leaving;
 pub use networks::NamedNetwork;
 pub use ports::{Bind, KeyIs, KeyPlace, Port, PortIs};
 pub use probes::{Probe, ProbeKind, ProbeMethods, ProbeMetrics};
@@ -122,6 +124,9 @@ pub struct Profile {
     /// What makes blocks: how much of it may be offline.
     #[serde(default)]
     pub quorum: Quorum,
+    /// What the chain itself has to be told of a validator that leaves it.
+    #[serde(default)]
+    pub leaving: Option<Leaving>,
     /// Tera sources by file name, the profile's own folder.
     #[serde(skip)]
     pub templates: BTreeMap<String, Template>,

@@ -4,6 +4,7 @@ mod exec;
 mod keys;
 mod nodes;
 mod offline;
+mod remove;
 mod upgrade;
 
 use std::{path::PathBuf, time::Duration};
@@ -19,6 +20,7 @@ pub use exec::Exec;
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
 pub use nodes::{Nodes, OneService, Pace, Proof, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
+pub use remove::Remove;
 pub use upgrade::{Rollback, Upgrade};
 
 /// A year: beyond it lies no moment that a clock could be asked for.
@@ -95,6 +97,8 @@ pub enum Command {
     Stop(Stop),
     /// Restart nodes one after another, each when the one before it has signed again
     Restart(Restart),
+    /// Take a node out of its cluster for good: stop it, let the others stop dialling it, and never start it again
+    Remove(Remove),
     /// Give nodes another binary, one after another, each when the one before it has signed again
     Upgrade(Upgrade),
     /// Give nodes their last binary back that made blocks on their hosts

@@ -18,6 +18,7 @@ mod offline;
 mod plan;
 mod planfile;
 mod question;
+mod remove;
 mod report;
 mod start;
 mod status;
@@ -77,6 +78,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Start(args) => nodes::start(args).await,
         Command::Stop(args) => nodes::stop(args).await,
         Command::Restart(args) => nodes::restart(args).await,
+        Command::Remove(args) => remove::remove(args).await,
         Command::Upgrade(args) => upgrade::upgrade(args).await,
         Command::Rollback(args) => upgrade::rollback(args).await,
         Command::Down(args) => down::down(args).await,

@@ -90,6 +90,9 @@ pub(super) async fn go_on(asked: Asked, mut started: Started) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    if asked.goal.leaves_removed_out() {
+        view.warnings(run.leave_removed_out());
+    }
     options.goal = asked.goal;
     options.consent.halt = asked.allow_halt;
     options.service.clone_from(&asked.service);

@@ -17,6 +17,7 @@ pub async fn plan(args: Plan) -> u8 {
         Err(exit) => return exit,
     };
     args.consent.over(&mut options);
+    view.warnings(run.leave_removed_out());
     view.warnings(plan::warnings(&run.cluster, &run.facts));
     let unfolded = unfold(&mut run, &options).await;
     view.warnings(plan::contradictions(&run.facts));

@@ -51,6 +51,7 @@ pub fn read(hosts: &Hosts, command: &'static str, lock: Option<Duration>) -> Res
                 deep: false,
                 lock_host: hosts.lock_host.clone(),
                 only: options.limit.clone(),
+                removes: None,
                 limits: Limits::default(),
                 interrupt: Interrupt::listen(),
             };
@@ -84,6 +85,13 @@ impl Started {
     /// It ends in a proof; `deep`: in which every binary is hashed again.
     pub fn proves(&mut self, deep: bool) {
         (self.how.proves, self.how.deep) = (true, deep);
+    }
+
+    /// Of a run that removes this node: it may be gone, and all others that the run may touch have to be there.
+    pub fn removes(&mut self, node: &NodeName) {
+        let others = self.cluster.nodes.iter().map(|node| &node.name).filter(|name| *name != node);
+        self.how.only = Some(others.filter(|name| self.options.touches(name)).cloned().collect());
+        self.how.removes = Some(node.clone());
     }
 
     /// Connects and gathers; the error is the exit code.

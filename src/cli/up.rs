@@ -51,6 +51,7 @@ pub async fn up(args: Up) -> u8 {
         Ok(begun) => begun,
         Err(exit) => return exit,
     };
+    view.warnings(run.leave_removed_out());
     view.warnings(plan::warnings(&run.cluster, &run.facts));
     run.limits = args.deadlines.limits();
     args.consent.over(&mut options);
@@ -123,8 +124,21 @@ async fn work(
     Ok(pending)
 }
 
-/// A live chain is not restarted without a yes (S8).
+/// A plan that was saved says itself what is restarted.
 fn may_roll(args: &Up, view: &View, options: &Options, cluster: &Cluster, pending: &[Pending]) -> bool {
+    let is_free = args.plan.is_none();
+    agreed(view, options, cluster, pending, is_free && args.yes, is_free && !args.hosts.json)
+}
+
+/// A live chain is not restarted without a yes (S8); `asks`: a person may be asked for it.
+pub(super) fn agreed(
+    view: &View,
+    options: &Options,
+    cluster: &Cluster,
+    pending: &[Pending],
+    yes: bool,
+    asks: bool,
+) -> bool {
     let may = |waits: &&Pending| waits.wants == Wants::Restart || options.consent.upgrade;
     let mut nodes: Vec<&str> = pending.iter().filter(may).map(|waits| waits.node.as_str()).collect();
     nodes.dedup();
@@ -142,7 +156,7 @@ fn may_roll(args: &Up, view: &View, options: &Options, cluster: &Cluster, pendin
             &format!("Restart {nodes} of the live chain {}, one after another?", cluster.name),
         )
     };
-    options.consent.roll || args.plan.is_none() && (args.yes || (!args.hosts.json && ask()))
+    options.consent.roll || yes || asks && ask()
 }
 
 /// Runs the verification and shows its table.

@@ -15,6 +15,7 @@ pub async fn run(args: Verify) -> u8 {
     started.proves(args.deep);
     match started.begin_to_read().await {
         Ok((view, mut run, options)) => {
+            view.warnings(run.leave_removed_out());
             let lost = std::mem::take(&mut run.absent);
             run.targets = narrowed(targets(&run.cluster, &run.facts), options.limit.as_ref());
             let named = |member: &Target| Some((member.name.clone(), lost.get(&member.machine)?.clone()));

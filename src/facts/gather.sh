@@ -243,6 +243,7 @@ observe_node() {
   for kept in $node_pristine; do set -- "$@" "$node_state/pristine/$kept"; done
   texts "$@"
   observe_others "$1"
+  observe_removed "$1"
   ! read -r started 2>/dev/null <"$node_state/started" || fact "$1" started "$started"
   [ -z "$hand_user" ] || [ -z "$home" ] || observe_home "$1" "${node_state#"$lib/"}"
   say at "the binary of $node_unit"

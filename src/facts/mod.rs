@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod manifest;
 pub mod parse;
+pub mod removed;
 pub mod saved;
 pub mod sockets;
 mod texts;
@@ -20,6 +21,7 @@ use crate::types::{
     text::Text,
 };
 use manifest::Manifest;
+use removed::Tombstone;
 use sockets::Listener;
 pub use voting::{LAST_COMMITS, NEAR, Voter, Voting};
 
@@ -224,6 +226,12 @@ pub struct NodeFacts {
     pub cut_off: bool,
     /// The text was there but was no manifest that we understand.
     pub manifest_error: Option<String>,
+    /// Who was taken out of a cluster, as its host remembers it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<Arc<Tombstone>>,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_error: Option<String>,
 }
 
 impl NodeFacts {

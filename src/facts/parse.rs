@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::{MachineFacts, NodeFacts, ServiceFacts, ask::NodeQuestion, sockets::Sockets};
+use super::{MachineFacts, NodeFacts, ServiceFacts, ask::NodeQuestion, removed, sockets::Sockets};
 use crate::{
     script::record::Record,
     types::ids::{RemotePath, Sha256, UnitName, name_of},
@@ -102,6 +102,11 @@ impl Collector {
                 } else if key == "texts" {
                     let state = self.states.get(&scope).map(String::as_str);
                     take_texts(node, state, &self.texts.remove(&scope).unwrap_or_default(), &bytes);
+                } else if key == "removed" {
+                    match removed::read(&bytes) {
+                        Ok(stones) => node.removed = stones.into_iter().map(Into::into).collect(),
+                        Err(why) => node.removed_error = Some(why),
+                    }
                 }
             }
             _ => {}

@@ -3,12 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lifecycle::{self, Life};
+use super::{
+    lifecycle::{self, Life},
+    removed,
+};
 use crate::{
     chain::{genesis::validators_of, peers},
     cluster::{Cluster, Node, Role},
     facts::{Facts, NodeFacts},
-    types::{code::Code, diagnostic::Diagnostic, ids::NodeId},
+    types::{
+        code::Code,
+        diagnostic::Diagnostic,
+        ids::{NodeId, ValidatorKey},
+    },
 };
 
 pub fn warnings(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
@@ -55,7 +62,9 @@ fn joins_without_vote(cluster: &Cluster, node: &Node, facts: &Facts) -> Option<D
 /// Nodes that those of the inventory dial by what stands on their hosts, and that it does not name any more. It says so
 /// until their files have been written without them.
 fn lost_peers(cluster: &Cluster, facts: &Facts) -> Vec<Diagnostic> {
-    let known: BTreeSet<&NodeId> = facts.nodes.values().filter_map(|seen| seen.node_id.as_ref()).collect();
+    let mut known: BTreeSet<&NodeId> =
+        facts.nodes.values().filter_map(|seen| seen.node_id.as_ref()).collect();
+    known.extend(removed::keys(facts).0);
     if cluster.nodes.iter().any(|node| !facts.nodes.contains_key(&node.name)) {
         // Who could not be asked may be any of them.
         return Vec::new();
@@ -97,7 +106,9 @@ fn lost_validators(cluster: &Cluster, facts: &Facts) -> Option<Diagnostic> {
         return None;
     }
     let members = facts.nodes.values().find_map(|seen| members(cluster, seen))?;
-    let lost: Vec<_> = members.iter().filter(|m| keys.iter().all(|key| key.value != m.key.value)).collect();
+    let (_, removed) = removed::keys(facts);
+    let is_known = |key: &ValidatorKey| keys.iter().chain(&removed).any(|known| known.value == key.value);
+    let lost: Vec<_> = members.iter().filter(|member| !is_known(&member.key)).collect();
     let power = |of: &mut dyn Iterator<Item = i64>| of.map(i128::from).sum::<i128>();
     let all = power(&mut members.iter().map(|member| member.power.get()));
     let gone = power(&mut lost.iter().map(|member| member.power.get()));

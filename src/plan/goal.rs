@@ -30,6 +30,10 @@ pub enum Goal {
     DestroyKeys,
     /// `keys restore`
     RestoreKeys,
+    /// `remove`
+    Remove,
+    /// `remove --undo`
+    UndoRemove,
 }
 
 impl Goal {
@@ -44,5 +48,10 @@ impl Goal {
     /// Whether nodes keep the binary that they have until they may be given another one.
     pub fn keeps_binaries(self) -> bool {
         matches!(self, Self::Converge | Self::Adopt | Self::Start | Self::Restart)
+    }
+
+    /// Whether nodes that were removed from the cluster are none of its nodes: all that starts nodes, or says whom they dial.
+    pub fn leaves_removed_out(self) -> bool {
+        self.keeps_binaries() || matches!(self, Self::Reset | Self::Prepare | Self::Upgrade | Self::Rollback)
     }
 }

@@ -11,6 +11,7 @@ pub mod early;
 pub mod endpoints;
 pub mod evidence;
 pub mod goal;
+pub mod leaving;
 pub mod lifecycle;
 mod manifest;
 pub mod names;
@@ -20,6 +21,8 @@ pub mod predict;
 pub mod preflight;
 pub mod quorum;
 pub mod relay;
+pub mod remove;
+pub mod removed;
 pub mod reset;
 pub mod restart;
 pub mod restore;
@@ -149,6 +152,8 @@ pub struct Options {
     pub canary: Option<Canary>,
     /// Whether nodes are restarted in the order that costs the chain least, instead of the inventory's.
     pub spares_proposers: bool,
+    /// `remove`: the node, which `limit` does not name.
+    pub removal: Option<remove::Removal>,
 }
 
 /// The first so many nodes are restarted alone, and the others when the chain has made so many blocks after them.
@@ -245,6 +250,9 @@ pub fn next(cluster: &Cluster, facts: &Facts, options: &Options) -> Next {
 
 fn decide(cluster: &Cluster, facts: &Facts, options: &Options, keys: Option<KeysBack<'_>>) -> Next {
     let goal = options.goal;
+    let whole =
+        if goal.leaves_removed_out() { removed::remaining(cluster, facts) } else { Cow::Borrowed(cluster) };
+    let cluster = &*whole;
     let (cluster, upgrades) = match goal {
         Goal::Rollback => (rollback::targets(cluster, facts, options), Vec::new()),
         goal if goal.keeps_binaries() => roll::keep_binaries(cluster, facts, options),

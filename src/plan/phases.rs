@@ -2,7 +2,7 @@
 //! something is next.
 
 use super::{
-    Goal, Next, adopt, down, preflight, reset, restart, restore, roll, rollback, stages, start, tool,
+    Goal, Next, adopt, down, preflight, remove, reset, restart, restore, roll, rollback, stages, start, tool,
     upgrade,
     world::{Outcome, World},
 };
@@ -39,6 +39,8 @@ pub fn of(goal: Goal) -> impl Iterator<Item = Phase> {
             (&[down::only_ours, down::stop, down::all_stopped, down::remove], &[])
         }
         Goal::RestoreKeys => (&[restore::accounts, restore::keys], &[]),
+        Goal::Remove => (&[remove::may_go, remove::stop, remove::remember], &[remove::others, remove::roll]),
+        Goal::UndoRemove => (&[remove::may_return, remove::forget], &[]),
     };
     phases.0.iter().chain(phases.1).copied()
 }

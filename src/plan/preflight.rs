@@ -9,7 +9,7 @@ pub mod units;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Goal, Options, adopt, ask, birth, lifecycle, node, relay, rights,
+    Goal, Options, adopt, ask, birth, lifecycle, node, relay, removed, rights,
     spread::each,
     sync,
     world::{Outcome, World},
@@ -40,6 +40,7 @@ pub fn accept(world: &World<'_>) -> Outcome {
     refusals.extend(relay::refusals(cluster, facts, options));
     refusals.extend(one_binary(cluster, facts));
     refusals.extend(no_clones(cluster, facts));
+    refusals.extend(removed::refusals(cluster, facts, options));
     if !has_begun {
         refusals.extend(clocks_agree(cluster, facts));
         refusals.extend(all_are_born_together(cluster, facts, options));

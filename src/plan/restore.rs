@@ -10,7 +10,7 @@ use signed::{first_height, is_live, may_still_sign};
 use super::{
     Options, Stage, adopt,
     evidence::{Evidence, Signing},
-    lifecycle, preflight, stages,
+    lifecycle, preflight, removed, stages,
     world::{Outcome, World},
 };
 use crate::{
@@ -175,6 +175,8 @@ fn refused(
     refusals.extend(unknown_key(cluster, node, seen, kept));
     refusals.extend(occupied(cluster, node, seen));
     refusals.extend(held_elsewhere(node, facts, kept));
+    refusals.extend(removed::unusable(facts));
+    refusals.extend(removed::refused_keys(cluster, facts, node, &kept.node_id, &kept.validator_key));
     refusals.extend(may_still_sign(cluster, node, facts, seen, kept, shown));
     refusals
 }

@@ -8,7 +8,7 @@ use crate::types::scope::Scope;
 const CORE: &str = include_str!("core.sh");
 const HAND: &str = include_str!("hand.sh");
 const RUNTIME: &str = include_str!("runtime.sh");
-const GATHER: &str = include_str!("../facts/gather.sh");
+const GATHER: &str = concat!(include_str!("../facts/gather.sh"), include_str!("../facts/removed.sh"));
 
 /// Seconds without a heartbeat after which a host gives a vanished controller up.
 pub const HEARTBEAT_LIMIT: u32 = 30;

@@ -3,6 +3,7 @@
 mod begin;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -14,10 +15,11 @@ use crate::{
     cluster::Cluster,
     facts::{Facts, NodeFacts},
     fleet::{Fleet, Target},
-    plan::{Gate, Next, Options, Stage, ask, evidence::Evidence, predict, roll, sync},
+    plan::{Gate, Next, Options, Stage, ask, evidence::Evidence, predict, removed, roll, sync},
     remote::error::HostError,
     session::{apply, error::Failure, joined},
     types::{
+        diagnostic::Diagnostic,
         ids::{NodeName, ValidatorKey},
         interrupt::Interrupt,
     },
@@ -37,6 +39,8 @@ pub struct Run {
     pub facts: Facts,
     /// Machines that could not be asked, and that this run does not touch.
     pub absent: BTreeMap<usize, HostError>,
+    /// Of these: whose nodes are removed from the cluster, or are just being.
+    pub not_missed: BTreeSet<usize>,
     /// `node: step` of everything that changed something.
     pub changed: Vec<(String, String)>,
     /// The heights that nodes said when the run began.
@@ -82,6 +86,8 @@ pub struct How {
     pub deep: bool,
     /// Nodes that the run touches; the others' machines may be down. `None`: all.
     pub only: Option<BTreeSet<NodeName>>,
+    /// The node that this run removes: its machine may be gone for good.
+    pub removes: Option<NodeName>,
     pub limits: Limits,
     pub interrupt: Interrupt,
 }
@@ -90,6 +96,17 @@ impl Run {
     fn present(&self) -> Vec<Target> {
         let all = targets(&self.cluster, &self.facts).into_iter();
         all.filter(|target| !self.absent.contains_key(&target.machine)).collect()
+    }
+
+    /// From here on nodes that were removed from the cluster are none of it (S17): neither planned, nor looked at. Who they are, in
+    /// warnings.
+    pub fn leave_removed_out(&mut self) -> Vec<Diagnostic> {
+        let warnings = removed::warnings(&self.cluster, &self.facts);
+        if let Cow::Owned(remaining) = removed::remaining(&self.cluster, &self.facts) {
+            self.cluster = remaining;
+            self.targets = self.present();
+        }
+        warnings
     }
 
     fn take_nodes(&mut self, machine: usize, nodes: BTreeMap<usize, NodeFacts>) {
@@ -263,11 +280,13 @@ pub fn targets(cluster: &Cluster, facts: &Facts) -> Vec<Target> {
             .map(|&node| ask::question(cluster, &cluster.nodes[node], facts))
             .collect(),
     };
-    cluster.machines.iter().enumerate().map(target).collect()
+    // One whose nodes were all removed is no part of the cluster any more.
+    let machines = cluster.machines.iter().enumerate().filter(|(_, machine)| !machine.nodes.is_empty());
+    machines.map(target).collect()
 }
 
 /// `user@host`, for people who find our lock or read the audit log.
-fn actor() -> String {
+pub fn actor() -> String {
     let user =
         std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "root".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -16,6 +16,7 @@ mod link;
 mod manifest;
 mod reload;
 mod stopped;
+mod tombstone;
 mod tool;
 mod trial;
 mod unit;
@@ -117,6 +118,7 @@ kinds! {
     unused::Unused,
     reload::Reload,
     empty_gone::EmptyGone,
+    tombstone::Tombstone,
 }
 
 impl Step {

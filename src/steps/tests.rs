@@ -158,6 +158,7 @@ const SAVED: &[&str] = &[
     r#"{"kind":"unused","path":"/n/x"}"#,
     r#"{"kind":"reload"}"#,
     r#"{"kind":"empty-gone","path":"/n/x"}"#,
+    r#"{"kind":"tombstone","path":"/n/x","owner":"a:b","stone":{"format":1,"loomctl":"0","cluster":"c","chain_id":"c-1","node":"n","node_id":null,"validator_key":{"type":"t","value":"v"},"time":"2026-01-02T03:04:05Z","who":"me@here","holds":"keys"}}"#,
 ];
 
 /// With a manifest, whose own form is tested elsewhere.

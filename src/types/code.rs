@@ -46,6 +46,8 @@ codes! {
         LostPeer = "warning/lost-peer", "nodes dial a peer that is no host of the inventory";
         LostValidators = "warning/lost-validators", "validators of the genesis are no hosts of the inventory";
         Contradiction = "warning/contradiction", "nodes contradict each other";
+        RemovedNode = "warning/removed-node", "a node of the inventory was removed from the cluster, and is left out";
+        NotStopped = "warning/not-stopped", "the host of a removed node was not reached, so the node was not stopped";
         SignStateUnknown = "warning/sign-state-unknown", "what a key has signed is not known in full";
     }
     Host {
@@ -185,6 +187,10 @@ codes! {
         BackupAhead = "S13/backup-ahead", "the backup is ahead of the nodes";
         OtherBackup = "S13/other-backup", "the backup is another cluster's";
         StillRunning = "S13/still-running", "a node runs that must be stopped first";
+        Removed = "S17/removed", "only a node that was removed from the cluster was asked for";
+        RemovedKeys = "S17/removed-keys", "the keys of a removed node would be started";
+        HalfRemoved = "S17/half-removed", "one host alone remembers that a node was removed";
+        TombstoneUnusable = "S17/tombstone-unusable", "what a host remembers of removed nodes cannot be used";
         NoTrustedBlock = "plan/no-trusted-block", "state_sync has no block to trust";
         ManifestUnusable = "plan/manifest-unusable", "the manifest on the host cannot be used";
         ForeignNode = "plan/foreign-node", "files of a node that loomctl has not made";
@@ -198,6 +204,7 @@ codes! {
         NotInstalled = "plan/not-installed", "a node that has never been started cannot be started or restarted as it is";
         NotAdoptable = "plan/not-adoptable", "the node cannot be taken over";
         ResetRefused = "plan/reset-refused", "--reset-unborn is not possible";
+        NotRemovable = "plan/not-removable", "the node cannot be removed from the cluster";
         StalePlan = "plan/stale", "the saved plan does not fit any more";
         NotRendered = "plan/not-rendered", "the node's configuration cannot be composed";
     }

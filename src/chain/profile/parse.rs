@@ -130,6 +130,7 @@ impl Profile {
         problems.extend(self.wrong_probes());
         problems.extend(self.wrong_signs());
         problems.extend(self.wrong_networks());
+        problems.extend(self.wrong_leaving());
         problems.extend(tool::wrong(self));
         problems
     }

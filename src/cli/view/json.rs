@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::notes::Told;
 use crate::{
     chain::profile::Profile,
     cluster::Node,
@@ -92,6 +93,16 @@ pub fn cost(cost: &Cost) -> Value {
     json!({
         "from_height": cost.from, "to_height": cost.to, "blocks_missed": cost.blocks_missed,
         "longest_seconds": (cost.longest * 1000.0).round() / 1000.0, "signatures_missed": signatures,
+    })
+}
+
+/// A node that leaves its cluster, and what a person has to tell the chain.
+pub fn leaves(told: &Told) -> Value {
+    let (stone, leaves) = (&told.stone, &told.leaves);
+    json!({
+        "event": "leaves", "host": stone.node, "node_id": stone.node_id, "validator_key": stone.validator_key,
+        "reached": told.is_reached, "power": leaves.power, "how": leaves.how, "commands": leaves.commands,
+        "commands_on": leaves.on,
     })
 }
 

@@ -141,7 +141,22 @@ impl View {
             let why = format!("{error}: left out, since --limit does not name it");
             Diagnostic::warning(why).coded(error.code()).of_host(&run.cluster.machine_name(*machine))
         };
-        self.warnings(run.absent.iter().map(left_out).collect());
+        let missed = run.absent.iter().filter(|(machine, _)| !run.not_missed.contains(machine));
+        self.warnings(missed.map(left_out).collect());
+    }
+
+    /// What the chain itself has to be told of a node that leaves; people read it at the end, or with the plan.
+    pub fn leaves(&self, told: Option<&notes::Told>, with_plan: bool) {
+        let Some(told) = told else { return };
+        self.settle();
+        self.recorder.add(|| vec![json::leaves(told)]);
+        if self.style.json {
+            out::json(&json::leaves(told));
+        } else if with_plan {
+            for note in notes::leaves(told) {
+                out::print(format!("{note}\n"));
+            }
+        }
     }
 
     /// The plan by stage, host and step; with `diff` the differences of contents.

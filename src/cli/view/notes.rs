@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::{
     cli::args::Desired,
-    plan::restore::Restoration,
-    types::{code::Code, diagnostic::Diagnostic},
+    facts::removed::Tombstone,
+    plan::{leaving::Leaves, restore::Restoration},
+    types::{code::Code, diagnostic::Diagnostic, ids::NodeName},
 };
 
 /// After a cluster's birth.
@@ -79,4 +80,73 @@ pub fn passed_over(restorations: &[Restoration]) -> Vec<Diagnostic> {
 
 pub fn restored(nodes: usize) -> Option<String> {
     (nodes > 0).then(|| "the keys are back; `loomctl up` brings the node up".to_owned())
+}
+
+/// A node that leaves its cluster.
+pub struct Told {
+    pub stone: Tombstone,
+    pub leaves: Leaves,
+    /// Its host was there, so that it could be stopped.
+    pub is_reached: bool,
+}
+
+/// Before anything is done.
+pub fn not_stopped(node: &NodeName) -> Diagnostic {
+    let message = "its host is not reached: it is not stopped, and nothing is written there";
+    let help = "it must never be started again. If its host comes back, `loomctl remove` for it stops it, with the inventory as it is now";
+    Diagnostic::warning(message).coded(Code::NotStopped).of_host(node.as_str()).help(help)
+}
+
+/// After a removal, and what is left to do for a person.
+pub fn removed(told: &Told) -> Vec<String> {
+    let node = &told.stone.node;
+    let own = if told.is_reached {
+        format!(
+            "{node} is stopped and disabled; no later run starts it, or anybody with its keys. Take it out of the inventory"
+        )
+    } else {
+        format!(
+            "{node} was not stopped, since its host was not reached, and must never be started again: no later run does that, but \
+             its host may at a boot. Take it out of the inventory; if the host comes back, run this command again first"
+        )
+    };
+    [own].into_iter().chain(leaves(told)).collect()
+}
+
+/// What the chain itself has to be told.
+pub fn leaves(told: &Told) -> Vec<String> {
+    let (node, leaves) = (&told.stone.node, &told.leaves);
+    let power = match leaves.power {
+        Some(0) => return vec![format!("The chain counts no power of {node}: it has to be told nothing.")],
+        Some(power) => format!("The chain counts {node} with a power of {power}"),
+        None => format!("Nobody says whether the chain counts {node}; if it does"),
+    };
+    let Some(how) = &leaves.how else {
+        return vec![format!(
+            "{power}; the chain's profile does not know how to tell it that the node has left."
+        )];
+    };
+    let on = leaves.on.as_ref().map_or("the host of another node", |on| on.as_str());
+    let commands = leaves.commands.iter().map(|command| format!("\n  {command}"));
+    let commands: String = commands.collect();
+    let to_run = if commands.is_empty() { String::new() } else { format!(" (on {on}):{commands}") };
+    vec![format!("{power}. {how}{to_run}")]
+}
+
+/// What is asked before a node comes back.
+pub fn may_return(node: &NodeName) -> String {
+    format!(
+        "Bring {node} back? If its keys were moved elsewhere, what signs with them now must never run again"
+    )
+}
+
+/// `frees`: only its name, since its host has other keys, or none.
+pub fn returned(node: &NodeName, frees: bool) -> String {
+    if frees {
+        format!(
+            "the name {node} is free for a new node, which `loomctl up` makes; with the keys that were removed nobody is started"
+        )
+    } else {
+        format!("{node} is a node of the cluster again: `loomctl up` starts it, and the others dial it")
+    }
 }

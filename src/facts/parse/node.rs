@@ -19,6 +19,7 @@ pub(super) fn node_fact(node: &mut NodeFacts, key: &str, value: &str) {
         "closed" => node.closed = folder(value),
         "exchangeable" => node.exchangeable = folder(value),
         "sees" => node.shown = folder(value),
+        "removed_error" => node.removed_error = Some(value.to_owned()),
         "stat" => drop(stat(value).map(|(path, file)| node.files.insert(path, file.into()))),
         "target" => {
             // Both may hold the sign between them: the path is one that was seen.

@@ -118,7 +118,7 @@ pub(super) fn has_lost_its_disk(
 }
 
 /// S13: the chain shows a signature of this key that its sign state here does not know.
-pub(super) fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Diagnostic> {
+pub fn sign_state_is_whole(node: &Node, facts: &Facts, seen: &NodeFacts) -> Option<Diagnostic> {
     let (key, signed) = (seen.validator_key.as_ref()?, seen.signed_height?);
     let voter = facts.voting.as_ref()?.voters.iter().find(|voter| voter.key == *key)?;
     (!seen.unit.is_running() && voter.last_signed > signed).then(|| {

@@ -9,6 +9,7 @@ use crate::{
         Account, FileFact, LARGEST_TEXT, NodeFacts, ServiceFacts,
         ask::{KeyPlace, NodeQuestion, ServiceQuestion},
         manifest::Manifest,
+        removed,
     },
     types::ids::{RemotePath, Sha256, ValidatorKey},
 };
@@ -68,6 +69,12 @@ pub(super) fn answer(host: &Host, question: &NodeQuestion) -> NodeFacts {
         }
     }
     seen.unit = host.units.get(&question.unit).cloned().unwrap_or_default();
+    let stones = host.files.iter().filter(|(at, _)| at.as_str().contains("/.removed/"));
+    let stones: String = stones.filter_map(|(_, file)| file.content.as_deref()).collect();
+    match removed::read(stones.as_bytes()) {
+        Ok(stones) => seen.removed = stones.into_iter().map(Into::into).collect(),
+        Err(why) => seen.removed_error = Some(why),
+    }
     for service in &question.services {
         answer_of(host, question, service, &mut seen);
     }

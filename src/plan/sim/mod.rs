@@ -25,7 +25,7 @@ use crate::{
     steps::{Binary, Fetch, Step},
     types::{
         diagnostic::Diagnostic,
-        ids::{RemotePath, Sha256, UnitName, UserName},
+        ids::{NodeName, RemotePath, Sha256, UnitName, UserName},
         scope::Scope,
         text::Text,
     },
@@ -82,6 +82,11 @@ pub struct Sim {
     pub asks: bool,
     /// What the chain says of a block to trust, when it is asked.
     pub trusted: Option<Result<Trusted, String>>,
+    /// Addresses of machines that cannot be reached.
+    pub off: BTreeSet<String>,
+    /// Voters that are none of the nodes that are asked, and nodes that have no vote any more.
+    pub strangers: Vec<Voter>,
+    pub voted_out: BTreeSet<NodeName>,
 }
 
 /// A run as `Run::converge` does it.
@@ -147,17 +152,20 @@ impl Sim {
     pub fn gather(&mut self, cluster: &Cluster) -> Facts {
         let mut facts = Facts { downloads_here: !self.no_downloads, ..Facts::default() };
         for (number, machine) in cluster.machines.iter().enumerate() {
+            if self.off.contains(&Self::address(machine)) {
+                continue;
+            }
             let host = self.hosts.entry(Self::address(machine)).or_default();
             host.scope = machine.scope.clone();
             let host = host.clone();
             facts.machines.insert(number, self.machine(&host, number));
         }
-        for node in &cluster.nodes {
+        for node in cluster.nodes.iter().filter(|node| facts.machines.contains_key(&node.machine)) {
             let seen = self.look(cluster, node, &facts);
             facts.nodes.insert(node.name.clone(), seen);
         }
         for node in &cluster.nodes {
-            let seen = &facts.nodes[&node.name];
+            let Some(seen) = facts.nodes.get(&node.name) else { continue };
             if !seen.unit.is_running() {
                 continue;
             }
@@ -205,7 +213,10 @@ impl Sim {
         let running = facts.nodes.iter().filter(|(_, seen)| seen.unit.is_running());
         Some(Voting {
             height,
-            voters: cluster.validators().filter_map(voter).collect(),
+            voters: {
+                let votes = |node: &&Node| !self.voted_out.contains(&node.name);
+                cluster.validators().filter(votes).filter_map(voter).chain(self.strangers.clone()).collect()
+            },
             heights: running.map(|(name, _)| (name.clone(), height)).collect(),
             ..Voting::default()
         })

@@ -143,6 +143,9 @@ impl Sim {
                 }
             }),
             Step::Unused(Unused { path }) => self.change(address, |host| drop(host.files.remove(path))),
+            Step::Tombstone(steps::Tombstone { path, owner, stone }) => {
+                self.file(address, path, plain(stone.text(), owner, 0o644))
+            }
             Step::Reload(Reload) => self.change(address, |host| {
                 host.units.values_mut().for_each(|unit| unit.needs_reload = false);
             }),

@@ -13,6 +13,7 @@ mod lifecycle;
 mod real;
 mod refusals;
 mod relay;
+mod remove;
 mod repair;
 mod restart;
 mod restore;

@@ -347,7 +347,9 @@ fn every_goal() -> Vec<Goal> {
             Goal::Stop => Goal::Destroy,
             Goal::Destroy => Goal::DestroyKeys,
             Goal::DestroyKeys => Goal::RestoreKeys,
-            Goal::RestoreKeys => break,
+            Goal::RestoreKeys => Goal::Remove,
+            Goal::Remove => Goal::UndoRemove,
+            Goal::UndoRemove => break,
         });
     }
     all

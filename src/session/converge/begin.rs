@@ -1,16 +1,16 @@
 //! The begin of a run: connect, take the lock, learn what the machines are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{How, Run, Sends, actor, learn_scopes, named, targets};
 use crate::{
     cluster::Cluster,
     facts::{Facts, MachineFacts},
     fleet::{Answer, Early, Fleet, Lock, nothing_early},
-    plan::{Options, decided, early, preflight},
+    plan::{Options, decided, early, preflight, removed},
     remote::{download, error::HostError},
     session::{binary, error::Failure, joined},
-    types::{code::Code, diagnostic::Diagnostic, event::Events},
+    types::{code::Code, diagnostic::Diagnostic, event::Events, ids::NodeName},
     verify::baseline::{self, Heights},
 };
 
@@ -45,6 +45,7 @@ impl Run {
             targets: Vec::new(),
             facts: Facts { downloads_here: download::is_possible(), ..Facts::default() },
             absent: BTreeMap::new(),
+            not_missed: BTreeSet::new(),
             changed: Vec::new(),
             first: Heights::new(),
             silent: BTreeMap::new(),
@@ -62,6 +63,7 @@ impl Run {
 
     /// Gathers from the machines that are connected, under the lock if there is to be one.
     async fn reached(&mut self, connected: BTreeMap<usize, HostError>, how: &How) -> Result<(), Failure> {
+        self.pass_over_removed(&connected, how).await;
         self.may_be_absent(connected, how)?;
         self.targets = self.present();
         let lock = match how.lock {
@@ -102,17 +104,39 @@ impl Run {
         Ok(())
     }
 
+    /// A host that nobody reaches may be one whose node was removed from the cluster: then the others remember that (S17). They are
+    /// asked only where somebody is missing.
+    async fn pass_over_removed(&mut self, missing: &BTreeMap<usize, HostError>, how: &How) {
+        let own = |machine: &usize| {
+            let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
+            nodes.all(|node| how.removes.as_ref() == Some(&node.name))
+        };
+        self.not_missed = missing.keys().copied().filter(own).collect();
+        if !missing.keys().any(|machine| self.is_missed(*machine, how)) {
+            return;
+        }
+        let reached = targets(&self.cluster, &Facts::default()).into_iter();
+        let reached: Vec<_> = reached.filter(|target| !missing.contains_key(&target.machine)).collect();
+        let mut facts = Facts::default();
+        for (machine, answer) in self.fleet.inspect(&reached).await {
+            if let Ok((seen, nodes)) = answer {
+                facts.machines.insert(machine, seen);
+                facts.nodes.extend(named(&reached, machine, nodes));
+            }
+        }
+        let gone = removed::left_out(&self.cluster, &facts);
+        let is_gone = |machine: &usize| {
+            let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
+            nodes.all(|node| gone.contains(&node.name))
+        };
+        self.not_missed.extend(missing.keys().copied().filter(is_gone));
+    }
+
     /// A machine may be missing where none of its nodes is touched; a lock that somebody holds is not passed over.
     fn may_be_absent(&mut self, errors: BTreeMap<usize, HostError>, how: &How) -> Result<(), Failure> {
-        let touched = |machine: &usize| {
-            let nodes = self.cluster.nodes.iter().filter(|node| node.machine == *machine);
-            how.only
-                .as_ref()
-                .is_none_or(|limit| nodes.map(|node| &node.name).any(|name| limit.contains(name)))
-        };
         let (fatal, absent): (BTreeMap<_, _>, BTreeMap<_, _>) =
             errors.into_iter().partition(|(machine, e)| {
-                touched(machine)
+                self.is_missed(*machine, how)
                     || matches!(e, HostError::Locked(..) | HostError::Twice { .. } | HostError::Interrupted)
             });
         let twice: Vec<Diagnostic> =
@@ -126,6 +150,13 @@ impl Run {
         }
         self.absent.extend(absent);
         Ok(())
+    }
+
+    /// The run touches one of its nodes.
+    fn is_missed(&self, machine: usize, how: &How) -> bool {
+        let mut nodes = self.cluster.nodes.iter().filter(|node| node.machine == machine);
+        let is_touched = |name: &NodeName| how.only.as_ref().is_none_or(|limit| limit.contains(name));
+        !self.not_missed.contains(&machine) && nodes.any(|node| is_touched(&node.name))
     }
 
     /// Of a machine that this run has locked already, as another one.
@@ -148,7 +179,12 @@ impl Run {
                     ))])
                 })?
             }
-            None => self.cluster.nodes.first().ok_or(Failure::Here("the cluster has no nodes".to_owned()))?,
+            None => {
+                // The first that is not gone, as whoever runs it without the gone ones in the inventory.
+                let mut nodes = self.cluster.nodes.iter();
+                let stays = nodes.find(|node| !self.not_missed.contains(&node.machine));
+                stays.ok_or(Failure::Here("the cluster has no nodes".to_owned()))?
+            }
         };
         if self.absent.contains_key(&node.machine) {
             let message = format!("the cluster's lock is on {}, which cannot be reached", node.name);
