@@ -237,7 +237,7 @@ fn s8_a_removal_keeps_to_the_budget_from_any_start() {
                         !seen.unit.is_running() || stops(name)
                     };
                     let off: i64 = voting.voters.iter().filter(off).map(|voter| voter.power).sum();
-                    let is_stopping = f.nodes.keys().any(|name| stops(name));
+                    let is_stopping = f.nodes.keys().any(stops);
                     assert!(
                         !is_stopping || off * 3 < voting.total(),
                         "{off} of {}: {stage:?}",
@@ -390,7 +390,7 @@ fn s17_a_new_node_of_its_name_is_made_after_a_word() {
 
 /// Some other key file.
 fn keys_of_another(world: &Sim, cluster: &Cluster) -> crate::facts::FileFact {
-    let (mut other, _) = (Sim::default(), ());
+    let (mut other, ()) = (Sim::default(), ());
     other.inits = world.inits + 40;
     other.up(cluster, &Options::default()).unwrap();
     let node = &cluster.nodes[4];
