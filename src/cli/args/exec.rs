@@ -84,7 +84,7 @@ mod tests {
             (&["--", "id"][..], "<PATTERN>"),
             (&["all"], "<COMMAND>..."),
             (&["all", "--"], "<COMMAND>..."),
-            (&["all", "id"], "-- id"),
+            (&["all", "id"], "'id'"),
             (&["all", "--limit", "n", "--", "id"], "--limit"),
         ] {
             let error = parsed(line).unwrap_err();
