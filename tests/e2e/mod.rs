@@ -28,6 +28,7 @@ mod pace;
 mod plans;
 mod probes;
 mod reading;
+mod removed;
 mod report;
 mod rolling;
 mod services;
@@ -51,6 +52,7 @@ pub fn register(suite: &mut Suite) {
     verdicts::register(suite);
     life::register(suite);
     day_two::register(suite);
+    removed::register(suite);
     hosts::register(suite);
     login::register(suite);
     sudo::register(suite);
