@@ -1,5 +1,6 @@
 //! The command line.
 
+mod exec;
 mod keys;
 mod nodes;
 mod offline;
@@ -15,6 +16,7 @@ use crate::{
     verify::Limits,
 };
 
+pub use exec::Exec;
 pub use keys::{Keys, KeysBackup, KeysList, KeysRestore};
 pub use nodes::{Nodes, OneService, Pace, Proof, Restart, Start, Stop};
 pub use offline::{Chain, DocumentOf, Genesis, Inventory, Offline, Peers, PeersFormat, Render, SchemaOf};
@@ -23,6 +25,9 @@ pub use upgrade::{Rollback, Upgrade};
 
 /// A year: beyond it lies no moment that a clock could be asked for.
 const MAX_SECONDS: u64 = 31_536_000;
+
+/// Seconds to connect, where nothing else is said.
+const CONNECT: u64 = 10;
 
 #[derive(Debug, Parser)]
 #[command(name = "loomctl", version, about, max_term_width = 100)]
@@ -35,11 +40,13 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The command line as it is read. `-f` is `--forks` everywhere but in `logs`, where it is what journalctl has.
+/// The command line as it is read. `-f` is `--forks` everywhere but in `logs`, where it is what journalctl has; `exec` limits
+/// more by `--timeout`.
 pub fn command() -> clap::Command {
-    Cli::command().mut_subcommand("logs", |logs| {
+    let logs = |logs: clap::Command| {
         logs.mut_arg("forks", |forks| forks.short(None)).mut_arg("follow", |follow| follow.short('f'))
-    })
+    };
+    Cli::command().mut_subcommand("logs", logs).mut_subcommand("exec", exec::with_its_timeout)
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +67,8 @@ pub enum Command {
     Logs(Logs),
     /// Show what was changed on the nodes, when and by whom
     History(History),
+    /// Run a command on the hosts, and print alike outputs once
+    Exec(Exec),
     /// Merge, check and compare genesis documents in files
     Genesis {
         #[command(subcommand)]
@@ -175,7 +184,7 @@ pub struct Hosts {
     #[arg(long)]
     pub no_color: bool,
     /// Give a host so many seconds to connect
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
+    #[arg(long, value_name = "SECONDS", default_value_t = CONNECT, value_parser = clap::value_parser!(u64).range(..=MAX_SECONDS))]
     pub timeout: u64,
     /// Give a host up after so many silent seconds of one step or one piece of an upload
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]

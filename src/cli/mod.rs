@@ -4,6 +4,7 @@ pub mod args;
 mod chains;
 mod doctor;
 mod down;
+mod exec;
 mod facts;
 mod files;
 mod genesis;
@@ -70,6 +71,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Logs(args) => logs::logs(args).await,
         Command::History(args) => history::run(args).await,
+        Command::Exec(args) => exec::run(args).await,
         Command::Keys(Keys::List(args)) => keys::list(args).await,
         Command::Keys(Keys::Backup(args)) => keys::backup(args).await,
         Command::Keys(Keys::Restore(args)) => keys::restore(args).await,

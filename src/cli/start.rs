@@ -109,6 +109,15 @@ impl Started {
         self.connected().await
     }
 
+    /// Connects for a look at the nodes that `--limit` names.
+    pub async fn reach(self) -> Result<(View, ReadSession), u8> {
+        let Self { view, cluster, options, how } = self;
+        match ReadSession::reach(cluster, view.events(), how, options.limit.as_ref()).await {
+            Ok(session) => Ok((view, session)),
+            Err(failure) => Err(view.end_with(&failure)),
+        }
+    }
+
     async fn connected(self) -> Result<(View, Run, Options), u8> {
         let Self { view, cluster, options, how } = self;
         match Run::begin(cluster, view.events(), how).await {
@@ -126,11 +135,7 @@ impl Started {
 /// Reads the inventory and connects for a look at the nodes that `--limit` names; hosts that cannot be reached do not
 /// end it.
 pub async fn read_session(hosts: &Hosts, command: &'static str) -> Result<(View, ReadSession), u8> {
-    let Started { view, cluster, options, how } = read(hosts, command, None)?;
-    match ReadSession::reach(cluster, view.events(), how, options.limit.as_ref()).await {
-        Ok(session) => Ok((view, session)),
-        Err(failure) => Err(view.end_with(&failure)),
-    }
+    read(hosts, command, None)?.reach().await
 }
 
 type OnHosts = (Cluster, Options, Vec<Diagnostic>);

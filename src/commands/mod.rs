@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod encryption;
+pub mod exec;
 pub mod history;
 pub mod io_log;
 pub mod keys;

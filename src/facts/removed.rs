@@ -128,6 +128,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::{fs, process::Command};
 
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
     use crate::{script::compose::Script, types::scope::Scope};
 
@@ -190,7 +192,6 @@ mod tests {
         let said = says();
         let blob = |scope: &str| {
             let line = said.lines().find_map(|line| line.strip_prefix(&format!("n blob {scope} removed ")));
-            use base64::{Engine as _, engine::general_purpose::STANDARD};
             STANDARD.decode(line.unwrap()).unwrap()
         };
         assert_eq!(read(&blob("0")).unwrap().len(), 2);
@@ -200,7 +201,6 @@ mod tests {
         fs::write(lib.join("a/.removed/zz.json"), format!("{LINE}\n")).unwrap();
         let said = says();
         let line = said.lines().find_map(|line| line.strip_prefix("n blob 0 removed ")).unwrap();
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
         assert!(read(&STANDARD.decode(line).unwrap()).is_err());
         fs::remove_file(lib.join("a/.removed/long.json")).unwrap();
         fs::create_dir(lib.join("a/.removed/folder.json")).unwrap();

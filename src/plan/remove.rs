@@ -145,7 +145,7 @@ pub fn forget(world: &World<'_>) -> Outcome {
         let holds = if has_keys { Holds::Nothing } else { Holds::Keys };
         (is_its && holds < stone.holds).then(|| {
             let (time, who) = (removal.time.clone(), removal.who.clone());
-            Arc::new(Tombstone { holds, time, who, ..(**stone).clone() })
+            Arc::new(Tombstone { time, who, holds, ..(**stone).clone() })
         })
     };
     write(world, |there| there.removed.iter().filter_map(undone).collect())
@@ -192,7 +192,7 @@ pub fn stone(world: &World<'_>) -> Option<Tombstone> {
         .map(AsRef::as_ref)
         .filter(|stone| stone.holds == Holds::Node && stone.identity() == new.identity())
         .collect();
-    same.sort_by(|a, b| a.text().cmp(&b.text()));
+    same.sort_by_key(|a| a.text());
     Some(same.first().map_or(new, |first| (*first).clone()))
 }
 

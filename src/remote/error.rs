@@ -62,6 +62,13 @@ pub enum HostError {
     Download { step: String, why: String, reason: Undelivered },
     #[error("interrupted")]
     Interrupted,
+    /// Of `loomctl exec`, as are the next two.
+    #[error("the command ended with exit status {0}")]
+    Exited(i32),
+    #[error("the command was ended after {secs} s (--timeout)", secs = .0.as_secs())]
+    Overdue(Duration),
+    #[error("the connection was lost while the command ran")]
+    CutOff,
 }
 
 /// Why this machine has no file for a host that cannot pull it.
@@ -92,7 +99,7 @@ impl HostError {
             Self::NotRoot(_) => Code::NotRoot,
             Self::NoUserManager(..) => Code::NoUserManager,
             Self::Locked(..) | Self::Twice { .. } => Code::Locked,
-            Self::Lost(_) => Code::Lost,
+            Self::Lost(_) | Self::CutOff => Code::Lost,
             Self::Silent(..) => Code::Silent,
             Self::Endless(..) => Code::Endless,
             Self::Odd(_) => Code::Implausible,
@@ -102,6 +109,8 @@ impl HostError {
             Self::Download { reason: Undelivered::OtherSum, .. } => Code::OtherDownload,
             Self::Download { .. } => Code::DownloadFailed,
             Self::Interrupted => Code::Interrupted,
+            Self::Exited(_) => Code::CommandFailed,
+            Self::Overdue(_) => Code::CommandOverdue,
         }
     }
 
@@ -196,7 +205,14 @@ impl HostError {
                 }
                 Undelivered::OtherSum => OTHER_SUM,
             },
-            Self::Interrupted => return None,
+            Self::Exited(127) => {
+                "install the program, or name it by its path; no shell reads the command: a builtin, a pipe or a variable needs `-- sh -c '…'`"
+            }
+            Self::Overdue(_) => "give it more time with --timeout, or none without",
+            Self::CutOff => {
+                "a host ends the command 30 s after it has lost the connection: look at what was done there before you run it again"
+            }
+            Self::Interrupted | Self::Exited(_) => return None,
         };
         Some(advice.to_owned())
     }

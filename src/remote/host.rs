@@ -115,7 +115,20 @@ impl Host {
 
     /// Starts a script; it has said `ready` when this returns. `doing` names it in errors.
     pub async fn start(&self, script: &Script, doing: &str) -> Result<Running, HostError> {
-        let opening = sudo::opening(&self.login);
+        self.started(sudo::opening(&self.login), script, doing).await
+    }
+
+    /// The same without the inventory's become: as whoever logs in.
+    pub async fn start_as_login(&self, script: &Script, doing: &str) -> Result<Running, HostError> {
+        self.started(sudo::opening_as_login(), script, doing).await
+    }
+
+    async fn started(
+        &self,
+        opening: sudo::Opening,
+        script: &Script,
+        doing: &str,
+    ) -> Result<Running, HostError> {
         let limit = SHELL_LIMIT.min(self.limit);
         let mut running = Running::new(self.spawn(&opening.words).await?, &script.nonce, doing);
         if let Some(password) = &opening.password

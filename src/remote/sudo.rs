@@ -42,14 +42,22 @@ pub struct Opening {
     pub password: Option<Zeroizing<Vec<u8>>>,
 }
 
+/// The words that start `sh` as whoever logs in.
+pub fn opening_as_login() -> Opening {
+    Opening { words: start(format!("{IN_ENGLISH}; exec {SHELL}")), password: None }
+}
+
+fn start(text: String) -> Vec<String> {
+    ["sh".to_owned(), "-c".to_owned(), text].to_vec()
+}
+
 /// The words that start `sh` as root there.
 ///
 /// A password line can never become input of the script: the wrapper reads up to the mark, whether sudo took the password
 /// or (NOPASSWD, a fresh timestamp) left it to us.
 pub fn opening(login: &Login) -> Opening {
-    let start = |text: String| ["sh".to_owned(), "-c".to_owned(), text].to_vec();
     if !login.sudo {
-        return Opening { words: start(format!("{IN_ENGLISH}; exec {SHELL}")), password: None };
+        return opening_as_login();
     }
     let root = format!("{IN_ENGLISH}; {OWN_UID}; [ \"$u\" != 0 ]");
     match &login.sudo_password {

@@ -3,29 +3,12 @@
 # texts of core.sh and hand.sh, and both what the script's steps need there (steps/*.sh).
 # Root opens, makes and removes nothing below a folder that another account can write to: there the hand does it, as the
 # node's user. Root's own are $lib, $units, $run and $transient.
-# forget_environment: what this shell was given and would hand on. A value may have several lines; what looks like a name in
-# it is one more that is forgotten.
-forget_environment() {
-  exported=$(export -p)
-  IFS=$newline
-  set -f
-  for exported in $exported; do
-    exported=${exported#export }
-    exported=${exported#declare -x }
-    exported=${exported%%=*}
-    case $exported in PATH | LC_ALL | HOME | XDG_RUNTIME_DIR | SUDO_USER | '' | *[!A-Za-z0-9_]* | [0-9]*) continue ;; esac
-    unset "$exported"
-  done
-  set +f
-  unset IFS
-}
 cd /
 exec 3<&0 0</dev/null # children never read the life line
 trap '' PIPE          # without this the first echo after a lost connection ends us before our clean-up
 me=$$ stop=0 changes='' watcher=''
-hand_user='' hand_group='' hand_home='' hand_within=''
+hand_user='' hand_group='' hand_home='' hand_within='' is_own=''
 trap 'stop=1' TERM HUP INT
-forget_environment
 echo # ends a greeting that lacks its newline, or our first line would be part of it
 
 # Lines that carry results begin with the nonce of the run: a program's own output may hold anything.
@@ -104,8 +87,26 @@ step() {
 own_uid() {
   while read -r uid_key uid _; do [ "$uid_key" != Uid: ] || break; done </proc/self/status
 }
+# own_environment: what this shell was given stays here, under its name, and goes on to no hand. A value may have several lines;
+# what looks like a name in it loses nothing by that.
+own_environment() {
+  is_own=yes
+  exported=$(export -p)
+  IFS=$newline
+  set -f
+  for exported in $exported; do
+    exported=${exported#export }
+    exported=${exported#declare -x }
+    exported=${exported%%=*}
+    case $exported in PATH | LC_ALL | HOME | XDG_RUNTIME_DIR | IFS | exported | given | '' | *[!A-Za-z0-9_]* | [0-9]*) continue ;; esac
+    eval "[ -z \"\${$exported+x}\" ] || { given=\$$exported && unset $exported && $exported=\$given; }"
+  done
+  set +f
+  unset IFS
+}
 # hand_is USER ACCOUNT: whose hand it is from here on; ACCOUNT (`uid group home`) is what is known of it, or nothing.
 hand_is() {
+  [ -n "$is_own" ] || own_environment
   hand_user='' hand_is=$2
   if [ -z "$hand_is" ]; then
     entry=$(getent passwd "$1") || return 1

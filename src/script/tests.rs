@@ -115,6 +115,20 @@ fn s3_the_nonce_is_given_to_nothing_but_printf() {
 }
 
 /// A hand says what it likes: of millions of files that it cannot remove a line each.
+/// What sudo or a login has left in root's environment is nobody's below a node's folder, whatever is in it.
+#[test]
+fn s3_nothing_of_our_environment_goes_on_to_a_hand() {
+    let root = tempfile::tempdir().unwrap();
+    let body = r#"me=5; canary='it''s
+export me=x
+"$(id)"'; export canary me
+hand_is root "0 root /root"
+say hand "$(in_hand env | grep -cE '^(canary|me|export)=')" "$me"
+printf '%s' "$canary""#;
+    let said = said(root.path(), &[], body);
+    assert!(said.contains(" hand 0 5\n") && said.ends_with("its\nexport me=x\n\"$(id)\""), "{said}");
+}
+
 #[test]
 fn p2_what_a_step_says_has_a_limit() {
     let root = tempfile::tempdir().unwrap();

@@ -75,6 +75,8 @@ codes! {
         UploadFailed = "host/upload-failed", "a file could not be sent";
         StepFailed = "host/step-failed", "a step failed";
         DownloadFailed = "host/download-failed", "the control machine could not download a file for the host";
+        CommandFailed = "host/command-failed", "the command of `exec` ended with another exit status than 0";
+        CommandOverdue = "host/command-overdue", "the command of `exec` took longer than --timeout";
         OtherDownload = "host/other-download", "a downloaded binary has another checksum than binary_sha256";
         NoDownloader = "host/no-downloader", "neither the host nor the control machine can download";
         NoSystemd = "host/no-systemd", "systemd is not the init system";

@@ -26,6 +26,13 @@ impl Interrupt {
         Self(told)
     }
 
+    /// One that a test sets.
+    #[cfg(test)]
+    pub fn by_hand() -> (watch::Sender<bool>, Self) {
+        let (tell, told) = watch::channel(false);
+        (tell, Self(told))
+    }
+
     pub fn is_set(&self) -> bool {
         *self.0.borrow()
     }

@@ -21,6 +21,7 @@ pub enum StageName {
     Remove,
     Reset,
     Destroy,
+    Exec,
 }
 
 impl StageName {
@@ -40,6 +41,7 @@ impl StageName {
             Self::Remove => "remove",
             Self::Reset => "reset",
             Self::Destroy => "destroy",
+            Self::Exec => "exec",
         }
     }
 }

@@ -8,6 +8,7 @@ mod chains;
 mod damage;
 mod day_two;
 mod download;
+mod exec;
 mod faults;
 mod foreign;
 mod grown;
@@ -71,6 +72,7 @@ pub fn register(suite: &mut Suite) {
     services::register(suite);
     sign_state::register(suite);
     download::register(suite);
+    exec::register(suite);
     speed::register(suite);
     terminal::register(suite);
     trust::register(suite);

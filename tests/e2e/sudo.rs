@@ -64,6 +64,15 @@ fn every_sudo_is_understood_and_asked_once(lab: &Lab) {
     lab.loomctl(&["up", "-i", with, "--no-verify"]).exits(0);
     let again = lab.loomctl(&["up", "-i", with, "--no-verify", "--json"]).exits(0);
     assert_eq!(again.summary()["changed"], 0, "{again}");
+    assert_eq!(
+        lab.loomctl(&["exec", "-b", "all", "-i", with, "--", "id", "-u"]).ok(),
+        "node-[0:3]: ok\n| 0\n"
+    );
+    // Without -b nobody becomes root, so nobody needs a password for it.
+    assert_eq!(
+        lab.loomctl(&["exec", "all", "-i", plain, "--", "id", "-un"]).ok(),
+        "node-[0:3]: ok\n| ubuntu\n"
+    );
     // Nobody is asked: the password is left over, and the script is not.
     each(lab, "sed -i 's/^ubuntu.*/ubuntu ALL=(ALL:ALL) NOPASSWD: ALL/' /etc/sudoers");
     for inventory in [plain, with] {

@@ -6,6 +6,7 @@ pub mod checked;
 mod checks;
 mod columns;
 mod doctor;
+mod exec;
 pub mod inventory;
 mod json;
 pub mod notes;
@@ -30,8 +31,8 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::{
-        doctor::Row as DoctorRow, history::Entry, keys::KeyRow, logs, standing::Standing, status::NodeStatus,
-        watch::Now,
+        doctor::Row as DoctorRow, exec::Report, history::Entry, keys::KeyRow, logs, standing::Standing,
+        status::NodeStatus, watch::Now,
     },
     facts::Facts,
     plan::{Next, Pending, Stage, Unfolded},
@@ -217,6 +218,21 @@ impl View {
             rows.iter().map(doctor::json).all(|value| out::json(&value));
         } else {
             out::print(doctor::text(rows));
+        }
+    }
+
+    /// What became of a command on one machine, as soon as it is known: for machines alone.
+    pub fn executed(&self, report: &Report) {
+        if self.style.json {
+            out::json(&json::at(exec::json(report), self.begun));
+        }
+    }
+
+    /// The same of all, for people: what is alike once.
+    pub fn outputs(&self, reports: &[Report]) {
+        self.settle();
+        if !self.style.json {
+            exec::texts(reports).into_iter().all(out::print);
         }
     }
 

@@ -202,6 +202,7 @@ fn beginning(stage: StageName) -> String {
     match stage {
         StageName::Connect => "connecting".to_owned(),
         StageName::Gather => "gathering facts".to_owned(),
+        StageName::Exec => "running the command".to_owned(),
         stage => format!("beginning {stage}"),
     }
 }

@@ -424,7 +424,7 @@ fn s17_a_backup_of_its_keys_is_not_put_back() {
 
 /// Some other key file.
 fn keys_of_another(world: &Sim, cluster: &Cluster) -> crate::facts::FileFact {
-    let (mut other, _) = (Sim::default(), ());
+    let (mut other, ()) = (Sim::default(), ());
     other.inits = world.inits + 40;
     other.up(cluster, &Options::default()).unwrap();
     let node = &cluster.nodes[4];

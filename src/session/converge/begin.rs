@@ -176,20 +176,17 @@ impl Run {
 
     /// The machine with the cluster's lock: every run has to take the same.
     fn lock_machine(&self, how: &How) -> Result<usize, Failure> {
-        let node = match &how.lock_host {
-            Some(name) => {
-                self.cluster.nodes.iter().find(|node| node.name.as_str() == name).ok_or_else(|| {
-                    Failure::Input(vec![Diagnostic::error(format!(
-                        "--lock-host: there is no host {name} in the inventory"
-                    ))])
-                })?
-            }
-            None => {
-                // The first that is not gone, as whoever runs it without the gone ones in the inventory.
-                let mut nodes = self.cluster.nodes.iter();
-                let stays = nodes.find(|node| !self.is_gone(node.machine));
-                stays.ok_or(Failure::Here("the cluster has no nodes".to_owned()))?
-            }
+        let node = if let Some(name) = &how.lock_host {
+            self.cluster.nodes.iter().find(|node| node.name.as_str() == name).ok_or_else(|| {
+                Failure::Input(vec![Diagnostic::error(format!(
+                    "--lock-host: there is no host {name} in the inventory"
+                ))])
+            })?
+        } else {
+            // The first that is not gone, as whoever runs it without the gone ones in the inventory.
+            let mut nodes = self.cluster.nodes.iter();
+            let stays = nodes.find(|node| !self.is_gone(node.machine));
+            stays.ok_or(Failure::Here("the cluster has no nodes".to_owned()))?
         };
         if self.absent.contains_key(&node.machine) {
             let message = format!("the cluster's lock is on {}, which cannot be reached", node.name);
