@@ -69,6 +69,11 @@ fn validators(lab: &Lab) -> usize {
     answer["result"]["validators"].as_array().unwrap().len()
 }
 
+fn height(lab: &Lab) -> u64 {
+    let status = lab.get(0, 26657, "/status").unwrap();
+    status["result"]["sync_info"]["latest_block_height"].as_str().unwrap().parse().unwrap()
+}
+
 /// S8, S17: over the budget it is refused; once the chain has been told, nobody misses the vote.
 fn a_removed_node_is_left_out_until_it_is_brought_back(lab: &Lab) {
     let whole = lab.inventory("cometbft");
@@ -108,6 +113,9 @@ fn a_removed_node_is_left_out_until_it_is_brought_back(lab: &Lab) {
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((&told["result"]["check_tx"]["code"], &told["error"]), (&0.into(), &Value::Null), "{told}");
     eventually("the chain counts three validators", || validators(lab) == 3);
+    // Those of the next block are three; whoever is asked about a block that there is says so a little later.
+    let counted = height(lab);
+    eventually("blocks are made by three", || height(lab) > counted + 2);
 
     let page = lab.path("report.html");
     let run =
