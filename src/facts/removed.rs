@@ -73,19 +73,21 @@ impl Tombstone {
     }
 }
 
+type Stones = Result<Vec<Arc<Tombstone>>, String>;
+
 /// What one host remembers. It is the same for each of its nodes, and read once.
 #[derive(Debug, Default)]
 pub struct Removed {
-    first: Option<(Vec<u8>, Result<Vec<Arc<Tombstone>>, String>)>,
+    first: Option<(Vec<u8>, Stones)>,
 }
 
 impl Removed {
-    pub fn of(&mut self, bytes: Vec<u8>) -> Result<Vec<Arc<Tombstone>>, String> {
+    pub fn of(&mut self, bytes: Vec<u8>) -> Stones {
         match &self.first {
             Some((first, read)) if *first == bytes => read.clone(),
             Some(_) => Err("it says something else of each of its nodes".to_owned()),
             None => {
-                let read = read(&bytes).map(|stones| stones.into_iter().map(Into::into).collect());
+                let read: Stones = read(&bytes).map(|stones| stones.into_iter().map(Into::into).collect());
                 self.first = Some((bytes, read.clone()));
                 read
             }

@@ -138,10 +138,8 @@ impl View {
     /// Who is left out of this run.
     pub fn absent(&self, run: &Run) {
         let left_out = |(machine, error): (&usize, &HostError)| {
-            let why = match run.removed.contains(machine) {
-                true => "it was removed from the cluster",
-                false => "--limit does not name it",
-            };
+            let is_removed = run.removed.contains(machine);
+            let why = if is_removed { "it was removed from the cluster" } else { "--limit does not name it" };
             let why = format!("{error}: left out, since {why}");
             Diagnostic::warning(why).coded(error.code()).of_host(&run.cluster.machine_name(*machine))
         };
