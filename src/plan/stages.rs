@@ -63,15 +63,20 @@ pub fn prepare(world: &World<'_>) -> Outcome {
             continue;
         }
         for upload in cluster.programs(node).filter_map(|program| upload(cluster, node, program, &called)) {
-            let uploads = uploads.entry(node.machine).or_default();
-            if !uploads.contains(&upload) {
-                uploads.push(upload);
-            }
+            once(&mut uploads, node, upload);
         }
         steps.insert(node.name.clone(), called);
     }
     let stage = Stage::of(StageName::Prepare, steps);
     stage.map(|stage| Stage { uploads, ..stage }).into()
+}
+
+/// Nodes of one machine share what goes up.
+pub(super) fn once(uploads: &mut BTreeMap<usize, Vec<Upload>>, node: &Node, upload: Upload) {
+    let uploads = uploads.entry(node.machine).or_default();
+    if !uploads.contains(&upload) {
+        uploads.push(upload);
+    }
 }
 
 pub(super) fn upload(

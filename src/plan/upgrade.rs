@@ -30,10 +30,7 @@ pub fn prepare(world: &World<'_>) -> Outcome {
     for (node, seen) in world.touched() {
         let called = called_for(preparation(world, node, seen).unwrap_or_default(), seen);
         if let Some(upload) = stages::upload(cluster, node, cluster.main(node), &called) {
-            let uploads = uploads.entry(node.machine).or_default();
-            if !uploads.contains(&upload) {
-                uploads.push(upload);
-            }
+            stages::once(&mut uploads, node, upload);
         }
         steps.insert(node.name.clone(), called);
     }
